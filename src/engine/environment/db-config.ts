@@ -1,0 +1,90 @@
+/** `DB_CONFIG`: where an environment keeps its files (format document, 1.1). */
+
+export interface DbConfig {
+  /** Data directories as written, in order of search. */
+  readonly dataDirectories: readonly string[];
+  /** Where new databases go; undefined means the home directory. */
+  readonly createDirectory: string | undefined;
+  /** Where log files are; undefined means the home directory. */
+  readonly logDirectory: string | undefined;
+  /** Where external files are. */
+  readonly externalFileDirectory: string;
+  /** Properties that matter to somebody who makes backups, as sentences. */
+  readonly risks: readonly string[];
+  /** Set when the environment is split into slices, which are environments of their own. */
+  readonly sliced: boolean;
+}
+
+const maxLineLength = 255;
+
+/** Flags that endanger backups, by name in lower case. */
+const riskyFlags: Readonly<Record<string, string>> = {
+  db_log_autoremove: 'the application removes log files by itself (db_log_autoremove): back up often enough',
+  db_log_auto_remove: 'the application removes log files by itself (db_log_auto_remove): back up often enough',
+  db_log_inmemory: 'the log is kept in memory (db_log_inmemory): there is nothing to recover from',
+  db_log_in_memory: 'the log is kept in memory (db_log_in_memory): there is nothing to recover from',
+  db_txn_nosync: 'commits do not wait for the disk (db_txn_nosync): the newest may be missing',
+  db_txn_write_nosync: 'commits do not wait for the disk (db_txn_write_nosync): the newest may be missing',
+};
+
+/** Reads the text of a `DB_CONFIG` file; every text is a valid one. */
+export function parseDbConfig(text: string): DbConfig {
+  const dataDirectories: string[] = [];
+  let createDirectory: string | undefined;
+  let logDirectory: string | undefined;
+  let externalFileDirectory = '__db_bl';
+  let sliced = false;
+  const risks: string[] = [];
+  const addDataDirectory = (directory: string): void => {
+    if (!dataDirectories.includes(directory)) dataDirectories.push(directory);
+  };
+  for (const { directive, value } of directives(text)) {
+    switch (directive) {
+      case 'set_data_dir':
+      case 'db_data_dir':
+        addDataDirectory(value);
+        createDirectory ??= value;
+        break;
+      case 'add_data_dir':
+      case 'set_metadata_dir':
+        addDataDirectory(value);
+        break;
+      case 'set_create_dir':
+        createDirectory = value;
+        break;
+      case 'set_lg_dir':
+      case 'db_log_dir':
+        logDirectory = value;
+        break;
+      case 'set_blob_dir':
+      case 'set_ext_file_dir':
+        externalFileDirectory = value;
+        break;
+      case 'set_slice_count':
+      case 'slice':
+        sliced = true;
+        break;
+      case 'set_flags':
+      case 'log_set_config':
+      case 'set_log_config': {
+        const [flag = '', state] = value.toLowerCase().split(/\s+/);
+        const risk = riskyFlags[flag];
+        if (risk !== undefined && state !== 'off') risks.push(risk);
+        break;
+      }
+    }
+  }
+  return { dataDirectories, createDirectory, logDirectory, externalFileDirectory, risks, sliced };
+}
+
+function* directives(text: string): Generator<{ directive: string; value: string }> {
+  for (const wholeLine of text.split('\n')) {
+    // The library reads a longer line as several.
+    for (let at = 0; at === 0 || at < wholeLine.length; at += maxLineLength) {
+      const line = wholeLine.slice(at, at + maxLineLength).trim();
+      if (line === '' || line.startsWith('#')) continue;
+      const [, directive = '', value = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
+      yield { directive: directive.toLowerCase(), value };
+    }
+  }
+}

@@ -1,0 +1,247 @@
+/** What an environment directory holds, told by content and not by name (format document, 1.3 to 1.5). */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { regionMagic } from '../../format/magic.ts';
+import { metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
+import { readIfThere, type Files, type FileStat } from '../files.ts';
+import { logFileNumber } from '../log/log-files.ts';
+import { parseDbConfig, type DbConfig } from './db-config.ts';
+
+export type EnvironmentFileKind =
+  /** A database file, that is, a container. */
+  | 'database'
+  /** A stand-in of 512 bytes for a file that an open transaction removes or renames. */
+  | 'placeholder'
+  /** An extent of a queue. */
+  | 'queue-extent'
+  | 'external-file'
+  | 'log'
+  | 'config';
+
+export interface EnvironmentFile {
+  readonly kind: EnvironmentFileKind;
+  /** Path inside the environment, with `/`. */
+  readonly name: string;
+  /** Where it is. */
+  readonly path: string;
+  /**
+   * The name log records use: relative to the data directory the file is in. The same as `name` in the home directory.
+   */
+  readonly logName: string;
+  /** The data directory as DB_CONFIG writes it; empty for the home directory. */
+  readonly dataDirectory: string;
+  readonly stat: FileStat;
+  /** Databases only. */
+  readonly format?: DatabaseFormat;
+  /** Databases and placeholders: unique id of the file. */
+  readonly uid?: string;
+  /** Log files only. */
+  readonly logNumber?: number;
+}
+
+/** A file that does not belong into a backup, and why. */
+export interface LeftOut {
+  readonly name: string;
+  readonly path: string;
+  readonly reason: 'region' | 'temporary' | 'replication' | 'registry' | 'other' | 'link' | 'empty';
+}
+
+/** A file with the magic number of a database that can not be one. */
+export interface DamagedFile {
+  readonly name: string;
+  readonly path: string;
+  readonly problem: string;
+}
+
+export interface Environment {
+  readonly home: string;
+  readonly config: DbConfig;
+  /** Everything a backup holds, in order of name. */
+  readonly files: readonly EnvironmentFile[];
+  readonly leftOut: readonly LeftOut[];
+  readonly damaged: readonly DamagedFile[];
+  /** Directories that exist, relative to home; `''` is home itself. */
+  readonly directories: readonly string[];
+}
+
+/**
+ * Lists an environment. Throws `environment-missing` when the directory does not exist, `format-unsupported` for
+ * directories outside of it and for slices. Finding nothing of an environment is not an error here.
+ */
+export function discoverEnvironment(files: Files, home: string): Environment {
+  if (files.statIfThere(path.resolve(home, '.'))?.kind === undefined) {
+    throw new FigaroError('environment-missing', `${home}: no such directory`, {
+      path: home,
+      hint: 'give the directory that holds the containers and log files with --home.',
+    });
+  }
+  const configBytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  const config = parseDbConfig(configBytes ? Buffer.from(configBytes).toString('utf8') : '');
+  refuseForeignDirectories(home, config);
+  const search = new Search(files, home, config);
+  search.walk('');
+  return search.result();
+}
+
+/** Files of one kind. */
+export function filesOfKind(environment: Environment, kind: EnvironmentFileKind): readonly EnvironmentFile[] {
+  return environment.files.filter((file) => file.kind === kind);
+}
+
+/** The log files of an environment by number. */
+export function logPaths(environment: Environment): Map<number, string> {
+  return new Map(filesOfKind(environment, 'log').map((file) => [file.logNumber!, file.path]));
+}
+
+/** A directory of DB_CONFIG relative to home, with `/` and without `.`; `''` is home. */
+export function normalDirectory(directory: string): string {
+  const normal = path.posix.normalize(directory.replaceAll('\\', '/')).replace(/\/+$/, '');
+  return normal === '.' ? '' : normal.replace(/^\.\//, '');
+}
+
+function refuseForeignDirectories(home: string, config: DbConfig): void {
+  if (config.sliced) {
+    throw new FigaroError('format-unsupported', `${home}: a sliced environment can not be backed up as a whole`, {
+      path: home,
+      hint: 'back up each directory __db.sliceNNN as an environment of its own.',
+    });
+  }
+  const named = [...config.dataDirectories, config.logDirectory, config.createDirectory, config.externalFileDirectory];
+  for (const directory of named) {
+    if (directory === undefined) continue;
+    const normal = normalDirectory(directory);
+    if (path.isAbsolute(directory) || path.win32.isAbsolute(directory) || normal.startsWith('..')) {
+      throw new FigaroError(
+        'format-unsupported',
+        `${home}: DB_CONFIG names the directory ${directory}, outside of the environment`,
+        { path: path.join(home, 'DB_CONFIG'), hint: 'directories outside of the environment are not supported yet.' },
+      );
+    }
+  }
+}
+
+class Search {
+  readonly #files: Files;
+  readonly #home: string;
+  readonly #config: DbConfig;
+  readonly #logDirectory: string;
+  readonly #externalDirectory: string;
+  /** Longest first, so that the most specific one is found. */
+  readonly #dataDirectories: readonly { readonly written: string; readonly normal: string }[];
+  readonly #found: EnvironmentFile[] = [];
+  readonly #leftOut: LeftOut[] = [];
+  readonly #damaged: DamagedFile[] = [];
+  readonly #directories: string[] = [];
+
+  constructor(files: Files, home: string, config: DbConfig) {
+    this.#files = files;
+    this.#home = home;
+    this.#config = config;
+    this.#logDirectory = normalDirectory(config.logDirectory ?? '.');
+    this.#externalDirectory = normalDirectory(config.externalFileDirectory);
+    this.#dataDirectories = config.dataDirectories
+      .map((written) => ({ written, normal: normalDirectory(written) }))
+      .sort((a, b) => b.normal.length - a.normal.length);
+  }
+
+  result(): Environment {
+    const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+    return {
+      home: this.#home,
+      config: this.#config,
+      files: this.#found.sort(byName),
+      leftOut: this.#leftOut.sort(byName),
+      damaged: this.#damaged.sort(byName),
+      directories: this.#directories.sort(),
+    };
+  }
+
+  walk(directory: string): void {
+    const names = this.#files.listIfThere(path.join(this.#home, directory));
+    // A directory may vanish between its listing and ours.
+    if (!names) return;
+    this.#directories.push(directory);
+    for (const name of names) {
+      const inside = directory === '' ? name : `${directory}/${name}`;
+      const full = path.join(this.#home, inside);
+      const stat = this.#files.statIfThere(full);
+      if (!stat) continue;
+      if (stat.kind === 'directory') this.walk(inside);
+      else if (stat.kind === 'file') this.#classify(directory, name, inside, full, stat);
+      else this.#leave(inside, full, stat.kind === 'link' ? 'link' : 'other');
+    }
+  }
+
+  #leave(name: string, full: string, reason: LeftOut['reason']): void {
+    this.#leftOut.push({ name, path: full, reason });
+  }
+
+  #classify(directory: string, name: string, inside: string, full: string, stat: FileStat): void {
+    const add = (kind: EnvironmentFileKind, more: Partial<EnvironmentFile> = {}): void => {
+      this.#found.push({ kind, name: inside, path: full, stat, ...this.#place(inside), ...more });
+    };
+    if (inside === 'DB_CONFIG') return add('config');
+    const logNumber = directory === this.#logDirectory ? logFileNumber(name) : undefined;
+    if (logNumber !== undefined) return add('log', { logNumber });
+    const byName = leftOutByName(name);
+    if (byName !== undefined) return this.#leave(inside, full, byName);
+    if (/^__dbq\..+\.\d+$/.test(name)) return add('queue-extent');
+    const head = this.#head(full);
+    if (!head) return;
+    if (isRegion(name, head)) return this.#leave(inside, full, 'region');
+    const recognition = recognizeFile(head);
+    switch (recognition.kind) {
+      case 'database':
+        return add('database', { format: recognition.format, uid: recognition.format.uid });
+      case 'placeholder':
+        return add('placeholder', { uid: recognition.uid });
+      case 'damaged':
+        this.#damaged.push({ name: inside, path: full, problem: recognition.problem });
+        return;
+      case 'other':
+        if (inside.startsWith(`${this.#externalDirectory}/`)) return add('external-file');
+        this.#leave(inside, full, stat.size === 0 ? 'empty' : 'other');
+    }
+  }
+
+  #place(inside: string): { logName: string; dataDirectory: string } {
+    for (const { written, normal } of this.#dataDirectories) {
+      if (normal !== '' && inside.startsWith(`${normal}/`)) {
+        return { logName: inside.slice(normal.length + 1), dataDirectory: written };
+      }
+    }
+    return { logName: inside, dataDirectory: '' };
+  }
+
+  #head(full: string): Uint8Array | undefined {
+    const opened = this.#files.openIfThere(full);
+    if (!opened) return undefined;
+    try {
+      const head = new Uint8Array(metaSize);
+      return head.subarray(0, opened.readAt(head, 0));
+    } finally {
+      opened.close();
+    }
+  }
+}
+
+/** Files of the library that are never part of a backup, whatever they hold. */
+function leftOutByName(name: string): LeftOut['reason'] | undefined {
+  if (name === '__db.register') return 'registry';
+  if (name === '__db.rep.system') return undefined;
+  if (/^__db\.rep(pg)?\./.test(name)) return 'replication';
+  if (/^BDB\d{5,}(_\d+)?$/.test(name) || name.startsWith('__db.freezer.')) return 'temporary';
+  return undefined;
+}
+
+function isRegion(name: string, head: Uint8Array): boolean {
+  if (!/^__db\.\d{3,}$/.test(name)) return false;
+  if (head.length < 4) return true;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  return view.getUint32(0, true) === regionMagic || view.getUint32(0, false) === regionMagic || isZero(head);
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}

@@ -1,0 +1,312 @@
+/**
+ * The file operations the engine may use. Everything the engine does to a disk goes through a `Files`, so that tests
+ * can make any operation fail, fill the disk or lose power at any point.
+ *
+ * The operations are synchronous: an operation that returned has happened, and a forgotten `await` can not turn a
+ * sync into a hope. Long loops give way to signals and progress between pieces of work (`pause.ts`).
+ *
+ * Failures are `FigaroError`s: `no-space`, `not-permitted`, otherwise `io`, with path and operation.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { FigaroError, isSystemError, type ErrorCode } from '../errors.ts';
+
+export type FileKind = 'file' | 'directory' | 'link' | 'other';
+
+export interface FileStat {
+  readonly kind: FileKind;
+  /** In bytes. */
+  readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeMs: number;
+  readonly device: number;
+  readonly inode: number;
+}
+
+export interface OpenFile {
+  readonly path: string;
+  stat(): FileStat;
+  /** Reads at `position` until `target` is full or the file ends; returns the number of bytes read. */
+  readAt(target: Uint8Array, position: number): number;
+  /** Writes all of `source` at `position`. */
+  writeAt(source: Uint8Array, position: number): void;
+  truncate(size: number): void;
+  /** Returns when the contents are on stable storage. */
+  sync(): void;
+  close(): void;
+}
+
+export interface Files {
+  /** Opens read-only; undefined when there is no such file. */
+  openIfThere(file: string): OpenFile | undefined;
+  /** Creates a new file for reading and writing; fails when the name is taken. */
+  create(file: string, mode?: number): OpenFile;
+  /** Opens an existing file for reading and writing. */
+  openToWrite(file: string): OpenFile;
+  /** What is at the name itself: a link is not followed. Undefined when nothing is. */
+  statIfThere(file: string): FileStat | undefined;
+  /** Names in a directory, sorted; undefined when there is no such directory. */
+  listIfThere(directory: string): readonly string[] | undefined;
+  /** Creates one directory; false when it is there already. */
+  makeDirectory(directory: string, mode?: number): boolean;
+  rename(from: string, to: string): void;
+  /** Removes a file; nothing to do is fine. */
+  remove(file: string): void;
+  removeEmptyDirectory(directory: string): void;
+  setTimes(file: string, mtimeMs: number): void;
+  /** Makes creations, renamings and removals in a directory last. */
+  syncDirectory(directory: string): void;
+  /** Bytes that can still be written to the file system of `directory`. */
+  freeSpace(directory: string): number;
+}
+
+const errorCodes: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EACCES: 'not-permitted',
+  EPERM: 'not-permitted',
+  EROFS: 'not-permitted',
+};
+
+const hints: Partial<Record<ErrorCode, string>> = {
+  'no-space': 'make room on that file system, then run the same command again.',
+  'not-permitted': 'check who owns it and as which user this runs.',
+};
+
+/** Runs one operation on `file` and turns a failure into a `FigaroError`. */
+function attempt<T>(operation: string, file: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause;
+    const code = errorCodes[cause.code!] ?? 'io';
+    const hint = hints[code];
+    throw new FigaroError(code, `${file}: cannot ${operation}: ${reason(cause)}`, {
+      path: file,
+      cause,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
+/** `EIO: i/o error, read` becomes `i/o error (EIO)`. */
+function reason(error: NodeJS.ErrnoException): string {
+  const text = /^[A-Z0-9]+: ([^,]*)/.exec(error.message)?.[1] ?? error.message;
+  return `${text} (${error.code})`;
+}
+
+function isCode(error: unknown, ...codes: string[]): boolean {
+  return isSystemError(error) && codes.includes(error.code!);
+}
+
+function statOf(stat: fs.Stats): FileStat {
+  return {
+    kind: stat.isFile()
+      ? 'file'
+      : stat.isDirectory()
+        ? 'directory'
+        : stat.isSymbolicLink()
+          ? 'link'
+          : 'other',
+    size: stat.size,
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    mtimeMs: stat.mtimeMs,
+    device: stat.dev,
+    inode: stat.ino,
+  };
+}
+
+class NodeFile implements OpenFile {
+  readonly path: string;
+  readonly #descriptor: number;
+
+  constructor(file: string, descriptor: number) {
+    this.path = file;
+    this.#descriptor = descriptor;
+  }
+
+  stat(): FileStat {
+    return attempt('look at', this.path, () => statOf(fs.fstatSync(this.#descriptor)));
+  }
+
+  readAt(target: Uint8Array, position: number): number {
+    return attempt('read', this.path, () => {
+      let done = 0;
+      while (done < target.length) {
+        const n = fs.readSync(this.#descriptor, target, done, target.length - done, position + done);
+        if (n === 0) break;
+        done += n;
+      }
+      return done;
+    });
+  }
+
+  writeAt(source: Uint8Array, position: number): void {
+    attempt('write', this.path, () => {
+      for (let done = 0; done < source.length; ) {
+        done += fs.writeSync(this.#descriptor, source, done, source.length - done, position + done);
+      }
+    });
+  }
+
+  truncate(size: number): void {
+    attempt('set the size of', this.path, () => fs.ftruncateSync(this.#descriptor, size));
+  }
+
+  sync(): void {
+    attempt('sync', this.path, () => fs.fsyncSync(this.#descriptor));
+  }
+
+  close(): void {
+    attempt('close', this.path, () => fs.closeSync(this.#descriptor));
+  }
+}
+
+/** The real thing. */
+export const nodeFiles: Files = {
+  openIfThere(file) {
+    return attempt('open', file, () => {
+      try {
+        return new NodeFile(file, fs.openSync(file, 'r'));
+      } catch (error) {
+        if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        throw error;
+      }
+    });
+  },
+  create(file, mode = 0o640) {
+    return attempt('create', file, () => new NodeFile(file, fs.openSync(file, 'wx+', mode)));
+  },
+  openToWrite(file) {
+    return attempt('open', file, () => new NodeFile(file, fs.openSync(file, 'r+')));
+  },
+  statIfThere(file) {
+    return attempt('look at', file, () => {
+      const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+      return stat && statOf(stat);
+    });
+  },
+  listIfThere(directory) {
+    return attempt('list', directory, () => {
+      try {
+        return fs.readdirSync(directory).sort();
+      } catch (error) {
+        if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        throw error;
+      }
+    });
+  },
+  makeDirectory(directory, mode = 0o750) {
+    return attempt('create', directory, () => {
+      try {
+        fs.mkdirSync(directory, { mode });
+        return true;
+      } catch (error) {
+        if (isCode(error, 'EEXIST') && fs.statSync(directory).isDirectory()) return false;
+        throw error;
+      }
+    });
+  },
+  rename(from, to) {
+    attempt(`rename to ${to}`, from, () => fs.renameSync(from, to));
+  },
+  remove(file) {
+    attempt('remove', file, () => fs.rmSync(file, { force: true }));
+  },
+  removeEmptyDirectory(directory) {
+    attempt('remove', directory, () => fs.rmdirSync(directory));
+  },
+  setTimes(file, mtimeMs) {
+    attempt('set the times of', file, () => fs.utimesSync(file, mtimeMs / 1000, mtimeMs / 1000));
+  },
+  syncDirectory(directory) {
+    // Windows has no way to sync a directory, and does not need one.
+    if (process.platform === 'win32') return;
+    attempt('sync', directory, () => {
+      const descriptor = fs.openSync(directory, 'r');
+      try {
+        fs.fsyncSync(descriptor);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+    });
+  },
+  freeSpace(directory) {
+    return attempt('look at', directory, () => {
+      const { bavail, bsize } = fs.statfsSync(directory);
+      return bavail * bsize;
+    });
+  },
+};
+
+/** Opens a file that has to be there. */
+export function openToRead(files: Files, file: string): OpenFile {
+  const opened = files.openIfThere(file);
+  if (!opened) throw new FigaroError('io', `${file}: no such file`, { path: file });
+  return opened;
+}
+
+/** Runs `use` on a file opened for reading, and closes it whatever happens. */
+export function withFile<T>(files: Files, file: string, use: (opened: OpenFile) => T): T {
+  const opened = openToRead(files, file);
+  try {
+    return use(opened);
+  } finally {
+    opened.close();
+  }
+}
+
+/** The whole contents of a small file; undefined when it is not there. */
+export function readIfThere(files: Files, file: string): Uint8Array | undefined {
+  const opened = files.openIfThere(file);
+  if (!opened) return undefined;
+  try {
+    const bytes = new Uint8Array(opened.stat().size);
+    return bytes.subarray(0, opened.readAt(bytes, 0));
+  } finally {
+    opened.close();
+  }
+}
+
+/** Creates a directory and those above it that are missing, each synced into its parent. */
+export function makeDirectories(files: Files, directory: string): void {
+  const stat = files.statIfThere(directory);
+  if (stat) return;
+  const parent = path.dirname(directory);
+  makeDirectories(files, parent);
+  if (files.makeDirectory(directory)) files.syncDirectory(parent);
+}
+
+/** Removes a directory and everything in it; links are removed, not followed. */
+export function removeTree(files: Files, directory: string): void {
+  for (const name of files.listIfThere(directory) ?? []) {
+    const entry = path.join(directory, name);
+    if (files.statIfThere(entry)?.kind === 'directory') removeTree(files, entry);
+    else files.remove(entry);
+  }
+  if (files.statIfThere(directory)) files.removeEmptyDirectory(directory);
+}
+
+/**
+ * Writes a small file so that it is there whole or not at all: temporary name, sync, rename, sync of the directory.
+ */
+export function writeDurably(files: Files, file: string, contents: Uint8Array | string): void {
+  const bytes = typeof contents === 'string' ? Buffer.from(contents) : contents;
+  const temporary = `${file}.tmp`;
+  files.remove(temporary);
+  const opened = files.create(temporary);
+  try {
+    opened.writeAt(bytes, 0);
+    opened.sync();
+  } finally {
+    opened.close();
+  }
+  files.rename(temporary, file);
+  files.syncDirectory(path.dirname(file));
+}

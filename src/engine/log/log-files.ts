@@ -1,0 +1,119 @@
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { fileHeaderSize, readFileHeader, type LogFileHeader } from '../../format/log/frame.ts';
+import { newestLogVersion, oldestLogVersion } from '../../format/magic.ts';
+import { withFile, type Files } from '../files.ts';
+
+/** One log file of a log, as it was when it was looked at. */
+export interface LogFile extends LogFileHeader {
+  readonly number: number;
+  readonly path: string;
+  /** Physical size in bytes; says nothing about where the records end. */
+  readonly size: number;
+}
+
+/** The log files of an environment: numbers without gap, ascending. */
+export interface Log {
+  readonly files: readonly LogFile[];
+  /** Paths of files at the end that were created but not yet written; they hold nothing. */
+  readonly incomplete: readonly string[];
+}
+
+/** The name of log file `number`. */
+export function logFileName(number: number): string {
+  return `log.${String(number).padStart(10, '0')}`;
+}
+
+/** The number in the name of a log file; undefined for other names (format document, 2.1). */
+export function logFileNumber(name: string): number | undefined {
+  const digits = /^log\.(\d{1,10})$/.exec(name)?.[1];
+  const number = Number(digits);
+  return digits !== undefined && number >= 1 && number <= 0xffffffff ? number : undefined;
+}
+
+/**
+ * Looks at the headers of log files given by number. Throws `log-missing` when there is none or numbers are missing in
+ * between, `log-corrupt` for a damaged header, `format-unsupported` for versions and encryption that are not read.
+ */
+export function openLog(files: Files, paths: ReadonlyMap<number, string>): Log {
+  const numbers = [...paths.keys()].sort((a, b) => a - b);
+  const found: LogFile[] = [];
+  const incomplete: string[] = [];
+  for (const number of numbers.toReversed()) {
+    const file = paths.get(number)!;
+    const read = readLogFile(files, number, file);
+    if (read) {
+      found.unshift(read);
+    } else if (found.length === 0) {
+      incomplete.unshift(file);
+    } else {
+      throw new FigaroError('log-corrupt', `${file}: its header is empty, but ${found[0]!.path} follows`, {
+        path: file,
+        hint: 'copy the file again, or use an older set.',
+      });
+    }
+  }
+  if (found.length === 0) {
+    throw new FigaroError('log-missing', 'there is no log file', {
+      hint: 'an environment without logs (Data Store, Concurrent Data Store) can only be backed up with `figaro-backup offline`.',
+    });
+  }
+  for (let i = 1; i < found.length; i++) checkNeighbours(found[i - 1]!, found[i]!);
+  return { files: found, incomplete };
+}
+
+function readLogFile(files: Files, number: number, file: string): LogFile | undefined {
+  return withFile(files, file, (opened) => {
+    const head = new Uint8Array(fileHeaderSize);
+    const reading = readFileHeader(head.subarray(0, opened.readAt(head, 0)));
+    switch (reading.kind) {
+      case 'incomplete':
+        return undefined;
+      case 'encrypted':
+        throw new FigaroError('format-unsupported', `${file} is encrypted, and encrypted logs can not be read yet`, {
+          path: file,
+        });
+      case 'damaged':
+        throw new FigaroError('log-corrupt', `${file}: ${reading.problem}`, {
+          path: file,
+          hint: 'this is damage, or not a log file: copy the file again, or use an older set.',
+        });
+      case 'header': {
+        const { version } = reading.header;
+        if (version < oldestLogVersion || version > newestLogVersion) {
+          throw new FigaroError(
+            'format-unsupported',
+            `${file} has log version ${version}, not ${oldestLogVersion} to ${newestLogVersion}`,
+            { path: file },
+          );
+        }
+        return { number, path: file, size: opened.stat().size, ...reading.header };
+      }
+    }
+  });
+}
+
+function checkNeighbours(before: LogFile, after: LogFile): void {
+  if (after.number !== before.number + 1) {
+    const first = logFileName(before.number + 1);
+    const last = logFileName(after.number - 1);
+    const missing = first === last ? `${first} is` : `${first} to ${last} are`;
+    throw new FigaroError(
+      'log-missing',
+      `${missing} missing between ${path.basename(before.path)} and ${path.basename(after.path)}`,
+      { path: before.path, hint: 'recovery needs every log file in between. Look for the missing ones in older copies.' },
+    );
+  }
+  if (after.version < before.version) {
+    throw new FigaroError(
+      'log-corrupt',
+      `${after.path} has log version ${after.version}, older than ${before.version} before it`,
+      { path: after.path, hint: 'the two files are not of one history.' },
+    );
+  }
+}
+
+/** The file with a number; undefined when the log does not have it. */
+export function logFile(log: Log, number: number): LogFile | undefined {
+  return log.files[number - log.files[0]!.number];
+}

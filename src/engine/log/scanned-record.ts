@@ -1,0 +1,95 @@
+import { FigaroError } from '../../errors.ts';
+import { RecordCursor } from '../../format/log/cursor.ts';
+import { frameSize, prefixSize } from '../../format/log/frame.ts';
+import { layoutsFor } from '../../format/log/layouts.ts';
+import { type LogRecord, type RecordLayout } from '../../format/log/record.ts';
+import { formatLsn, type Lsn } from '../../format/lsn.ts';
+
+/** Bit of the type field that marks a record of a non-durable database: never applied (format document, 3.2). */
+const debugBit = 0x8000_0000;
+
+/** Codes from here on belong to applications. */
+const firstApplicationCode = 10000;
+
+const cursor = new RecordCursor();
+
+/** A record in a reader's window. Its body is decoded on demand, and valid until the reader moves on. */
+export class ScannedRecord implements LogRecord {
+  readonly lsn: Lsn;
+  readonly code: number;
+  readonly isDebug: boolean;
+  readonly txnId: number;
+  readonly prevLsn: Lsn;
+  /** Whole record, frame included, in bytes. */
+  readonly length: number;
+  /** Version of the log file the record is in. */
+  readonly version: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #at: number;
+  #body: object | undefined;
+
+  constructor(bytes: Uint8Array, view: DataView, at: number, length: number, lsn: Lsn, version: number) {
+    const type = view.getUint32(at + frameSize, true);
+    this.isDebug = type >= debugBit;
+    this.code = this.isDebug ? type - debugBit : type;
+    this.txnId = view.getUint32(at + frameSize + 4, true);
+    this.prevLsn = {
+      file: view.getUint32(at + frameSize + 8, true),
+      offset: view.getUint32(at + frameSize + 12, true),
+    };
+    this.lsn = lsn;
+    this.length = length;
+    this.version = version;
+    this.#bytes = bytes;
+    this.#view = view;
+    this.#at = at;
+  }
+
+  /** True for the first record of its transaction. */
+  get beginsTransaction(): boolean {
+    return this.prevLsn.file === 0;
+  }
+
+  /** The layout of this record; undefined when no Berkeley DB writes such a record in this log version. */
+  get layout(): RecordLayout<object> | undefined {
+    return layoutsFor(this.version)[this.code];
+  }
+
+  get body(): object {
+    return (this.#body ??= this.decodeWith(cursor));
+  }
+
+  /** Reads the body with a cursor of the caller's. Throws `format-unsupported` or `log-corrupt`. */
+  decodeWith(reader: RecordCursor): object {
+    const { layout } = this;
+    if (!layout) {
+      const what = this.code >= firstApplicationCode ? 'an application’s own record' : 'an unknown record';
+      throw new FigaroError(
+        'format-unsupported',
+        `log record ${formatLsn(this.lsn)} is ${what} (type ${this.code}, log version ${this.version})`,
+        { lsn: formatLsn(this.lsn), hint: 'only the application that wrote it can recover it.' },
+      );
+    }
+    const end = this.#at + this.length;
+    reader.aim(this.#bytes, this.#view, this.#at + frameSize + prefixSize, end, this.version);
+    const body = layout.decode(reader);
+    if (!reader.fits(0)) {
+      throw new FigaroError(
+        'log-corrupt',
+        `log record ${formatLsn(this.lsn)}: the fields of a ${layout.name} record do not fill its ${this.length} bytes`,
+        { lsn: formatLsn(this.lsn), hint: 'the record has a right checksum but not the layout of its log version.' },
+      );
+    }
+    return body;
+  }
+}
+
+/** The body of a record as one of the layouts given, or undefined when it has another. */
+export function bodyAs<Body extends object>(
+  record: ScannedRecord,
+  ...layouts: readonly RecordLayout<Body>[]
+): Body | undefined {
+  const layout = record.layout;
+  return layouts.some((candidate) => candidate === layout) ? (record.body as Body) : undefined;
+}

@@ -1,0 +1,93 @@
+import { FigaroError } from '../../errors.ts';
+import { cksum } from '../../format/log/records/db.ts';
+import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import { pause, type Watch } from '../pause.ts';
+import { type Files } from '../files.ts';
+import { type Log } from '../log/log-files.ts';
+import { scanLog, type LogEnd } from '../log/scan.ts';
+import { type ScannedRecord } from '../log/scanned-record.ts';
+import { Transactions } from '../log/transactions.ts';
+import { Creations, isFileOperation } from './apply/file-ops.ts';
+import { FileBindings } from './bindings.ts';
+import { findLimit, type Commit, type RestorePoint } from './restore-point.ts';
+
+/** What one pass over a log tells. */
+export interface Analysis {
+  readonly transactions: Transactions;
+  readonly bindings: FileBindings;
+  readonly creations: Creations;
+  readonly end: LogEnd;
+  readonly records: number;
+  /** Bytes of the log up to its end. */
+  readonly logBytes: number;
+  /** The commit that recovery ends with; undefined for the end of the log. */
+  readonly limit: Commit | undefined;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the whole log once: who committed, which id means which database, where the log ends, and where recovery has to
+ * stop (recovery document, A.14). Throws what `scanLog` and `findLimit` throw.
+ */
+export async function analyse(
+  files: Files,
+  log: Log,
+  point: RestorePoint,
+  watch: Watch,
+): Promise<Analysis> {
+  const transactions = new Transactions();
+  const bindings = new FileBindings();
+  const creations = new Creations();
+  const warnings: string[] = [];
+  const totalBytes = log.files.reduce((sum, { size }) => sum + size, 0);
+  const see = (record: ScannedRecord): void => {
+    transactions.see(record);
+    bindings.see(record);
+    if (isFileOperation(record.code)) creations.see(record);
+    if (record.code === cksum.code) {
+      warnings.push(
+        `log record ${formatLsn(record.lsn)} says that the application met a page with a wrong checksum: verify the source`,
+      );
+    }
+  };
+  const scan = scanLog(files, log, point.kind === 'lsn' ? { acceptDamageAfter: point.lsn } : {});
+  let records = 0;
+  let logBytes = 0;
+  let step = scan.next();
+  for (; !step.done; step = scan.next()) {
+    see(step.value);
+    records += 1;
+    logBytes += step.value.length;
+    if (records % 4096 === 0) await pause(watch, { phase: 'read the log', done: logBytes, total: totalBytes });
+  }
+  const end = step.value;
+  if (end.damage) warnings.push(`${end.damage.message}; what follows is left out, as asked`);
+  for (const { lsn, name } of bindings.reopened) {
+    warnings.push(
+      `${name} was still open when another database took its id at ${formatLsn(lsn)}: the application was started again without recovery after a crash`,
+    );
+  }
+  const limit = findLimit(point, log, transactions, end.lsn);
+  transactions.decide(limit?.lsn);
+  requireUndoable(transactions, limit);
+  return { transactions, bindings, creations, end, records, logBytes, limit, warnings };
+}
+
+/** Throws when a transaction committed after the limit and began before the log: it can not be undone. */
+function requireUndoable(transactions: Transactions, limit: Commit | undefined): void {
+  if (!limit) return;
+  for (const { began, ended, fate, id } of transactions.all()) {
+    if (!began && fate === 'ignored' && ended?.committed) {
+      throw new FigaroError(
+        'restore-point-unreachable',
+        `transaction ${id.toString(16)} committed at ${formatLsn(ended.lsn)}, after the point asked for, and began before the log`,
+        { lsn: formatLsn(ended.lsn), hint: 'choose a later point, or add the earlier log files.' },
+      );
+    }
+  }
+}
+
+/** The LSN after which records no longer count. */
+export function lastLsn(analysis: Analysis): Lsn {
+  return analysis.limit?.lsn ?? analysis.end.lastRecord ?? analysis.end.lsn;
+}

@@ -1,0 +1,233 @@
+/**
+ * Redo and undo of file operations (recovery document, section E), by the rules of E.3a: a file is known by its unique
+ * id, and every step is harmless when the file is past it already. Native recovery decides by names, and loses files.
+ */
+
+import { FigaroError } from '../../../errors.ts';
+import { viewOf } from '../../../format/byte-range.ts';
+import { type Directory } from '../../../format/log/cursor.ts';
+import { recordName } from '../../../format/log/layouts.ts';
+import { type BodyOf } from '../../../format/log/record.ts';
+import * as fileops from '../../../format/log/records/fileops.ts';
+import { formatLsn, type Lsn } from '../../../format/lsn.ts';
+import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
+import { type FileTable } from '../file-table.ts';
+
+/** Codes of the records handled here. */
+const fileOperationCodes: ReadonlySet<number> = new Set([
+  fileops.writeFile.code,
+  fileops.inMemoryCreate.code,
+  fileops.inMemoryRename.code,
+  fileops.inMemoryRemove.code,
+  fileops.fileRemove.code,
+  fileops.create.code,
+  fileops.remove.code,
+  fileops.write.code,
+  fileops.rename.code,
+  fileops.renameNoUndo.code,
+]);
+
+export function isFileOperation(code: number): boolean {
+  return fileOperationCodes.has(code);
+}
+
+type Rename = BodyOf<typeof fileops.rename>;
+
+/** The files that a log creates: unique id by the temporary name they are created under. */
+export class Creations {
+  readonly #uids = new Map<string, string>();
+
+  /** Takes note of a record during analysis, whatever the fate of its transaction. */
+  see(record: ScannedRecord): void {
+    const created = bodyAs(record, fileops.create);
+    if (created) this.#uids.set(plainName(created.name), '');
+    const renamed = bodyAs(record, fileops.rename, fileops.renameNoUndo);
+    if (renamed && this.#uids.get(plainName(renamed.oldName)) === '') {
+      this.#uids.set(plainName(renamed.oldName), renamed.uid);
+    }
+  }
+
+  /** Unique id of the file created under a name; undefined when the log does not tell, or creates none. */
+  uidOf(name: string): string | undefined {
+    return this.#uids.get(name) || undefined;
+  }
+}
+
+export class FileOperations {
+  readonly #table: FileTable;
+  readonly #creations: Creations;
+  /** Temporary names whose file exists under another name already: its creation is over. */
+  readonly #skipped = new Set<string>();
+  /** Ids of files that a redone record asked for and that are not there, with the name to tell people. */
+  readonly missing = new Map<string, { readonly name: string; readonly lsn: Lsn }>();
+  /** Files that native recovery loses: created and renamed after the copy (E.3a). */
+  readonly nativeWouldLose = new Set<string>();
+
+  constructor(table: FileTable, creations: Creations) {
+    this.#table = table;
+    this.#creations = creations;
+  }
+
+  redo(record: ScannedRecord): void {
+    switch (record.code) {
+      case fileops.create.code:
+        return this.#create(bodyAs(record, fileops.create)!, record);
+      case fileops.write.code:
+        return this.#write(bodyAs(record, fileops.write)!, record);
+      case fileops.rename.code:
+      case fileops.renameNoUndo.code:
+        return this.#rename(bodyAs(record, fileops.rename, fileops.renameNoUndo)!, record);
+      case fileops.remove.code:
+        return this.#remove(bodyAs(record, fileops.remove)!, record);
+      case fileops.fileRemove.code:
+        return this.#removePlaceholder(bodyAs(record, fileops.fileRemove)!, record);
+      case fileops.writeFile.code:
+        throw unsupported(record, 'external files');
+      default:
+    }
+  }
+
+  undo(record: ScannedRecord): void {
+    switch (record.code) {
+      case fileops.create.code: {
+        const body = bodyAs(record, fileops.create)!;
+        const file = this.#table.byName(this.#name(body.name, body.directory, record));
+        if (file) this.#table.remove(file);
+        return;
+      }
+      case fileops.rename.code:
+        return this.#undoRename(bodyAs(record, fileops.rename)!, record);
+      case fileops.writeFile.code:
+        throw unsupported(record, 'external files');
+      default:
+    }
+  }
+
+  #create(body: BodyOf<typeof fileops.create>, record: ScannedRecord): void {
+    const name = this.#name(body.name, body.directory, record);
+    const uid = this.#creations.uidOf(name);
+    const there = uid === undefined ? undefined : this.#table.byUid(uid);
+    if (there && there.name !== name) {
+      this.#skipped.add(name);
+      return;
+    }
+    this.#skipped.delete(name);
+    this.#table.create(name, body.dataDirectory, body.mode);
+  }
+
+  #write(body: BodyOf<typeof fileops.write>, record: ScannedRecord): void {
+    const name = this.#name(body.name, body.directory, record);
+    if (this.#skipped.has(name)) return;
+    const file = this.#table.byName(name);
+    if (!file) {
+      throw new FigaroError(
+        'not-recoverable',
+        `log record ${formatLsn(record.lsn)} writes to ${name}, which does not exist`,
+        { path: name, lsn: formatLsn(record.lsn) },
+      );
+    }
+    const before = file.uid;
+    file.writeRaw(viewOf(body.page), body.pgno * body.pageSize + body.offset);
+    this.#table.identify(file, before);
+  }
+
+  #rename(body: Rename, record: ScannedRecord): void {
+    const oldName = this.#name(body.oldName, body.directory, record);
+    const newName = this.#name(body.newName, body.directory, record);
+    const file = this.#table.byUid(body.uid);
+    if (!file || (file.name !== undefined && file.name !== oldName)) return;
+    if (!this.#table.initialUids.has(body.uid) && this.#creations.uidOf(oldName) === undefined && !isTemporary(newName)) {
+      this.nativeWouldLose.add(newName);
+    }
+    const occupant = this.#table.byName(newName);
+    if (occupant && occupant !== file) {
+      if (occupant.isPlaceholder || occupant.isEmpty) {
+        this.#table.remove(occupant);
+      } else if (this.#table.initialUids.has(occupant.uid!)) {
+        // A later file of that name: this one was renamed or removed again before it came.
+        this.#table.displace(file);
+        return;
+      }
+    }
+    this.#table.rename(file, newName);
+  }
+
+  /** Puts a file that an unfinished transaction renamed, perhaps to remove it, back (E.3b). */
+  #undoRename(body: Rename, record: ScannedRecord): void {
+    const oldName = this.#name(body.oldName, body.directory, record);
+    const newName = this.#name(body.newName, body.directory, record);
+    const occupant = this.#table.byName(oldName);
+    const file = this.#table.byUid(body.uid);
+    if (!file) {
+      // The stand-in is there and the file is not: it has to come back from the log.
+      if (occupant?.isPlaceholder) this.missing.set(body.uid, { name: oldName, lsn: record.lsn });
+      return;
+    }
+    if (file.name !== newName) return;
+    if (occupant && occupant !== file) {
+      if (!occupant.isPlaceholder) {
+        throw new FigaroError(
+          'not-recoverable',
+          `${oldName}: an unfinished transaction renamed it to ${newName}, and another file has its name`,
+          { path: oldName, lsn: formatLsn(record.lsn), hint: 'the files are not of one moment. Use another copy.' },
+        );
+      }
+      this.#table.remove(occupant);
+    }
+    this.#table.rename(file, oldName);
+  }
+
+  #remove(body: BodyOf<typeof fileops.remove>, record: ScannedRecord): void {
+    const name = this.#name(body.name, body.directory, record);
+    const file = body.uid === '' ? this.#table.byName(name) : this.#table.byUid(body.uid);
+    this.missing.delete(body.uid);
+    if (file) this.#table.remove(file);
+  }
+
+  #removePlaceholder(body: BodyOf<typeof fileops.fileRemove>, record: ScannedRecord): void {
+    const name = this.#name(body.name, body.directory, record);
+    const file = this.#table.byName(name);
+    if (file && (file.uid === body.placeholderUid || file.uid === body.realUid)) this.#table.remove(file);
+  }
+
+  #name(name: string, directory: Directory, record: ScannedRecord): string {
+    if (directory === 'external-files') throw unsupported(record, 'external files');
+    if (directory !== 'data' && directory !== 'none' && directory !== 'meta') {
+      throw unsupported(record, `files in the ${directory} directory`);
+    }
+    return checkedName(plainName(name), record);
+  }
+}
+
+/** Temporary names of files in the middle of being created, renamed or removed (format document, 1.5). */
+export function isTemporary(name: string): boolean {
+  return /(^|\/)(__db\.)?[0-9a-f]+\.[0-9a-f]+$/.test(name);
+}
+
+function plainName(name: string): string {
+  return name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
+}
+
+/** A name in a log is never followed out of the environment. */
+function checkedName(name: string, record: ScannedRecord): string {
+  const parts = name.split('/');
+  if (name === '' || name.startsWith('/') || /^[a-zA-Z]:/.test(name) || parts.includes('..')) {
+    throw new FigaroError(
+      'format-unsupported',
+      `log record ${formatLsn(record.lsn)} names the file ${JSON.stringify(name)}, outside of the environment`,
+      {
+        lsn: formatLsn(record.lsn),
+        hint: 'recovering such an environment would write to the original place, so it is refused.',
+      },
+    );
+  }
+  return name;
+}
+
+function unsupported(record: ScannedRecord, what: string): FigaroError {
+  return new FigaroError(
+    'format-unsupported',
+    `log record ${formatLsn(record.lsn)} (${recordName(record.code)}) is about ${what}, which can not be recovered yet`,
+    { lsn: formatLsn(record.lsn), hint: 'use `recover --engine native` with an installed db_recover.' },
+  );
+}

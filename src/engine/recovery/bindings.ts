@@ -1,0 +1,151 @@
+import { inMemoryCreate } from '../../format/log/records/fileops.ts';
+import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
+
+/** A database as a registration record describes it. */
+export interface Registration {
+  readonly fileId: number;
+  readonly name: string;
+  /** Unique id of the file, hex. */
+  readonly uid: string;
+  readonly databaseType: number;
+  /** 0 for a whole file, the metadata page of a sub-database otherwise. */
+  readonly metaPgno: number;
+  readonly externalFileIdLow: number;
+  readonly externalFileIdHigh: number;
+}
+
+/** The part of the log in which a file id stands for one database. */
+export interface Binding extends Registration {
+  /** Named in memory only, or temporary: nothing of it is on disk. */
+  readonly inMemory: boolean;
+  /** Records after this LSN; `[0][0]` when the registration lies before the log. */
+  readonly from: Lsn;
+  /** Records before this LSN; undefined while it is open. */
+  to: Lsn | undefined;
+}
+
+const opening: ReadonlySet<number> = new Set([
+  registration.open,
+  registration.preopen,
+  registration.reopen,
+  registration.exclusiveOpen,
+  registration.exclusiveReopen,
+]);
+const closing: ReadonlySet<number> = new Set([registration.close, registration.recoveryClose]);
+const memoryOnly: ReadonlySet<number> = new Set([
+  registration.preopen,
+  registration.reopen,
+  registration.exclusiveReopen,
+]);
+
+/**
+ * Which database a file id means at which place of the log. Native recovery opens and closes files along the way; the
+ * intervals say the same, and survive a source that was reopened without recovery (recovery document, B.2).
+ */
+export class FileBindings {
+  readonly #intervals = new Map<number, Binding[]>();
+  readonly #memoryUids = new Set<string>();
+  /** Registrations that took an id over from a database that was never closed: the source ran on without recovery. */
+  readonly reopened: { readonly lsn: Lsn; readonly name: string }[] = [];
+
+  /** Takes note of a record; to be called for every record of the log in order. */
+  see(record: ScannedRecord): void {
+    const created = bodyAs(record, inMemoryCreate);
+    if (created) this.#memoryUids.add(created.uid);
+    const body = bodyAs(record, register, registerBefore61);
+    if (!body) return;
+    const opcode = body.opcode & 0xf;
+    const { boundId: fileId, name, uid, databaseType, metaPgno } = body;
+    const { externalFileIdLow, externalFileIdHigh } = body;
+    const entry: Registration = {
+      fileId,
+      name,
+      uid,
+      databaseType,
+      metaPgno,
+      externalFileIdLow,
+      externalFileIdHigh,
+    };
+    if (memoryOnly.has(opcode)) this.#memoryUids.add(uid);
+    const intervals = this.#of(fileId);
+    const last = intervals.at(-1);
+    const open = last?.to === undefined ? last : undefined;
+    const same = open !== undefined && open.uid === uid && open.metaPgno === metaPgno;
+    if (opening.has(opcode)) {
+      if (same) return;
+      if (open) {
+        open.to = record.lsn;
+        if (!memoryOnly.has(opcode)) this.reopened.push({ lsn: record.lsn, name: open.name });
+      }
+      this.#start(intervals, entry, record.lsn);
+    } else if (closing.has(opcode)) {
+      if (open) open.to = record.lsn;
+      else this.#start(intervals, entry, last?.to ?? { file: 0, offset: 0 }, record.lsn);
+    } else if (!same) {
+      // Still open at a checkpoint, and registered before the log began.
+      if (open) {
+        throw new FigaroError(
+          'log-corrupt',
+          `log record ${formatLsn(record.lsn)} says that file id ${fileId} is ${name}, but it was registered for ${open.name}`,
+          { lsn: formatLsn(record.lsn) },
+        );
+      }
+      this.#start(intervals, entry, last?.to ?? { file: 0, offset: 0 });
+    }
+  }
+
+  #of(fileId: number): Binding[] {
+    let intervals = this.#intervals.get(fileId);
+    if (!intervals) this.#intervals.set(fileId, (intervals = []));
+    return intervals;
+  }
+
+  #start(intervals: Binding[], entry: Registration, from: Lsn, to?: Lsn): void {
+    const inMemory = entry.name === '' || this.#memoryUids.has(entry.uid) || isMadeUpUid(entry);
+    intervals.push({ ...entry, inMemory, from, to });
+  }
+
+  /** What `fileId` means in the record at `lsn`; undefined when no registration covers it. */
+  at(fileId: number, lsn: Lsn): Binding | undefined {
+    const intervals = this.#intervals.get(fileId);
+    if (!intervals) return undefined;
+    let low = 0;
+    let high = intervals.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareLsn(intervals[middle]!.from, lsn) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    const found = intervals[low - 1];
+    return found && (found.to === undefined || compareLsn(lsn, found.to) < 0) ? found : undefined;
+  }
+
+  /** Databases registered and not closed at `lsn`, the latest registered first. */
+  openAt(lsn: Lsn): Binding[] {
+    const open: Binding[] = [];
+    for (const intervals of this.#intervals.values()) {
+      for (const binding of intervals) {
+        const started = compareLsn(binding.from, lsn) <= 0;
+        const ended = binding.to !== undefined && compareLsn(binding.to, lsn) <= 0;
+        if (started && !ended) open.push(binding);
+      }
+    }
+    return open.sort((a, b) => compareLsn(b.from, a.from) || b.fileId - a.fileId);
+  }
+
+  /** Every binding of the log. */
+  *all(): Generator<Binding> {
+    for (const intervals of this.#intervals.values()) yield* intervals;
+  }
+}
+
+/** Uids of named in-memory databases hold the name: four bytes of their own, then its first sixteen. */
+function isMadeUpUid({ name, uid }: Registration): boolean {
+  const bytes = Buffer.from(uid, 'hex').subarray(4);
+  const expected = Buffer.alloc(16);
+  expected.write(name, 'utf8');
+  return bytes.length === 16 && (bytes.equals(expected) || /^0*$/.test(uid));
+}

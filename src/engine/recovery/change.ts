@@ -1,0 +1,203 @@
+import { FigaroError } from '../../errors.ts';
+import { type RecordLayout } from '../../format/log/record.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { type Binding } from './bindings.ts';
+import { type CachedPage, type OpenQuestion, type StoredFile } from './page-store.ts';
+
+/** How often redo met a page in which state (recovery document, C.0.3). */
+export interface RedoCounts {
+  /** The change was missing and has been made. */
+  applied: number;
+  /** The page had it already. */
+  present: number;
+  /** The page was not there, never written, or changed without the log; settled later, or the recovery fails. */
+  questioned: number;
+}
+
+/**
+ * One log record being redone or undone on the pages of one file. It decides by LSN whether a page needs the change
+ * (recovery document, C.0.2): redo iff the page is in the state the record found, undo iff it is in the state the
+ * record left. One instance serves a whole pass.
+ */
+export class Change {
+  /** LSN of the record. */
+  lsn: Lsn = { file: 0, offset: 0 };
+  /** Log version of the record. */
+  version = 0;
+  file!: StoredFile;
+  binding!: Binding;
+  readonly counts: RedoCounts = { applied: 0, present: 0, questioned: 0 };
+  undone = 0;
+  /** When set, an undo that finds work is an error: the transaction is not known to be over. */
+  onlyChecking = false;
+
+  aim(lsn: Lsn, version: number, file: StoredFile, binding: Binding): void {
+    this.lsn = lsn;
+    this.version = version;
+    this.file = file;
+    this.binding = binding;
+    file.changes += 1;
+  }
+
+  /** True when page contents in the record are in the other byte order than the database's (format document, 3.4). */
+  get isSwapped(): boolean {
+    return this.version <= 16 && !this.file.format!.littleEndian;
+  }
+
+  /** The page for redo, with its LSN set to the record's, if it lacks the change. */
+  redo(pgno: number, before: Lsn): CachedPage | undefined {
+    return this.redoOn(this.file.page(pgno), pgno, before);
+  }
+
+  /** As `redo`, but a missing page is created. */
+  redoOrCreate(pgno: number, before: Lsn): CachedPage | undefined {
+    return this.redoOn(this.file.pageOrCreate(pgno), pgno, before);
+  }
+
+  redoOn(page: CachedPage | undefined, pgno: number, before: Lsn): CachedPage | undefined {
+    if (!page) {
+      this.question(pgno, 'missing');
+      return undefined;
+    }
+    const difference = page.lsnFile - before.file || page.lsnOffset - before.offset;
+    if (difference === 0) return this.stamp(page);
+    if (difference < 0) {
+      if (page.lsnFile !== 0) throw this.#hole(page, before);
+      this.question(pgno, page.lsnOffset === 0 ? 'zero' : 'unlogged');
+      return undefined;
+    }
+    if (compareLsn(page.lsn, this.lsn) < 0) throw this.#inconsistent(page, before);
+    this.counts.present += 1;
+    return undefined;
+  }
+
+  /** Marks the page as changed by this record. */
+  stamp(page: CachedPage): CachedPage {
+    page.lsn = this.lsn;
+    page.dirty = true;
+    this.counts.applied += 1;
+    if (this.file.questions.size > 0) this.file.questions.delete(page.number);
+    return page;
+  }
+
+  /** The page for undo, with its LSN set back, if it has the change. */
+  undo(pgno: number, before: Lsn): CachedPage | undefined {
+    const page = this.file.page(pgno);
+    if (!page || !this.isOn(page)) return undefined;
+    return this.unstamp(page, before);
+  }
+
+  /** True when the page is in the state this record left it in. Throws when that must not be. */
+  isOn(page: CachedPage): boolean {
+    if (page.lsnOffset !== this.lsn.offset || page.lsnFile !== this.lsn.file) return false;
+    if (this.onlyChecking) throw this.#unfinished(page);
+    return true;
+  }
+
+  unstamp(page: CachedPage, before: Lsn): CachedPage {
+    page.lsn = before;
+    page.dirty = true;
+    this.undone += 1;
+    return page;
+  }
+
+  /** A change that could not be made: fine if the log later frees, cuts off or allocates the page. */
+  question(pgno: number, reason: OpenQuestion['reason']): void {
+    this.counts.questioned += 1;
+    const { questions } = this.file;
+    if (!questions.has(pgno)) questions.set(pgno, { lsn: this.lsn, reason });
+  }
+
+  /** The page is freed, cut off or allocated: what could not be done to it before no longer matters. */
+  settle(pgno: number): void {
+    if (this.file.questions.size > 0) this.file.questions.delete(pgno);
+  }
+
+  /** Throws when a record does not fit the page it is for. */
+  require(condition: boolean, page: CachedPage, what: string): asserts condition {
+    if (!condition) throw this.misfit(page, what);
+  }
+
+  misfit(page: CachedPage, what: string): FigaroError {
+    return new FigaroError(
+      'not-recoverable',
+      `${this.file.label}: log record ${formatLsn(this.lsn)} does not fit page ${page.number}: ${what}`,
+      {
+        path: this.file.label,
+        pgno: page.number,
+        lsn: formatLsn(this.lsn),
+        hint: 'the page is torn, or was changed without the log (a bulk transaction, an unlogged database). Use a set taken later or earlier.',
+      },
+    );
+  }
+
+  #hole(page: CachedPage, before: Lsn): FigaroError {
+    return new FigaroError(
+      'not-recoverable',
+      `${this.file.label}: page ${page.number} has LSN ${formatLsn(page.lsn)}, but log record ${formatLsn(this.lsn)} changes it from ${formatLsn(before)}: a change in between is missing`,
+      {
+        path: this.file.label,
+        pgno: page.number,
+        lsn: formatLsn(this.lsn),
+        hint: 'log files are missing, or the file is older than the log reaches back. Add the log files in between, or use another copy of the file.',
+      },
+    );
+  }
+
+  #inconsistent(page: CachedPage, before: Lsn): FigaroError {
+    return new FigaroError(
+      'chain-mismatch',
+      `${this.file.label}: page ${page.number} has LSN ${formatLsn(page.lsn)}, between ${formatLsn(before)} and ${formatLsn(this.lsn)}, where the log has no change of it`,
+      {
+        path: this.file.label,
+        pgno: page.number,
+        lsn: formatLsn(this.lsn),
+        hint: 'file and log are not of one history: the LSNs were reset, or the file comes from another environment. Take a full backup.',
+      },
+    );
+  }
+
+  #unfinished(page: CachedPage): FigaroError {
+    return new FigaroError(
+      'not-recoverable',
+      `${this.file.label}: page ${page.number} holds a change of a transaction that began before the log and did not commit`,
+      {
+        path: this.file.label,
+        pgno: page.number,
+        lsn: formatLsn(this.lsn),
+        hint: 'the first log files are missing. Add them: without them the change can not be undone.',
+      },
+    );
+  }
+}
+
+/** What recovery does for one record type that changes pages. */
+export interface PageOperation<Body> {
+  readonly redo: (body: Body, change: Change) => void;
+  readonly undo: (body: Body, change: Change) => void;
+}
+
+/** A record type and its redo and undo. */
+export interface Operation {
+  readonly layout: RecordLayout<object>;
+  readonly redo: (body: object, change: Change) => void;
+  readonly undo: (body: object, change: Change) => void;
+}
+
+/** Declares the redo and undo of a record type, for one or more of its layouts. */
+export function on<Body extends object>(
+  layouts: RecordLayout<Body> | readonly RecordLayout<Body>[],
+  operation: PageOperation<Body>,
+): Operation[] {
+  const list = Array.isArray(layouts) ? (layouts as readonly RecordLayout<Body>[]) : [layouts as RecordLayout<Body>];
+  return list.map((layout) => ({
+    layout,
+    // The body was decoded with this very layout.
+    redo: (body, change) => operation.redo(body as Body, change),
+    undo: (body, change) => operation.undo(body as Body, change),
+  }));
+}
+
+/** For records that change nothing on disk. */
+export const nothing: PageOperation<object> = { redo: () => {}, undo: () => {} };
+

@@ -1,0 +1,116 @@
+import { FigaroError } from '../../errors.ts';
+import { normalDirectory, type Environment } from '../environment/discover.ts';
+import { PageCache, StoredFile } from './page-store.ts';
+import { type Storage } from './storage.ts';
+
+/**
+ * The files of an environment while recovery creates, renames and removes them. A database is known by the unique id
+ * on its first page, whatever its name at the moment (recovery document, B.5); names are given out at the end.
+ */
+export class FileTable {
+  readonly cache: PageCache;
+  readonly #storage: Storage;
+  readonly #environment: Environment;
+  readonly #files = new Set<StoredFile>();
+  readonly #byName = new Map<string, StoredFile>();
+  readonly #byUid = new Map<string, StoredFile>();
+  /** Uids of the files that were there before recovery. */
+  readonly initialUids: ReadonlySet<string>;
+
+  /** Throws `not-recoverable` when two files carry the same unique id. */
+  constructor(environment: Environment, storage: Storage, pathOf: (name: string) => string, cacheBytes: number) {
+    this.#storage = storage;
+    this.#environment = environment;
+    this.cache = new PageCache(cacheBytes);
+    for (const { kind, name, logName, dataDirectory } of environment.files) {
+      if (kind !== 'database' && kind !== 'placeholder') continue;
+      // A data directory searched earlier hides a later one.
+      const hidden = this.#byName.get(logName);
+      if (hidden) throw sameName(name, logName);
+      const file = new StoredFile(storage.existing(pathOf(name)), this.cache, logName, dataDirectory);
+      const twin = file.uid === undefined ? undefined : this.#byUid.get(file.uid);
+      if (twin) throw sameUid(name, twin.label, file.uid!);
+      this.#files.add(file);
+      this.#byName.set(logName, file);
+      if (file.uid !== undefined) this.#byUid.set(file.uid, file);
+    }
+    this.initialUids = new Set(this.#byUid.keys());
+  }
+
+  [Symbol.iterator](): Iterator<StoredFile> {
+    return this.#files.values();
+  }
+
+  byUid(uid: string): StoredFile | undefined {
+    return this.#byUid.get(uid);
+  }
+
+  byName(name: string): StoredFile | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The file of a name, created empty when there is none. `dataDirectory` is where the log says it was. */
+  create(name: string, dataDirectory: string, mode: number): StoredFile {
+    const there = this.#byName.get(name);
+    if (there) return there;
+    const file = new StoredFile(this.#storage.create(), this.cache, name, this.#place(dataDirectory));
+    file.mode = mode;
+    this.#files.add(file);
+    this.#byName.set(name, file);
+    return file;
+  }
+
+  /** Where a new file goes (recovery document, E.4): the logged directory, the create directory, or home. */
+  #place(logged: string): string {
+    const { config, directories } = this.#environment;
+    const exists = (directory: string): boolean => directories.includes(normalDirectory(directory));
+    if (logged !== '' && config.dataDirectories.includes(logged) && exists(logged)) return logged;
+    if (config.createDirectory !== undefined) return config.createDirectory;
+    return '';
+  }
+
+  /** To be called after bytes were written to a file outside of its pages: it may have got its identity. */
+  identify(file: StoredFile, before: string | undefined): void {
+    if (file.uid === before) return;
+    if (before !== undefined && this.#byUid.get(before) === file) this.#byUid.delete(before);
+    if (file.uid !== undefined) this.#byUid.set(file.uid, file);
+  }
+
+  /** Gives a file a name. A file that has the name loses it, and waits for a record that names it anew. */
+  rename(file: StoredFile, name: string): void {
+    if (file.name === name) return;
+    const displaced = this.#byName.get(name);
+    if (displaced) displaced.name = undefined;
+    if (file.name !== undefined) this.#byName.delete(file.name);
+    file.name = name;
+    this.#byName.set(name, file);
+  }
+
+  /** Takes the name of a file away; it waits for a record that names it anew, and is gone at the end otherwise. */
+  displace(file: StoredFile): void {
+    if (file.name !== undefined) this.#byName.delete(file.name);
+    file.name = undefined;
+  }
+
+  remove(file: StoredFile): void {
+    this.displace(file);
+    if (file.uid !== undefined && this.#byUid.get(file.uid) === file) this.#byUid.delete(file.uid);
+    this.#files.delete(file);
+    file.discard();
+  }
+}
+
+function sameName(name: string, logName: string): FigaroError {
+  return new FigaroError(
+    'not-recoverable',
+    `${name}: another data directory holds ${logName} as well, and the log does not say which one it means`,
+    { path: name, hint: 'remove the one that does not belong to the environment from the copy.' },
+  );
+}
+
+function sameUid(name: string, twin: string, uid: string): FigaroError {
+  return new FigaroError('not-recoverable', `${name} and ${twin} carry the same unique id ${uid}`, {
+    path: name,
+    hint: 'one is a copy of the other. Remove the one that does not belong to the environment from the copy.',
+  });
+}

@@ -1,0 +1,103 @@
+/** What makes a recovered environment complete: pages and log on disk, every file under its name. */
+
+import path from 'node:path';
+import { frameSize } from '../../format/log/frame.ts';
+import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { normalDirectory, type Environment } from '../environment/discover.ts';
+import { makeDirectories, withFile, type Files } from '../files.ts';
+import { logFile, logFileName } from '../log/log-files.ts';
+import { pause, type Watch } from '../pause.ts';
+import { appendRecords, finishingRecords, flagsOf } from './finish-log.ts';
+import { type StoredFile } from './page-store.ts';
+import { type RecoveredState } from './recovery.ts';
+import { type Stage } from './stage.ts';
+import { type StagedPiece } from './storage.ts';
+
+/** Puts databases that were only copied under their names. */
+export function finishCopies(files: Files, environment: Environment, stage: Stage): void {
+  for (const { kind, name } of environment.files) {
+    if (kind === 'database' || kind === 'placeholder') {
+      files.rename(stage.pathOf(name), path.join(stage.home, name));
+    }
+  }
+}
+
+/** Writes the pages, gives the databases their names, and ends the log as native recovery does. */
+export async function finishRecovery(
+  files: Files,
+  stage: Stage,
+  state: RecoveredState,
+  watch: Watch,
+): Promise<void> {
+  for (const file of state.table) {
+    file.flush();
+    await pause(watch, { phase: `write ${file.label}` });
+  }
+  for (const file of state.table) placeFile(files, stage, file);
+  finishLog(files, stage, state);
+}
+
+function placeFile(files: Files, stage: Stage, file: StoredFile): void {
+  const piece = file.piece as StagedPiece;
+  // A part of a page at the end, or pages allocated and never written.
+  const size = file.pageCount * file.format!.pageSize;
+  if (piece.size > size) piece.shorten(size);
+  const to = path.join(stage.home, normalDirectory(file.dataDirectory), file.name!);
+  makeDirectories(files, path.dirname(to));
+  files.rename(piece.path, to);
+}
+
+/** Cuts the log off where the result ends, and appends the finishing records (recovery document, A.10). */
+function finishLog(files: Files, stage: Stage, { log, analysis, table }: RecoveredState): void {
+  const { limit, end, transactions, bindings } = analysis;
+  const lastRecord = limit?.lsn ?? end.lastRecord;
+  if (!lastRecord) return;
+  const last = logFile(log, lastRecord.file)!;
+  const cut: Lsn = limit ? afterRecord(files, last.path, limit.lsn) : end.lsn;
+  const directory = path.join(stage.home, stage.logDirectory);
+  for (const { number } of log.files) {
+    if (number > cut.file) files.remove(path.join(directory, logFileName(number)));
+  }
+  const open = bindings
+    .openAt(lastRecord)
+    .filter(({ inMemory }) => !inMemory)
+    .map((binding) => {
+      const format = table.byUid(binding.uid)?.format;
+      return { ...binding, flags: format ? flagsOf(format) : 0 };
+    });
+  const lastCheckpoint = transactions.checkpoints.findLast(({ lsn }) => compareLsn(lsn, lastRecord) <= 0);
+  const records = finishingRecords(
+    { open, inDoubt: transactions.inDoubt(limit?.lsn), lastRecord, lastCheckpoint: lastCheckpoint?.lsn },
+    logFile(log, cut.file)!.version,
+    new Date(),
+  );
+  appendRecords(files, directory, logFile(log, cut.file)!, cut, lastRecord, records);
+}
+
+/** Where the record after the one at `lsn` goes. */
+function afterRecord(files: Files, file: string, lsn: Lsn): Lsn {
+  return withFile(files, file, (opened) => {
+    const frame = new Uint8Array(frameSize);
+    opened.readAt(frame, lsn.offset);
+    const length = new DataView(frame.buffer).getUint32(4, true);
+    return { file: lsn.file, offset: lsn.offset + length };
+  });
+}
+
+/** Syncs every file and directory of a tree, what is inside before what holds it. */
+export function syncTree(files: Files, directory: string): void {
+  for (const name of files.listIfThere(directory) ?? []) {
+    const entry = path.join(directory, name);
+    if (files.statIfThere(entry)?.kind === 'directory') {
+      syncTree(files, entry);
+      continue;
+    }
+    const opened = files.openToWrite(entry);
+    try {
+      opened.sync();
+    } finally {
+      opened.close();
+    }
+  }
+  files.syncDirectory(directory);
+}

@@ -1,0 +1,215 @@
+/** The two passes over the pages: undo backwards, then redo forwards (recovery document, A.14). */
+
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
+import { type Files } from '../files.ts';
+import { type Log } from '../log/log-files.ts';
+import { LogReader, scanLog } from '../log/scan.ts';
+import { type ScannedRecord } from '../log/scanned-record.ts';
+import { pause, type Watch } from '../pause.ts';
+import { type Analysis } from './analysis.ts';
+import { isFileOperation, type FileOperations } from './apply/file-ops.ts';
+import { Change } from './change.ts';
+import { type FileTable } from './file-table.ts';
+import { operationFor } from './operations.ts';
+
+interface PageRecordBody {
+  readonly fileId: number;
+}
+
+export class Passes {
+  readonly change = new Change();
+  readonly #files: Files;
+  readonly #log: Log;
+  readonly #analysis: Analysis;
+  readonly #table: FileTable;
+  readonly #fileOperations: FileOperations;
+  readonly #watch: Watch;
+  recordsUndone = 0;
+  recordsRedone = 0;
+
+  constructor(
+    files: Files,
+    log: Log,
+    analysis: Analysis,
+    table: FileTable,
+    fileOperations: FileOperations,
+    watch: Watch,
+  ) {
+    this.#files = files;
+    this.#log = log;
+    this.#analysis = analysis;
+    this.#table = table;
+    this.#fileOperations = fileOperations;
+    this.#watch = watch;
+  }
+
+  /**
+   * Takes back, from the last record to the first, what unfinished transactions changed. The records are reached
+   * through each transaction's own chain, so that the rest of the log is not read again.
+   */
+  async undo(): Promise<void> {
+    const first: Lsn = { file: this.#log.files[0]!.number, offset: 0 };
+    const chains = new Chains();
+    for (const { fate, lastLsn, otherChains } of this.#analysis.transactions.all()) {
+      if (fate === 'committed') continue;
+      // Of ignored transactions it is only made sure that nothing of them is on the pages (F.6).
+      for (const lsn of [lastLsn, ...(otherChains ?? [])]) chains.push({ lsn, check: fate === 'ignored' });
+    }
+    const reader = new LogReader(this.#files, this.#log);
+    try {
+      let count = 0;
+      for (let chain = chains.pop(); chain; chain = chains.pop()) {
+        const record = reader.read(chain.lsn);
+        this.#undoRecord(record, chain.check);
+        const { prevLsn } = record;
+        if (!isNoLsn(prevLsn) && compareLsn(prevLsn, first) > 0) {
+          if (compareLsn(prevLsn, record.lsn) >= 0) throw loop(record);
+          chains.push({ lsn: prevLsn, check: chain.check });
+        }
+        if (++count % 1024 === 0) await pause(this.#watch, { phase: 'undo', done: count });
+      }
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** Makes, from the first record to the last, the changes of committed transactions where a page lacks them. */
+  async redo(): Promise<void> {
+    const { limit, transactions, end, logBytes } = this.#analysis;
+    const last = limit?.lsn ?? end.lsn;
+    let count = 0;
+    let done = 0;
+    for (const record of scanLog(this.#files, this.#log, { verify: false })) {
+      if (compareLsn(record.lsn, last) > 0 || compareLsn(record.lsn, end.lsn) >= 0) break;
+      done += record.length;
+      if (record.txnId !== 0 && !record.isDebug) {
+        const transaction = transactions.of(record.txnId, record.lsn);
+        if (transaction?.fate === 'committed') this.#redoRecord(record);
+      }
+      if (++count % 1024 === 0) await pause(this.#watch, { phase: 'redo', done, total: logBytes });
+    }
+  }
+
+  #undoRecord(record: ScannedRecord, check: boolean): void {
+    if (record.isDebug) return;
+    if (isFileOperation(record.code)) {
+      if (!check) this.#fileOperations.undo(record);
+      return;
+    }
+    const { change } = this;
+    if (!this.#aim(record, false)) return;
+    change.onlyChecking = check;
+    operationFor(record)!.undo(record.body, change);
+    this.recordsUndone += 1;
+  }
+
+  #redoRecord(record: ScannedRecord): void {
+    if (isFileOperation(record.code)) {
+      this.#fileOperations.redo(record);
+      return;
+    }
+    if (!this.#aim(record, true)) return;
+    operationFor(record)!.redo(record.body, this.change);
+    this.recordsRedone += 1;
+  }
+
+  /** Points the change at the record's file. False when there is nothing to do on pages. */
+  #aim(record: ScannedRecord, redoing: boolean): boolean {
+    const operation = operationFor(record);
+    if (!operation) {
+      requireNoPages(record);
+      return false;
+    }
+    const body = record.body as Partial<PageRecordBody>;
+    if (body.fileId === undefined) return false;
+    const binding = this.#analysis.bindings.at(body.fileId, record.lsn);
+    if (!binding) {
+      throw new FigaroError(
+        'not-recoverable',
+        `log record ${formatLsn(record.lsn)} is about file id ${body.fileId}, which no record in the log registers`,
+        {
+          lsn: formatLsn(record.lsn),
+          hint: 'the log begins too late for these files. Add the earlier log files.',
+        },
+      );
+    }
+    if (binding.inMemory) return false;
+    const file = this.#table.byUid(binding.uid);
+    if (!file?.format) {
+      const { missing } = this.#fileOperations;
+      if (redoing && !missing.has(binding.uid)) {
+        missing.set(binding.uid, { name: binding.name, lsn: record.lsn });
+      }
+      return false;
+    }
+    this.#table.cache.nextRound();
+    this.change.aim(record.lsn, record.version, file, binding);
+    return true;
+  }
+}
+
+/** Records without redo and undo that are none of pages: transactions, registrations. */
+const withoutPages: ReadonlySet<number> = new Set([2, 10, 11, 12, 13, 14, 200]);
+
+function requireNoPages(record: ScannedRecord): void {
+  if (withoutPages.has(record.code)) return;
+  const name = record.layout?.name;
+  // Decoding throws for records that are unknown altogether.
+  if (name === undefined) void record.body;
+  throw new FigaroError(
+    'format-unsupported',
+    `log record ${formatLsn(record.lsn)} (${name}) is of a kind of database that can not be recovered yet`,
+    { lsn: formatLsn(record.lsn), hint: 'use `recover --engine native` with an installed db_recover.' },
+  );
+}
+
+function loop(record: ScannedRecord): FigaroError {
+  return new FigaroError(
+    'log-corrupt',
+    `log record ${formatLsn(record.lsn)} names ${formatLsn(record.prevLsn)} as the record before it`,
+    { lsn: formatLsn(record.lsn) },
+  );
+}
+
+interface Chain {
+  readonly lsn: Lsn;
+  /** Only make sure that the pages hold nothing of it. */
+  readonly check: boolean;
+}
+
+/** Chains of records to be followed back, the latest LSN first: a binary heap. */
+class Chains {
+  readonly #heap: Chain[] = [];
+
+  push(chain: Chain): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(chain);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (compareLsn(heap[parent]!.lsn, chain.lsn) >= 0) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = chain;
+  }
+
+  pop(): Chain | undefined {
+    const heap = this.#heap;
+    const top = heap[0];
+    const last = heap.pop();
+    if (top === undefined || last === undefined || heap.length === 0) return top;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && compareLsn(heap[child + 1]!.lsn, heap[child]!.lsn) > 0) child += 1;
+      if (compareLsn(heap[child]!.lsn, last.lsn) <= 0) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+    return top;
+  }
+}

@@ -1,0 +1,144 @@
+/** `recover`: from copies of an environment to a new, recovered one. The order of it, step by step. */
+
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { type Environment } from '../environment/discover.ts';
+import { makeDirectories, removeTree, type Files } from '../files.ts';
+import { type Watch } from '../pause.ts';
+import { prepareRecovery, rehearse, runPasses, type RecoveryReport } from './recovery.ts';
+import { type RestorePoint } from './restore-point.ts';
+import { finishCopies, finishRecovery, syncTree } from './finish.ts';
+import { checkDatabases, stageEnvironment } from './stage.ts';
+import { StagedStorage } from './storage.ts';
+import { recoverNatively } from './native.ts';
+
+export interface RecoverOptions {
+  /** What to recover; its files are only read. */
+  readonly environment: Environment;
+  /** A directory that does not exist yet, or is empty. */
+  readonly target: string;
+  readonly restorePoint?: RestorePoint;
+  /** Find out what would happen, and write nothing. */
+  readonly dryRun?: boolean;
+  /** `native` runs an installed db_recover on the staged copy. */
+  readonly engine?: 'embedded' | 'native';
+  readonly cacheBytes?: number;
+  readonly watch?: Watch;
+}
+
+export interface RecoverResult {
+  readonly target: string;
+  readonly dryRun: boolean;
+  readonly engine: 'embedded' | 'native';
+  /** Undefined with the native engine, and for an environment without logs: there is nothing to recover. */
+  readonly report: RecoveryReport | undefined;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Builds the recovered environment beside the target and renames it into place last: the target appears complete and
+ * synced, or not at all. Throws `target-not-empty`, and whatever keeps the environment from being recovered.
+ */
+export async function recoverEnvironment(files: Files, options: RecoverOptions): Promise<RecoverResult> {
+  const { environment, dryRun = false, engine = 'embedded', watch = {} } = options;
+  const target = path.resolve(options.target);
+  requireContents(environment);
+  requireEmptyTarget(files, target);
+  const hasLogs = environment.files.some(({ kind }) => kind === 'log');
+  const point = options.restorePoint ?? { kind: 'end' };
+  if (!hasLogs && point.kind !== 'end') {
+    throw new FigaroError('restore-point-unreachable', 'there is no log: only the files as they are can be restored');
+  }
+  const recovery = {
+    restorePoint: point,
+    watch,
+    ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
+  };
+  const done = (report: RecoveryReport | undefined, warnings: readonly string[]): RecoverResult => ({
+    target,
+    dryRun,
+    engine,
+    report,
+    warnings,
+  });
+  const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
+  const end = prepared?.analysis.end.lsn;
+  if (dryRun) {
+    const warnings = await checkDatabases(files, environment, end, watch);
+    const report = hasLogs ? await rehearse(files, environment, recovery) : undefined;
+    return done(report, [...warnings, ...(report?.warnings ?? [])]);
+  }
+
+  makeDirectories(files, path.dirname(target));
+  const stage = `${target}.recovering-${randomBytes(4).toString('hex')}`;
+  try {
+    const staged = await stageEnvironment(files, environment, end, stage, watch);
+    let report: RecoveryReport | undefined;
+    const warnings = [...staged.warnings];
+    if (!prepared) {
+      warnings.push('there is no log: the files are restored as they were copied');
+      finishCopies(files, environment, staged);
+    } else if (engine === 'native') {
+      finishCopies(files, environment, staged);
+      await recoverNatively(files, staged.home, point, watch);
+    } else {
+      const storage = new StagedStorage(files, staged.pieces);
+      try {
+        const state = await runPasses(files, environment, prepared, storage, staged.pathOf, recovery);
+        await finishRecovery(files, staged, state, watch);
+        ({ report } = state);
+      } finally {
+        storage.close();
+      }
+      warnings.push(...report.warnings);
+    }
+    syncTree(files, staged.home);
+    publish(files, stage, staged.home, target);
+    return done(report, warnings);
+  } catch (error) {
+    removeTree(files, stage);
+    throw error;
+  }
+}
+
+function requireContents(environment: Environment): void {
+  const damaged = environment.damaged[0];
+  if (damaged) {
+    throw new FigaroError('page-type', `${damaged.path} is a damaged database: ${damaged.problem}`, {
+      path: damaged.path,
+      pgno: 0,
+      hint: 'use an older copy of this file.',
+    });
+  }
+  if (environment.files.some(({ kind }) => kind === 'database' || kind === 'log')) return;
+  throw new FigaroError('environment-missing', `${environment.home}: neither a container nor a log file is here`, {
+    path: environment.home,
+    hint: 'give the directory that holds the copy of the environment.',
+  });
+}
+
+function requireEmptyTarget(files: Files, target: string): void {
+  const stat = files.statIfThere(target);
+  if (!stat) return;
+  if (stat.kind !== 'directory') {
+    throw new FigaroError('target-not-empty', `${target} is there already, and is no directory`, { path: target });
+  }
+  const names = files.listIfThere(target) ?? [];
+  if (names.length === 0) return;
+  const more = names.length > 1 ? ` and ${names.length - 1} more` : '';
+  throw new FigaroError('target-not-empty', `${target} already holds ${names[0]}${more}`, {
+    path: target,
+    hint: 'choose a directory that is empty or does not exist.',
+  });
+}
+
+/** The last step: the recovered environment gets its name. */
+function publish(files: Files, stage: string, home: string, target: string): void {
+  if (files.statIfThere(target)) files.removeEmptyDirectory(target);
+  files.rename(home, target);
+  files.syncDirectory(path.dirname(target));
+  removeTree(files, stage);
+  files.syncDirectory(path.dirname(target));
+}
+

@@ -1,0 +1,208 @@
+/** Recovery of an environment: analysis, undo, redo, over whatever storage (recovery document, A.14). */
+
+import { FigaroError } from '../../errors.ts';
+import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
+import { type Files } from '../files.ts';
+import { openLog, type Log } from '../log/log-files.ts';
+import { type Watch } from '../pause.ts';
+import { analyse, lastLsn, type Analysis } from './analysis.ts';
+import { FileOperations } from './apply/file-ops.ts';
+import { FileTable } from './file-table.ts';
+import { Passes } from './passes.ts';
+import { type Commit, type RestorePoint } from './restore-point.ts';
+import { OverlayStorage, type Storage } from './storage.ts';
+
+/** Memory for pages unless told otherwise, in bytes. */
+export const defaultCacheBytes = 256 << 20;
+
+/** A transaction in doubt: prepared, and neither committed nor aborted by the log. */
+export interface InDoubt {
+  readonly id: number;
+  /** The global id the application gave it, hex, without trailing zeros. */
+  readonly gid: string;
+}
+
+/** What a recovery did, or would do. */
+export interface RecoveryReport {
+  readonly records: number;
+  readonly logBytes: number;
+  /** The last commit that is part of the result. */
+  readonly recoveredTo: Commit | undefined;
+  /** Where the log that was used ends. */
+  readonly logEnd: Lsn;
+  readonly transactionsCommitted: number;
+  readonly transactionsUndone: number;
+  readonly changesRedone: number;
+  readonly changesUndone: number;
+  readonly changesPresent: number;
+  readonly pagesRead: number;
+  readonly pagesWritten: number;
+  /** Names of the database files of the result. */
+  readonly databases: readonly string[];
+  readonly inDoubt: readonly InDoubt[];
+  readonly warnings: readonly string[];
+}
+
+/** A log that has been read: what recovery will have to do. */
+export interface PreparedRecovery {
+  readonly log: Log;
+  readonly analysis: Analysis;
+}
+
+/** The state after undo and redo, before anything is made to last. */
+export interface RecoveredState extends PreparedRecovery {
+  readonly table: FileTable;
+  readonly report: RecoveryReport;
+}
+
+export interface RecoveryOptions {
+  readonly restorePoint?: RestorePoint;
+  readonly cacheBytes?: number;
+  readonly watch?: Watch;
+}
+
+/** Reads the log of an environment and finds out what recovery to the point asked for means. */
+export async function prepareRecovery(
+  files: Files,
+  environment: Environment,
+  { restorePoint = { kind: 'end' }, watch = {} }: RecoveryOptions,
+): Promise<PreparedRecovery> {
+  refuseUnsupported(environment);
+  const log = openLog(files, logPaths(environment));
+  return { log, analysis: await analyse(files, log, restorePoint, watch) };
+}
+
+/**
+ * Recovers an environment in memory, over files that are only read. Returns when every committed change of the log is on
+ * its page and every other one is not; throws `not-recoverable` and others when that can not be brought about. Pages
+ * that the log does not name are not looked at.
+ */
+export async function rehearse(
+  files: Files,
+  environment: Environment,
+  options: RecoveryOptions = {},
+): Promise<RecoveryReport> {
+  const prepared = await prepareRecovery(files, environment, options);
+  const storage = new OverlayStorage(files);
+  try {
+    const paths = new Map(environment.files.map(({ name, path }) => [name, path]));
+    const pathOf = (name: string): string => paths.get(name)!;
+    return (await runPasses(files, environment, prepared, storage, pathOf, options)).report;
+  } finally {
+    storage.close();
+  }
+}
+
+/** Undo and redo. Pages are in the cache or in storage afterwards; nothing is synced. */
+export async function runPasses(
+  files: Files,
+  environment: Environment,
+  { log, analysis }: PreparedRecovery,
+  storage: Storage,
+  pathOf: (name: string) => string,
+  { cacheBytes = defaultCacheBytes, watch = {} }: RecoveryOptions,
+): Promise<RecoveredState> {
+  const table = new FileTable(environment, storage, pathOf, cacheBytes);
+  const fileOperations = new FileOperations(table, analysis.creations);
+  const passes = new Passes(files, log, analysis, table, fileOperations, watch);
+  await passes.undo();
+  await passes.redo();
+  dropNameless(table);
+  requireSettled(table, fileOperations);
+  return { log, analysis, table, report: report(analysis, table, fileOperations, passes, log) };
+}
+
+function refuseUnsupported(environment: Environment): void {
+  for (const { path, format } of filesOfKind(environment, 'database')) {
+    if (format?.encrypted) {
+      throw new FigaroError('format-unsupported', `${path} is encrypted, and encrypted databases can not be recovered yet`, {
+        path,
+      });
+    }
+  }
+}
+
+/** Files that lost their name to a later file, and stand-ins nobody needs any more, are not part of the result. */
+function dropNameless(table: FileTable): void {
+  for (const file of [...table]) {
+    if (file.name === undefined || file.isEmpty || file.isPlaceholder) table.remove(file);
+  }
+}
+
+/** Throws when a committed change could not be made, and nothing later in the log makes up for it (A.15). */
+function requireSettled(table: FileTable, { missing }: FileOperations): void {
+  for (const [uid, { name, lsn }] of missing) {
+    if (table.byUid(uid)) continue;
+    throw new FigaroError(
+      'container-missing',
+      `${name} is missing: log record ${formatLsn(lsn)} changes it, and the log does not create it`,
+      { path: name, lsn: formatLsn(lsn), hint: 'add the file from an older copy that this log continues.' },
+    );
+  }
+  for (const file of table) {
+    for (const [pgno, { lsn, reason }] of file.questions) {
+      throw new FigaroError(
+        'not-recoverable',
+        `${file.label}: log record ${formatLsn(lsn)} changes page ${pgno}, ${reasons[reason]}`,
+        {
+          path: file.label,
+          pgno,
+          lsn: formatLsn(lsn),
+          hint: 'the file is cut off or was changed without the log. Use another copy of it.',
+        },
+      );
+    }
+  }
+}
+
+const reasons = {
+  missing: 'which the file does not have, and which the log does not allocate',
+  zero: 'which was never written, and which the log does not allocate',
+  unlogged: 'which was last written without the log',
+} as const;
+
+function report(
+  analysis: Analysis,
+  table: FileTable,
+  { nativeWouldLose }: FileOperations,
+  passes: Passes,
+  log: Log,
+): RecoveryReport {
+  const { transactions, limit } = analysis;
+  const counts = { committed: 0, undone: 0 };
+  for (const { fate } of transactions.all()) {
+    if (fate === 'committed') counts.committed += 1;
+    else if (fate === 'undone') counts.undone += 1;
+  }
+  const inDoubt = transactions.inDoubt(limit?.lsn).map(({ id, prepared }) => ({
+    id,
+    gid: Buffer.from(prepared!.gid).toString('hex').replace(/(00)+$/, ''),
+  }));
+  const warnings = [...analysis.warnings];
+  for (const path of log.incomplete) warnings.push(`${path} holds no records and is left out`);
+  for (const name of nativeWouldLose) {
+    if (table.byName(name)) {
+      warnings.push(`${name} was created and renamed after the copy: db_recover would lose it, this recovery does not`);
+    }
+  }
+  for (const { gid } of inDoubt) {
+    warnings.push(`prepared transaction ${gid} has no outcome: its changes are in place, and the application decides`);
+  }
+  return {
+    records: analysis.records,
+    logBytes: analysis.logBytes,
+    recoveredTo: limit ?? transactions.commits.at(-1),
+    logEnd: lastLsn(analysis),
+    transactionsCommitted: counts.committed,
+    transactionsUndone: counts.undone,
+    changesRedone: passes.change.counts.applied,
+    changesUndone: passes.change.undone,
+    changesPresent: passes.change.counts.present,
+    pagesRead: table.cache.pagesRead,
+    pagesWritten: table.cache.pagesWritten,
+    databases: [...table].map(({ name }) => name!).sort(),
+    inDoubt,
+    warnings,
+  };
+}

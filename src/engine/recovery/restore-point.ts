@@ -1,0 +1,89 @@
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { type Log } from '../log/log-files.ts';
+import { type Transactions } from '../log/transactions.ts';
+
+/** What recovery is asked to bring an environment to. */
+export type RestorePoint =
+  | { readonly kind: 'end' }
+  /** Everything committed up to and including this second, as the commit records tell it. */
+  | { readonly kind: 'time'; readonly time: Date }
+  /** Everything committed up to and including this LSN. */
+  | { readonly kind: 'lsn'; readonly lsn: Lsn };
+
+/** A commit record: what recovery to a point ends with. */
+export interface Commit {
+  readonly lsn: Lsn;
+  /** Seconds since 1970. */
+  readonly time: number;
+}
+
+/** Commits that recovery can end with. */
+export interface RestoreWindow {
+  readonly first: Commit | undefined;
+  readonly last: Commit | undefined;
+}
+
+/**
+ * The commits a log can bring its files to. Before the first checkpoint whose redo point the log holds, transactions
+ * may have begun that the log can not undo (recovery document, F.1, A.9); a log from the very beginning has none.
+ */
+export function restoreWindow(log: Log, transactions: Transactions): RestoreWindow {
+  const { commits, checkpoints } = transactions;
+  const first = log.files[0]!;
+  const start: Lsn = { file: first.number, offset: 0 };
+  const fromTheBeginning = first.number === 1 && first.prev === 0;
+  const usable = checkpoints.find(({ redoFrom }) => compareLsn(redoFrom, start) >= 0);
+  const earliest = fromTheBeginning ? start : usable?.lsn;
+  const reachable = earliest ? commits.filter(({ lsn }) => compareLsn(lsn, earliest) >= 0) : commits.slice(-1);
+  // With a checkpoint and no commit after it, the state at the checkpoint is the last commit before it.
+  const last = commits.at(-1);
+  return { first: reachable[0] ?? last, last };
+}
+
+/**
+ * The commit that recovery to `point` ends with; undefined for the end of the log. Throws
+ * `restore-point-unreachable`, naming the window.
+ */
+export function findLimit(
+  point: RestorePoint,
+  log: Log,
+  transactions: Transactions,
+  end: Lsn,
+): Commit | undefined {
+  if (point.kind === 'end') return undefined;
+  const window = restoreWindow(log, transactions);
+  const { commits } = transactions;
+  let limit: Commit | undefined;
+  if (point.kind === 'time') {
+    const seconds = Math.floor(point.time.getTime() / 1000);
+    // In log order: a clock set back must not let a later commit in while an earlier one stays out (A.9).
+    const beyond = commits.findIndex(({ time }) => time > seconds);
+    limit = beyond === -1 ? commits.at(-1) : commits[beyond - 1];
+  } else {
+    if (compareLsn(point.lsn, end) >= 0) throw unreachable(point, window);
+    limit = commits.findLast(({ lsn }) => compareLsn(lsn, point.lsn) <= 0);
+  }
+  if (!limit || !window.first || compareLsn(limit.lsn, window.first.lsn) < 0) throw unreachable(point, window);
+  return limit;
+}
+
+function unreachable(point: RestorePoint, { first, last }: RestoreWindow): FigaroError {
+  const asked =
+    point.kind === 'time'
+      ? point.time.toISOString()
+      : point.kind === 'lsn'
+        ? formatLsn(point.lsn)
+        : 'the end';
+  const window =
+    first && last
+      ? `from ${describeCommit(first)} to ${describeCommit(last)}`
+      : 'nowhere: the log holds no commit';
+  return new FigaroError('restore-point-unreachable', `${asked} is out of reach: recovery can go ${window}`, {
+    hint: 'choose a point inside that window, or a chain that covers the one you want.',
+  });
+}
+
+export function describeCommit({ lsn, time }: Commit): string {
+  return `${new Date(time * 1000).toISOString().replace('.000Z', 'Z')} ${formatLsn(lsn)}`;
+}

@@ -1,0 +1,189 @@
+/** Where recovery keeps the bytes of files: a staging directory, or memory over read-only files. */
+
+import path from 'node:path';
+import { openToRead, type Files, type OpenFile } from '../files.ts';
+
+/** The bytes of one file during recovery. */
+export interface Piece {
+  /** In bytes. */
+  readonly size: number;
+  /** Fills `target`; bytes past the end of the file read as zero. */
+  read(target: Uint8Array, position: number): void;
+  write(source: Uint8Array, position: number): void;
+  /** Cuts the file off, or does nothing when it is shorter already. */
+  shorten(size: number): void;
+}
+
+/** What a page store builds its files from. */
+export interface Storage {
+  /** The bytes of a file that was there before recovery, by the path it was found at. */
+  existing(file: string): Piece;
+  /** A new, empty file. */
+  create(): Piece;
+  close(): void;
+}
+
+/** Handles kept open at the same time. */
+const maxHandles = 128;
+
+/**
+ * Files in a staging directory. They have names of their own there until `place` puts them where they belong, so
+ * that no name is ever in the way of another.
+ */
+export class StagedStorage implements Storage {
+  readonly #files: Files;
+  readonly #directory: string;
+  readonly #handles = new Map<string, OpenFile>();
+  #count = 0;
+
+  constructor(files: Files, directory: string) {
+    this.#files = files;
+    this.#directory = directory;
+  }
+
+  existing(file: string): StagedPiece {
+    const size = this.#files.statIfThere(file)?.size ?? 0;
+    return new StagedPiece(file, size, (name) => this.#handle(name));
+  }
+
+  create(): StagedPiece {
+    this.#count += 1;
+    const file = path.join(this.#directory, `new-${this.#count}`);
+    this.#keep(file, this.#files.create(file));
+    return new StagedPiece(file, 0, (name) => this.#handle(name));
+  }
+
+  #handle(file: string): OpenFile {
+    const open = this.#handles.get(file);
+    if (open) return open;
+    return this.#keep(file, this.#files.openToWrite(file));
+  }
+
+  #keep(file: string, opened: OpenFile): OpenFile {
+    if (this.#handles.size >= maxHandles) {
+      const [oldest, handle] = this.#handles.entries().next().value!;
+      this.#handles.delete(oldest);
+      handle.close();
+    }
+    this.#handles.set(file, opened);
+    return opened;
+  }
+
+  close(): void {
+    for (const handle of this.#handles.values()) handle.close();
+    this.#handles.clear();
+  }
+}
+
+export class StagedPiece implements Piece {
+  readonly path: string;
+  readonly #handle: (file: string) => OpenFile;
+  #size: number;
+
+  constructor(file: string, size: number, handle: (file: string) => OpenFile) {
+    this.path = file;
+    this.#size = size;
+    this.#handle = handle;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  read(target: Uint8Array, position: number): void {
+    const done = position < this.#size ? this.#handle(this.path).readAt(target, position) : 0;
+    target.fill(0, done);
+  }
+
+  write(source: Uint8Array, position: number): void {
+    this.#handle(this.path).writeAt(source, position);
+    this.#size = Math.max(this.#size, position + source.length);
+  }
+
+  shorten(size: number): void {
+    if (size >= this.#size) return;
+    this.#handle(this.path).truncate(size);
+    this.#size = size;
+  }
+
+  sync(): void {
+    this.#handle(this.path).sync();
+  }
+}
+
+/** Nothing is written: what recovery changes stays in memory, over files that are only read. */
+export class OverlayStorage implements Storage {
+  readonly #files: Files;
+  readonly #handles = new Map<string, OpenFile>();
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  existing(file: string): Piece {
+    const size = this.#files.statIfThere(file)?.size ?? 0;
+    return new OverlayPiece(size, (target, position) => this.#handle(file).readAt(target, position));
+  }
+
+  create(): Piece {
+    return new OverlayPiece(0, () => 0);
+  }
+
+  #handle(file: string): OpenFile {
+    let open = this.#handles.get(file);
+    if (open) return open;
+    if (this.#handles.size >= maxHandles) this.close();
+    open = openToRead(this.#files, file);
+    this.#handles.set(file, open);
+    return open;
+  }
+
+  close(): void {
+    for (const handle of this.#handles.values()) handle.close();
+    this.#handles.clear();
+  }
+}
+
+class OverlayPiece implements Piece {
+  readonly #readBase: (target: Uint8Array, position: number) => number;
+  /** Bytes of the file below that still count. */
+  #base: number;
+  #size: number;
+  /** Pages written, by position. Every write is of one whole page. */
+  readonly #written = new Map<number, Uint8Array>();
+
+  constructor(size: number, readBase: (target: Uint8Array, position: number) => number) {
+    this.#base = size;
+    this.#size = size;
+    this.#readBase = readBase;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  read(target: Uint8Array, position: number): void {
+    const written = this.#written.get(position);
+    if (written) {
+      target.set(written.subarray(0, target.length));
+      return;
+    }
+    const below = Math.max(0, Math.min(target.length, this.#base - position));
+    const done = below > 0 ? this.#readBase(target.subarray(0, below), position) : 0;
+    target.fill(0, done);
+  }
+
+  write(source: Uint8Array, position: number): void {
+    this.#written.set(position, source.slice());
+    this.#size = Math.max(this.#size, position + source.length);
+  }
+
+  shorten(size: number): void {
+    if (size >= this.#size) return;
+    this.#size = size;
+    this.#base = Math.min(this.#base, size);
+    for (const position of this.#written.keys()) {
+      if (position >= size) this.#written.delete(position);
+    }
+  }
+}

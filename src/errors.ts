@@ -1,0 +1,73 @@
+/**
+ * The one error class for everything an operator can act on, and the table of its codes.
+ * Anything else that is thrown is a bug (`internal`, exit 1).
+ */
+
+/** Error code to exit status. The README documents this table. */
+export const exitCodes = {
+  internal: 1,
+  usage: 2,
+  'environment-missing': 3,
+  'container-missing': 3,
+  'log-missing': 3,
+  'format-unsupported': 3,
+  'page-checksum': 4,
+  'page-type': 4,
+  'log-corrupt': 4,
+  'file-checksum': 4,
+  'manifest-corrupt': 4,
+  'not-recoverable': 4,
+  'set-incomplete': 5,
+  'set-missing': 5,
+  'repository-missing': 5,
+  'chain-gap': 5,
+  'chain-mismatch': 5,
+  'restore-point-unreachable': 5,
+  'target-not-empty': 6,
+  'target-in-use': 6,
+  'no-space': 6,
+  'not-permitted': 6,
+  io: 6,
+  busy: 7,
+  'environment-in-use': 8,
+  'environment-changed': 8,
+  'page-unstable': 9,
+  password: 10,
+  stale: 11,
+  interrupted: 130,
+} as const;
+
+export type ErrorCode = keyof typeof exitCodes;
+
+/** Where and why, for `--json` and for the hint line. */
+export interface ErrorDetails {
+  /** A sentence saying what to do next. */
+  readonly hint?: string;
+  readonly path?: string;
+  readonly pgno?: number;
+  /** Printed form, `[12][4096]`. */
+  readonly lsn?: string;
+  readonly cause?: unknown;
+}
+
+/** A failure the operator can act on. The message has the subject first, in lower case, with no final stop. */
+export class FigaroError extends Error {
+  override readonly name = 'FigaroError';
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.details = details;
+  }
+
+  get exitCode(): number {
+    return exitCodes[this.code];
+  }
+}
+
+/** True for errors of the operating system, which carry a code such as `ENOENT`. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
+}
