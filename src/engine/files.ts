@@ -245,6 +245,15 @@ export const nodeFiles: Files = {
   },
 };
 
+/** A file of the operating system, such as those in /proc; empty where there is none. */
+export function readSystemFile(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Opens a file that has to be there. */
 export function openToRead(files: Files, file: string): OpenFile {
   const opened = files.openIfThere(file);

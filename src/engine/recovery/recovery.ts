@@ -10,7 +10,7 @@ import { analyse, lastLsn, type Analysis } from './analysis.ts';
 import { FileOperations } from './apply/file-ops.ts';
 import { FileTable } from './file-table.ts';
 import { Passes } from './passes.ts';
-import { type Commit, type RestorePoint } from './restore-point.ts';
+import { restoreWindow, type Commit, type RestorePoint, type RestoreWindow } from './restore-point.ts';
 import { OverlayStorage, type Storage } from './storage.ts';
 
 /** Memory for pages unless told otherwise, in bytes. */
@@ -29,6 +29,8 @@ export interface RecoveryReport {
   readonly logBytes: number;
   /** The last commit that is part of the result. */
   readonly recoveredTo: Commit | undefined;
+  /** The commits that recovery can end with. */
+  readonly window: RestoreWindow;
   /** Where the log that was used ends. */
   readonly logEnd: Lsn;
   readonly transactionsCommitted: number;
@@ -193,6 +195,7 @@ function report(
     records: analysis.records,
     logBytes: analysis.logBytes,
     recoveredTo: limit ?? transactions.commits.at(-1),
+    window: restoreWindow(log, transactions),
     logEnd: lastLsn(analysis),
     transactionsCommitted: counts.committed,
     transactionsUndone: counts.undone,

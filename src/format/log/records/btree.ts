@@ -1,6 +1,5 @@
 /** Records of btree and recno (format document, 3.5 and 3.8). */
 
-import { modeOf } from '../cursor.ts';
 import { record } from '../record.ts';
 
 export const adj = record(55, 'bam_adj', 16, (r) => ({
@@ -74,7 +73,7 @@ export const splitBefore50 = record(
 export const split = record(62, 'bam_split', 17, (r) => {
   const fileId = r.fileId();
   // Page type of the parent in the low byte, the flags above it.
-  const flags = modeOf(r.opcode());
+  const flags = r.opcode() >>> 8;
   return {
     fileId,
     flags,

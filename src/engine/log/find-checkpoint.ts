@@ -1,0 +1,27 @@
+import { type Lsn } from '../../format/lsn.ts';
+import { checkpoint } from '../../format/log/records/txn.ts';
+import { type Files } from '../files.ts';
+import { type Log } from './log-files.ts';
+import { scanLog } from './scan.ts';
+import { bodyAs } from './scanned-record.ts';
+
+/** The last checkpoint record that is completely in a log, and where redo from it starts. */
+export interface LastCheckpoint {
+  readonly lsn: Lsn;
+  readonly redoFrom: Lsn;
+}
+
+/** Looks for the last checkpoint of a log, from its last file backwards; undefined when it has none. */
+export function findLastCheckpoint(files: Files, log: Log): LastCheckpoint | undefined {
+  for (const file of log.files.toReversed()) {
+    let found: LastCheckpoint | undefined;
+    // One file at a time is scanned as if it were the last: what lies behind its records is not judged here.
+    const scan = scanLog(files, { files: [file], incomplete: [] }, { acceptDamageAfter: { file: 0, offset: 0 } });
+    for (const record of scan) {
+      const body = bodyAs(record, checkpoint);
+      if (body) found = { lsn: record.lsn, redoFrom: body.redoFrom };
+    }
+    if (found) return found;
+  }
+  return undefined;
+}

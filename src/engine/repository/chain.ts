@@ -1,0 +1,76 @@
+import { FigaroError } from '../../errors.ts';
+import { discoverEnvironment, type Environment } from '../environment/discover.ts';
+import { layerEnvironments } from '../environment/layers.ts';
+import { type Files } from '../files.ts';
+import { environmentOf, type BackupSet } from './repository.ts';
+
+/** A full set and the incrementals that follow it, in order. */
+export interface Chain {
+  /** The id of the full set. */
+  readonly id: string;
+  readonly sets: readonly BackupSet[];
+}
+
+/** The chains of a repository in order of time, and incrementals whose chain is broken. */
+export function chainsOf(sets: readonly BackupSet[]): {
+  readonly chains: readonly Chain[];
+  readonly orphans: readonly BackupSet[];
+} {
+  const chains = new Map<string, BackupSet[]>();
+  for (const set of sets) if (set.manifest.kind !== 'incremental') chains.set(set.id, [set]);
+  // Sets of one second do not sort by time: an incremental may come before its parent.
+  let orphans = sets.filter(({ manifest }) => manifest.kind === 'incremental');
+  for (let placed = true; placed; ) {
+    placed = false;
+    orphans = orphans.filter((set) => {
+      const members = chains.get(set.manifest.chain);
+      if (!members || members.at(-1)!.id !== set.manifest.parent) return true;
+      members.push(set);
+      placed = true;
+      return false;
+    });
+  }
+  return { chains: [...chains].map(([id, members]) => ({ id, sets: members })), orphans };
+}
+
+/** Which chain, and how far: the newest chain to its end by default. */
+export interface ChainChoice {
+  /** The full set, or any set, of the chain. */
+  readonly chain?: string;
+  /** The last set to be used. */
+  readonly toSet?: string;
+}
+
+/** Finds a chain. Throws `set-missing` when there is no such set, `chain-gap` when its chain is broken. */
+export function findChain(sets: readonly BackupSet[], { chain, toSet }: ChainChoice = {}): Chain {
+  const { chains, orphans } = chainsOf(sets);
+  const wanted = toSet ?? chain;
+  const found =
+    wanted === undefined
+      ? chains.at(-1)
+      : chains.find(({ sets: members }) => members.some(({ id }) => id === wanted));
+  const orphan = orphans.find(({ id }) => id === wanted);
+  if (orphan) {
+    throw new FigaroError(
+      'chain-gap',
+      `${orphan.id} continues ${orphan.manifest.parent}, which is not in the repository`,
+      { path: orphan.directory, hint: 'bring the missing set back, or recover from another chain.' },
+    );
+  }
+  if (!found) {
+    const message = wanted === undefined ? 'the repository holds no full set' : `there is no set ${wanted}`;
+    throw new FigaroError('set-missing', message, {
+      hint: wanted === undefined ? 'take one with `figaro-backup hot` or `offline`.' : 'see `figaro-backup list`.',
+    });
+  }
+  if (toSet === undefined) return found;
+  const end = found.sets.findIndex(({ id }) => id === toSet);
+  return { id: found.id, sets: found.sets.slice(0, end + 1) };
+}
+
+/** The environment that the sets of a chain make up together. */
+export function chainEnvironment(files: Files, chain: Chain): Environment {
+  return layerEnvironments(
+    chain.sets.map(({ directory }) => discoverEnvironment(files, environmentOf(directory))),
+  );
+}

@@ -1,0 +1,250 @@
+/** The manifest of a backup set: what it holds and what was proved about it. Without one a directory is not a set. */
+
+import { createHash } from 'node:crypto';
+import { FigaroError } from '../../errors.ts';
+import { formatLsn, parseLsn, type Lsn } from '../../format/lsn.ts';
+import { type EnvironmentFileKind } from '../environment/discover.ts';
+
+/** Raised when a change makes older programs misread a manifest. */
+export const manifestFormat = 1;
+
+export type SetKind = 'offline' | 'hot' | 'incremental';
+
+export interface ManifestFile {
+  /** Inside the set's `environment/`, with `/`. */
+  readonly path: string;
+  readonly kind: EnvironmentFileKind;
+  /** In bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly modifiedMs: number;
+}
+
+export interface ManifestCommit {
+  readonly lsn: Lsn;
+  /** Seconds since 1970. */
+  readonly time: number;
+}
+
+/** The log of the whole chain up to this set. */
+export interface ManifestLog {
+  readonly version: number;
+  readonly firstFile: number;
+  readonly lastFile: number;
+  /** Where the log of the set ends. */
+  readonly end: Lsn;
+  /** The last record before the end. */
+  readonly lastRecord: Lsn | undefined;
+  /** First and last commit that recovery can end with. */
+  readonly firstCommit: ManifestCommit | undefined;
+  readonly lastCommit: ManifestCommit | undefined;
+  /** True when the containers need recovery before they are used. */
+  readonly recoveryRequired: boolean;
+}
+
+/** What the rehearsal that ended the backup did. */
+export interface ManifestProof {
+  readonly records: number;
+  readonly transactionsCommitted: number;
+  readonly transactionsUndone: number;
+  readonly changesRedone: number;
+  readonly changesUndone: number;
+}
+
+export interface Manifest {
+  readonly format: number;
+  readonly program: string;
+  readonly id: string;
+  readonly kind: SetKind;
+  /** The set this one continues; undefined for full sets. */
+  readonly parent: string | undefined;
+  /** The full set the chain begins with. */
+  readonly chain: string;
+  /** The directory that was backed up. */
+  readonly source: string;
+  readonly host: string;
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  readonly finished: string;
+  readonly files: readonly ManifestFile[];
+  /** Undefined for environments without transactions. */
+  readonly log: ManifestLog | undefined;
+  readonly proof: ManifestProof | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** The JSON text of a manifest; its last field is the SHA-256 of the JSON without it. */
+export function encodeManifest(manifest: Manifest): string {
+  const plain = JSON.stringify(manifest, lsnToText, 2);
+  return `${plain.slice(0, -2)},\n  "sha256": "${sha256(plain)}"\n}\n`;
+}
+
+function lsnToText(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { file, offset } = value as Partial<Lsn>;
+  return typeof file === 'number' && typeof offset === 'number' ? formatLsn({ file, offset }) : value;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+const sealPattern = /,\n {2}"sha256": "([0-9a-f]{64})"\n\}\n$/;
+
+/**
+ * Reads a manifest. Throws `manifest-corrupt` when it is not as it was written, `format-unsupported` when a newer
+ * program wrote it.
+ */
+export function decodeManifest(text: string, path: string): Manifest {
+  const corrupt = (problem: string): FigaroError =>
+    new FigaroError('manifest-corrupt', `${path}: ${problem}`, {
+      path,
+      hint: 'this set can not be trusted. Use another one, and look for the cause on the disk.',
+    });
+  const seal = sealPattern.exec(text);
+  if (!seal || sha256(`${text.slice(0, seal.index)}\n}`) !== seal[1]) {
+    throw corrupt('the manifest does not match its own checksum');
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw corrupt('the manifest is not JSON');
+  }
+  const reader = new FieldReader(value, corrupt);
+  const format = reader.number('format');
+  if (format > manifestFormat) {
+    throw new FigaroError('format-unsupported', `${path} has manifest format ${format}, newer than ${manifestFormat}`, {
+      path,
+      hint: 'use a newer figaro-backup.',
+    });
+  }
+  const log = reader.optional('log');
+  const proof = reader.optional('proof');
+  return {
+    format,
+    program: reader.string('program'),
+    id: reader.string('id'),
+    kind: reader.oneOf('kind', ['offline', 'hot', 'incremental'] as const),
+    parent: reader.has('parent') ? reader.string('parent') : undefined,
+    chain: reader.string('chain'),
+    source: reader.string('source'),
+    host: reader.string('host'),
+    started: reader.string('started'),
+    finished: reader.string('finished'),
+    files: reader.list('files').map(readFile),
+    log: log && readLog(log),
+    proof: proof && {
+      records: proof.number('records'),
+      transactionsCommitted: proof.number('transactionsCommitted'),
+      transactionsUndone: proof.number('transactionsUndone'),
+      changesRedone: proof.number('changesRedone'),
+      changesUndone: proof.number('changesUndone'),
+    },
+    warnings: reader.strings('warnings'),
+  };
+}
+
+const fileKinds = ['database', 'placeholder', 'queue-extent', 'external-file', 'log', 'config'] as const;
+
+function readFile(file: FieldReader): ManifestFile {
+  const path = file.string('path');
+  const parts = path.split('/');
+  if (path.startsWith('/') || path.includes('\\') || parts.some((part) => part === '' || part === '.' || part === '..')) {
+    throw file.problem(`the path ${JSON.stringify(path)} leads out of the set`);
+  }
+  return {
+    path,
+    kind: file.oneOf('kind', fileKinds),
+    size: file.number('size'),
+    sha256: file.string('sha256'),
+    mode: file.number('mode'),
+    modifiedMs: file.number('modifiedMs'),
+  };
+}
+
+function readLog(log: FieldReader): ManifestLog {
+  const commit = (name: string): ManifestCommit | undefined => {
+    const fields = log.optional(name);
+    return fields && { lsn: fields.lsn('lsn'), time: fields.number('time') };
+  };
+  return {
+    version: log.number('version'),
+    firstFile: log.number('firstFile'),
+    lastFile: log.number('lastFile'),
+    end: log.lsn('end'),
+    lastRecord: log.has('lastRecord') ? log.lsn('lastRecord') : undefined,
+    firstCommit: commit('firstCommit'),
+    lastCommit: commit('lastCommit'),
+    recoveryRequired: log.boolean('recoveryRequired'),
+  };
+}
+
+/** Takes fields out of parsed JSON, and complains about what is not as expected. */
+class FieldReader {
+  readonly #fields: Readonly<Record<string, unknown>>;
+  readonly problem: (text: string) => FigaroError;
+
+  constructor(value: unknown, problem: (text: string) => FigaroError) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw problem('a part of the manifest is no object');
+    }
+    this.#fields = value as Record<string, unknown>;
+    this.problem = problem;
+  }
+
+  has(name: string): boolean {
+    return this.#fields[name] !== undefined && this.#fields[name] !== null;
+  }
+
+  string(name: string): string {
+    const value = this.#fields[name];
+    if (typeof value !== 'string') throw this.problem(`"${name}" is no text`);
+    return value;
+  }
+
+  number(name: string): number {
+    const value = this.#fields[name];
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.problem(`"${name}" is no number`);
+    return value;
+  }
+
+  boolean(name: string): boolean {
+    const value = this.#fields[name];
+    if (typeof value !== 'boolean') throw this.problem(`"${name}" is neither true nor false`);
+    return value;
+  }
+
+  lsn(name: string): Lsn {
+    const lsn = parseLsn(this.string(name));
+    if (!lsn) throw this.problem(`"${name}" is no LSN`);
+    return lsn;
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[]): T {
+    const found = values.find((value) => value === this.#fields[name]);
+    if (found === undefined) throw this.problem(`"${name}" is none of ${values.join(', ')}`);
+    return found;
+  }
+
+  optional(name: string): FieldReader | undefined {
+    return this.has(name) ? new FieldReader(this.#fields[name], this.problem) : undefined;
+  }
+
+  list(name: string): FieldReader[] {
+    const value = this.#fields[name];
+    if (!Array.isArray(value)) throw this.problem(`"${name}" is no list`);
+    return value.map((element) => new FieldReader(element, this.problem));
+  }
+
+  strings(name: string): string[] {
+    const value = this.#fields[name];
+    if (!Array.isArray(value) || value.some((element) => typeof element !== 'string')) {
+      throw this.problem(`"${name}" is no list of texts`);
+    }
+    return value as string[];
+  }
+}

@@ -1,0 +1,202 @@
+/** A repository: backup sets in a directory. All that knows how they lie there is in this file. */
+
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import {
+  makeDirectories,
+  readIfThere,
+  removeTree,
+  writeDurably,
+  type Files,
+} from '../files.ts';
+import { takeLock, type Lock } from './lock.ts';
+import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
+
+const repositoryFormat = 1;
+
+const setName = /^\d{8}T\d{6}Z-(offline|hot|incremental)-[0-9a-f]{6}$/;
+
+/** A set that is complete: it has its manifest. */
+export interface BackupSet {
+  readonly id: string;
+  readonly directory: string;
+  readonly manifest: Manifest;
+}
+
+/** A directory that looks like a set and is none. */
+export interface BrokenSet {
+  readonly id: string;
+  readonly directory: string;
+  /** `incomplete`: the run that made it did not finish. `damaged`: its manifest can not be read. */
+  readonly state: 'incomplete' | 'damaged';
+  readonly problem: string;
+}
+
+export interface Repository {
+  readonly directory: string;
+  readonly id: string;
+}
+
+/** Opens a repository. Throws `repository-missing` when there is none. */
+export function openRepository(files: Files, directory: string): Repository {
+  const found = openIfThere(files, directory);
+  if (found) return found;
+  throw new FigaroError('repository-missing', `${directory}: there is no repository here`, {
+    path: directory,
+    hint: 'name the right directory with --repo, or take a first backup: it creates the repository.',
+  });
+}
+
+/** Opens a repository, or makes a new one in a directory that is empty or does not exist. */
+export function openOrCreateRepository(files: Files, directory: string): Repository {
+  const found = openIfThere(files, directory);
+  if (found) return found;
+  const names = (files.listIfThere(directory) ?? []).filter((name) => !name.startsWith('repository.json'));
+  if (names.length > 0) {
+    throw new FigaroError('target-not-empty', `${directory} is no repository, and already holds ${names[0]}`, {
+      path: directory,
+      hint: 'choose an empty directory for a new repository.',
+    });
+  }
+  makeDirectories(files, directory);
+  const id = randomBytes(8).toString('hex');
+  writeDurably(
+    files,
+    path.join(directory, 'repository.json'),
+    `${JSON.stringify({ format: repositoryFormat, id }, undefined, 2)}\n`,
+  );
+  return { directory, id };
+}
+
+function openIfThere(files: Files, directory: string): Repository | undefined {
+  const file = path.join(directory, 'repository.json');
+  const bytes = readIfThere(files, file);
+  if (!bytes) return undefined;
+  let value: { format?: unknown; id?: unknown };
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString('utf8')) as typeof value;
+  } catch {
+    value = {};
+  }
+  if (typeof value.format !== 'number' || typeof value.id !== 'string') {
+    throw new FigaroError('manifest-corrupt', `${file} can not be read`, { path: file });
+  }
+  if (value.format > repositoryFormat) {
+    throw new FigaroError('format-unsupported', `${directory} has repository format ${value.format}, newer than ${repositoryFormat}`, {
+      path: directory,
+      hint: 'use a newer figaro-backup.',
+    });
+  }
+  return { directory, id: value.id };
+}
+
+/** Everything in a repository, in order of time. */
+export function readSets(
+  files: Files,
+  repository: Repository,
+): { readonly sets: readonly BackupSet[]; readonly broken: readonly BrokenSet[] } {
+  const sets: BackupSet[] = [];
+  const broken: BrokenSet[] = [];
+  for (const id of files.listIfThere(repository.directory) ?? []) {
+    if (!setName.test(id)) continue;
+    const directory = path.join(repository.directory, id);
+    try {
+      const manifest = readManifest(files, directory, id);
+      if (manifest) sets.push({ id, directory, manifest });
+      else broken.push({ id, directory, state: 'incomplete', problem: 'it has no manifest' });
+    } catch (error) {
+      if (!(error instanceof FigaroError)) throw error;
+      broken.push({ id, directory, state: 'damaged', problem: error.message });
+    }
+  }
+  return { sets, broken };
+}
+
+function readManifest(files: Files, directory: string, id: string): Manifest | undefined {
+  const file = path.join(directory, 'manifest.json');
+  const bytes = readIfThere(files, file);
+  if (!bytes) return undefined;
+  const manifest = decodeManifest(Buffer.from(bytes).toString('utf8'), file);
+  if (manifest.id !== id) {
+    throw new FigaroError('manifest-corrupt', `${file} is the manifest of ${manifest.id}`, { path: file });
+  }
+  return manifest;
+}
+
+/** Where a set keeps the copy of the environment. */
+export function environmentOf(directory: string): string {
+  return path.join(directory, 'environment');
+}
+
+/** A set that is being made. */
+export class NewSet {
+  readonly id: string;
+  readonly directory: string;
+  readonly environment: string;
+  readonly #files: Files;
+  readonly #repository: Repository;
+
+  constructor(files: Files, repository: Repository, kind: SetKind, started: Date) {
+    this.#files = files;
+    this.#repository = repository;
+    const stamp = started.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+    this.id = `${stamp}-${kind}-${randomBytes(3).toString('hex')}`;
+    this.directory = path.join(repository.directory, this.id);
+    this.environment = environmentOf(this.directory);
+    if (!files.makeDirectory(this.directory)) {
+      throw new FigaroError('busy', `${this.directory} is there already`, { path: this.directory });
+    }
+    files.makeDirectory(this.environment);
+  }
+
+  /** Makes the set complete: checksums, then directories, then the manifest, each synced before the next. */
+  publish(manifest: Manifest): BackupSet {
+    const files = this.#files;
+    const sums = [...manifest.files]
+      .map(({ path: name, sha256 }) => checksumLine(sha256, `environment/${name}`))
+      .join('');
+    writeDurably(files, path.join(this.directory, 'SHA256SUMS'), sums);
+    syncDirectories(files, this.environment);
+    files.syncDirectory(this.directory);
+    files.syncDirectory(this.#repository.directory);
+    writeDurably(files, path.join(this.directory, 'manifest.json'), encodeManifest(manifest));
+    return { id: this.id, directory: this.directory, manifest };
+  }
+
+  /** Removes what there is of an unfinished set. */
+  discard(): void {
+    removeTree(this.#files, this.directory);
+  }
+}
+
+/** A line of `sha256sum`, which escapes names with line breaks and backslashes. */
+function checksumLine(sha256: string, name: string): string {
+  const escaped = name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+  return `${escaped === name ? '' : '\\'}${sha256}  ${escaped}\n`;
+}
+
+function syncDirectories(files: Files, directory: string): void {
+  for (const name of files.listIfThere(directory) ?? []) {
+    const entry = path.join(directory, name);
+    if (files.statIfThere(entry)?.kind === 'directory') syncDirectories(files, entry);
+  }
+  files.syncDirectory(directory);
+}
+
+/** Runs `write` as the only writer of the repository. What unfinished runs left behind is swept first. */
+export async function asWriter<T>(
+  files: Files,
+  repository: Repository,
+  write: () => Promise<T>,
+): Promise<T> {
+  const lock: Lock = takeLock(files, repository.directory);
+  try {
+    for (const { state, directory } of readSets(files, repository).broken) {
+      if (state === 'incomplete') removeTree(files, directory);
+    }
+    return await write();
+  } finally {
+    lock.release();
+  }
+}
