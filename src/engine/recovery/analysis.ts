@@ -9,7 +9,7 @@ import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
 import { Creations, isFileOperation } from './apply/file-ops.ts';
 import { FileBindings } from './bindings.ts';
-import { findLimit, type Commit, type RestorePoint } from './restore-point.ts';
+import { findLimit, requireStart, type Commit, type RestorePoint } from './restore-point.ts';
 
 /** What one pass over a log tells. */
 export interface Analysis {
@@ -67,6 +67,7 @@ export async function analyse(
       `${name} was still open when another database took its id at ${formatLsn(lsn)}: the application was started again without recovery after a crash`,
     );
   }
+  requireStart(log, transactions);
   const limit = findLimit(point, log, transactions, end.lsn);
   transactions.decide(limit?.lsn);
   requireUndoable(transactions, limit);

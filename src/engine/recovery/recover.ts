@@ -87,7 +87,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
       try {
         const state = await runPasses(files, environment, prepared, storage, staged.pathOf, recovery);
         await finishRecovery(files, staged, state, watch);
-        ({ report } = state);
+        report = { ...state.report, pagesWritten: state.table.cache.pagesWritten };
       } finally {
         storage.close();
       }

@@ -1,7 +1,7 @@
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { type Log } from '../log/log-files.ts';
-import { type Transactions } from '../log/transactions.ts';
+import { type Checkpoint, type Transactions } from '../log/transactions.ts';
 
 /** What recovery is asked to bring an environment to. */
 export type RestorePoint =
@@ -24,17 +24,40 @@ export interface RestoreWindow {
   readonly last: Commit | undefined;
 }
 
+/** True when the log begins with the environment: nothing came before it. */
+function startsAtTheBeginning(log: Log): boolean {
+  const first = log.files[0]!;
+  return first.number === 1 && first.prev === 0;
+}
+
+/** The first checkpoint whose redo point the log holds. */
+function firstUsableCheckpoint(log: Log, { checkpoints }: Transactions): Checkpoint | undefined {
+  const start: Lsn = { file: log.files[0]!.number, offset: 0 };
+  return checkpoints.find(({ redoFrom }) => compareLsn(redoFrom, start) >= 0);
+}
+
+/**
+ * Throws `not-recoverable` when a log begins in the middle and holds no checkpoint to start from: transactions may have
+ * begun before it whose changes are on the pages, and others may be missing (recovery document, F.2).
+ */
+export function requireStart(log: Log, transactions: Transactions): void {
+  if (startsAtTheBeginning(log) || firstUsableCheckpoint(log, transactions)) return;
+  const first = log.files[0]!;
+  throw new FigaroError(
+    'not-recoverable',
+    `the log begins with ${first.path}, and no checkpoint in it says that recovery can start there`,
+    { path: first.path, hint: 'add the log files before it.' },
+  );
+}
+
 /**
  * The commits a log can bring its files to. Before the first checkpoint whose redo point the log holds, transactions
  * may have begun that the log can not undo (recovery document, F.1, A.9); a log from the very beginning has none.
  */
 export function restoreWindow(log: Log, transactions: Transactions): RestoreWindow {
-  const { commits, checkpoints } = transactions;
-  const first = log.files[0]!;
-  const start: Lsn = { file: first.number, offset: 0 };
-  const fromTheBeginning = first.number === 1 && first.prev === 0;
-  const usable = checkpoints.find(({ redoFrom }) => compareLsn(redoFrom, start) >= 0);
-  const earliest = fromTheBeginning ? start : usable?.lsn;
+  const { commits } = transactions;
+  const start: Lsn = { file: log.files[0]!.number, offset: 0 };
+  const earliest = startsAtTheBeginning(log) ? start : firstUsableCheckpoint(log, transactions)?.lsn;
   const reachable = earliest ? commits.filter(({ lsn }) => compareLsn(lsn, earliest) >= 0) : commits.slice(-1);
   // With a checkpoint and no commit after it, the state at the checkpoint is the last commit before it.
   const last = commits.at(-1);

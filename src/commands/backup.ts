@@ -1,0 +1,87 @@
+/** `offline`, `hot` and `incremental`: one way in, three kinds of set. */
+
+import { Command } from 'commander';
+import { takeBackup } from '../engine/backup/backup.ts';
+import { type SetKind } from '../engine/repository/manifest.ts';
+import { type BackupSet } from '../engine/repository/repository.ts';
+import { formatBytes, formatCommit, formatCount } from '../output/text.ts';
+import {
+  homeVariables,
+  repoVariables,
+  required,
+  withCommonOptions,
+  type CommandContext,
+  type CommonOptions,
+} from './context.ts';
+
+interface BackupCommandOptions extends CommonOptions {
+  readonly home?: string;
+  readonly repo?: string;
+  readonly chain?: string;
+}
+
+const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
+  offline: {
+    summary: 'take a full set of an environment that nobody is writing to',
+    description:
+      'Copies an environment that is not in use, and refuses when anything in it changed meanwhile. Environments without transactions (Data Store, Concurrent Data Store) can only be backed up this way.',
+  },
+  hot: {
+    summary: 'take a full set of an environment in use',
+    description:
+      'Copies an environment while other processes write to it. Every page is proved whole, and the set is proved recoverable before it is listed. The environment is only read.',
+  },
+  incremental: {
+    summary: 'add the log written since the newest set of a chain',
+    description:
+      'Copies the log files that are new or grew, after proving that they continue the chain. Takes seconds; run it often.',
+  },
+};
+
+function backupCommand(context: CommandContext, kind: SetKind): Command {
+  const { summary, description } = descriptions[kind];
+  const command = new Command(kind)
+    .summary(summary)
+    .description(description)
+    .option('--home <dir>', 'the environment (or $DB_HOME)')
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
+  if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ figaro-backup ${kind} --home /srv/env --repo /backup/env
+  $ DB_HOME=/srv/env FIGARO_BACKUP_REPO=/backup/env figaro-backup ${kind} --json`,
+    )
+    .action(async (options: BackupCommandOptions) => {
+      const { env } = context.io;
+      const set = await context.withWatch(options, (watch) =>
+        takeBackup(context.files, kind, {
+          home: required({ ...options }, 'home', env, ...homeVariables),
+          repository: required({ ...options }, 'repo', env, ...repoVariables),
+          ...(options.chain === undefined ? {} : { chain: options.chain }),
+          watch,
+        }),
+      );
+      context.warn(options, set.manifest.warnings);
+      context.printSuccess(options, { set: set.manifest }, () => describe(set));
+    });
+}
+
+function describe({ id, manifest }: BackupSet): string {
+  const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
+  const lines = [`${id}: ${formatCount(manifest.files.length, 'file')}, ${formatBytes(bytes)}`];
+  if (manifest.proof) {
+    const { transactionsCommitted, changesRedone, changesUndone } = manifest.proof;
+    lines.push(
+      `proved recoverable: ${formatCount(transactionsCommitted, 'transaction')} in the log, ${formatCount(changesRedone, 'change')} to redo, ${changesUndone} to undo`,
+    );
+  }
+  if (manifest.log) lines.push(`can be restored up to ${formatCommit(manifest.log.lastCommit)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+export const offlineCommand = (context: CommandContext): Command => backupCommand(context, 'offline');
+export const hotCommand = (context: CommandContext): Command => backupCommand(context, 'hot');
+export const incrementalCommand = (context: CommandContext): Command => backupCommand(context, 'incremental');

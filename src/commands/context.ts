@@ -1,0 +1,103 @@
+import { type Command, type OptionValues } from 'commander';
+import { FigaroError } from '../errors.ts';
+import { type Files } from '../engine/files.ts';
+import { type Watch } from '../engine/pause.ts';
+import { toJson } from '../output/json.ts';
+import { showProgress } from '../output/progress.ts';
+import { colours, hasColours, warningText } from '../output/report.ts';
+import { Results } from '../output/results.ts';
+
+/** The streams and surroundings of a run. */
+export interface Io {
+  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { isTTY?: boolean };
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal;
+}
+
+/** Options every command has. */
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly color?: boolean;
+}
+
+/** What a command gets from the process: streams, files, progress. */
+export class CommandContext {
+  readonly io: Io;
+  readonly files: Files;
+  /** Standard output as it is, for long results; others use `print`. */
+  readonly results: Results;
+  /** The exit status of a run that found something wrong but did its work. */
+  exitCode = 0;
+
+  constructor(io: Io, files: Files) {
+    this.io = io;
+    this.files = files;
+    this.results = new Results(io.stdout);
+  }
+
+  /** Runs engine work with progress and interruption. */
+  async withWatch<T>(options: CommonOptions, work: (watch: Watch) => Promise<T>): Promise<T> {
+    const { stderr, env, signal } = this.io;
+    const view = await showProgress(stderr, {
+      quiet: options.quiet === true || options.json === true,
+      verbose: options.verbose === true,
+      color: hasColours(stderr, env, options.color !== false),
+    });
+    try {
+      return await work({ onProgress: (progress) => view.update(progress), ...(signal ? { signal } : {}) });
+    } finally {
+      view.stop();
+    }
+  }
+
+  /** A result that was asked for: one JSON document, or text. */
+  print(options: CommonOptions, value: unknown, text: () => string): void {
+    if (options.json) this.results.write(toJson(value));
+    else if (!options.quiet) this.results.write(text());
+  }
+
+  /** A result that cron does not want to hear of: text only on a terminal, or when asked for. */
+  printSuccess(options: CommonOptions, value: unknown, text: () => string): void {
+    if (options.json || options.verbose || this.io.stdout.isTTY) this.print(options, value, text);
+  }
+
+  /** With `--json`, warnings are part of the document. */
+  warn(options: CommonOptions, warnings: readonly string[]): void {
+    if (options.quiet || options.json) return;
+    const chalk = colours(this.io.stderr, this.io.env, options.color !== false);
+    for (const warning of warnings) this.io.stderr.write(warningText(warning, chalk));
+  }
+}
+
+/** Adds the options every command has. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON document on stdout, errors included')
+    .option('-q, --quiet', 'print errors only')
+    .option('-v, --verbose', 'print the result and the phases of the work even where nobody watches')
+    .option('--no-color', 'no colours (also: NO_COLOR=1)');
+}
+
+/** The value of an option, or of the variable that stands for it. Throws `usage` when there is neither. */
+export function required(
+  options: OptionValues,
+  name: string,
+  env: NodeJS.ProcessEnv,
+  ...variables: readonly string[]
+): string {
+  const given: unknown = options[name];
+  if (typeof given === 'string') return given;
+  for (const variable of variables) {
+    const value = env[variable];
+    if (value !== undefined && value !== '') return value;
+  }
+  throw new FigaroError('usage', `--${name} is missing`, {
+    hint: `give --${name} DIR or set ${variables.join(' or ')}.`,
+  });
+}
+
+export const homeVariables = ['FIGARO_BACKUP_HOME', 'DB_HOME'] as const;
+export const repoVariables = ['FIGARO_BACKUP_REPO'] as const;

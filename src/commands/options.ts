@@ -1,0 +1,74 @@
+/** The values of options: sizes, times, LSNs. */
+
+import { InvalidArgumentError } from 'commander';
+import { parseLsn, type Lsn } from '../format/lsn.ts';
+
+/** For `Option.argParser`: a size in bytes, or with K, M or G. */
+export function sizeArgument(text: string): number {
+  const match = /^(\d+)([KMG]?)B?$/i.exec(text.trim());
+  const bytes = match && Number(match[1]) * 1024 ** ' KMG'.indexOf((match[2] || ' ').toUpperCase());
+  if (!bytes) throw new InvalidArgumentError('Write a size as 64M or 2G.');
+  return bytes;
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+/** For `Option.argParser`: `[12][4096]` or `12/4096`. */
+export function lsnArgument(text: string): Lsn {
+  const lsn = parseLsn(text);
+  if (!lsn) throw new InvalidArgumentError('Write an LSN as [12][4096] or 12/4096.');
+  return lsn;
+}
+
+/** A moment as the operator wrote it. */
+export interface GivenTime {
+  readonly text: string;
+  readonly time: Date;
+  /** False when no zone was given and local time was assumed. */
+  readonly hasZone: boolean;
+}
+
+const timePattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+
+/** For `Option.argParser`: ISO 8601, local time when no zone is given. */
+export function timeArgument(text: string): GivenTime {
+  const match = timePattern.exec(text.trim());
+  const time = match && readTime(match);
+  if (!match || !time || Number.isNaN(time.getTime())) {
+    throw new InvalidArgumentError('Write a time as 2026-11-22T08:15:00Z, 2026-11-22T09:15:00+01:00, or without zone.');
+  }
+  return { text, time, hasZone: match[7] !== undefined };
+}
+
+function readTime([, year, month, day, hour = '0', minute = '0', second = '0', zone]: RegExpExecArray): Date {
+  const fields = [year, month, day, hour, minute, second].map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [y, mo, d, h, mi, s] = fields;
+  // A day or an hour that does not exist must not slide into another.
+  const utc = new Date(Date.UTC(y, mo - 1, d, h, mi, s));
+  const exists = utc.getUTCMonth() === mo - 1 && utc.getUTCDate() === d && h < 24 && mi < 60 && s < 60;
+  if (!exists) return new Date(Number.NaN);
+  if (zone === undefined) return new Date(y, mo - 1, d, h, mi, s);
+  return new Date(utc.getTime() - zoneMinutes(zone) * 60_000);
+}
+
+function zoneMinutes(zone: string): number {
+  if (/^z$/i.test(zone)) return 0;
+  const digits = zone.slice(1).replace(':', '');
+  const minutes = Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2) || '0');
+  return zone.startsWith('-') ? -minutes : minutes;
+}
+
+/** Examples for the end of a command's help. */
+export function examples(...commands: readonly string[]): string {
+  return `\nExamples:\n${commands.map((line) => `  $ ${line}\n`).join('')}`;
+}

@@ -1,0 +1,198 @@
+import path from 'node:path';
+import { Command, Option } from 'commander';
+import { discoverEnvironment, filesOfKind, type Environment } from '../engine/environment/discover.ts';
+import { layerEnvironments } from '../engine/environment/layers.ts';
+import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
+import { type RestorePoint } from '../engine/recovery/restore-point.ts';
+import { chainEnvironment, chainsOf, findChain, type Chain } from '../engine/repository/chain.ts';
+import { openRepository, readSets } from '../engine/repository/repository.ts';
+import { FigaroError } from '../errors.ts';
+import { formatLsn, type Lsn } from '../format/lsn.ts';
+import { formatBytes, formatCommit, formatCount, formatTime, table } from '../output/text.ts';
+import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { collect, examples, lsnArgument, sizeArgument, timeArgument, type GivenTime } from './options.ts';
+
+interface RecoverCommandOptions extends CommonOptions {
+  readonly repo?: string;
+  readonly chain?: string;
+  readonly toSet?: string;
+  readonly from?: readonly string[];
+  readonly to: string;
+  readonly toTime?: GivenTime;
+  readonly toLsn?: Lsn;
+  readonly dryRun?: true;
+  readonly engine: 'embedded' | 'native';
+  readonly cacheSize?: number;
+}
+
+export function recoverCommand(context: CommandContext): Command {
+  const command = new Command('recover')
+    .summary('recover an environment into a new directory')
+    .description(
+      'Recover an environment into a new directory: from a chain of backup sets, or from plain copies.\n' +
+        'What it is made from is only read; the directory appears complete and synced, or not at all.',
+    )
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
+    .option('--chain <id>', 'the chain of this set (default: the newest chain)')
+    .option('--to-set <id>', 'only as far as this set')
+    .option(
+      '--from <dir>',
+      'a plain copy instead of a chain; repeat it, later ones are laid over earlier ones',
+      collect,
+    )
+    .requiredOption('--to <dir>', 'the directory to make, or an empty one')
+    .addOption(
+      new Option('--to-time <time>', 'as committed at this moment: ISO 8601, local time when without zone')
+        .argParser(timeArgument)
+        .conflicts('toLsn'),
+    )
+    .addOption(
+      new Option('--to-lsn <lsn>', 'as committed up to this LSN: [12][4096] or 12/4096').argParser(lsnArgument),
+    )
+    .option('--dry-run', 'print the chain, the files and the LSN range, and rehearse; write nothing')
+    .addOption(
+      new Option('--engine <engine>', 'native: run an installed db_recover on the new copy instead')
+        .choices(['embedded', 'native'])
+        .default('embedded'),
+    )
+    .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup recover --repo /backup/env --to /restore/env',
+        'figaro-backup recover --repo /backup/env --to /restore/env --to-time 2026-11-22T08:15:00Z',
+        'figaro-backup recover --from /backup/monday --from /backup/tuesday-logs --to /restore/env',
+      ),
+    )
+    .action(async (options: RecoverCommandOptions) => {
+      const source = findSource(context, options);
+      const point = restorePointOf(options);
+      const result = await context.withWatch(options, (watch) =>
+        recoverEnvironment(context.files, {
+          environment: source.environment,
+          target: options.to,
+          restorePoint: point,
+          dryRun: options.dryRun === true,
+          engine: options.engine,
+          ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
+          watch,
+        }),
+      );
+      context.warn(options, [...source.warnings, ...result.warnings]);
+      context.print(options, toDocument(source, point, result), () => describe(source, options, result));
+    });
+}
+
+/** What is recovered from. */
+interface Source {
+  readonly environment: Environment;
+  /** Undefined for plain copies. */
+  readonly chain: Chain | undefined;
+  readonly directories: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+function findSource(context: CommandContext, options: RecoverCommandOptions): Source {
+  const { files } = context;
+  const { from, chain: chainId, toSet } = options;
+  if (from) {
+    const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);
+    if (other)
+      throw new FigaroError('usage', `--from and --${other === 'toSet' ? 'to-set' : other} exclude each other`);
+    const environment = layerEnvironments(from.map((directory) => discoverEnvironment(files, directory)));
+    return { environment, chain: undefined, directories: from, warnings: [] };
+  }
+  const repository = openRepository(files, required({ ...options }, 'repo', context.io.env, ...repoVariables));
+  const { sets, broken } = readSets(files, repository);
+  const chain = findChain(sets, {
+    ...(chainId === undefined ? {} : { chain: chainId }),
+    ...(toSet === undefined ? {} : { toSet }),
+  });
+  const damaged = broken.filter(({ state }) => state === 'damaged');
+  // The operator has to know when the newest sets are not the ones that are used.
+  const warnings = [
+    ...damaged.map(({ id, problem }) => `${id} is damaged and left out: ${problem}`),
+    ...chainsOf(sets).orphans.map(
+      ({ id, manifest }) => `${id} is left out: it continues ${manifest.parent}, which is missing`,
+    ),
+  ];
+  const directories = chain.sets.map(({ directory }) => directory);
+  return { environment: chainEnvironment(files, chain), chain, directories, warnings };
+}
+
+function restorePointOf({ toTime, toLsn }: RecoverCommandOptions): RestorePoint {
+  if (toTime) return { kind: 'time', time: toTime.time };
+  return toLsn ? { kind: 'lsn', lsn: toLsn } : { kind: 'end' };
+}
+
+function describe(source: Source, options: RecoverCommandOptions, result: RecoverResult): string {
+  const { environment, chain, directories } = source;
+  const { report } = result;
+  const rows: string[][] = [];
+  directories.forEach((directory, i) => {
+    rows.push([i === 0 ? 'from' : '', chain ? path.basename(directory) : directory]);
+  });
+  const logs = filesOfKind(environment, 'log')
+    .map(({ logNumber }) => logNumber!)
+    .sort((a, b) => a - b);
+  if (logs.length > 0) rows.push(['log files', logs.length === 1 ? `${logs[0]}` : `${logs[0]} to ${logs.at(-1)}`]);
+  const asked = describePoint(options);
+  if (asked !== undefined) rows.push(['asked for', asked]);
+  if (report) {
+    rows.push(
+      ['recovered to', report.recoveredTo ? formatCommit(report.recoveredTo) : 'no commit'],
+      ['log end', formatLsn(report.logEnd)],
+      ['log records', `${formatCount(report.records, 'record')}, ${formatBytes(report.logBytes)}`],
+      ['transactions', `${report.transactionsCommitted} committed, ${report.transactionsUndone} undone`],
+      [
+        'changes',
+        `${report.changesRedone} redone, ${report.changesUndone} undone, ${report.changesPresent} already there`,
+      ],
+      ['databases', report.databases.join(', ')],
+    );
+  } else {
+    rows.push(['engine', result.engine === 'native' ? 'native (db_recover)' : 'none: there is no log']);
+  }
+  const headline = `${result.dryRun ? 'would recover' : 'recovered'} ${result.target}\n`;
+  const details = table(rows).replaceAll(/^/gm, '  ').trimEnd();
+  return `${headline}${details}\n${result.dryRun ? `\n${listFiles(environment)}` : ''}`;
+}
+
+function describePoint({ toTime, toLsn }: RecoverCommandOptions): string | undefined {
+  if (toLsn) return formatLsn(toLsn);
+  if (!toTime) return undefined;
+  const zone = toTime.hasZone ? '' : ` (no zone was given: ${toTime.text} was taken for local time)`;
+  return `${formatTime(toTime.time.getTime() / 1000)}${zone}`;
+}
+
+function listFiles({ files }: Environment): string {
+  const total = files.reduce((sum, { stat }) => sum + stat.size, 0);
+  const rows = files.map(({ kind, stat, path: from }) => [kind, formatBytes(stat.size), from]);
+  return `${table(rows)}${formatCount(files.length, 'file')}, ${formatBytes(total)}; nothing was written\n`;
+}
+
+function toDocument(
+  { environment, chain, directories, warnings }: Source,
+  point: RestorePoint,
+  result: RecoverResult,
+): object {
+  const { report } = result;
+  return {
+    command: 'recover',
+    dryRun: result.dryRun,
+    engine: result.engine,
+    target: result.target,
+    ...(chain ? { chain: chain.id, sets: chain.sets.map(({ id }) => id) } : { from: directories }),
+    restorePoint: point,
+    ...(report && {
+      ...report,
+      recoveredTo: report.recoveredTo && {
+        lsn: report.recoveredTo.lsn,
+        time: formatTime(report.recoveredTo.time),
+      },
+    }),
+    files: environment.files.map(({ kind, name, stat, path: from }) => ({ kind, name, from, size: stat.size })),
+    warnings: [...warnings, ...result.warnings],
+  };
+}

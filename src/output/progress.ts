@@ -1,0 +1,55 @@
+import { type Progress } from '../engine/pause.ts';
+import { formatBytes } from './text.ts';
+
+/** Shows what a long run is doing. */
+export interface ProgressView {
+  update(progress: Progress): void;
+  stop(): void;
+}
+
+export interface ProgressOptions {
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly color: boolean;
+}
+
+const silent: ProgressView = { update: () => {}, stop: () => {} };
+
+/**
+ * A line that moves on a terminal; elsewhere a line for each new phase with `--verbose`, otherwise nothing: cron hears
+ * from us only when something is wrong.
+ */
+export async function showProgress(
+  stream: NodeJS.WritableStream & { isTTY?: boolean },
+  { quiet, verbose, color }: ProgressOptions,
+): Promise<ProgressView> {
+  if (quiet) return silent;
+  if (!stream.isTTY) return verbose ? phases(stream) : silent;
+  const { default: ora } = await import('ora');
+  // The cursor stays visible: to bring it back, ora would need signal handlers beside ours.
+  const spinner = ora({ stream, discardStdin: false, hideCursor: false, color: color ? 'cyan' : false });
+  return {
+    update(progress) {
+      spinner.text = describe(progress);
+      if (!spinner.isSpinning) spinner.start();
+    },
+    stop() {
+      spinner.stop();
+    },
+  };
+}
+
+function phases(stream: NodeJS.WritableStream): ProgressView {
+  let last = '';
+  return {
+    update({ phase }) {
+      if (phase !== last) stream.write(`${phase}\n`);
+      last = phase;
+    },
+    stop() {},
+  };
+}
+
+function describe({ phase, done = 0, total }: Progress): string {
+  return total ? `${phase}: ${Math.floor((100 * done) / total)}% of ${formatBytes(total)}` : phase;
+}

@@ -1,0 +1,37 @@
+/** Errors and warnings as people see them. */
+
+import { Chalk, type ChalkInstance } from 'chalk';
+import { type FigaroError } from '../errors.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** True when colours may be used: `--no-color`, NO_COLOR, and streams that are no terminals have none. */
+export function hasColours(stream: { isTTY?: boolean }, env: Environment, wanted: boolean): boolean {
+  const isSet = (name: string): boolean => env[name] !== undefined && env[name] !== '';
+  if (!wanted || isSet('NO_COLOR')) return false;
+  return (isSet('FORCE_COLOR') && env['FORCE_COLOR'] !== '0') || (stream.isTTY === true && env['TERM'] !== 'dumb');
+}
+
+export function colours(stream: { isTTY?: boolean }, env: Environment, wanted: boolean): ChalkInstance {
+  return new Chalk({ level: hasColours(stream, env, wanted) ? 1 : 0 });
+}
+
+export function errorText(error: FigaroError, chalk: ChalkInstance): string {
+  const { hint } = error.details;
+  const lines = [`${chalk.red(`error [${error.code}]:`)} ${error.message}`];
+  if (hint !== undefined) lines.push(`${chalk.cyan('hint:')} ${hint}`);
+  return `${lines.join('\n')}\n`;
+}
+
+export function warningText(warning: string, chalk: ChalkInstance): string {
+  return `${chalk.yellow('warning:')} ${warning}\n`;
+}
+
+/** For something that must not happen: the one message with a stack trace. */
+export function bugText(error: unknown, version: string, chalk: ChalkInstance): string {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return (
+    `${chalk.red('error [internal]:')} ${stack}\n` +
+    `${chalk.cyan('hint:')} this is a bug in figaro-backup ${version}. Please report it with the lines above.\n`
+  );
+}
