@@ -96,8 +96,10 @@ const split = {
     const image = splitImage(body, change);
     if (!image) return;
     const { isRootSplit, parentBefore, parentChanges } = splitPlan(body, image, change);
+    // A page that was new is empty again, as its allocation left it.
+    const level = isInternal(image.type) ? 0 : image.level;
     if (isRootSplit) {
-      change.undo(body.left, body.leftLsn);
+      change.undo(body.left, body.leftLsn)?.initialize(body.left, 0, 0, level, image.type);
       const root = change.undo(body.parentPgno, parentBefore);
       if (root) root.bytes.set(image.bytes);
     } else {
@@ -108,7 +110,7 @@ const split = {
         deleteItem(change, parent, body.parentIndx + 1, wholeItem(change, parent, body.parentIndx + 1).size);
       }
     }
-    change.undo(body.right, body.rightLsn);
+    change.undo(body.right, body.rightLsn)?.initialize(body.right, 0, 0, level, image.type);
     if (!isRootSplit && body.nextPgno !== 0) {
       const following = change.undo(body.nextPgno, body.nextLsn);
       if (following) following.prevPgno = body.left;

@@ -81,6 +81,8 @@ const big = {
     const operation = modeOf(body.opcode);
     const page = change.undo(body.pgno, body.pageLsn);
     if (page && operation === mode.removeBig) writeOverflow(change, page, body);
+    // Empty again, as its allocation left it.
+    if (page && operation === mode.addBig) page.initialize(body.pgno, 0, 0, 0, pageType.overflow);
     if (page && operation === mode.appendBig) cutOverflow(change, page, body.dbt.length);
     if (operation !== mode.addBig) return;
     if (body.prevPgno !== 0) {
