@@ -1,0 +1,153 @@
+import { FigaroError } from '../../errors.ts';
+import { checkPage } from '../../format/page/check.ts';
+import { btreeFlag, metaAt, metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
+import { Page } from '../../format/page/page.ts';
+import { pageType } from '../../format/page/types.ts';
+import { openToRead, type Files, type OpenFile } from '../files.ts';
+import { extentPath } from './queue-extent.ts';
+
+/** Pages kept in memory. */
+const cachedPages = 256;
+
+/** A database file, read page by page. Every page is checked before it is believed. */
+export class DatabaseFile {
+  readonly path: string;
+  readonly format: DatabaseFormat;
+  /** Pages of the file itself; queues with extents have more elsewhere. */
+  readonly pageCount: number;
+  readonly #files: Files;
+  readonly #opened: OpenFile;
+  readonly #cache = new Map<number, Page>();
+  /** Pages an extent of a queue has; 0 when it has no extents. */
+  readonly #extentPages: number;
+
+  /** Opens a file. Throws `container-missing` when it is no database, `page-type` when it is a damaged one. */
+  constructor(files: Files, path: string) {
+    this.path = path;
+    this.#files = files;
+    this.#opened = openToRead(files, path);
+    try {
+      const head = new Uint8Array(metaSize);
+      const recognition = recognizeFile(head.subarray(0, this.#opened.readAt(head, 0)));
+      if (recognition.kind === 'damaged') {
+        throw new FigaroError('page-type', `${path} is a damaged database: ${recognition.problem}`, { path, pgno: 0 });
+      }
+      if (recognition.kind !== 'database') {
+        throw new FigaroError('container-missing', `${path} is no container`, {
+          path,
+          hint: 'give a database file: a container, or another file of an environment.',
+        });
+      }
+      if (recognition.format.encrypted) {
+        throw new FigaroError('format-unsupported', `${path} is encrypted, and encrypted databases can not be read yet`, {
+          path,
+        });
+      }
+      this.format = recognition.format;
+      this.pageCount = Math.floor(this.#opened.stat().size / this.format.pageSize);
+      const meta = this.page(0);
+      this.#extentPages = this.format.method === 'queue' ? meta.u32(metaAt.queue.extentPages) : 0;
+    } catch (error) {
+      this.#opened.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#opened.close();
+  }
+
+  /** A page that has to be there. Throws `page-checksum` or `page-type`. */
+  page(pgno: number): Page {
+    const page = this.pageIfThere(pgno);
+    if (page) return page;
+    throw new FigaroError('page-type', `${this.path}: page ${pgno} is missing: the file has ${this.pageCount} pages`, {
+      path: this.path,
+      pgno,
+      hint: 'the file is cut off. Use another copy, or recover it.',
+    });
+  }
+
+  /** A page, or undefined when the file does not reach that far. */
+  pageIfThere(pgno: number): Page | undefined {
+    const cached = this.#cache.get(pgno);
+    if (cached) return cached;
+    const bytes = this.#read(pgno);
+    if (!bytes) return undefined;
+    const finding = checkPage(bytes, pgno, this.format);
+    if (finding) {
+      throw new FigaroError(finding.code, `${this.path}: page ${pgno} is damaged: ${finding.problem}`, {
+        path: this.path,
+        pgno,
+      });
+    }
+    const page = new Page(bytes, this.format);
+    if (this.#cache.size >= cachedPages) this.#cache.delete(this.#cache.keys().next().value!);
+    this.#cache.set(pgno, page);
+    return page;
+  }
+
+  #read(pgno: number): Uint8Array | undefined {
+    const { pageSize } = this.format;
+    const bytes = new Uint8Array(pageSize);
+    if (pgno === 0 || !this.#extentPages) {
+      return this.#opened.readAt(bytes, pgno * pageSize) === pageSize ? bytes : undefined;
+    }
+    const extent = Math.floor((pgno - 1) / this.#extentPages);
+    const opened = this.#files.openIfThere(extentPath(this.path, extent));
+    if (!opened) return undefined;
+    try {
+      const position = ((pgno - 1) % this.#extentPages) * pageSize;
+      return opened.readAt(bytes, position) === pageSize ? bytes : undefined;
+    } finally {
+      opened.close();
+    }
+  }
+
+  /** What is wrong with the structure around a page, as an error. */
+  broken(pgno: number, problem: string): FigaroError {
+    return new FigaroError('page-type', `${this.path}: page ${pgno}: ${problem}`, {
+      path: this.path,
+      pgno,
+      hint: 'the database is damaged. Use another copy, or recover it.',
+    });
+  }
+}
+
+export type DatabaseMethod = 'btree' | 'recno' | 'hash' | 'queue' | 'heap';
+
+/** One database of a file. */
+export interface Database {
+  readonly file: DatabaseFile;
+  /** Name of a sub-database, as its bytes; undefined when the file is one database. */
+  readonly name: Uint8Array | undefined;
+  readonly metaPgno: number;
+  readonly meta: Page;
+  readonly method: DatabaseMethod;
+}
+
+/** The database that a metadata page begins. */
+export function databaseAt(file: DatabaseFile, metaPgno: number, name?: Uint8Array): Database {
+  const meta = file.page(metaPgno);
+  return { file, name, metaPgno, meta, method: methodOf(file, meta) };
+}
+
+function methodOf(file: DatabaseFile, meta: Page): DatabaseMethod {
+  switch (meta.type) {
+    case pageType.btreeMeta:
+      return (meta.u32(metaAt.flags) & btreeFlag.recno) !== 0 ? 'recno' : 'btree';
+    case pageType.hashMeta:
+      return 'hash';
+    case pageType.queueMeta:
+      return 'queue';
+    case pageType.heapMeta:
+      return 'heap';
+    default:
+      throw file.broken(meta.pgno, `it has type ${meta.type}, where a metadata page has to be`);
+  }
+}
+
+/** True when the file is a master of sub-databases (format document, 4.4.3). */
+export function isMaster({ method, meta, metaPgno }: Database): boolean {
+  return method === 'btree' && metaPgno === 0 && (meta.u32(metaAt.flags) & btreeFlag.subDatabases) !== 0;
+}
