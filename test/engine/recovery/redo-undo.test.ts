@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { discoverEnvironment, logPaths, type Environment } from '../../../src/engine/environment/discover.ts';
+import { logPaths, type Environment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
@@ -14,7 +14,7 @@ import { type ScannedRecord } from '../../../src/engine/log/scanned-record.ts';
 import { RecordCursor, type FreePage } from '../../../src/format/log/cursor.ts';
 import { compareLsn } from '../../../src/format/lsn.ts';
 import { pageType } from '../../../src/format/page/types.ts';
-import { removeUnpacked, unpackCase } from '../../support/unpack.ts';
+import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
 import { pageState } from '../../support/page-state.ts';
 
 class PageCursor extends RecordCursor {
@@ -110,7 +110,7 @@ describe('undo after redo restores what a page says, and redo twice equals once'
   test.each(['dbxml-logs', 'btree-recnum-53-logs', 'btree-dups-60-logs', 'recno-181-logs'])(
     'for every record of %s',
     async (id) => {
-      const environment = discoverEnvironment(nodeFiles, unpackCase(id).backup);
+      const environment = corpusCase(id).environment;
       const { counts, differences } = await play(environment);
       expect(differences.slice(0, 5)).toEqual([]);
       expect(counts.size).toBeGreaterThan(5);

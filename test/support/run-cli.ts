@@ -1,0 +1,49 @@
+import { Writable } from 'node:stream';
+import { run } from '../../src/cli.ts';
+import { type Files } from '../../src/engine/files.ts';
+
+export interface CliResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliSurroundings {
+  readonly env?: Record<string, string>;
+  readonly files?: Files;
+  readonly signal?: AbortSignal;
+  /** Which streams say that they are terminals. */
+  readonly terminal?: 'stdout' | 'stderr';
+  /** Written in place of this directory's name, so that output can be a snapshot. */
+  readonly directory?: string;
+}
+
+/** Runs a command line in this process. */
+export async function figaro(args: readonly string[], surroundings: CliSurroundings = {}): Promise<CliResult> {
+  const { env = {}, files, signal, terminal, directory } = surroundings;
+  const stdout = new CollectingStream(terminal === 'stdout');
+  const stderr = new CollectingStream(terminal === 'stderr');
+  const exitCode = await run(args, { stdout, stderr, env, ...(signal ? { signal } : {}) }, files);
+  const text = (stream: CollectingStream): string =>
+    directory === undefined ? stream.text : stream.text.replaceAll(directory, '<dir>');
+  return { exitCode, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** A stream that keeps what is written to it, or fails as told. */
+export class CollectingStream extends Writable {
+  text = '';
+  readonly isTTY: boolean;
+  readonly #failure: Error | undefined;
+
+  constructor(isTTY = false, failure?: Error) {
+    super({ decodeStrings: false });
+    this.isTTY = isTTY;
+    this.#failure = failure;
+    this.on('error', () => {});
+  }
+
+  override _write(chunk: string | Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    if (!this.#failure) this.text += chunk.toString();
+    done(this.#failure ?? null);
+  }
+}
