@@ -1,8 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { hotCommand, incrementalCommand, offlineCommand } from './commands/backup.ts';
 import { CommandContext, type Io } from './commands/context.ts';
+import { dumpCommand } from './commands/dump.ts';
+import { listCommand } from './commands/list.ts';
 import { examples } from './commands/options.ts';
 import { recoverCommand } from './commands/recover.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
 import { programVersion } from './engine/version.ts';
 import { FigaroError, exitCodes } from './errors.ts';
@@ -16,6 +19,9 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   hotCommand,
   incrementalCommand,
   recoverCommand,
+  verifyCommand,
+  listCommand,
+  dumpCommand,
 ];
 
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */

@@ -13,6 +13,7 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
+import { examples } from './options.ts';
 
 interface BackupCommandOptions extends CommonOptions {
   readonly home?: string;
@@ -49,10 +50,10 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
   return withCommonOptions(command)
     .addHelpText(
       'after',
-      `
-Examples:
-  $ figaro-backup ${kind} --home /srv/env --repo /backup/env
-  $ DB_HOME=/srv/env FIGARO_BACKUP_REPO=/backup/env figaro-backup ${kind} --json`,
+      examples(
+        `figaro-backup ${kind} --home /srv/env --repo /backup/env`,
+        `DB_HOME=/srv/env FIGARO_BACKUP_REPO=/backup/env figaro-backup ${kind} --json`,
+      ),
     )
     .action(async (options: BackupCommandOptions) => {
       const { env } = context.io;

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { discoverEnvironment, filesOfKind, type Environment } from '../engine/environment/discover.ts';
 import { layerEnvironments } from '../engine/environment/layers.ts';
 import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
-import { type RestorePoint } from '../engine/recovery/restore-point.ts';
+import { type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
 import { chainEnvironment, chainsOf, findChain, type Chain } from '../engine/repository/chain.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
@@ -142,6 +142,7 @@ function describe(source: Source, options: RecoverCommandOptions, result: Recove
   if (report) {
     rows.push(
       ['recovered to', report.recoveredTo ? formatCommit(report.recoveredTo) : 'no commit'],
+      ['can go back to', formatCommit(report.window.first)],
       ['log end', formatLsn(report.logEnd)],
       ['log records', `${formatCount(report.records, 'record')}, ${formatBytes(report.logBytes)}`],
       ['transactions', `${report.transactionsCommitted} committed, ${report.transactionsUndone} undone`],
@@ -187,12 +188,14 @@ function toDocument(
     restorePoint: point,
     ...(report && {
       ...report,
-      recoveredTo: report.recoveredTo && {
-        lsn: report.recoveredTo.lsn,
-        time: formatTime(report.recoveredTo.time),
-      },
+      recoveredTo: commitToJson(report.recoveredTo),
+      window: { first: commitToJson(report.window.first), last: commitToJson(report.window.last) },
     }),
     files: environment.files.map(({ kind, name, stat, path: from }) => ({ kind, name, from, size: stat.size })),
     warnings: [...warnings, ...result.warnings],
   };
+}
+
+function commitToJson(commit: Commit | undefined): object | undefined {
+  return commit && { lsn: commit.lsn, time: formatTime(commit.time) };
 }

@@ -15,16 +15,23 @@ export interface ProgressOptions {
 
 const silent: ProgressView = { update: () => {}, stop: () => {} };
 
+/** A stream that may be a terminal. */
+export interface ProgressStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  /** 0 where the size is not known, as in some containers: ora never returns from drawing on such a terminal. */
+  readonly columns?: number;
+}
+
 /**
  * A line that moves on a terminal; elsewhere a line for each new phase with `--verbose`, otherwise nothing: cron hears
  * from us only when something is wrong.
  */
 export async function showProgress(
-  stream: NodeJS.WritableStream & { isTTY?: boolean },
+  stream: ProgressStream,
   { quiet, verbose, color }: ProgressOptions,
 ): Promise<ProgressView> {
   if (quiet) return silent;
-  if (!stream.isTTY) return verbose ? phases(stream) : silent;
+  if (!stream.isTTY || !stream.columns) return verbose ? phases(stream) : silent;
   const { default: ora } = await import('ora');
   // The cursor stays visible: to bring it back, ora would need signal handlers beside ours.
   const spinner = ora({ stream, discardStdin: false, hideCursor: false, color: color ? 'cyan' : false });

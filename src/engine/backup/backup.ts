@@ -2,20 +2,14 @@
 
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { discoverEnvironment, filesOfKind, type Environment } from '../environment/discover.ts';
 import { layerEnvironments } from '../environment/layers.ts';
 import { type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { rehearse, type RecoveryReport } from '../recovery/recovery.ts';
 import { chainEnvironment, findChain, type Chain } from '../repository/chain.ts';
-import {
-  manifestFormat,
-  type Manifest,
-  type ManifestFile,
-  type ManifestLog,
-  type SetKind,
-} from '../repository/manifest.ts';
+import { manifestFormat, type Manifest, type ManifestLog, type SetKind } from '../repository/manifest.ts';
 import {
   asWriter,
   NewSet,
@@ -23,11 +17,12 @@ import {
   openRepository,
   readSets,
   type BackupSet,
+  type Repository,
 } from '../repository/repository.ts';
 import { programVersion } from '../version.ts';
-import { hashFile } from './copy-container.ts';
-import { copyHot, type EnvironmentCopy } from './hot.ts';
-import { copyIncremental } from './incremental.ts';
+import { type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
+import { copyHot } from './hot.ts';
+import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { copyOffline } from './offline.ts';
 
 export interface BackupOptions {
@@ -38,48 +33,41 @@ export interface BackupOptions {
   /** Incrementals: any set of the chain to continue; the newest chain by default. */
   readonly chain?: string;
   readonly watch?: Watch;
+  /** Hot: see `settle`. */
+  readonly smallBytes?: number;
 }
 
-/** Takes a set, proves that it can be recovered, and publishes it. On failure nothing of it stays. */
+/**
+ * Takes a set, proves that it can be recovered, and publishes it. The environment is only read. On failure nothing of
+ * the set stays.
+ */
 export async function takeBackup(files: Files, kind: SetKind, options: BackupOptions): Promise<BackupSet> {
   const home = path.resolve(options.home);
   const directory = path.resolve(options.repository);
-  const watch = options.watch ?? {};
   const started = new Date();
   const environment = requireEnvironment(files, home, kind);
-  if (`${directory}/`.startsWith(`${home}/`)) {
-    throw new FigaroError('usage', `the repository ${directory} lies inside the environment ${home}`, {
-      hint: 'choose a repository outside of it, best on another disk.',
-    });
-  }
+  requireApart(home, directory);
   const repository =
     kind === 'incremental' ? openRepository(files, directory) : openOrCreateRepository(files, directory);
   return await asWriter(files, repository, async () => {
-    const chain =
-      kind === 'incremental'
-        ? findChain(readSets(files, repository).sets, options.chain === undefined ? {} : { chain: options.chain })
-        : undefined;
-    const before = chain && chainEnvironment(files, chain);
+    const chain = kind === 'incremental' ? chainToContinue(files, repository, options.chain) : undefined;
     const set = new NewSet(files, repository, kind, started);
     try {
-      const copy =
-        kind === 'hot'
-          ? await copyHot(files, environment, set, watch)
-          : kind === 'offline'
-            ? await copyOffline(files, environment, set, watch)
-            : await copyIncremental(files, environment, chain!, before!, set, watch);
-      const copied = discoverEnvironment(files, set.environment);
-      const whole = before ? layerEnvironments([before, copied]) : copied;
-      // The proof: recovery of the set, in memory, over the files just written.
-      watch.onProgress?.({ phase: 'prove that it can be recovered' });
-      const hasLog = filesOfKind(whole, 'log').length > 0;
-      const report = hasLog ? await rehearse(files, whole, { watch }) : undefined;
-      return set.publish(manifestOf(files, { kind, home, started, set, chain, environment, copy, report }));
+      const manifest = await fill(files, set, { ...options, kind, home, started, environment, chain });
+      return set.publish(manifest);
     } catch (error) {
-      set.discard();
+      discard(set);
       throw error;
     }
   });
+}
+
+function discard(set: NewSet): void {
+  try {
+    set.discard();
+  } catch {
+    // The first failure is the one to be told; the next run sweeps what is left.
+  }
 }
 
 function requireEnvironment(files: Files, home: string, kind: SetKind): Environment {
@@ -101,19 +89,89 @@ function requireEnvironment(files: Files, home: string, kind: SetKind): Environm
   return environment;
 }
 
-interface ManifestParts {
-  readonly kind: SetKind;
-  readonly home: string;
-  readonly started: Date;
-  readonly set: NewSet;
-  readonly chain: Chain | undefined;
-  readonly environment: Environment;
-  readonly copy: EnvironmentCopy;
-  readonly report: RecoveryReport | undefined;
+function requireApart(home: string, repository: string): void {
+  const inside = path.relative(home, repository);
+  if (inside.startsWith('..') || path.isAbsolute(inside)) return;
+  throw new FigaroError('usage', `the repository ${repository} lies inside the environment ${home}`, {
+    hint: 'choose a repository outside of it, best on another disk.',
+  });
 }
 
-function manifestOf(files: Files, parts: ManifestParts): Manifest {
-  const { kind, home, started, set, chain, copy, report } = parts;
+function chainToContinue(files: Files, repository: Repository, wanted: string | undefined): Chain {
+  const { sets, broken } = readSets(files, repository);
+  const chain = findChain(sets, wanted === undefined ? {} : { chain: wanted });
+  // A damaged set after the chain's last one may be its continuation.
+  const newest = chain.sets.at(-1)!.id;
+  const damaged = broken.find(({ id, state }) => state === 'damaged' && id > newest);
+  if (!damaged || wanted !== undefined) return chain;
+  throw new FigaroError('chain-gap', `${damaged.id} is newer than ${newest}, and damaged: ${damaged.problem}`, {
+    path: damaged.directory,
+    hint: 'begin a new chain with `figaro-backup hot`, or name the chain to continue with --chain.',
+  });
+}
+
+interface Parts extends Omit<BackupOptions, 'chain'> {
+  readonly kind: SetKind;
+  readonly started: Date;
+  readonly environment: Environment;
+  readonly chain: Chain | undefined;
+}
+
+/** Copies the files and proves them. Returns what the manifest says of it. */
+async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> {
+  const { kind, home, chain, watch = {} } = parts;
+  const before = chain && chainEnvironment(files, chain);
+  const copy: EnvironmentCopy & Partial<IncrementalCopy> =
+    kind === 'hot'
+      ? await copyHot(files, home, set, { ...parts, watch })
+      : kind === 'offline'
+        ? await copyOffline(files, home, set, watch)
+        : await copyIncremental(files, home, chain!, before!, set, watch);
+  const copied = discoverEnvironment(files, set.environment);
+  const whole = before ? layerEnvironments([before, copied]) : copied;
+  // The proof: recovery of the set, in memory, over the files just written.
+  watch.onProgress?.({ phase: 'prove that it can be recovered' });
+  const report = copy.log && (await prove(files, whole, chain, watch));
+  const unexplained = (copy.unexplained ?? [])
+    .filter(({ logName }) => !report?.databases.includes(logName))
+    .map(
+      ({ path: file }) =>
+        `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
+    );
+  return describe(set, parts, copy, report, unexplained);
+}
+
+/** Refusals of recovery that say something of the source. */
+const unprovable: ReadonlySet<ErrorCode> = new Set(['not-recoverable', 'container-missing']);
+
+async function prove(
+  files: Files,
+  whole: Environment,
+  chain: Chain | undefined,
+  watch: Watch,
+): Promise<RecoveryReport> {
+  try {
+    return await rehearse(files, whole, { watch });
+  } catch (error) {
+    if (!(error instanceof FigaroError) || !unprovable.has(error.code)) throw error;
+    const { code, message, details } = error;
+    throw new FigaroError(code, chain ? `the chain ${chain.id} can not be continued: ${message}` : message, {
+      ...details,
+      cause: error,
+      hint: chain
+        ? 'containers were changed without the log since the chain began. Begin a new chain with `figaro-backup hot`.'
+        : 'the log does not explain the containers. If this is a copy that was not recovered, use `figaro-backup recover --from` on it; otherwise run recovery on the source.',
+    });
+  }
+}
+
+function describe(
+  set: NewSet,
+  { kind, home, started, environment, chain }: Parts,
+  copy: EnvironmentCopy,
+  report: RecoveryReport | undefined,
+  unexplained: readonly string[],
+): Manifest {
   return {
     format: manifestFormat,
     program: `figaro-backup ${programVersion}`,
@@ -121,12 +179,15 @@ function manifestOf(files: Files, parts: ManifestParts): Manifest {
     kind,
     parent: chain?.sets.at(-1)!.id,
     chain: chain?.id ?? set.id,
-    source: home,
+    source: path.resolve(home),
     host: hostname(),
     started: started.toISOString(),
     finished: new Date().toISOString(),
-    files: manifestFiles(files, parts),
-    log: report && manifestLog(parts, report),
+    dataDirectories: environment.config.dataDirectories,
+    logDirectory: environment.config.logDirectory,
+    files: copy.files,
+    leftOut: environment.leftOut.map(({ name, reason }) => ({ path: name, reason })),
+    log: report && describeLog(copy.log!, chain, report),
     proof: report && {
       records: report.records,
       transactionsCommitted: report.transactionsCommitted,
@@ -134,43 +195,26 @@ function manifestOf(files: Files, parts: ManifestParts): Manifest {
       changesRedone: report.changesRedone,
       changesUndone: report.changesUndone,
     },
-    warnings: [...copy.warnings, ...(report?.warnings ?? [])],
+    warnings: [...new Set([...copy.warnings, ...unexplained, ...(report?.warnings ?? [])])],
   };
 }
 
-function manifestLog({ copy, chain }: ManifestParts, report: RecoveryReport): ManifestLog {
+function describeLog(
+  { version, firstFile, end, notes }: CopiedLog,
+  chain: Chain | undefined,
+  { window, changesRedone, changesUndone }: RecoveryReport,
+): ManifestLog {
   const parent = chain?.sets.at(-1)!.manifest.log;
   return {
-    version: copy.logVersion,
-    firstFile: parent?.firstFile ?? Number(/\d+$/.exec(copy.logFiles[0]!)![0]),
-    lastFile: copy.end.file,
-    end: copy.end,
-    lastRecord: copy.lastRecord,
-    firstCommit: report.window.first,
-    lastCommit: report.window.last,
-    recoveryRequired: report.changesRedone > 0 || report.changesUndone > 0,
+    version,
+    firstFile: parent?.firstFile ?? firstFile,
+    lastFile: end.file,
+    end,
+    lastRecord: notes.lastRecord ?? parent?.lastRecord,
+    checkpoint: notes.checkpoint?.lsn ?? parent?.checkpoint,
+    redoFrom: notes.checkpoint?.redoFrom ?? parent?.redoFrom,
+    firstCommit: window.first,
+    lastCommit: window.last,
+    recoveryRequired: changesRedone > 0 || changesUndone > 0,
   };
-}
-
-function manifestFiles(files: Files, { copy, set, environment }: ManifestParts): ManifestFile[] {
-  const stats = new Map(environment.files.map(({ name, stat }) => [name, stat]));
-  const result: ManifestFile[] = copy.containers.map(({ file, size, sha256 }) => ({
-    path: file.name,
-    kind: file.kind,
-    size,
-    sha256,
-    mode: file.stat.mode,
-    modifiedMs: file.stat.mtimeMs,
-  }));
-  const plain = [
-    ...copy.others.map(({ name, kind, stat }) => ({ name, kind, stat })),
-    ...copy.logFiles.map((name) => ({ name, kind: 'log' as const, stat: stats.get(name) })),
-  ];
-  for (const { name, kind, stat } of plain) {
-    const target = path.join(set.environment, name);
-    const { sha256, size } = hashFile(files, target);
-    const { mode, modifiedMs } = { mode: stat?.mode ?? 0o640, modifiedMs: stat?.mtimeMs ?? Date.now() };
-    result.push({ path: name, kind, size, sha256, mode, modifiedMs });
-  }
-  return result.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -1,250 +1,272 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { FigaroError } from '../../errors.ts';
-import { checkPage, type PageFinding } from '../../format/page/check.ts';
-import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
-import { type DatabaseFormat } from '../../format/page/meta.ts';
-import { isBlank, Page } from '../../format/page/page.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
-import { makeDirectories, openToRead, withFile, type Files, type OpenFile } from '../files.ts';
+import { type PagedFile } from '../environment/paged-files.ts';
+import { makeDirectories, type Files, type FileStat, type OpenFile } from '../files.ts';
 import { pause, type Watch } from '../pause.ts';
+import { hashFile } from './copy-plain.ts';
+import { identityOf, PageSource, type LogBound, type OpenPages } from './page-source.ts';
 
 const copyUnit = 4 << 20;
-/** How often a page that is not whole is read again, and how long to wait in between. */
-const attempts = 12;
-const waitMs = 5;
+/** How often a page that changes is read again before it is given up, and the longest wait in between. */
+const attempts = 60;
+const longestWaitMs = 20;
 
-/** What is known of the log while pages are copied. */
-export interface LogBound {
-  /** Where the log ends now. */
-  readonly end: () => Lsn;
-  /** Looks whether it has grown. */
-  readonly follow: () => void;
-}
-
-/** A container in a set that is being made. */
+/** A file of pages in a set that is being made: a container, or an extent of a queue. */
 export class ContainerCopy {
-  readonly file: EnvironmentFile;
-  readonly target: string;
+  readonly paged: PagedFile;
   readonly #files: Files;
+  readonly #source: PageSource;
   readonly #bound: LogBound | undefined;
-  /** In bytes. */
+  #name: string;
+  #target: string;
+  /** Of the copy, in bytes. */
   size = 0;
   sha256 = '';
+  stat: FileStat;
+  /** Written without the log, in an environment that has one. */
+  isUnlogged = false;
+  /** Pages that were different when they were read again. */
+  pagesInMotion = 0;
   /** Pages were written again after they were hashed. */
   #patched = false;
-  /** True when some page carries the LSN of a log record. */
-  isLogged = false;
-  pagesReread = 0;
 
   /** @param bound undefined for an environment without a log */
-  constructor(files: Files, file: EnvironmentFile, target: string, bound: LogBound | undefined) {
+  constructor(files: Files, paged: PagedFile, target: string, bound: LogBound | undefined) {
     this.#files = files;
-    this.file = file;
-    this.target = target;
+    this.#source = new PageSource(files, paged, bound);
     this.#bound = bound;
+    this.paged = paged;
+    this.stat = paged.file.stat;
+    this.#name = paged.file.name;
+    this.#target = target;
   }
 
-  get format(): DatabaseFormat {
-    return this.file.format!;
+  /** Path in the set. */
+  get name(): string {
+    return this.#name;
+  }
+
+  get target(): string {
+    return this.#target;
+  }
+
+  /** See `identityOf`; by name where there is none. */
+  get identity(): string {
+    return identityOf(this.paged.file) ?? this.paged.file.name;
+  }
+
+  /** Where the source is now. */
+  get source(): EnvironmentFile {
+    return this.#source.file;
+  }
+  set source(file: EnvironmentFile) {
+    this.#source.file = file;
+  }
+
+  /** Some page carries the LSN of a log record. */
+  get isLogged(): boolean {
+    return this.#source.isLogged;
+  }
+
+  /** Gives the copy another name in the set. */
+  rename(name: string, target: string): void {
+    makeDirectories(this.#files, path.dirname(target));
+    this.#files.rename(this.#target, target);
+    this.#name = name;
+    this.#target = target;
   }
 
   /**
    * Copies every page, checked, in large reads. Returns false when the file is gone. Throws `page-unstable`,
-   * `page-checksum` or `page-type` for a page that never becomes whole.
+   * `page-checksum`, `page-type` or `not-recoverable` for a page that does not become whole.
    */
   async copy(watch: Watch): Promise<boolean> {
-    const source = this.#files.openIfThere(this.file.path);
+    const source = this.#source.open();
     if (!source) return false;
-    makeDirectories(this.#files, path.dirname(this.target));
-    const target = this.#files.create(this.target, this.file.stat.mode);
     try {
-      const hash = createHash('sha256');
-      const { pageSize } = this.format;
-      const buffer = new Uint8Array(Math.max(copyUnit, pageSize));
-      for (let position = 0; ; ) {
-        const bytes = wholePages(buffer.subarray(0, source.readAt(buffer, position)), pageSize);
-        if (bytes.length === 0) break;
-        await this.#settleAll(source, bytes, position);
-        hash.update(bytes);
-        target.writeAt(bytes, position);
-        position += bytes.length;
-        this.size = position;
-        const total = source.stat().size;
-        await pause(watch, { phase: `copy ${this.file.name}`, done: position, total });
-        this.#bound?.follow();
+      this.stat = source.stat();
+      makeDirectories(this.#files, path.dirname(this.target));
+      const target = this.#files.create(this.target, this.stat.mode);
+      try {
+        await this.#copyPages(source, target, watch);
+        target.sync();
+      } finally {
+        target.close();
       }
-      this.sha256 = hash.digest('hex');
-      target.sync();
       return true;
     } finally {
       source.close();
-      target.close();
     }
   }
 
-  /** Makes every page of a buffer just read a whole one. */
-  async #settleAll(source: OpenFile, bytes: Uint8Array, position: number): Promise<void> {
-    const { pageSize } = this.format;
-    for (let at = 0; at < bytes.length; at += pageSize) {
-      const page = bytes.subarray(at, at + pageSize);
-      if (this.#finding(page, (position + at) / pageSize)) {
-        await this.#settle(source, page, (position + at) / pageSize);
-      }
+  async #copyPages(source: OpenPages, target: OpenFile, watch: Watch): Promise<void> {
+    const hash = createHash('sha256');
+    const buffer = new Uint8Array(copyUnit);
+    for (;;) {
+      const bytes = source.read(buffer, this.size);
+      if (bytes.length === 0) break;
+      await source.requireWhole(bytes, this.size);
+      hash.update(bytes);
+      target.writeAt(bytes, this.size);
+      this.size += bytes.length;
+      await this.#giveWay('copy', this.size, watch);
     }
+    this.sha256 = hash.digest('hex');
   }
 
-  #finding(bytes: Uint8Array, pgno: number): PageFinding | undefined {
-    const finding = checkPage(bytes, pgno, this.format);
-    if (finding || isBlank(bytes)) return finding;
-    const { lsn } = new Page(bytes, this.format);
-    if (lsn.file === 0) return undefined;
-    this.isLogged = true;
-    if (!this.#bound || compareLsn(lsn, this.#bound.end()) < 0) return undefined;
-    // The log is on disk before the page: look again before calling it wrong.
-    this.#bound.follow();
-    if (compareLsn(lsn, this.#bound.end()) < 0) return undefined;
-    return {
-      code: 'page-type',
-      problem: `it was last changed at ${formatLsn(lsn)}, but the log ends at ${formatLsn(this.#bound.end())}`,
-    };
-  }
-
-  /** Reads a page again until it is whole. */
-  async #settle(source: OpenFile, page: Uint8Array, pgno: number): Promise<void> {
-    let finding = this.#finding(page, pgno);
-    let changed = false;
-    const before = new Uint8Array(page.length);
-    for (let i = 0; finding && i < attempts; i++) {
-      await setTimeout(waitMs * (i + 1));
-      before.set(page);
-      if (source.readAt(page, pgno * page.length) < page.length) return;
-      changed ||= Buffer.compare(before, page) !== 0;
-      finding = this.#finding(page, pgno);
-      this.pagesReread += 1;
-    }
-    if (!finding) return;
-    const { path: file } = this.file;
-    if (changed) throw unstable(file, pgno);
-    throw new FigaroError(finding.code, `${file}: page ${pgno} is damaged: ${finding.problem}`, {
-      path: file,
-      pgno,
-      hint: `${attempts + 1} reads gave the same bytes, so this is damage, not a write in progress. Run verify on an older set.`,
-    });
+  /** Follows the log, so that no file of it is missed, and lets others have their turn. */
+  async #giveWay(verb: string, done: number, watch: Watch): Promise<void> {
+    this.#bound?.follow();
+    await pause(watch, { phase: `${verb} ${this.name}`, done, total: this.size });
   }
 
   /**
-   * Reads pages again that may have been in motion when they were copied. A page that differs is read until two reads
-   * agree, and written into the copy. Pages past the end of either file are left to the log.
+   * Reads pages again that may have been in motion when they were copied, until two reads of each agree, and keeps the
+   * last. Returns false when the file is no longer there. Throws `page-unstable` for a page that never stands still.
    */
-  async reread(pgnos: Iterable<number>, watch: Watch): Promise<void> {
-    const source = this.#files.openIfThere(this.file.path);
-    // Removed or renamed meanwhile: the log says so, and the proof will tell whether the copy will do.
-    if (!source) return;
-    const copy = this.#files.openToWrite(this.target);
-    const { pageSize } = this.format;
-    const now = new Uint8Array(pageSize);
-    const then = new Uint8Array(pageSize);
-    let patched = 0;
+  async confirm(pgnos: Iterable<number>, watch: Watch): Promise<boolean> {
+    const { pageSize } = this.#source;
+    const positions = [...pgnos]
+      .map((pgno) => (pgno - this.paged.firstPgno) * pageSize)
+      // Pages behind the end of the copy come from the log.
+      .filter((position) => position >= 0 && position < this.size);
+    return await this.#withBoth(async (source, copy) => {
+      const moving = await this.#readAgain(source, copy, positions.sort(ascending), watch);
+      await this.#followMoving(source, copy, moving, watch);
+    });
+  }
+
+  /** Reads every page again, as `confirm` does. Returns false when the file is no longer there. */
+  async confirmAll(watch: Watch): Promise<boolean> {
+    return await this.#withBoth(async (source, copy) => {
+      const moving: number[] = [];
+      const buffer = new Uint8Array(copyUnit);
+      const copied = new Uint8Array(copyUnit);
+      for (let position = 0; position < this.size;) {
+        const wanted = Math.min(copyUnit, this.size - position);
+        const bytes = source.read(buffer.subarray(0, wanted), position);
+        if (bytes.length === 0) break;
+        const then = copied.subarray(0, copy.readAt(copied.subarray(0, bytes.length), position));
+        moving.push(...this.#keepNew(copy, bytes, then, position));
+        position += bytes.length;
+        await this.#giveWay('read again', position, watch);
+      }
+      await this.#followMoving(source, copy, moving, watch);
+    });
+  }
+
+  /** Writes the pages of a run that are different into the copy; returns where they are. */
+  #keepNew(copy: OpenFile, bytes: Uint8Array, copied: Uint8Array, position: number): number[] {
+    if (Buffer.compare(bytes, copied) === 0) return [];
+    const { pageSize } = this.#source;
+    const different: number[] = [];
+    for (let at = 0; at < bytes.length; at += pageSize) {
+      const page = bytes.subarray(at, at + pageSize);
+      if (Buffer.compare(page, copied.subarray(at, at + pageSize)) === 0) continue;
+      copy.writeAt(page, position + at);
+      different.push(position + at);
+    }
+    this.pagesInMotion += different.length;
+    this.#patched = true;
+    return different;
+  }
+
+  /** Reads single pages again; returns where they were different. What was read is in the copy. */
+  async #readAgain(source: OpenPages, copy: OpenFile, positions: readonly number[], watch: Watch): Promise<number[]> {
+    const page = new Uint8Array(this.#source.pageSize);
+    const copied = new Uint8Array(page.length);
+    const different: number[] = [];
+    let count = 0;
+    for (const position of positions) {
+      // Cut off meanwhile: the log says so.
+      if (source.read(page, position).length === 0) break;
+      copy.readAt(copied, position);
+      different.push(...this.#keepNew(copy, page, copied, position));
+      if (++count % 256 === 0) await this.#giveWay('read again', position, watch);
+    }
+    return different;
+  }
+
+  /** Follows pages that moved until each was read twice with equal bytes, and is whole. */
+  async #followMoving(source: OpenPages, copy: OpenFile, first: readonly number[], watch: Watch): Promise<void> {
+    let moving = first;
+    for (let i = 1; moving.length > 0; i++) {
+      if (i > attempts) throw this.#source.unstable(moving[0]!);
+      await setTimeout(Math.min(i, longestWaitMs));
+      moving = await this.#readAgain(source, copy, moving, watch);
+    }
+    const page = new Uint8Array(this.#source.pageSize);
+    for (const position of first) {
+      if (copy.readAt(page, position) < page.length) continue;
+      const before = page.slice();
+      await source.requireWhole(page, position);
+      if (Buffer.compare(before, page) !== 0) throw this.#source.unstable(position);
+    }
+  }
+
+  /** Opens source and copy. A source that became shorter makes the copy as short: so it would look a moment later. */
+  async #withBoth(use: (source: OpenPages, copy: OpenFile) => Promise<void>): Promise<boolean> {
+    const source = this.#source.open();
+    if (!source) return false;
     try {
-      for (const pgno of pgnos) {
-        const position = pgno * pageSize;
-        if (position + pageSize > this.size) continue;
-        if (source.readAt(now, position) < pageSize) continue;
-        copy.readAt(then, position);
-        if (Buffer.compare(now, then) !== 0) {
-          await this.#readTwice(source, now, pgno);
-          copy.writeAt(now, position);
-          patched += 1;
+      const copy = this.#files.openToWrite(this.target);
+      try {
+        const { size } = source.stat();
+        const whole = size - (size % this.#source.pageSize);
+        if (whole < this.size) {
+          copy.truncate(whole);
+          this.size = whole;
+          this.#patched = true;
         }
-        await pause(watch, { phase: `read ${this.file.name} again` });
+        await use(source, copy);
+        if (this.#patched) copy.sync();
+      } finally {
+        copy.close();
       }
-      if (patched > 0) {
-        copy.sync();
-        this.#patched = true;
+      return true;
+    } finally {
+      source.close();
+    }
+  }
+
+  /** Where the source has other bytes than the copy now; undefined when they agree. For sources at rest. */
+  async firstDifference(watch: Watch): Promise<string | undefined> {
+    const source = this.#source.open();
+    if (!source) return 'it is gone';
+    const copy = this.#files.openIfThere(this.target)!;
+    try {
+      const { size } = source.stat();
+      if (size !== this.stat.size) return `it had ${this.stat.size} bytes, and has ${size}`;
+      const buffer = new Uint8Array(copyUnit);
+      const copied = new Uint8Array(copyUnit);
+      for (let position = 0; position < this.size;) {
+        const bytes = source.read(buffer.subarray(0, Math.min(copyUnit, this.size - position)), position);
+        if (bytes.length === 0) return 'it became shorter';
+        const then = copied.subarray(0, copy.readAt(copied.subarray(0, bytes.length), position));
+        if (Buffer.compare(bytes, then) !== 0) {
+          const at = bytes.findIndex((byte, i) => byte !== then[i]);
+          return `a second read gave other bytes on page ${Math.floor(this.#source.pgnoAt(position + at))}`;
+        }
+        position += bytes.length;
+        await this.#giveWay('read again', position, watch);
       }
+      return undefined;
     } finally {
       source.close();
       copy.close();
     }
   }
 
-  /** Reads a page until two reads, apart in time, agree on a whole page. */
-  async #readTwice(source: OpenFile, page: Uint8Array, pgno: number): Promise<void> {
-    const before = new Uint8Array(page.length);
-    for (let i = 0; i < attempts; i++) {
-      before.set(page);
-      await setTimeout(waitMs * (i + 1));
-      this.pagesReread += 1;
-      if (source.readAt(page, pgno * page.length) < page.length) {
-        page.set(before);
-        return;
-      }
-      if (Buffer.compare(before, page) === 0 && !this.#finding(page, pgno)) return;
-    }
-    throw unstable(this.file.path, pgno);
-  }
-
-  /** Every page number of the copy. */
-  *allPages(): Generator<number> {
-    for (let pgno = 0; pgno * this.format.pageSize < this.size; pgno++) yield pgno;
-  }
-
   /** Hashes the copy again if pages were written into it since. */
-  finish(): void {
+  async finish(watch: Watch): Promise<void> {
     if (!this.#patched) return;
-    this.sha256 = hashFile(this.#files, this.target).sha256;
+    ({ sha256: this.sha256 } = await hashFile(this.#files, this.target, watch));
     this.#patched = false;
   }
 }
 
-function wholePages(bytes: Uint8Array, pageSize: number): Uint8Array {
-  return bytes.subarray(0, bytes.length - (bytes.length % pageSize));
-}
-
-function unstable(file: string, pgno: number): FigaroError {
-  return new FigaroError('page-unstable', `${file}: page ${pgno} was being written each of ${attempts + 1} times it was read`, {
-    path: file,
-    pgno,
-    hint: 'try again when the application writes less.',
-  });
-}
-
-/** SHA-256 and size of a file. */
-export function hashFile(files: Files, file: string): { sha256: string; size: number } {
-  return withFile(files, file, (opened) => {
-    const hash = createHash('sha256');
-    const buffer = new Uint8Array(copyUnit);
-    let size = 0;
-    for (;;) {
-      const bytes = buffer.subarray(0, opened.readAt(buffer, size));
-      if (bytes.length === 0) break;
-      hash.update(bytes);
-      size += bytes.length;
-    }
-    return { sha256: hash.digest('hex'), size };
-  });
-}
-
-/** Copies a file that is no container, byte by byte, synced. Returns false when it is gone. */
-export function copyPlain(files: Files, file: EnvironmentFile, target: string): boolean {
-  if (!files.statIfThere(file.path)) return false;
-  const source = openToRead(files, file.path);
-  makeDirectories(files, path.dirname(target));
-  const copy = files.create(target, file.stat.mode);
-  try {
-    const buffer = new Uint8Array(copyUnit);
-    for (let position = 0; ; ) {
-      const bytes = buffer.subarray(0, source.readAt(buffer, position));
-      if (bytes.length === 0) break;
-      copy.writeAt(bytes, position);
-      position += bytes.length;
-    }
-    copy.sync();
-    return true;
-  } finally {
-    source.close();
-    copy.close();
-  }
+function ascending(a: number, b: number): number {
+  return a - b;
 }

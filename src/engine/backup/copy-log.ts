@@ -1,12 +1,35 @@
+import { createHash, type Hash } from 'node:crypto';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
-import { fileHeaderSize, frameAt, readFileHeader, type LogFileHeader } from '../../format/log/frame.ts';
+import {
+  fileHeaderSize,
+  frameAt,
+  prefixSize,
+  frameSize,
+  readFileHeader,
+  type LogFileHeader,
+} from '../../format/log/frame.ts';
 import { newestLogVersion, oldestLogVersion } from '../../format/magic.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import { makeDirectories, type Files, type OpenFile } from '../files.ts';
-import { logFileName, logFileNumber } from '../log/log-files.ts';
+import { makeDirectories, type Files, type FileStat, type OpenFile } from '../files.ts';
+import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
+import { scanLog } from '../log/scan.ts';
+import { ScannedRecord } from '../log/scanned-record.ts';
 
 const chunkSize = 1 << 20;
+const periodMs = 20;
+
+/** A log file of a set. */
+export interface CopiedLogFile {
+  readonly number: number;
+  readonly header: LogFileHeader;
+  /** Of the source. */
+  readonly stat: FileStat;
+  /** Bytes copied: up to the end of the last record. */
+  readonly size: number;
+  readonly sha256: string;
+}
 
 /** A log file being copied. */
 interface CurrentFile {
@@ -14,10 +37,21 @@ interface CurrentFile {
   readonly source: OpenFile;
   readonly target: OpenFile;
   readonly header: LogFileHeader;
+  readonly hash: Hash;
   /** Where the next record will be. */
   end: number;
   /** Offset of the last record; 0 while there is only the header. */
   lastRecord: number;
+}
+
+/** Where log files are read and written, and what becomes of their records. */
+export interface LogCopyOptions {
+  readonly from: string;
+  readonly to: string;
+  /** Number of the file to begin with. */
+  readonly first: number;
+  /** Called for every record copied, in order. */
+  readonly onRecord?: (record: ScannedRecord) => void;
 }
 
 /**
@@ -26,44 +60,36 @@ interface CurrentFile {
  */
 export class LogCopy {
   readonly #files: Files;
-  readonly #sourceDirectory: string;
-  readonly #targetDirectory: string;
+  readonly #options: LogCopyOptions;
+  readonly #done: CopiedLogFile[] = [];
+  #buffer = new Uint8Array(chunkSize);
   #current: CurrentFile | undefined;
-  #next: number;
-  #lastRecord: Lsn | undefined;
-  version = 0;
-  /** Names of the files copied, in order. */
-  readonly copied: string[] = [];
+  #closed = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** What went wrong while nobody was calling. */
+  #failure: unknown;
 
-  /** @param first number of the file to begin with */
-  constructor(
-    files: Files,
-    sourceDirectory: string,
-    targetDirectory: string,
-    first: number,
-  ) {
+  constructor(files: Files, options: LogCopyOptions) {
     this.#files = files;
-    this.#sourceDirectory = sourceDirectory;
-    this.#targetDirectory = targetDirectory;
-    this.#next = first;
-    makeDirectories(files, targetDirectory);
+    this.#options = options;
   }
 
   /** Where the copy ends: the place of the next record. */
   get end(): Lsn {
-    const current = this.#current!;
-    return { file: current.number, offset: current.end };
+    const last = this.#done.at(-1);
+    if (this.#current) return { file: this.#current.number, offset: this.#current.end };
+    return { file: last!.number, offset: last!.size };
   }
 
-  get lastRecord(): Lsn | undefined {
-    return this.#lastRecord;
+  /** The files copied, in order; all of them after `close`. */
+  get copied(): readonly CopiedLogFile[] {
+    return this.#done;
   }
 
-  /** The copies made so far, by number. */
-  paths(): Map<number, string> {
-    return new Map(
-      this.copied.map((name) => [logFileNumber(name)!, path.join(this.#targetDirectory, name)]),
-    );
+  /** Opens the first file. Throws `log-missing` when it is gone. */
+  begin(): void {
+    this.#current ??= this.#open(this.#options.first);
+    if (!this.#current) throw this.#missing(this.#options.first);
   }
 
   /**
@@ -71,55 +97,82 @@ export class LogCopy {
    * removed before it was copied, `log-corrupt` when a file and its successor do not fit.
    */
   follow(): Lsn {
-    this.#current ??= this.#open(this.#next);
-    if (!this.#current) {
-      throw this.#missing(this.#next, 'it was removed before it could be copied');
-    }
+    if (this.#failure) throw this.#failure;
+    if (this.#closed) throw new Error('the copy of the log is closed');
+    this.begin();
     for (;;) {
-      this.#extend(this.#current);
-      const next = this.#open(this.#current.number + 1);
+      this.#extend(this.#current!);
+      const next = this.#open(this.#current!.number + 1);
       if (!next) return this.end;
+      const finished = this.#current!;
       // The successor has its header: the file before is complete now.
-      this.#extend(this.#current);
-      const { number, lastRecord, end } = this.#current;
-      if (next.header.prev !== lastRecord) {
-        const at = formatLsn({ file: number, offset: end });
+      try {
+        this.#extend(finished);
+        this.#requireFit(finished, next.header);
+      } catch (error) {
         next.source.close();
         next.target.close();
-        throw new FigaroError(
-          'log-corrupt',
-          `${this.#source(number)} is damaged at ${at}: ${logFileName(number + 1)} says that the last record before it is at ${next.header.prev}, not ${lastRecord}`,
-          { path: this.#source(number), lsn: at },
-        );
+        throw error;
       }
       this.#finish();
       this.#current = next;
     }
   }
 
+  /** Follows on its own between the calls of others: the application may remove files at any time. */
+  keepFollowing(): void {
+    this.#timer ??= setInterval(() => {
+      try {
+        this.follow();
+      } catch (error) {
+        this.#failure = error;
+        clearInterval(this.#timer);
+      }
+    }, periodMs);
+  }
+
   /** Syncs and closes what is open. */
   close(): void {
+    clearInterval(this.#timer);
+    this.#closed = true;
     this.#finish();
   }
 
   #finish(): void {
-    if (!this.#current) return;
-    const { source, target } = this.#current;
+    const current = this.#current;
+    if (!current) return;
     this.#current = undefined;
-    source.close();
+    const { number, header, source, target, hash, end } = current;
     try {
+      const stat = source.stat();
       target.sync();
+      this.#done.push({ number, header, stat, size: end, sha256: hash.digest('hex') });
     } finally {
+      source.close();
       target.close();
     }
   }
 
   #source(number: number): string {
-    return path.join(this.#sourceDirectory, logFileName(number));
+    return path.join(this.#options.from, logFileName(number));
   }
 
-  #missing(number: number, why: string): FigaroError {
-    return new FigaroError('log-missing', `${this.#source(number)} is missing: ${why}`, {
+  #requireFit({ number, end, lastRecord }: CurrentFile, { prev }: LogFileHeader): void {
+    if (prev === lastRecord) return;
+    const lsn = formatLsn({ file: number, offset: end });
+    throw new FigaroError(
+      'log-corrupt',
+      `${this.#source(number)} is damaged at ${lsn}: its last record is at ${lastRecord}, but ${logFileName(number + 1)} says ${prev}`,
+      {
+        path: this.#source(number),
+        lsn,
+        hint: 'the source can not be recovered from this log. Run verify on older sets.',
+      },
+    );
+  }
+
+  #missing(number: number): FigaroError {
+    return new FigaroError('log-missing', `${this.#source(number)} is gone before it could be copied`, {
       path: this.#source(number),
       hint: 'the application removes log files faster than they are copied. Let it keep more of them.',
     });
@@ -130,10 +183,10 @@ export class LogCopy {
     const file = this.#source(number);
     const source = this.#files.openIfThere(file);
     if (!source) {
-      const later = (this.#files.listIfThere(this.#sourceDirectory) ?? []).some(
-        (name) => name === logFileName(number + 1),
-      );
-      if (later) throw this.#missing(number, `${logFileName(number + 1)} is there`);
+      const numbers = (this.#files.listIfThere(this.#options.from) ?? []).map(logFileNumber);
+      if (numbers.some((later) => later !== undefined && later > number) && !numbers.includes(number)) {
+        throw this.#missing(number);
+      }
       return undefined;
     }
     try {
@@ -144,12 +197,16 @@ export class LogCopy {
         return undefined;
       }
       const header = requireHeader(reading, file);
-      this.version = header.version;
-      const name = logFileName(number);
-      const target = this.#files.create(path.join(this.#targetDirectory, name));
-      target.writeAt(head, 0);
-      this.copied.push(name);
-      return { number, source, target, header, end: fileHeaderSize, lastRecord: 0 };
+      makeDirectories(this.#files, this.#options.to);
+      const target = this.#files.create(path.join(this.#options.to, logFileName(number)), source.stat().mode);
+      const hash = createHash('sha256').update(head);
+      try {
+        target.writeAt(head, 0);
+      } catch (error) {
+        target.close();
+        throw error;
+      }
+      return { number, source, target, header, hash, end: fileHeaderSize, lastRecord: 0 };
     } catch (error) {
       source.close();
       throw error;
@@ -158,12 +215,15 @@ export class LogCopy {
 
   /** Copies the whole records behind the end. */
   #extend(current: CurrentFile): void {
-    for (let size = chunkSize; ; ) {
-      const buffer = new Uint8Array(size);
+    for (let size = chunkSize; ;) {
+      if (this.#buffer.length < size) this.#buffer = new Uint8Array(size);
+      const buffer = this.#buffer.subarray(0, size);
       const bytes = buffer.subarray(0, current.source.readAt(buffer, current.end));
       const { done, needed } = this.#wholeRecords(current, bytes);
       if (done > 0) {
-        current.target.writeAt(bytes.subarray(0, done), current.end);
+        const whole = bytes.subarray(0, done);
+        current.target.writeAt(whole, current.end);
+        current.hash.update(whole);
         current.end += done;
       } else if (needed > size && bytes.length === size) {
         size = needed;
@@ -178,17 +238,17 @@ export class LogCopy {
   #wholeRecords(current: CurrentFile, bytes: Uint8Array): { done: number; needed: number } {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { number, header } = current;
+    const { onRecord } = this.#options;
     let at = 0;
-    while (at < bytes.length) {
+    while (at + frameSize + prefixSize <= bytes.length) {
       // A length is believed up to the size of the file: the checksum decides.
       const available = Math.max(bytes.length - at, header.maxSize - current.end - at);
-      if (bytes.length - at < fileHeaderSize) break;
       const length = frameAt(bytes, view, at, available, current.lastRecord, true);
       if (length < 0) break;
       if (at + length > bytes.length) return { done: at, needed: length };
-      const lsn = { file: number, offset: current.end + at };
-      current.lastRecord = lsn.offset;
-      this.#lastRecord = lsn;
+      const offset = current.end + at;
+      onRecord?.(new ScannedRecord(bytes, view, at, length, { file: number, offset }, header.version));
+      current.lastRecord = offset;
       at += length;
     }
     return { done: at, needed: 0 };
@@ -215,4 +275,29 @@ function requireHeader(reading: ReturnType<typeof readFileHeader>, file: string)
     case 'incomplete':
       throw new FigaroError('log-corrupt', `${file} has no header`, { path: file });
   }
+}
+
+const attempts = 5;
+const waitMs = 20;
+
+/** Throws `log-corrupt` when good records lie behind the place where a copy of a log being written ends. */
+export async function requireSoundEnd(files: Files, directory: string, end: Lsn): Promise<void> {
+  for (let i = 1; ; i++) {
+    try {
+      return requireSoundTail(files, directory, end.file);
+    } catch (error) {
+      // Records being written just now can look like damage; damage stays.
+      if (i === attempts || !(error instanceof FigaroError)) throw error;
+      await sleep(waitMs * i);
+    }
+  }
+}
+
+/** Throws `log-corrupt` when good records lie behind the place where the records of a log file end. */
+export function requireSoundTail(files: Files, directory: string, number: number): void {
+  const file = path.join(directory, logFileName(number));
+  // Removed since: it had a successor then, which says where it ended.
+  if (!files.statIfThere(file)) return;
+  const scan = scanLog(files, openLog(files, new Map([[number, file]])));
+  while (!scan.next().done);
 }

@@ -1,236 +1,172 @@
 /** A full set of an environment in use (design, section 5; recovery document, G.4). The order of it. */
 
 import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
-import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import {
-  discoverEnvironment,
-  filesOfKind,
-  logPaths,
-  normalDirectory,
-  type Environment,
-  type EnvironmentFile,
-} from '../environment/discover.ts';
 import { type Files } from '../files.ts';
-import { findLastCheckpoint } from '../log/find-checkpoint.ts';
-import { openLog } from '../log/log-files.ts';
-import { scanLog } from '../log/scan.ts';
-import { pause, type Watch } from '../pause.ts';
-import { FileBindings } from '../recovery/bindings.ts';
+import { type ScannedRecord } from '../log/scanned-record.ts';
+import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
-import { ContainerCopy, copyPlain } from './copy-container.ts';
-import { LogCopy } from './copy-log.ts';
+import { ContainerCopy } from './copy-container.ts';
+import { LogCopy, requireSoundEnd } from './copy-log.ts';
+import { copyPlain, type PlainCopy } from './copy-plain.ts';
+import {
+  describeLog,
+  logDirectoryOf,
+  makeConfiguredDirectories,
+  manifestFiles,
+  type EnvironmentCopy,
+} from './environment-copy.ts';
+import { LogNotes } from './log-notes.ts';
 import { NamedPages } from './named-pages.ts';
+import { identityOf } from './page-source.ts';
+import { findFirstLogFile } from './redo-start.ts';
+import { settle } from './settle.ts';
+import { isPassing, listSource, type SourceFiles } from './source.ts';
 
-/** What a copy of an environment consists of. */
-export interface EnvironmentCopy {
-  readonly containers: readonly ContainerCopy[];
-  readonly others: readonly EnvironmentFile[];
-  readonly logFiles: readonly string[];
-  readonly logVersion: number;
-  readonly end: Lsn;
-  readonly lastRecord: Lsn | undefined;
-  readonly warnings: readonly string[];
+export interface HotOptions {
+  readonly watch: Watch;
+  /** See `settle`. */
+  readonly smallBytes?: number;
 }
 
-/** How long to wait for the application to write to its log, in ms. */
-const flushWaitMs = 400;
-const pollMs = 10;
-
 /** Copies an environment that other processes may be writing to. It is only read. */
-export async function copyHot(
-  files: Files,
-  environment: Environment,
-  set: NewSet,
-  watch: Watch,
-): Promise<EnvironmentCopy> {
-  const { home, config } = environment;
-  const warnings = [...config.risks];
+export async function copyHot(files: Files, home: string, set: NewSet, options: HotOptions): Promise<EnvironmentCopy> {
+  const { watch } = options;
+  const source = await listSource(files, home);
+  const { environment } = source;
+  const logDirectory = logDirectoryOf(environment);
+  const from = path.join(home, logDirectory);
+  const notes = new LogNotes();
+  const named = new NamedPages();
 
-  // 1. The log: the last complete checkpoint says from which file on it is needed.
-  const first = firstLogFile(files, environment);
-
-  // 2. Copy it from there at once, and follow it, so that no file can be taken away.
-  const logDirectory = normalDirectory(config.logDirectory ?? '.');
-  const log = new LogCopy(
-    files,
-    path.join(home, logDirectory),
-    path.join(set.environment, logDirectory),
-    first,
-  );
+  // The log: the last complete checkpoint says from which file on it is needed. It is copied from there at once, and
+  // followed while the rest is copied, so that no file can be taken away.
+  const log = beginLog(files, from, path.join(set.environment, logDirectory), (record) => {
+    notes.see(record);
+    named.see(record);
+  });
   try {
-    log.follow();
-    const bound = { end: () => log.end, follow: () => void log.follow() };
+    // Damage in the log comes before anything that follows from it.
+    await requireSoundEnd(files, from, log.follow());
 
-    // 3. Copy the containers, looking at every page.
-    const copies = new Map<string, ContainerCopy>();
-    const others = new Map<string, EnvironmentFile>();
-    const copyFiles = async (found: Environment): Promise<void> => {
-      requireSound(found);
-      for (const file of found.files) {
-        if (file.kind === 'log' || others.has(file.name)) continue;
-        const target = path.join(set.environment, file.name);
-        if (file.kind !== 'database') {
-          if (copyPlain(files, file, target)) others.set(file.name, file);
-        } else if (!copies.has(file.uid!) && ![...copies.values()].some((copy) => copy.file.name === file.name)) {
-          const copy = new ContainerCopy(files, file, target, bound);
-          if (await copy.copy(watch)) copies.set(file.uid!, copy);
-        }
-      }
-    };
-    await copyFiles(withoutTwins(environment));
-    // Files that appeared meanwhile; those that vanished or were renamed are explained by the log.
-    await copyFiles(withoutTwins(discoverEnvironment(files, home)));
+    // The containers, every page looked at.
+    const copy = new HotCopy(files, home, set, log);
+    makeConfiguredDirectories(files, environment, set.environment);
+    await copy.add(source, watch);
 
-    // 4. Read again what may have been in motion.
-    await settle(files, log, [...copies.values()], watch);
+    // Pages that may have been in motion, and files that appeared or moved meanwhile.
+    const { containers } = copy;
+    const list = (): Promise<ReadonlySet<ContainerCopy>> => copy.refresh(watch);
+    copy.drop(await settle({ ...options, log, notes, named, containers, list }, watch));
+    await copy.finish(named, watch);
 
-    // 5. Copy the log to its end. Every page copied has been compared with it.
-    log.follow();
-    const { end, lastRecord } = log;
+    // The log to its end. Every page copied was compared with it.
+    const end = log.follow();
     log.close();
-    await requireSoundTail(files, home, end);
-    const containers = [...copies.values()];
-    for (const copy of containers) {
-      copy.finish();
-      if (!copy.isLogged) {
-        warnings.push(`${copy.file.name} is not written through the log: it is as it was on disk, and no log can recover it`);
-      }
-    }
+    await requireSoundEnd(files, from, end);
     return {
-      containers,
-      others: [...others.values()],
-      logFiles: log.copied.map((name) => path.posix.join(logDirectory, name)),
-      logVersion: log.version,
-      end,
-      lastRecord,
-      warnings,
+      files: manifestFiles(copy.containers, copy.others, log.copied, logDirectory),
+      log: describeLog(log, notes),
+      warnings: [...environment.config.risks, ...copy.warnings],
     };
   } finally {
     log.close();
   }
 }
 
-export function requireSound({ damaged }: Environment): void {
-  const first = damaged[0];
-  if (!first) return;
-  throw new FigaroError('page-type', `${first.path} is a damaged database: ${first.problem}`, {
-    path: first.path,
-    pgno: 0,
-    hint: 'its first page is not whole. Run verify on an older set, and restore this container from it.',
-  });
-}
-
-/** Of files with one identity, the one with a permanent name; the other is a name in passing. */
-function withoutTwins(environment: Environment): Environment {
-  const byUid = new Map<string, EnvironmentFile>();
-  for (const file of filesOfKind(environment, 'database')) {
-    const twin = byUid.get(file.uid!);
-    if (!twin || isPassing(twin.name)) byUid.set(file.uid!, file);
-    else if (!isPassing(file.name)) {
-      throw new FigaroError('not-recoverable', `${file.path} and ${twin.path} carry the same unique id`, {
-        path: file.path,
-        hint: 'one is a copy of the other. Move the copy out of the environment.',
-      });
-    }
-  }
-  const kept = new Set(byUid.values());
-  return { ...environment, files: environment.files.filter((file) => file.kind !== 'database' || kept.has(file)) };
-}
-
-function isPassing(name: string): boolean {
-  return /(^|\/)(__db\.)?[0-9a-f]+\.[0-9a-f]+$/.test(name);
-}
-
-/** Number of the first log file that recovery of a copy begun now can need (recovery document, F.2). */
-export function firstLogFile(files: Files, environment: Environment): number {
-  const log = openLog(files, logPaths(environment));
-  const checkpoint = findLastCheckpoint(files, log);
-  const first = log.files[0]!;
-  if (checkpoint) {
-    if (checkpoint.redoFrom.file >= first.number) return checkpoint.redoFrom.file;
-    throw new FigaroError(
-      'log-missing',
-      `${environment.home}: the last checkpoint needs the log from ${formatLsn(checkpoint.redoFrom)} on, and ${first.path} is the first`,
-      { path: first.path, hint: 'let the application take a checkpoint, then run the same command again.' },
-    );
-  }
-  if (first.number === 1 && first.prev === 0) return 1;
-  throw new FigaroError('log-missing', `${environment.home}: the log holds no checkpoint and does not start at its beginning`, {
-    path: first.path,
-    hint: 'let the application take a checkpoint, then run the same command again.',
-  });
-}
-
-/**
- * Reads again every page that the log names since the checkpoint: no other page can have been written meanwhile. An
- * abort writes pages back without a record on disk that names them yet, so the log must have been flushed once more
- * first; where nobody writes, every page is read again instead (recovery document, G.5).
- */
-async function settle(
-  files: Files,
-  log: LogCopy,
-  copies: readonly ContainerCopy[],
-  watch: Watch,
-): Promise<void> {
-  const flushed = await waitForFlushes(log, 2, watch);
-  const named = await namedPages(files, log, watch);
-  for (const copy of copies) {
-    // A container the log does not name may be written to without it.
-    const pages = flushed ? (named.of(copy.file.uid!) ?? copy.allPages()) : copy.allPages();
-    await copy.reread(pages, watch);
-    log.follow();
-  }
-}
-
-/** Waits until the log has grown this many times; false when it does not within bounds. */
-async function waitForFlushes(log: LogCopy, times: number, watch: Watch): Promise<boolean> {
-  let { offset, file } = log.end;
-  for (let grown = 0, waited = 0; waited < flushWaitMs; waited += pollMs) {
-    const end = log.follow();
-    if (end.offset !== offset || end.file !== file) {
-      ({ offset, file } = end);
-      grown += 1;
-      if (grown >= times) return true;
-    }
-    await setTimeout(pollMs);
-    await pause(watch, { phase: 'wait for the log' });
-  }
-  return false;
-}
-
-/** The pages named by the log copied so far. */
-async function namedPages(files: Files, log: LogCopy, watch: Watch): Promise<NamedPages> {
-  const copied = openLog(files, log.paths());
-  const bindings = new FileBindings();
-  let count = 0;
-  for (const record of scanLog(files, copied, { verify: false })) {
-    bindings.see(record);
-    if (++count % 4096 === 0) await pause(watch, { phase: 'read the log' });
-  }
-  const named = new NamedPages();
-  for (const record of scanLog(files, copied, { verify: false })) {
-    named.see(record, bindings);
-    if (++count % 4096 === 0) await pause(watch, { phase: 'read the log' });
-  }
-  return named;
-}
-
-/** Throws `log-corrupt` when good records lie behind the place where the copy of the log ends. */
-export async function requireSoundTail(files: Files, home: string, end: Lsn): Promise<void> {
-  const tries = 5;
+/** Begins to copy the log. A file removed before it could be opened is not needed: there is a newer checkpoint. */
+function beginLog(files: Files, from: string, to: string, onRecord: (record: ScannedRecord) => void): LogCopy {
   for (let i = 1; ; i++) {
-    const paths = logPaths(discoverEnvironment(files, home));
-    const kept = new Map([...paths].filter(([number]) => number >= end.file));
+    const log = new LogCopy(files, { from, to, first: findFirstLogFile(files, from), onRecord });
     try {
-      const scan = scanLog(files, openLog(files, kept));
-      while (!scan.next().done);
-      return;
+      log.begin();
+      log.keepFollowing();
+      return log;
     } catch (error) {
-      // A record being written just now looks like damage; damage stays.
-      if (i === tries || !(error instanceof FigaroError)) throw error;
-      await setTimeout(20 * i);
+      if (i === attempts || !(error instanceof FigaroError) || error.code !== 'log-missing') throw error;
+    }
+  }
+}
+
+const attempts = 3;
+
+/** The files of a hot set but its log. */
+class HotCopy {
+  readonly #files: Files;
+  readonly #home: string;
+  readonly #set: NewSet;
+  readonly #log: LogCopy;
+  readonly containers: ContainerCopy[] = [];
+  readonly others: PlainCopy[] = [];
+  readonly warnings: string[] = [];
+
+  constructor(files: Files, home: string, set: NewSet, log: LogCopy) {
+    this.#files = files;
+    this.#home = home;
+    this.#set = set;
+    this.#log = log;
+  }
+
+  /** Copies what is not copied yet. A file that took the name of another is left to the log, which created it. */
+  async add({ paged, plain }: SourceFiles, watch: Watch): Promise<void> {
+    for (const candidate of paged) {
+      const { name } = candidate.file;
+      const identity = identityOf(candidate.file) ?? name;
+      if (this.containers.some((copy) => copy.name === name || copy.identity === identity)) continue;
+      const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log);
+      if (await copy.copy(watch)) this.containers.push(copy);
+    }
+    for (const file of plain) {
+      if (this.others.some((copy) => copy.file.name === file.name)) continue;
+      const copied = await copyPlain(this.#files, file, this.#targetOf(file.name), watch);
+      if (copied) this.others.push(copied);
+    }
+  }
+
+  #targetOf(name: string): string {
+    return path.join(this.#set.environment, name);
+  }
+
+  /** Lists the source again, copies what is new, and finds what was renamed. Returns the copies of what is gone. */
+  async refresh(watch: Watch): Promise<ReadonlySet<ContainerCopy>> {
+    const now = await listSource(this.#files, this.#home);
+    await this.add(now, watch);
+    const places = new Map(now.paged.map(({ file }) => [identityOf(file) ?? file.name, file]));
+    const gone = new Set<ContainerCopy>();
+    for (const copy of this.containers) {
+      const place = places.get(copy.identity);
+      if (place) copy.source = place;
+      else gone.add(copy);
+    }
+    return gone;
+  }
+
+  /**
+   * Leaves out what vanished before all of its pages were known to be whole. That it was removed is in the log; if it is
+   * not, the set can not be recovered, and the proof says so.
+   */
+  drop(gone: ReadonlySet<ContainerCopy>): void {
+    for (const copy of gone) {
+      this.#files.remove(copy.target);
+      this.containers.splice(this.containers.indexOf(copy), 1);
+      this.warnings.push(`${copy.name} was removed while it was copied, and is left out`);
+    }
+  }
+
+  async finish(named: NamedPages, watch: Watch): Promise<void> {
+    for (const copy of this.containers) {
+      // A file that got its lasting name meanwhile gets it in the set, too: native recovery goes by names.
+      const { name } = copy.source;
+      if (isPassing(copy.name) && !isPassing(name) && !this.containers.some((other) => other.name === name)) {
+        copy.rename(name, this.#targetOf(name));
+      }
+      await copy.finish(watch);
+      copy.isUnlogged = !copy.isLogged && !named.of(copy.paged.format.uid);
+      if (copy.isUnlogged) {
+        this.warnings.push(
+          `${copy.name} is written without the log: the set has it as it was on disk, and no log brings it forward`,
+        );
+      }
     }
   }
 }

@@ -1,72 +1,93 @@
-/** The log written since the newest set of a chain (design, section 4; recovery document, section I). */
+/** The log written since the newest set of a chain (design, section 4; recovery document, section I). The order of it. */
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import {
-  filesOfKind,
-  logPaths,
-  normalDirectory,
-  type Environment,
-} from '../environment/discover.ts';
-import { openToRead, type Files } from '../files.ts';
-import { findLastCheckpoint } from '../log/find-checkpoint.ts';
-import { logFile, logFileName, openLog } from '../log/log-files.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { type Files } from '../files.ts';
+import { logFileName } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { type Chain } from '../repository/chain.ts';
 import { type ManifestLog } from '../repository/manifest.ts';
 import { type NewSet } from '../repository/repository.ts';
-import { copyPlain } from './copy-container.ts';
-import { LogCopy } from './copy-log.ts';
-import { requireSoundTail, type EnvironmentCopy } from './hot.ts';
+import { Continuation, requireSameFormats } from './continuation.ts';
+import { LogCopy, requireSoundEnd } from './copy-log.ts';
+import { copyPlain, type PlainCopy } from './copy-plain.ts';
+import { CreatedDatabases } from './created-databases.ts';
+import { describeLog, logDirectoryOf, manifestFiles, type EnvironmentCopy } from './environment-copy.ts';
+import { LogNotes } from './log-notes.ts';
+import { listSource } from './source.ts';
+
+/** A copy of what is new in an environment. */
+export interface IncrementalCopy extends EnvironmentCopy {
+  /** Databases of the source that the chain does not have and the new part of the log does not create. */
+  readonly unexplained: readonly EnvironmentFile[];
+}
 
 /**
  * Copies the log files that are new or grew since the chain's newest set, after proving that they continue it. Throws
  * `chain-gap` when log files in between are gone, `chain-mismatch` when the source has another history.
+ *
+ * @param before the environment that the chain makes up so far
  */
 export async function copyIncremental(
   files: Files,
-  environment: Environment,
+  home: string,
   chain: Chain,
-  chainFiles: Environment,
+  before: Environment,
   set: NewSet,
   watch: Watch,
-): Promise<EnvironmentCopy> {
-  const { home, config } = environment;
-  const log = requireLog(chain);
-  const first = requireContinuation(files, environment, chainFiles, log);
-  const logDirectory = normalDirectory(config.logDirectory ?? '.');
-  const copy = new LogCopy(
-    files,
-    path.join(home, logDirectory),
-    path.join(set.environment, logDirectory),
+): Promise<IncrementalCopy> {
+  const parent = requireLog(chain);
+  const { environment } = await listSource(files, home);
+  const logDirectory = logDirectoryOf(environment);
+  const from = path.join(home, logDirectory);
+  const to = path.join(set.environment, logDirectory);
+
+  // Where the chain goes on, and whether it does.
+  requireSameFormats(environment, before);
+  const continuation = new Continuation(files, { home, from, before, parent });
+  const first = continuation.firstFile();
+
+  // The log from there.
+  const notes = new LogNotes();
+  const created = new CreatedDatabases();
+  const log = new LogCopy(files, {
+    from,
+    to,
     first,
-  );
-  requireSameVersions(environment, chainFiles);
-  const warnings = [...config.risks];
+    onRecord: (record) => {
+      notes.see(record);
+      created.see(record);
+      continuation.see(record);
+    },
+  });
   try {
-    const end = copy.follow();
-    const { lastRecord } = copy;
-    if (end.file < log.end.file || (end.file === log.end.file && end.offset < log.end.offset)) {
-      throw mismatch(home, log.end, `its log ends at ${formatLsn(end)}`);
+    const end = log.follow();
+    log.close();
+    await requireSoundEnd(files, from, end);
+    continuation.requireProof(log, to);
+
+    // The parent has what did not grow.
+    const grown = log.copied.filter(({ number, size }) => number !== parent.end.file || size > parent.end.offset);
+    for (const { number } of log.copied) {
+      if (!grown.some((file) => file.number === number)) files.remove(path.join(to, logFileName(number)));
     }
-    copy.close();
-    await requireSoundTail(files, home, end);
-    const others = filesOfKind(environment, 'config').filter((file) =>
-      copyPlain(files, file, path.join(set.environment, file.name)),
-    );
-    watch.onProgress?.({ phase: 'copied the log' });
+
+    // DB_CONFIG goes along: it says where the set has its log files.
+    const others: PlainCopy[] = [];
+    for (const file of filesOfKind(environment, 'config')) {
+      const copied = await copyPlain(files, file, path.join(set.environment, file.name), watch);
+      if (copied) others.push(copied);
+    }
+    const known = new Set(before.files.map(({ uid }) => uid));
     return {
-      containers: [],
-      others,
-      logFiles: copy.copied.map((name) => path.posix.join(logDirectory, name)),
-      logVersion: copy.version,
-      end,
-      lastRecord: lastRecord ?? log.lastRecord,
-      warnings,
+      files: manifestFiles([], others, grown, logDirectory),
+      log: describeLog(log, notes),
+      warnings: [...environment.config.risks, ...changedConfig(chain, others), ...unloggedDatabases(chain)],
+      unexplained: filesOfKind(environment, 'database').filter(({ uid }) => !known.has(uid) && !created.has(uid!)),
     };
   } finally {
-    copy.close();
+    log.close();
   }
 }
 
@@ -79,98 +100,16 @@ export function requireLog(chain: Chain): ManifestLog {
   });
 }
 
-/** Number of the file to copy from. */
-function requireContinuation(
-  files: Files,
-  environment: Environment,
-  chainFiles: Environment,
-  log: ManifestLog,
-): number {
-  const { home } = environment;
-  const source = openLog(files, logPaths(environment));
-  const { end } = log;
-  const first = source.files[0]!;
-  if (first.number > end.file + 1) {
-    throw new FigaroError(
-      'chain-gap',
-      `${home} starts at ${logFileName(first.number)} but the newest set ends in ${logFileName(end.file)} at ${formatLsn(end)}`,
-      { path: first.path, hint: 'log files were removed since then. Take a full backup with `figaro-backup hot`.' },
-    );
-  }
-  const chainLog = openLog(files, logPaths(chainFiles));
-  if (source.files.at(-1)!.number < end.file) {
-    throw mismatch(home, end, `its last log file is ${logFileName(source.files.at(-1)!.number)}`);
-  }
-  const common = logFile(source, end.file);
-  if (common) {
-    const offset = firstDifference(files, common.path, logFile(chainLog, end.file)!.path, end.offset);
-    if (offset !== undefined) {
-      throw mismatch(home, end, `${logFileName(end.file)} differs from the chain’s from byte ${offset} on`);
-    }
-    return end.file;
-  }
-  // No file in common: the links between the two must hit (I.2).
-  const lastRecord = log.lastRecord;
-  if (!lastRecord || first.prev !== lastRecord.offset) {
-    throw mismatch(
-      home,
-      end,
-      `${logFileName(first.number)} follows a record at ${first.prev}, but the chain’s last one is at ${lastRecord?.offset ?? 0}`,
-    );
-  }
-  const before = findLastCheckpoint(files, chainLog);
-  const after = findLastCheckpoint(files, source);
-  const reaches = after && before && after.redoFrom.file >= before.lsn.file;
-  if (!reaches) throw mismatch(home, end, 'no record in its log points back into the chain');
-  return first.number;
+function changedConfig(chain: Chain, now: readonly PlainCopy[]): string[] {
+  const last = chain.sets.flatMap(({ manifest }) => manifest.files).findLast(({ kind }) => kind === 'config');
+  const config = now.find(({ file }) => file.kind === 'config');
+  if (config?.sha256 === last?.sha256) return [];
+  return ['DB_CONFIG has changed since the newest set of the chain'];
 }
 
-/** Offset of the first byte in which two files differ, up to `length`; undefined when they agree. */
-function firstDifference(files: Files, one: string, other: string, length: number): number | undefined {
-  const a = openToRead(files, one);
-  const b = openToRead(files, other);
-  try {
-    const size = 1 << 20;
-    const left = new Uint8Array(size);
-    const right = new Uint8Array(size);
-    for (let at = 0; at < length; at += size) {
-      const part = Math.min(size, length - at);
-      const x = left.subarray(0, a.readAt(left.subarray(0, part), at));
-      const y = right.subarray(0, b.readAt(right.subarray(0, part), at));
-      if (Buffer.compare(x, y) === 0 && x.length === part) continue;
-      let i = 0;
-      while (i < x.length && i < y.length && x[i] === y[i]) i += 1;
-      return at + i;
-    }
-    return undefined;
-  } finally {
-    a.close();
-    b.close();
-  }
-}
-
-function mismatch(home: string, end: Lsn, problem: string): FigaroError {
-  return new FigaroError(
-    'chain-mismatch',
-    `${home} does not continue the chain, which ends at ${formatLsn(end)}: ${problem}`,
-    {
-      path: home,
-      hint: 'it was restored, recovered to an earlier point, or is another environment. Begin a new chain with `figaro-backup hot`.',
-    },
-  );
-}
-
-/** Throws `chain-mismatch` when a container was upgraded since the chain began: that is not in the log (I.3). */
-function requireSameVersions(environment: Environment, chainFiles: Environment): void {
-  const known = new Map(filesOfKind(chainFiles, 'database').map((file) => [file.uid, file]));
-  for (const file of filesOfKind(environment, 'database')) {
-    const before = known.get(file.uid);
-    if (before && before.format!.version !== file.format!.version) {
-      throw new FigaroError(
-        'chain-mismatch',
-        `${file.path} was upgraded from ${file.format!.method} version ${before.format!.version} to ${file.format!.version} since the chain began`,
-        { path: file.path, hint: 'an upgrade is not in the log. Take a full backup with `figaro-backup hot`.' },
-      );
-    }
-  }
+function unloggedDatabases(chain: Chain): string[] {
+  const full = chain.sets[0]!;
+  return full.manifest.files
+    .filter(({ unlogged }) => unlogged)
+    .map(({ path: name }) => `${name} is written without the log: the chain has it as it was in ${full.id}`);
 }

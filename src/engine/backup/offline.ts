@@ -1,81 +1,123 @@
-/** A full set of an environment that nobody is writing to (recovery document, section H). */
+/** A full set of an environment that nobody is writing to (recovery document, sections H and K). The order of it. */
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import {
-  discoverEnvironment,
-  filesOfKind,
-  normalDirectory,
-  type Environment,
-  type EnvironmentFile,
-} from '../environment/discover.ts';
+import { equalLsn } from '../../format/lsn.ts';
+import { filesOfKind, type Environment } from '../environment/discover.ts';
+import { requireNotInUse } from '../environment/in-use.ts';
 import { type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
-import { ContainerCopy, copyPlain, hashFile } from './copy-container.ts';
-import { LogCopy } from './copy-log.ts';
-import { firstLogFile, requireSound, requireSoundTail, type EnvironmentCopy } from './hot.ts';
+import { ContainerCopy } from './copy-container.ts';
+import { LogCopy, requireSoundTail } from './copy-log.ts';
+import { copyPlain, hashFile, type PlainCopy } from './copy-plain.ts';
+import {
+  describeLog,
+  logDirectoryOf,
+  makeConfiguredDirectories,
+  manifestFiles,
+  type EnvironmentCopy,
+} from './environment-copy.ts';
+import { LogNotes } from './log-notes.ts';
+import { NamedPages } from './named-pages.ts';
+import { findFirstLogFile } from './redo-start.ts';
+import { listSource } from './source.ts';
 
 /**
- * Copies an environment and makes sure that it stood still meanwhile. Throws `environment-changed` when it did not.
- * Environments without a log are read twice: there is nothing else that could show a change.
+ * Copies an environment and makes sure that it stood still meanwhile. Throws `environment-in-use` when a process has one
+ * of its files open for writing, `environment-changed` when anything is different at the end.
  */
-export async function copyOffline(
-  files: Files,
-  environment: Environment,
-  set: NewSet,
-  watch: Watch,
-): Promise<EnvironmentCopy> {
-  requireSound(environment);
-  const { home, config } = environment;
-  const warnings = [...config.risks];
+export async function copyOffline(files: Files, home: string, set: NewSet, watch: Watch): Promise<EnvironmentCopy> {
+  // The first look.
+  const { environment, paged, plain } = await listSource(files, home);
+  requireNotInUse(files, environment);
   const hasLog = filesOfKind(environment, 'log').length > 0;
-  const logDirectory = normalDirectory(config.logDirectory ?? '.');
+  const logDirectory = logDirectoryOf(environment);
+  const from = path.join(home, logDirectory);
+  const notes = new LogNotes();
+  const named = new NamedPages();
   const log = hasLog
-    ? new LogCopy(
-        files,
-        path.join(home, logDirectory),
-        path.join(set.environment, logDirectory),
-        firstLogFile(files, environment),
-      )
+    ? new LogCopy(files, {
+        from,
+        to: path.join(set.environment, logDirectory),
+        first: findFirstLogFile(files, from),
+        onRecord: (record) => {
+          notes.see(record);
+          named.see(record);
+        },
+      })
     : undefined;
   try {
-    log?.follow();
-    const bound = log && { end: () => log.end, follow: () => void log.follow() };
+    // The log from the last checkpoint on, then everything else.
+    const end = log?.follow();
+    if (end) requireSoundTail(files, from, end.file);
+    makeConfiguredDirectories(files, environment, set.environment);
     const containers: ContainerCopy[] = [];
-    const others: EnvironmentFile[] = [];
-    for (const file of environment.files) {
-      if (file.kind === 'log') continue;
-      const target = path.join(set.environment, file.name);
-      if (file.kind === 'database') {
-        const copy = new ContainerCopy(files, file, target, bound);
-        if (!(await copy.copy(watch))) throw changed(file.path, 'it is gone');
-        containers.push(copy);
-      } else {
-        if (!copyPlain(files, file, target)) throw changed(file.path, 'it is gone');
-        others.push(file);
-      }
+    const others: PlainCopy[] = [];
+    for (const candidate of paged) {
+      const { name, path: file } = candidate.file;
+      const copy = new ContainerCopy(files, candidate, path.join(set.environment, name), log);
+      if (!(await copy.copy(watch))) throw changed(file, 'it is gone');
+      containers.push(copy);
+    }
+    for (const file of plain) {
+      const copied = await copyPlain(files, file, path.join(set.environment, file.name), watch);
+      if (!copied) throw changed(file.path, 'it is gone');
+      others.push(copied);
     }
 
     // The last look: nothing may be different from the first.
-    const { offset, file } = log?.end ?? { offset: 0, file: 0 };
-    const end = log?.follow() ?? { file: 0, offset: 0 };
-    if (end.offset !== offset || end.file !== file) throw changed(home, 'its log has grown');
-    requireUnchanged(environment, discoverEnvironment(files, home));
-    if (log) await requireSoundTail(files, home, end);
-    else requireSameContents(files, containers);
+    for (const copy of containers) {
+      const difference = await copy.firstDifference(watch);
+      if (difference) throw changed(copy.source.path, difference);
+    }
+    for (const { file, sha256 } of others) {
+      if ((await hashFile(files, file.path, watch)).sha256 !== sha256)
+        throw changed(file.path, 'it has other contents');
+    }
+    if (log && !equalLsn(log.follow(), end!)) throw changed(home, 'its log has grown');
+    log?.close();
+    requireUnchanged(environment, (await listSource(files, home)).environment);
+    requireNotInUse(files, environment);
+    const warnings = [...environment.config.risks, ...judge(home, containers, named, log && notes)];
     return {
-      containers,
-      others,
-      logFiles: log?.copied.map((name) => path.posix.join(logDirectory, name)) ?? [],
-      logVersion: log?.version ?? 0,
-      end,
-      lastRecord: log?.lastRecord,
+      files: manifestFiles(containers, others, log?.copied ?? [], logDirectory),
+      log: log && describeLog(log, notes),
       warnings,
     };
   } finally {
     log?.close();
   }
+}
+
+/** What is to be said of the copies. Throws `log-missing` when there should be a log. */
+function judge(
+  home: string,
+  containers: readonly ContainerCopy[],
+  named: NamedPages,
+  notes: LogNotes | undefined,
+): string[] {
+  if (!notes) {
+    const logged = containers.find(({ isLogged }) => isLogged);
+    if (!logged) return [];
+    throw new FigaroError(
+      'log-missing',
+      `${logged.source.path} was written through a log, but ${home} holds no log files`,
+      {
+        path: home,
+        hint: 'the log was removed or is kept in memory only: recovery could not go on from this copy. Bring the log files back, or reset the LSNs with `db_load -r lsn`.',
+      },
+    );
+  }
+  const warnings: string[] = [];
+  for (const copy of containers) {
+    copy.isUnlogged = !copy.isLogged && !named.of(copy.paged.format.uid);
+    if (copy.isUnlogged) warnings.push(`${copy.name} is written without the log: no log brings it forward`);
+  }
+  if (!notes.endsInCheckpoint) {
+    warnings.push('the log does not end in a checkpoint: the containers of this set are not usable before recovery');
+  }
+  return warnings;
 }
 
 function requireUnchanged(first: Environment, last: Environment): void {
@@ -90,14 +132,6 @@ function requireUnchanged(first: Environment, last: Environment): void {
     now.delete(name);
   }
   for (const { path: file } of now.values()) throw changed(file, 'it is new');
-}
-
-function requireSameContents(files: Files, containers: readonly ContainerCopy[]): void {
-  for (const { file, size, sha256 } of containers) {
-    if (hashFile(files, file.path).sha256 !== sha256 && size === file.stat.size) {
-      throw changed(file.path, 'a second read gave other bytes');
-    }
-  }
 }
 
 function changed(file: string, how: string): FigaroError {

@@ -46,7 +46,7 @@ export function databaseLabel({ name }: Database): string | undefined {
   return name && Buffer.from(name).toString('utf8');
 }
 
-function headerLines(database: Database, recordNumbers: boolean): string[] {
+export function headerLines(database: Database, recordNumbers: boolean): string[] {
   const { file, meta, method } = database;
   const lines = ['VERSION=3', 'format=bytevalue'];
   const name = databaseLabel(database);

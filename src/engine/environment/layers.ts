@@ -1,24 +1,36 @@
-import { type Environment, type EnvironmentFile } from './discover.ts';
+import { type DamagedFile, type Environment, type EnvironmentFile } from './discover.ts';
 
 /**
  * Several copies of one environment as one: files of a later copy take the place of files of the same name in an earlier
- * one. Settings are those of the last copy that has a DB_CONFIG.
+ * one, log files those of the same number. Settings are those of the last copy that has a DB_CONFIG.
  */
 export function layerEnvironments(environments: readonly Environment[]): Environment {
-  const byName = new Map<string, EnvironmentFile>();
+  const found = new Map<string, EnvironmentFile>();
+  const damaged = new Map<string, DamagedFile>();
   for (const environment of environments) {
-    for (const file of environment.files) byName.set(file.name, file);
+    for (const file of environment.files) {
+      found.set(keyOf(file), file);
+      damaged.delete(file.name);
+    }
+    for (const file of environment.damaged) {
+      damaged.set(file.name, file);
+      found.delete(file.name);
+    }
   }
   const last = environments.at(-1)!;
   const configured = environments.findLast(({ files }) => files.some(({ kind }) => kind === 'config'));
+  const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
   return {
     home: last.home,
     config: (configured ?? last).config,
-    files: [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    files: [...found.values()].sort(byName),
     leftOut: environments.flatMap(({ leftOut }) => leftOut),
-    damaged: environments
-      .flatMap(({ damaged }) => damaged)
-      .filter(({ name }) => !byName.has(name)),
+    damaged: [...damaged.values()].sort(byName),
     directories: [...new Set(environments.flatMap(({ directories }) => directories))].sort(),
   };
+}
+
+/** A log file is known by its number, wherever a copy has it; no other file has a name with a NUL. */
+function keyOf({ kind, name, logNumber }: EnvironmentFile): string {
+  return kind === 'log' ? `\0${logNumber}` : name;
 }

@@ -1,7 +1,7 @@
 import { inMemoryCreate } from '../../format/log/records/fileops.ts';
 import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
 import { FigaroError } from '../../errors.ts';
-import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 
 /** A database as a registration record describes it. */
@@ -83,17 +83,19 @@ export class FileBindings {
       this.#start(intervals, entry, record.lsn);
     } else if (closing.has(opcode)) {
       if (open) open.to = record.lsn;
-      else this.#start(intervals, entry, last?.to ?? { file: 0, offset: 0 }, record.lsn);
+      else this.#start(intervals, entry, last?.to ?? noLsn, record.lsn);
     } else if (!same) {
       // Still open at a checkpoint, and registered before the log began.
-      if (open) {
+      if (open && open.uid !== uid) {
         throw new FigaroError(
           'log-corrupt',
           `log record ${formatLsn(record.lsn)} says that file id ${fileId} is ${name}, but it was registered for ${open.name}`,
           { lsn: formatLsn(record.lsn) },
         );
       }
-      this.#start(intervals, entry, last?.to ?? { file: 0, offset: 0 });
+      // The library gives the id of a sub-database to another one of the same file without a record that says so.
+      if (open) open.to = record.lsn;
+      this.#start(intervals, entry, open ? record.lsn : (last?.to ?? noLsn));
     }
   }
 

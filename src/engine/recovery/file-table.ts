@@ -1,7 +1,23 @@
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory, type Environment } from '../environment/discover.ts';
 import { PageCache, StoredFile } from './page-store.ts';
-import { type Storage } from './storage.ts';
+import { extentName, parseExtentName } from './queue-extents.ts';
+import { type Piece, type Storage } from './storage.ts';
+
+/** An extent of a queue, and where it belongs. */
+export interface Extent {
+  readonly file: StoredFile;
+  /** As log records would name it. */
+  readonly name: string;
+  readonly piece: Piece;
+}
+
+/** An extent whose queue is not there, at least not under the name that the extent says. */
+interface StrayExtent {
+  readonly name: string;
+  readonly dataDirectory: string;
+  readonly piece: Piece;
+}
 
 /**
  * The files of an environment while recovery creates, renames and removes them. A database is known by the unique id
@@ -16,6 +32,8 @@ export class FileTable {
   readonly #byUid = new Map<string, StoredFile>();
   /** Uids of the files that were there before recovery. */
   readonly initialUids: ReadonlySet<string>;
+  /** Extents that wait for a record that says whose they are, by name. */
+  readonly #strayExtents = new Map<string, StrayExtent>();
 
   /** Throws `not-recoverable` when two files carry the same unique id. */
   constructor(environment: Environment, storage: Storage, pathOf: (name: string) => string, cacheBytes: number) {
@@ -27,7 +45,7 @@ export class FileTable {
       // A data directory searched earlier hides a later one.
       const hidden = this.#byName.get(logName);
       if (hidden) throw sameName(name, logName);
-      const file = new StoredFile(storage.existing(pathOf(name)), this.cache, logName, dataDirectory);
+      const file = this.#stored(storage.existing(pathOf(name)), logName, dataDirectory);
       const twin = file.uid === undefined ? undefined : this.#byUid.get(file.uid);
       if (twin) throw sameUid(name, twin.label, file.uid!);
       this.#files.add(file);
@@ -35,6 +53,15 @@ export class FileTable {
       if (file.uid !== undefined) this.#byUid.set(file.uid, file);
     }
     this.initialUids = new Set(this.#byUid.keys());
+    for (const { kind, name, logName, dataDirectory } of environment.files) {
+      if (kind !== 'queue-extent') continue;
+      this.#strayExtents.set(logName, { name: logName, dataDirectory, piece: storage.existing(pathOf(name)) });
+    }
+    for (const file of this.#files) this.#adoptExtents(file);
+  }
+
+  #stored(piece: Piece, name: string, dataDirectory: string): StoredFile {
+    return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create());
   }
 
   [Symbol.iterator](): Iterator<StoredFile> {
@@ -53,7 +80,7 @@ export class FileTable {
   create(name: string, dataDirectory: string, mode: number): StoredFile {
     const there = this.#byName.get(name);
     if (there) return there;
-    const file = new StoredFile(this.#storage.create(), this.cache, name, this.#place(dataDirectory));
+    const file = this.#stored(this.#storage.create(), name, this.#place(dataDirectory));
     file.mode = mode;
     this.#files.add(file);
     this.#byName.set(name, file);
@@ -84,6 +111,52 @@ export class FileTable {
     if (file.name !== undefined) this.#byName.delete(file.name);
     file.name = name;
     this.#byName.set(name, file);
+    this.#adoptExtents(file);
+  }
+
+  /** Gives a queue the extents that have been waiting for its name. Those it has move along with it from then on. */
+  #adoptExtents(file: StoredFile): void {
+    if (!file.extents || this.#strayExtents.size === 0) return;
+    for (const name of [...this.#strayExtents.keys()]) {
+      if (parseExtentName(name)?.queue === file.name) this.#adoptExtent(file, name);
+    }
+  }
+
+  #adoptExtent(file: StoredFile, name: string): void {
+    const stray = this.#strayExtents.get(name);
+    const number = parseExtentName(name)?.number;
+    if (!stray || number === undefined || stray.dataDirectory !== file.dataDirectory) return;
+    // A queue that the log creates gets its pages from the log; an extent of its name is another one's.
+    if (!file.extents || file.extents.has(number) || !this.initialUids.has(file.uid!)) return;
+    file.extents.add(number, stray.piece);
+    this.#strayExtents.delete(name);
+  }
+
+  /**
+   * To be called for each file operation on an extent. The extents of a queue come and go with it, but a copy can hold
+   * one under a name the queue has no more, or not yet.
+   *
+   * @param uid of the extent: that of its queue, apart from the first eight bytes
+   */
+  noteExtent(uid: string, names: readonly string[]): void {
+    if (this.#strayExtents.size === 0) return;
+    for (const file of this.#files) {
+      if (!file.extents || file.uid?.slice(16) !== uid.slice(16)) continue;
+      for (const name of names) this.#adoptExtent(file, name);
+    }
+  }
+
+  /** The extents of all queues. */
+  *extents(): Generator<Extent> {
+    for (const file of this.#files) {
+      if (!file.extents || file.name === undefined) continue;
+      for (const [number, piece] of file.extents) yield { file, name: extentName(file.name, number), piece };
+    }
+  }
+
+  /** Names of extents that belong to no queue: they are not part of the result. */
+  get strayExtents(): readonly string[] {
+    return [...this.#strayExtents.keys()].sort();
   }
 
   /** Takes the name of a file away; it waits for a record that names it anew, and is gone at the end otherwise. */

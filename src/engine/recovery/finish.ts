@@ -10,15 +10,13 @@ import { pause, type Watch } from '../pause.ts';
 import { appendRecords, finishingRecords, flagsOf } from './finish-log.ts';
 import { type StoredFile } from './page-store.ts';
 import { type RecoveredState } from './recovery.ts';
-import { type Stage } from './stage.ts';
+import { isPiece, type Stage } from './stage.ts';
 import { type StagedPiece } from './storage.ts';
 
 /** Puts databases that were only copied under their names. */
 export function finishCopies(files: Files, environment: Environment, stage: Stage): void {
-  for (const { kind, name } of environment.files) {
-    if (kind === 'database' || kind === 'placeholder') {
-      files.rename(stage.pathOf(name), path.join(stage.home, name));
-    }
+  for (const file of environment.files) {
+    if (isPiece(file)) files.rename(stage.pathOf(file.name), path.join(stage.home, file.name));
   }
 }
 
@@ -33,6 +31,9 @@ export async function finishRecovery(
     file.flush();
     await pause(watch, { phase: `write ${file.label}` });
   }
+  for (const { file, name, piece } of state.table.extents()) {
+    place(files, stage, piece as StagedPiece, file.dataDirectory, name);
+  }
   for (const file of state.table) placeFile(files, stage, file);
   finishLog(files, stage, state);
 }
@@ -40,9 +41,13 @@ export async function finishRecovery(
 function placeFile(files: Files, stage: Stage, file: StoredFile): void {
   const piece = file.piece as StagedPiece;
   // A part of a page at the end, or pages allocated and never written.
-  const size = file.pageCount * file.format!.pageSize;
+  const size = (file.extents ? 1 : file.pageCount) * file.format!.pageSize;
   if (piece.size > size) piece.shorten(size);
-  const to = path.join(stage.home, normalDirectory(file.dataDirectory), file.name!);
+  place(files, stage, piece, file.dataDirectory, file.name!);
+}
+
+function place(files: Files, stage: Stage, piece: StagedPiece, dataDirectory: string, name: string): void {
+  const to = path.join(stage.home, normalDirectory(dataDirectory), name);
   makeDirectories(files, path.dirname(to));
   files.rename(piece.path, to);
 }

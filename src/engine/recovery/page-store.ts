@@ -1,9 +1,10 @@
 import { FigaroError } from '../../errors.ts';
-import { type Lsn } from '../../format/lsn.ts';
+import { compareLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { hasRightChecksum, storeChecksum } from '../../format/page/checksum.ts';
 import { metaAt, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
+import { QueueExtents, type PagePlace } from './queue-extents.ts';
 import { type Piece } from './storage.ts';
 
 /** A page in the cache. Whoever changes it sets `dirty`. */
@@ -98,6 +99,7 @@ export class PageCache {
 export class StoredFile {
   readonly piece: Piece;
   readonly #cache: PageCache;
+  readonly #createPiece: (() => Piece) | undefined;
   readonly #pages = new Map<number, CachedPage>();
   /** As log records name it; undefined when a later file has taken its name. */
   name: string | undefined;
@@ -114,10 +116,14 @@ export class StoredFile {
   readonly questions = new Map<number, OpenQuestion>();
   /** Changes that recovery made to its pages. */
   changes = 0;
+  /** Of queues only, whose pages but the first are in files of their own. */
+  extents: QueueExtents | undefined;
 
-  constructor(piece: Piece, cache: PageCache, name: string, dataDirectory: string) {
+  /** @param createPiece makes new extents of a queue */
+  constructor(piece: Piece, cache: PageCache, name: string, dataDirectory: string, createPiece?: () => Piece) {
     this.piece = piece;
     this.#cache = cache;
+    this.#createPiece = createPiece;
     this.name = name;
     this.dataDirectory = dataDirectory;
     if (piece.size > 0) this.#recognize();
@@ -141,10 +147,27 @@ export class StoredFile {
       this.uid = recognition.format.uid;
       this.isPlaceholder = false;
       this.pageCount = Math.floor(this.piece.size / recognition.format.pageSize);
+      this.#recognizeExtents(head, recognition.format);
     } else if (recognition.kind === 'placeholder') {
       this.isPlaceholder = true;
       this.uid = recognition.uid;
     }
+  }
+
+  #recognizeExtents(head: Uint8Array, { method, pageSize, littleEndian }: DatabaseFormat): void {
+    if (method !== 'queue' || !this.#createPiece) return;
+    const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+    const pagesPerExtent = view.getUint32(metaAt.queue.extentPages, littleEndian);
+    if (pagesPerExtent === 0 || this.extents?.pagesPerExtent === pagesPerExtent) return;
+    this.extents = new QueueExtents(pagesPerExtent, pageSize, this.#createPiece);
+  }
+
+  /** Where a page is kept; undefined when the file does not reach that far. */
+  #find(pgno: number): PagePlace | undefined {
+    if (this.extents && pgno > 0) return this.extents.find(pgno);
+    return pgno < this.pageCount
+      ? { piece: this.piece, position: pgno * this.format!.pageSize }
+      : undefined;
   }
 
   /** The page, or undefined when the file does not reach that far. Throws `page-checksum`. */
@@ -154,7 +177,8 @@ export class StoredFile {
       this.#cache.used(cached);
       return cached;
     }
-    return pgno < this.pageCount ? this.#load(pgno) : undefined;
+    const place = this.#find(pgno);
+    return place && this.#load(pgno, place);
   }
 
   /** The page; the file grows to hold it. */
@@ -169,17 +193,18 @@ export class StoredFile {
     }
     const page = new CachedPage(new Uint8Array(pageSize), this, pgno);
     this.#presentBlank(page);
-    this.pageCount = Math.max(this.pageCount, pgno + 1);
+    if (this.extents && pgno > 0) this.extents.make(pgno);
+    else this.pageCount = Math.max(this.pageCount, pgno + 1);
     page.dirty = true;
     this.#pages.set(pgno, page);
     this.#cache.add(page);
     return page;
   }
 
-  #load(pgno: number): CachedPage {
+  #load(pgno: number, { piece, position }: PagePlace): CachedPage {
     const format = this.format!;
     const bytes = new Uint8Array(format.pageSize);
-    this.piece.read(bytes, pgno * format.pageSize);
+    piece.read(bytes, position);
     this.#cache.pagesRead += 1;
     if (!hasRightChecksum(bytes, format)) {
       throw new FigaroError('page-checksum', `${this.label}: page ${pgno} does not match its checksum`, {
@@ -217,6 +242,34 @@ export class StoredFile {
     this.piece.shorten(pages * this.format!.pageSize);
   }
 
+  /**
+   * Empties the pages of extents that were last changed before `lsn`, where the log creates the queue: a copy that was
+   * made around that moment can hold extents of an earlier queue of the same name.
+   */
+  emptyExtents(lsn: Lsn): void {
+    if (!this.extents) return;
+    const { pagesPerExtent } = this.extents;
+    for (const [number, piece] of this.extents) {
+      const pages = Math.min(pagesPerExtent, Math.floor(piece.size / this.format!.pageSize));
+      for (let i = 0; i < pages; i++) {
+        const page = this.page(number * pagesPerExtent + 1 + i);
+        if (!page || !isLogged(page.lsn) || compareLsn(page.lsn, lsn) >= 0) continue;
+        page.bytes.fill(0);
+        page.dirty = true;
+      }
+    }
+  }
+
+  /** Removes an extent with all of its pages. */
+  removeExtent(number: number): void {
+    for (const [pgno, page] of this.#pages) {
+      if (pgno === 0 || this.extents?.extentOf(pgno) !== number) continue;
+      this.#cache.drop([page]);
+      this.#pages.delete(pgno);
+    }
+    this.extents?.delete(number);
+  }
+
   /** Writes bytes in their form on disk, as file operations log them. */
   writeRaw(bytes: Uint8Array, position: number): void {
     this.flush();
@@ -242,7 +295,12 @@ export class StoredFile {
 
   writeBack(page: CachedPage): void {
     storeChecksum(page.bytes, this.format!);
-    this.piece.write(page.bytes, page.number * this.format!.pageSize);
+    if (this.extents && page.number > 0) {
+      const { piece, position } = this.extents.make(page.number);
+      piece.write(page.bytes, position);
+    } else {
+      this.piece.write(page.bytes, page.number * this.format!.pageSize);
+    }
     page.dirty = false;
     this.#cache.pagesWritten += 1;
   }

@@ -45,13 +45,17 @@ export async function stageEnvironment(
   const skipped = new Set(incompleteLogs(files, environment));
   for (const file of environment.files) {
     if (skipped.has(file.path)) continue;
-    const isDatabase = file.kind === 'database' || file.kind === 'placeholder';
-    const to = isDatabase ? path.join(pieces, String(paths.size)) : path.join(home, file.name);
+    const to = isPiece(file) ? path.join(pieces, String(paths.size)) : path.join(home, file.name);
     paths.set(file.name, to);
     await copy(files, file, to, file.kind === 'database' ? pageCheck(file, end, warnings) : undefined, watch);
   }
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
   return { home, pieces, pathOf: (name) => paths.get(name)!, logDirectory, warnings };
+}
+
+/** True for files that recovery works on: they get their names last. */
+export function isPiece({ kind }: EnvironmentFile): boolean {
+  return kind === 'database' || kind === 'placeholder' || kind === 'queue-extent';
 }
 
 function incompleteLogs(files: Files, environment: Environment): readonly string[] {

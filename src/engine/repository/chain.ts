@@ -20,7 +20,7 @@ export function chainsOf(sets: readonly BackupSet[]): {
   for (const set of sets) if (set.manifest.kind !== 'incremental') chains.set(set.id, [set]);
   // Sets of one second do not sort by time: an incremental may come before its parent.
   let orphans = sets.filter(({ manifest }) => manifest.kind === 'incremental');
-  for (let placed = true; placed; ) {
+  for (let placed = true; placed;) {
     placed = false;
     orphans = orphans.filter((set) => {
       const members = chains.get(set.manifest.chain);
@@ -46,16 +46,13 @@ export function findChain(sets: readonly BackupSet[], { chain, toSet }: ChainCho
   const { chains, orphans } = chainsOf(sets);
   const wanted = toSet ?? chain;
   const found =
-    wanted === undefined
-      ? chains.at(-1)
-      : chains.find(({ sets: members }) => members.some(({ id }) => id === wanted));
+    wanted === undefined ? chains.at(-1) : chains.find(({ sets: members }) => members.some(({ id }) => id === wanted));
   const orphan = orphans.find(({ id }) => id === wanted);
   if (orphan) {
-    throw new FigaroError(
-      'chain-gap',
-      `${orphan.id} continues ${orphan.manifest.parent}, which is not in the repository`,
-      { path: orphan.directory, hint: 'bring the missing set back, or recover from another chain.' },
-    );
+    throw new FigaroError('chain-gap', `${orphan.id} ${whyOrphaned(sets, orphan)}`, {
+      path: orphan.directory,
+      hint: 'bring the missing set back, or use another chain.',
+    });
   }
   if (!found) {
     const message = wanted === undefined ? 'the repository holds no full set' : `there is no set ${wanted}`;
@@ -63,14 +60,25 @@ export function findChain(sets: readonly BackupSet[], { chain, toSet }: ChainCho
       hint: wanted === undefined ? 'take one with `figaro-backup hot` or `offline`.' : 'see `figaro-backup list`.',
     });
   }
+  if (chain !== undefined && toSet !== undefined && !found.sets.some(({ id }) => id === chain)) {
+    throw new FigaroError('set-missing', `${toSet} is not a set of the chain of ${chain}`, {
+      hint: 'see `figaro-backup list`.',
+    });
+  }
   if (toSet === undefined) return found;
   const end = found.sets.findIndex(({ id }) => id === toSet);
   return { id: found.id, sets: found.sets.slice(0, end + 1) };
 }
 
+/** Why an incremental is in no chain, as the end of a sentence about it. */
+export function whyOrphaned(sets: readonly BackupSet[], { manifest }: BackupSet): string {
+  const { parent } = manifest;
+  return sets.some(({ id }) => id === parent)
+    ? `continues ${parent}, which is in no chain itself or continued by another set`
+    : `continues ${parent}, which is not in the repository`;
+}
+
 /** The environment that the sets of a chain make up together. */
 export function chainEnvironment(files: Files, chain: Chain): Environment {
-  return layerEnvironments(
-    chain.sets.map(({ directory }) => discoverEnvironment(files, environmentOf(directory))),
-  );
+  return layerEnvironments(chain.sets.map(({ directory }) => discoverEnvironment(files, environmentOf(directory))));
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
@@ -24,7 +25,93 @@ export interface Lock {
  * taken over. Throws `busy` otherwise.
  */
 export function takeLock(files: Files, repository: string): Lock {
-  const file = path.join(repository, 'lock');
+  return new LockFile(files, repository, path.join(repository, 'lock')).take(0);
+}
+
+/** Nobody dies this often while taking over from the dead. */
+const maxDepth = 5;
+
+class LockFile {
+  readonly #files: Files;
+  readonly #repository: string;
+  readonly #file: string;
+
+  constructor(files: Files, repository: string, file: string) {
+    this.#files = files;
+    this.#repository = repository;
+    this.#file = file;
+  }
+
+  take(depth: number): Lock {
+    const contents = describeThisProcess();
+    if (!this.#tryCreate(contents)) {
+      this.#removeDead(depth);
+      if (!this.#tryCreate(contents)) throw this.#busy();
+    }
+    return {
+      release: () => {
+        // Somebody may have removed it by hand, and another run may hold it now.
+        if (this.#read() === contents) this.#files.remove(this.#file);
+      },
+    };
+  }
+
+  #read(): string | undefined {
+    const bytes = readIfThere(this.#files, this.#file);
+    return bytes && Buffer.from(bytes).toString('utf8');
+  }
+
+  #tryCreate(contents: string): boolean {
+    if (this.#files.statIfThere(this.#file)) return false;
+    let opened;
+    try {
+      opened = this.#files.create(this.#file);
+    } catch (error) {
+      // Another run was faster.
+      if (this.#files.statIfThere(this.#file)) return false;
+      throw error;
+    }
+    try {
+      opened.writeAt(Buffer.from(contents), 0);
+      opened.sync();
+    } catch (error) {
+      this.#files.remove(this.#file);
+      throw error;
+    } finally {
+      opened.close();
+    }
+    return true;
+  }
+
+  /**
+   * Removes the lock of a dead owner. A lock may only be removed by who holds a second lock, named after the contents of
+   * the first: of two runs that find the same dead owner one waits outside, and when it comes in, the lock has other
+   * contents.
+   */
+  #removeDead(depth: number): void {
+    const contents = this.#read();
+    if (contents === undefined) return;
+    const owner = parseOwner(contents);
+    if (!owner || isAlive(owner) || depth === maxDepth) throw this.#busy(owner);
+    const name = createHash('sha256').update(contents).digest('hex').slice(0, 16);
+    const guard = new LockFile(this.#files, this.#repository, `${this.#file}-${name}`).take(depth + 1);
+    try {
+      if (this.#read() === contents) this.#files.remove(this.#file);
+    } finally {
+      guard.release();
+    }
+  }
+
+  #busy(owner?: Owner): FigaroError {
+    const who = owner ? ` by process ${owner.pid} on ${owner.host} since ${owner.since}` : '';
+    return new FigaroError('busy', `${this.#repository} is being written to${who}`, {
+      path: this.#file,
+      hint: `wait until that is done. If you are sure that nobody writes to it any more, remove ${this.#file}.`,
+    });
+  }
+}
+
+function describeThisProcess(): string {
   const owner: Owner = {
     host: hostname(),
     boot: bootId(),
@@ -32,69 +119,21 @@ export function takeLock(files: Files, repository: string): Lock {
     processStart: processStart(process.pid),
     since: new Date().toISOString(),
   };
-  const contents = `${JSON.stringify(owner)}\n`;
-  if (!tryCreate(files, file, contents)) {
-    takeOver(files, file, contents, repository);
-  }
-  return {
-    release(): void {
-      // Somebody may have removed it by hand, and another run may hold it now.
-      const now = readIfThere(files, file);
-      if (now && Buffer.from(now).toString('utf8') === contents) files.remove(file);
-    },
-  };
-}
-
-function tryCreate(files: Files, file: string, contents: string): boolean {
-  if (files.statIfThere(file)) return false;
-  try {
-    const opened = files.create(file);
-    try {
-      opened.writeAt(Buffer.from(contents), 0);
-      opened.sync();
-    } finally {
-      opened.close();
-    }
-    return true;
-  } catch (error) {
-    // Another run was faster.
-    if (files.statIfThere(file)) return false;
-    throw error;
-  }
-}
-
-/**
- * Renames the dead owner's lock away under a name made from its contents: of two runs that try, one finds it gone.
- */
-function takeOver(files: Files, file: string, contents: string, repository: string): void {
-  const before = readIfThere(files, file);
-  const owner = before && parseOwner(Buffer.from(before).toString('utf8'));
-  if (before && (!owner || isAlive(owner))) throw busy(repository, owner);
-  if (before) {
-    const aside = `${file}.dead-${process.pid}`;
-    try {
-      files.rename(file, aside);
-    } catch {
-      throw busy(repository, undefined);
-    }
-    const moved = readIfThere(files, aside);
-    files.remove(aside);
-    // What was moved away must be what was judged; otherwise another run had taken over just before.
-    if (!moved || Buffer.compare(moved, before) !== 0) throw busy(repository, undefined);
-  }
-  if (!tryCreate(files, file, contents)) throw busy(repository, undefined);
+  return `${JSON.stringify(owner)}\n`;
 }
 
 function parseOwner(text: string): Owner | undefined {
+  let value: unknown;
   try {
-    const value = JSON.parse(text) as Partial<Owner>;
-    const { host, boot, pid, processStart: start, since } = value;
-    if (typeof host !== 'string' || typeof boot !== 'string' || typeof pid !== 'number') return undefined;
-    if (typeof start !== 'string' || typeof since !== 'string') return undefined;
-    return { host, boot, pid, processStart: start, since };
+    value = JSON.parse(text);
   } catch {
     return undefined;
   }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { host, boot, pid, processStart: start, since } = value as Readonly<Record<string, unknown>>;
+  if (typeof host !== 'string' || typeof boot !== 'string' || typeof start !== 'string') return undefined;
+  if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 0 || typeof since !== 'string') return undefined;
+  return { host, boot, pid, processStart: start, since };
 }
 
 /** False only when it is certain that the owner is gone. */
@@ -108,14 +147,6 @@ function isAlive(owner: Owner): boolean {
   }
   const start = processStart(owner.pid);
   return start === '' || owner.processStart === '' || start === owner.processStart;
-}
-
-function busy(repository: string, owner: Owner | undefined): FigaroError {
-  const who = owner ? ` by process ${owner.pid} on ${owner.host} since ${owner.since}` : '';
-  return new FigaroError('busy', `${repository} is being written to${who}`, {
-    path: repository,
-    hint: 'wait until it is done. If that host is gone for good, remove the file `lock` in the repository.',
-  });
 }
 
 function bootId(): string {

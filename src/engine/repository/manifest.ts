@@ -21,6 +21,14 @@ export interface ManifestFile {
   /** Permission bits. */
   readonly mode: number;
   readonly modifiedMs: number;
+  /** Databases only: written without the log. It is as it was when it was copied, and no log brings it forward. */
+  readonly unlogged?: true;
+}
+
+/** A file of the source that does not belong into a set, and why. */
+export interface ManifestLeftOut {
+  readonly path: string;
+  readonly reason: string;
 }
 
 export interface ManifestCommit {
@@ -38,6 +46,9 @@ export interface ManifestLog {
   readonly end: Lsn;
   /** The last record before the end. */
   readonly lastRecord: Lsn | undefined;
+  /** The newest checkpoint in it, and where redo from there starts. */
+  readonly checkpoint: Lsn | undefined;
+  readonly redoFrom: Lsn | undefined;
   /** First and last commit that recovery can end with. */
   readonly firstCommit: ManifestCommit | undefined;
   readonly lastCommit: ManifestCommit | undefined;
@@ -69,7 +80,12 @@ export interface Manifest {
   /** ISO 8601, UTC. */
   readonly started: string;
   readonly finished: string;
+  /** Settings of `DB_CONFIG`, as written there. */
+  readonly dataDirectories: readonly string[];
+  readonly logDirectory: string | undefined;
+  /** What the set holds, in order of path. */
   readonly files: readonly ManifestFile[];
+  readonly leftOut: readonly ManifestLeftOut[];
   /** Undefined for environments without transactions. */
   readonly log: ManifestLog | undefined;
   readonly proof: ManifestProof | undefined;
@@ -115,34 +131,45 @@ export function decodeManifest(text: string, path: string): Manifest {
     throw corrupt('the manifest is not JSON');
   }
   const reader = new FieldReader(value, corrupt);
-  const format = reader.number('format');
+  const format = reader.count('format');
   if (format > manifestFormat) {
     throw new FigaroError('format-unsupported', `${path} has manifest format ${format}, newer than ${manifestFormat}`, {
       path,
       hint: 'use a newer figaro-backup.',
     });
   }
+  if (format !== manifestFormat) throw corrupt(`the manifest has format ${format}`);
   const log = reader.optional('log');
   const proof = reader.optional('proof');
+  const id = reader.string('id');
+  const kind = reader.oneOf('kind', ['offline', 'hot', 'incremental'] as const);
+  const parent = reader.has('parent') ? reader.string('parent') : undefined;
+  const chain = reader.string('chain');
+  if (kind === 'incremental' ? parent === undefined || chain === id : parent !== undefined || chain !== id) {
+    throw corrupt(`it is ${kind}, continues ${parent ?? 'nothing'} and belongs to the chain ${chain}`);
+  }
   return {
     format,
     program: reader.string('program'),
-    id: reader.string('id'),
-    kind: reader.oneOf('kind', ['offline', 'hot', 'incremental'] as const),
-    parent: reader.has('parent') ? reader.string('parent') : undefined,
-    chain: reader.string('chain'),
+    id,
+    kind,
+    parent,
+    chain,
     source: reader.string('source'),
     host: reader.string('host'),
     started: reader.string('started'),
     finished: reader.string('finished'),
-    files: reader.list('files').map(readFile),
+    dataDirectories: reader.strings('dataDirectories'),
+    logDirectory: reader.has('logDirectory') ? reader.string('logDirectory') : undefined,
+    files: readFiles(reader),
+    leftOut: reader.list('leftOut').map((left) => ({ path: left.string('path'), reason: left.string('reason') })),
     log: log && readLog(log),
     proof: proof && {
-      records: proof.number('records'),
-      transactionsCommitted: proof.number('transactionsCommitted'),
-      transactionsUndone: proof.number('transactionsUndone'),
-      changesRedone: proof.number('changesRedone'),
-      changesUndone: proof.number('changesUndone'),
+      records: proof.count('records'),
+      transactionsCommitted: proof.count('transactionsCommitted'),
+      transactionsUndone: proof.count('transactionsUndone'),
+      changesRedone: proof.count('changesRedone'),
+      changesUndone: proof.count('changesUndone'),
     },
     warnings: reader.strings('warnings'),
   };
@@ -150,33 +177,47 @@ export function decodeManifest(text: string, path: string): Manifest {
 
 const fileKinds = ['database', 'placeholder', 'queue-extent', 'external-file', 'log', 'config'] as const;
 
+function readFiles(reader: FieldReader): ManifestFile[] {
+  const result = reader.list('files').map(readFile);
+  const paths = new Set(result.map(({ path }) => path));
+  if (paths.size !== result.length) throw reader.problem('it names a file twice');
+  return result;
+}
+
 function readFile(file: FieldReader): ManifestFile {
   const path = file.string('path');
   const parts = path.split('/');
-  if (path.startsWith('/') || path.includes('\\') || parts.some((part) => part === '' || part === '.' || part === '..')) {
+  // A backslash is an ordinary character of a name, except where it separates.
+  const separates = process.platform === 'win32' && /[\\:]/.test(path);
+  if (separates || path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
     throw file.problem(`the path ${JSON.stringify(path)} leads out of the set`);
   }
+  const sha256 = file.string('sha256');
+  if (!/^[0-9a-f]{64}$/.test(sha256)) throw file.problem(`"sha256" of ${path} is no SHA-256`);
   return {
     path,
     kind: file.oneOf('kind', fileKinds),
-    size: file.number('size'),
-    sha256: file.string('sha256'),
-    mode: file.number('mode'),
+    size: file.count('size'),
+    sha256,
+    mode: file.count('mode'),
     modifiedMs: file.number('modifiedMs'),
+    ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
   };
 }
 
 function readLog(log: FieldReader): ManifestLog {
   const commit = (name: string): ManifestCommit | undefined => {
     const fields = log.optional(name);
-    return fields && { lsn: fields.lsn('lsn'), time: fields.number('time') };
+    return fields && { lsn: fields.lsn('lsn'), time: fields.count('time') };
   };
   return {
-    version: log.number('version'),
-    firstFile: log.number('firstFile'),
-    lastFile: log.number('lastFile'),
+    version: log.count('version'),
+    firstFile: log.count('firstFile'),
+    lastFile: log.count('lastFile'),
     end: log.lsn('end'),
-    lastRecord: log.has('lastRecord') ? log.lsn('lastRecord') : undefined,
+    lastRecord: log.optionalLsn('lastRecord'),
+    checkpoint: log.optionalLsn('checkpoint'),
+    redoFrom: log.optionalLsn('redoFrom'),
     firstCommit: commit('firstCommit'),
     lastCommit: commit('lastCommit'),
     recoveryRequired: log.boolean('recoveryRequired'),
@@ -212,6 +253,13 @@ class FieldReader {
     return value;
   }
 
+  /** A whole number from 0 on. */
+  count(name: string): number {
+    const value = this.number(name);
+    if (!Number.isSafeInteger(value) || value < 0) throw this.problem(`"${name}" is ${value}`);
+    return value;
+  }
+
   boolean(name: string): boolean {
     const value = this.#fields[name];
     if (typeof value !== 'boolean') throw this.problem(`"${name}" is neither true nor false`);
@@ -222,6 +270,10 @@ class FieldReader {
     const lsn = parseLsn(this.string(name));
     if (!lsn) throw this.problem(`"${name}" is no LSN`);
     return lsn;
+  }
+
+  optionalLsn(name: string): Lsn | undefined {
+    return this.has(name) ? this.lsn(name) : undefined;
   }
 
   oneOf<T extends string>(name: string, values: readonly T[]): T {

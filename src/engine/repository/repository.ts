@@ -3,14 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import {
-  makeDirectories,
-  readIfThere,
-  removeTree,
-  writeDurably,
-  type Files,
-} from '../files.ts';
-import { takeLock, type Lock } from './lock.ts';
+import { makeDirectories, readIfThere, removeTree, writeDurably, type Files } from '../files.ts';
+import { takeLock } from './lock.ts';
 import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
 
 const repositoryFormat = 1;
@@ -52,7 +46,9 @@ export function openRepository(files: Files, directory: string): Repository {
 export function openOrCreateRepository(files: Files, directory: string): Repository {
   const found = openIfThere(files, directory);
   if (found) return found;
-  const names = (files.listIfThere(directory) ?? []).filter((name) => !name.startsWith('repository.json'));
+  const names = (files.listIfThere(directory) ?? []).filter(
+    (name) => !name.startsWith('repository.json') && name !== 'lost+found',
+  );
   if (names.length > 0) {
     throw new FigaroError('target-not-empty', `${directory} is no repository, and already holds ${names[0]}`, {
       path: directory,
@@ -73,22 +69,30 @@ function openIfThere(files: Files, directory: string): Repository | undefined {
   const file = path.join(directory, 'repository.json');
   const bytes = readIfThere(files, file);
   if (!bytes) return undefined;
-  let value: { format?: unknown; id?: unknown };
-  try {
-    value = JSON.parse(Buffer.from(bytes).toString('utf8')) as typeof value;
-  } catch {
-    value = {};
+  const { format, id } = parseObject(Buffer.from(bytes).toString('utf8'));
+  if (typeof format === 'number' && format > repositoryFormat) {
+    throw new FigaroError(
+      'format-unsupported',
+      `${directory} has repository format ${format}, newer than ${repositoryFormat}`,
+      { path: directory, hint: 'use a newer figaro-backup.' },
+    );
   }
-  if (typeof value.format !== 'number' || typeof value.id !== 'string') {
-    throw new FigaroError('manifest-corrupt', `${file} can not be read`, { path: file });
-  }
-  if (value.format > repositoryFormat) {
-    throw new FigaroError('format-unsupported', `${directory} has repository format ${value.format}, newer than ${repositoryFormat}`, {
-      path: directory,
-      hint: 'use a newer figaro-backup.',
+  if (format !== repositoryFormat || typeof id !== 'string') {
+    throw new FigaroError('manifest-corrupt', `${file} is not what a repository begins with`, {
+      path: file,
+      hint: 'the sets may be sound all the same: bring the file back from a copy of the repository.',
     });
   }
-  return { directory, id: value.id };
+  return { directory, id };
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
 }
 
 /** Everything in a repository, in order of time. */
@@ -137,6 +141,7 @@ export class NewSet {
   readonly #files: Files;
   readonly #repository: Repository;
 
+  /** Creates the directory. Throws `busy` when there is one of that name, which chance forbids. */
   constructor(files: Files, repository: Repository, kind: SetKind, started: Date) {
     this.#files = files;
     this.#repository = repository;
@@ -153,10 +158,7 @@ export class NewSet {
   /** Makes the set complete: checksums, then directories, then the manifest, each synced before the next. */
   publish(manifest: Manifest): BackupSet {
     const files = this.#files;
-    const sums = [...manifest.files]
-      .map(({ path: name, sha256 }) => checksumLine(sha256, `environment/${name}`))
-      .join('');
-    writeDurably(files, path.join(this.directory, 'SHA256SUMS'), sums);
+    writeDurably(files, path.join(this.directory, 'SHA256SUMS'), checksumLines(manifest));
     syncDirectories(files, this.environment);
     files.syncDirectory(this.directory);
     files.syncDirectory(this.#repository.directory);
@@ -164,10 +166,17 @@ export class NewSet {
     return { id: this.id, directory: this.directory, manifest };
   }
 
-  /** Removes what there is of an unfinished set. */
+  /** Removes what there is of an unfinished set. What can not be removed is swept by the next run. */
   discard(): void {
+    // First of all what would make it a set.
+    this.#files.remove(path.join(this.directory, 'manifest.json'));
     removeTree(this.#files, this.directory);
   }
+}
+
+/** The contents of SHA256SUMS, for `sha256sum -c` in the directory of the set. */
+export function checksumLines(manifest: Manifest): string {
+  return manifest.files.map(({ path: name, sha256 }) => checksumLine(sha256, `environment/${name}`)).join('');
 }
 
 /** A line of `sha256sum`, which escapes names with line breaks and backslashes. */
@@ -185,18 +194,19 @@ function syncDirectories(files: Files, directory: string): void {
 }
 
 /** Runs `write` as the only writer of the repository. What unfinished runs left behind is swept first. */
-export async function asWriter<T>(
-  files: Files,
-  repository: Repository,
-  write: () => Promise<T>,
-): Promise<T> {
-  const lock: Lock = takeLock(files, repository.directory);
+export async function asWriter<T>(files: Files, repository: Repository, write: () => Promise<T>): Promise<T> {
+  const lock = takeLock(files, repository.directory);
   try {
-    for (const { state, directory } of readSets(files, repository).broken) {
-      if (state === 'incomplete') removeTree(files, directory);
-    }
+    sweep(files, repository);
     return await write();
   } finally {
     lock.release();
+  }
+}
+
+function sweep(files: Files, repository: Repository): void {
+  for (const { state, directory } of readSets(files, repository).broken) {
+    // A link leads to what somebody put elsewhere: not ours to empty.
+    if (state === 'incomplete' && files.statIfThere(directory)?.kind === 'directory') removeTree(files, directory);
   }
 }

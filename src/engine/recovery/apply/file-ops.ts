@@ -12,6 +12,7 @@ import * as fileops from '../../../format/log/records/fileops.ts';
 import { formatLsn, type Lsn } from '../../../format/lsn.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 import { type FileTable } from '../file-table.ts';
+import { parseExtentName } from '../queue-extents.ts';
 
 /** Codes of the records handled here. */
 const fileOperationCodes: ReadonlySet<number> = new Set([
@@ -32,6 +33,14 @@ export function isFileOperation(code: number): boolean {
 }
 
 type Rename = BodyOf<typeof fileops.rename>;
+
+/** Fields in which a file operation may name an extent of a queue. */
+interface ExtentFields {
+  readonly name?: string;
+  readonly oldName?: string;
+  readonly newName?: string;
+  readonly uid?: string;
+}
 
 /** The files that a log creates: unique id by the temporary name they are created under. */
 export class Creations {
@@ -69,6 +78,7 @@ export class FileOperations {
   }
 
   redo(record: ScannedRecord): void {
+    if (this.#noteExtent(record)) return;
     switch (record.code) {
       case fileops.create.code:
         return this.#create(bodyAs(record, fileops.create)!, record);
@@ -88,6 +98,7 @@ export class FileOperations {
   }
 
   undo(record: ScannedRecord): void {
+    if (this.#noteExtent(record)) return;
     switch (record.code) {
       case fileops.create.code: {
         const body = bodyAs(record, fileops.create)!;
@@ -103,12 +114,22 @@ export class FileOperations {
     }
   }
 
+  /** Extents come and go with their queue. True when the record is about one. */
+  #noteExtent(record: ScannedRecord): boolean {
+    const { name, oldName, newName, uid = '' } = record.body as ExtentFields;
+    const names = [name, oldName, newName].filter((text) => text !== undefined).map(plainName);
+    if (!names.some((text) => parseExtentName(text))) return false;
+    this.#table.noteExtent(uid, names);
+    return true;
+  }
+
   #create(body: BodyOf<typeof fileops.create>, record: ScannedRecord): void {
     const name = this.#name(body.name, body.directory, record);
     const uid = this.#creations.uidOf(name);
     const there = uid === undefined ? undefined : this.#table.byUid(uid);
     if (there && there.name !== name) {
       this.#skipped.add(name);
+      there.emptyExtents(record.lsn);
       return;
     }
     this.#skipped.delete(name);

@@ -1,0 +1,166 @@
+import { Command } from 'commander';
+import { DatabaseFile, type Database } from '../engine/database/database-file.ts';
+import { bodyOf, databaseLabel, headerLines } from '../engine/database/dump.ts';
+import { databasesOf, recordsOf } from '../engine/database/records.ts';
+import { pause, type Watch } from '../engine/pause.ts';
+import { FigaroError } from '../errors.ts';
+import { formatCount, table } from '../output/text.ts';
+import { withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { examples } from './options.ts';
+
+interface DumpCommandOptions extends CommonOptions {
+  readonly database?: string;
+  readonly list?: true;
+  readonly recordNumbers?: true;
+  readonly printable?: true;
+}
+
+export function dumpCommand(context: CommandContext): Command {
+  const command = new Command('dump')
+    .summary('print the records of a container')
+    .description(
+      'Print the records of a container, or of another database file, in the format of db_dump: db_load makes a database ' +
+        'of it again. The file is read as it is on disk; what is still in the log only is not in it, so recover first.',
+    )
+    .argument('<file>', 'a container or another database file')
+    .option('-s, --database <name>', 'this database of the file (default: all of them)')
+    .option('-l, --list', 'list the databases of the file')
+    .option('-k, --record-numbers', 'print record numbers as keys of recno and queue')
+    .option('-p, --printable', 'print characters as they are instead of bytes in hex');
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup dump /restore/env/docs.dbxml --list',
+        'figaro-backup dump /restore/env/docs.dbxml --database secondary_document --printable',
+        'figaro-backup dump /restore/env/docs.dbxml > docs.dump',
+      ),
+    )
+    .action(async (path: string, options: DumpCommandOptions) => {
+      const file = open(context, path);
+      try {
+        const databases = choose(file, options.database);
+        if (options.list) list(context, options, file, databases);
+        else await context.withWatch(options, (watch) => print(context, options, file, databases, watch));
+      } finally {
+        file.close();
+      }
+    });
+}
+
+/** Throws `container-missing` when there is no such file. */
+function open({ files }: CommandContext, path: string): DatabaseFile {
+  // A link may lead to a container, too.
+  const kind = files.statIfThere(path)?.kind;
+  if (kind === 'file' || kind === 'link') return new DatabaseFile(files, path);
+  throw new FigaroError('container-missing', `${path} is ${kind === undefined ? 'not there' : 'no file'}`, {
+    path,
+    hint: 'give a database file: a container, or another file of an environment.',
+  });
+}
+
+/** The databases asked for. Throws `usage` when there is none of that name. */
+function choose(file: DatabaseFile, name: string | undefined): Database[] {
+  const databases = databasesOf(file);
+  if (name === undefined) return databases;
+  const found = databases.filter((database) => databaseLabel(database) === name);
+  if (found.length > 0) return found;
+  throw new FigaroError('usage', `${file.path} holds no database ${name}`, {
+    path: file.path,
+    hint: 'see what it holds with --list.',
+  });
+}
+
+function list(
+  context: CommandContext,
+  options: DumpCommandOptions,
+  { path, format }: DatabaseFile,
+  databases: readonly Database[],
+): void {
+  const rows = databases.map((database) => ({ database: databaseLabel(database), type: database.method }));
+  context.print(options, { file: path, pageSize: format.pageSize, databases: rows }, () => {
+    const lines = table(rows.map(({ database = '(the file itself)', type }) => [type, database]));
+    return `${lines}${formatCount(rows.length, 'database')}, pages of ${format.pageSize} bytes\n`;
+  });
+}
+
+async function print(
+  context: CommandContext,
+  options: DumpCommandOptions,
+  { path }: DatabaseFile,
+  databases: readonly Database[],
+  watch: Watch,
+): Promise<void> {
+  const { results } = context;
+  // A document can not be taken back when a page turns out to be damaged: everything is read once before.
+  if (options.json) for (const database of databases) await readThrough(database, watch);
+  for (const chunk of options.json ? jsonOf(path, databases) : textOf(databases, options)) {
+    results.write(chunk);
+    await results.flush();
+    if (results.isClosed) return;
+    await pause(watch);
+  }
+}
+
+async function readThrough(database: Database, watch: Watch): Promise<void> {
+  for (const _ of bodyOf(database, false)) await pause(watch);
+}
+
+function* textOf(databases: readonly Database[], options: DumpCommandOptions): Generator<string> {
+  const recordNumbers = options.recordNumbers === true;
+  for (const database of databases) {
+    for (const line of headerLines(database, recordNumbers)) {
+      // As db_dump: a database asked for by name does not say it, so that it can be loaded under another.
+      if (options.database !== undefined && line.startsWith('database=')) continue;
+      yield `${options.printable && line === 'format=bytevalue' ? 'format=print' : line}\n`;
+    }
+    yield 'HEADER=END\n';
+    for (const chunk of bodyOf(database, recordNumbers)) yield options.printable ? printable(chunk) : chunk;
+    yield 'DATA=END\n';
+  }
+}
+
+/** Lines of hex as db_dump -p writes them: printable characters as they are, others as a backslash and two digits. */
+function printable(chunk: string): string {
+  return chunk.replace(/[0-9a-f]{2}/g, (hex) => {
+    const code = Number.parseInt(hex, 16);
+    if (code === 0x5c) return '\\\\';
+    return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : `\\${hex}`;
+  });
+}
+
+/** One document in pieces: keys and data in hex, record numbers as numbers. */
+function* jsonOf(path: string, databases: readonly Database[]): Generator<string> {
+  yield `{\n  "file": ${JSON.stringify(path)},\n  "databases": [`;
+  let separator = '\n';
+  for (const database of databases) {
+    const { method } = database;
+    const name = databaseLabel(database) ?? null;
+    yield `${separator}    { "database": ${JSON.stringify(name)}, "type": "${method}", "records": [`;
+    separator = ',\n';
+    yield* jsonRecords(database);
+    yield '\n    ] }';
+  }
+  yield '\n  ]\n}\n';
+}
+
+const chunkSize = 1 << 16;
+
+function* jsonRecords(database: Database): Generator<string> {
+  let chunk = '';
+  let separator = '\n';
+  for (const { key, data } of recordsOf(database)) {
+    const jsonKey = key instanceof Uint8Array ? hex(key) : key;
+    chunk += `${separator}      ${JSON.stringify({ key: jsonKey, data: hex(data) })}`;
+    separator = ',\n';
+    if (chunk.length > chunkSize) {
+      yield chunk;
+      chunk = '';
+    }
+  }
+  yield chunk;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}

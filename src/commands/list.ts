@@ -1,0 +1,78 @@
+import { Command } from 'commander';
+import { listSets, type Catalog, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
+import { openRepository } from '../engine/repository/repository.ts';
+import { formatLsn } from '../format/lsn.ts';
+import { formatBytes, formatCommit, formatCount, table } from '../output/text.ts';
+import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { examples } from './options.ts';
+
+interface ListCommandOptions extends CommonOptions {
+  readonly repo?: string;
+}
+
+export function listCommand(context: CommandContext): Command {
+  const command = new Command('list')
+    .summary('list backup sets and what they can be recovered to')
+    .description(
+      'List the backup sets of a repository by chains: their sizes, and the span of time each chain can be recovered to. ' +
+        'Sets that are damaged, unfinished or without their parent are listed apart.',
+    )
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      examples('figaro-backup list --repo /backup/env', 'figaro-backup list --repo /backup/env --json'),
+    )
+    .action((options: ListCommandOptions) => {
+      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+      const catalog = listSets(context.files, openRepository(context.files, directory));
+      context.print(options, toDocument(catalog), () => describe(catalog));
+    });
+}
+
+function describe({ chains, orphans, broken }: Catalog): string {
+  const parts = chains.map(describeChain);
+  if (orphans.length > 0) {
+    parts.push(`without their chain:\n${indent(orphans.map(({ set, problem }) => [set.id, problem]))}`);
+  }
+  if (broken.length > 0) {
+    parts.push(`no sets:\n${indent(broken.map(({ id, state, problem }) => [id, `${state}: ${problem}`]))}`);
+  }
+  return parts.length === 0 ? 'the repository is empty\n' : parts.join('\n');
+}
+
+function describeChain({ id, sets, bytes, window }: ListedChain): string {
+  const { source, host, log } = sets[0]!.set.manifest;
+  const reach = window
+    ? `can be recovered to any commit from ${formatCommit(window.first)} to ${formatCommit(window.last)}`
+    : log
+      ? 'holds no commit'
+      : 'has no log: can be restored as it was copied';
+  const title = `${id}: ${source} on ${host}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n`;
+  return title + indent(sets.map(describeSet));
+}
+
+function describeSet({ set, bytes, lastCheck }: ListedSet): string[] {
+  const { kind, finished, log } = set.manifest;
+  const checked = lastCheck
+    ? `verified ${lastCheck.time.slice(0, 10)}${lastCheck.findings > 0 ? `: ${formatCount(lastCheck.findings, 'finding')}` : ''}`
+    : '';
+  return [set.id, kind, finished.slice(0, 19), formatBytes(bytes), log ? formatLsn(log.end) : '', checked];
+}
+
+function indent(rows: readonly (readonly string[])[]): string {
+  return table(rows).replaceAll(/^(?=.)/gm, '    ');
+}
+
+function toDocument({ chains, orphans, broken }: Catalog): object {
+  return {
+    chains: chains.map(({ sets, ...chain }) => ({ ...chain, sets: sets.map(setDocument) })),
+    orphans: orphans.map(({ problem, ...set }) => ({ ...setDocument(set), problem })),
+    broken: broken.map(({ id, state, problem }) => ({ id, state, problem })),
+  };
+}
+
+function setDocument({ set, bytes, lastCheck }: ListedSet): object {
+  const { files, leftOut: _leftOut, ...manifest } = set.manifest;
+  return { ...manifest, fileCount: files.length, bytes, lastCheck };
+}

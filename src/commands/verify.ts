@@ -1,0 +1,68 @@
+import { Command } from 'commander';
+import { openRepository } from '../engine/repository/repository.ts';
+import { verifySets, type Finding, type VerifyResult } from '../engine/verify/set.ts';
+import { exitCodes } from '../errors.ts';
+import { formatBytes, formatCount } from '../output/text.ts';
+import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { examples } from './options.ts';
+
+interface VerifyCommandOptions extends CommonOptions {
+  readonly repo?: string;
+  readonly chain?: string;
+  readonly rehearse?: true;
+  readonly record: boolean;
+}
+
+export function verifyCommand(context: CommandContext): Command {
+  const command = new Command('verify')
+    .summary('check backup sets')
+    .description(
+      'Check backup sets: sizes and SHA-256 of every file, every page of every container, every record of the log, and ' +
+        'whether each set continues the one before. Everything that is wrong is told; the exit code says whether anything is.',
+    )
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
+    .option('--chain <id>', 'the chain of this set (default: everything in the repository)')
+    .option('--rehearse', 'also go through the recovery of each chain, in memory')
+    .option('--no-record', 'do not note the result in the sets');
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      examples('figaro-backup verify --repo /backup/env', 'figaro-backup verify --repo /backup/env --rehearse --json'),
+    )
+    .action(async (options: VerifyCommandOptions) => {
+      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+      const repository = openRepository(context.files, directory);
+      const result = await context.withWatch(options, (watch) =>
+        verifySets(context.files, repository, {
+          ...(options.chain === undefined ? {} : { chain: options.chain }),
+          rehearse: options.rehearse === true,
+          record: options.record,
+          watch,
+        }),
+      );
+      context.warn(options, result.warnings);
+      context.exitCode = exitCodeOf(result.findings);
+      // Findings are a result that everybody wants to hear of.
+      if (result.findings.length > 0) context.print({ ...options, quiet: false }, result, () => describe(result));
+      else context.printSuccess(options, result, () => describe(result));
+    });
+}
+
+/** Damage weighs more than a gap. */
+function exitCodeOf(findings: readonly Finding[]): number {
+  const codes = findings.map(({ code }) => exitCodes[code]);
+  return codes.includes(4) ? 4 : (codes[0] ?? 0);
+}
+
+function describe({ sets, records, rehearsed, findings }: VerifyResult): string {
+  const lines = findings.map(({ set, code, message }) => `${set}: [${code}] ${message}`);
+  const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
+  const pages = sets.reduce((sum, set) => sum + set.pages, 0);
+  lines.push(
+    `${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}, ${formatCount(pages, 'page')}, ${formatCount(records, 'log record')}: ${
+      findings.length === 0 ? 'all good' : formatCount(findings.length, 'finding')
+    }`,
+  );
+  if (rehearsed.length > 0) lines.push(`recovery rehearsed: ${formatCount(rehearsed.length, 'chain')}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,183 @@
+/** Whether the log of an environment continues a chain (recovery document, I.1 to I.3). */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { checkpoint } from '../../format/log/records/txn.ts';
+import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
+import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
+import { firstDifference } from '../compare.ts';
+import { type Files } from '../files.ts';
+import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
+import { LogReader } from '../log/scan.ts';
+import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
+import { type ManifestLog } from '../repository/manifest.ts';
+import { type LogCopy } from './copy-log.ts';
+import { logDirectoryOf } from './environment-copy.ts';
+
+export interface ContinuationParts {
+  /** The source. */
+  readonly home: string;
+  /** Its log files. */
+  readonly from: string;
+  /** What the chain makes up so far. */
+  readonly before: Environment;
+  /** The log of its newest set. */
+  readonly parent: ManifestLog;
+}
+
+/** A place in the chain's log that the new log points at. */
+interface BackReference {
+  readonly lsn: Lsn;
+  readonly txnId: number;
+  /** Code of the record that has to be there, where it is known. */
+  readonly code: number | undefined;
+}
+
+/** More would prove nothing more. */
+const maxReferences = 1000;
+
+export class Continuation {
+  readonly #files: Files;
+  readonly #parts: ContinuationParts;
+  readonly #references: BackReference[] = [];
+  /** The chain's last log file, in the chain. */
+  readonly #lastFile: string;
+
+  constructor(files: Files, parts: ContinuationParts) {
+    this.#files = files;
+    this.#parts = parts;
+    this.#lastFile = logPaths(parts.before).get(parts.parent.end.file)!;
+    const now = parts.from;
+    if (path.join(parts.home, logDirectoryOf(parts.before)) !== now) {
+      throw this.#mismatch(`its log files are in ${now} now`);
+    }
+  }
+
+  /** Number of the log file to go on from: the chain's last one, or the next when the source no longer has it. */
+  firstFile(): number {
+    const { from, parent } = this.#parts;
+    const { end } = parent;
+    const numbers = (this.#files.listIfThere(from) ?? []).map(logFileNumber).filter((number) => number !== undefined);
+    if (numbers.length === 0) {
+      throw new FigaroError('log-missing', `${from} holds no log files`, {
+        path: from,
+        hint: 'is this the environment that the chain is of?',
+      });
+    }
+    const first = Math.min(...numbers.filter((number) => number >= end.file));
+    if (first === Infinity) throw this.#mismatch(`its last log file is ${logFileName(Math.max(...numbers))}`);
+    if (first > end.file + 1) {
+      throw this.#gap(
+        `it goes on at ${logFileName(first)}, but the newest set ends in ${logFileName(end.file)} at ${formatLsn(end)}`,
+      );
+    }
+    if (first === end.file) this.#requirePrefix(path.join(from, logFileName(first)));
+    return first;
+  }
+
+  /** Takes note of what the new log says about the chain's; to be called for every record copied. */
+  see(record: ScannedRecord): void {
+    if (this.#references.length >= maxReferences) return;
+    const { txnId, prevLsn } = record;
+    if (txnId !== 0) this.#refer({ lsn: prevLsn, txnId, code: undefined });
+    const taken = bodyAs(record, checkpoint);
+    if (taken) this.#refer({ lsn: taken.lastCheckpoint, txnId: 0, code: checkpoint.code });
+  }
+
+  #refer(reference: BackReference): void {
+    const { lsn } = reference;
+    if (isLogged(lsn) && compareLsn(lsn, this.#parts.parent.end) < 0) this.#references.push(reference);
+  }
+
+  /** Throws `chain-mismatch` unless what was copied continues the chain. */
+  requireProof(log: LogCopy, to: string): void {
+    const { parent } = this.#parts;
+    const { number, header } = log.copied[0]!;
+    if (compareLsn(log.end, parent.end) < 0) throw this.#mismatch(`its log ends at ${formatLsn(log.end)}`);
+    // The source was compared before; what counts is what was copied.
+    if (number === parent.end.file) return this.#requirePrefix(path.join(to, logFileName(number)));
+    const last = parent.lastRecord;
+    if (!last || last.file !== number - 1 || header.prev < last.offset) {
+      const place = last ? formatLsn(last) : 'none';
+      throw this.#mismatch(
+        `${logFileName(number)} follows a record at ${header.prev}, but the chain’s last one is ${place}`,
+      );
+    }
+    if (header.prev > last.offset) {
+      throw this.#gap(
+        `${logFileName(last.file)} was removed after it had grown to a record at ${header.prev}, but the newest set ends in it at ${formatLsn(parent.end)}`,
+      );
+    }
+    this.#requireReferences();
+  }
+
+  /** Throws unless a file begins with the chain's last one. */
+  #requirePrefix(file: string): void {
+    const { offset } = this.#parts.parent.end;
+    const different = firstDifference(this.#files, file, this.#lastFile, offset);
+    if (different === undefined) return;
+    throw this.#mismatch(`${path.basename(file)} differs from the chain’s at byte ${different}, before ${offset}`);
+  }
+
+  /** With no file in common, records that point into the chain have to hit: the header alone is weak evidence (I.2). */
+  #requireReferences(): void {
+    if (this.#references.length === 0) throw this.#mismatch('no record in its log points back into the chain');
+    const reader = new LogReader(this.#files, openLog(this.#files, logPaths(this.#parts.before)));
+    try {
+      for (const { lsn, txnId, code } of this.#references) {
+        // The chain may begin later than a transaction.
+        if (lsn.file < this.#parts.parent.firstFile) continue;
+        const record = readIfThere(reader, lsn);
+        if (record && record.txnId === txnId && (code === undefined || record.code === code)) continue;
+        throw this.#mismatch(`its log points back to ${formatLsn(lsn)}, where the chain has something else`);
+      }
+    } finally {
+      reader.close();
+    }
+  }
+
+  #gap(problem: string): FigaroError {
+    const { home, parent } = this.#parts;
+    return new FigaroError('chain-gap', `${home} does not continue the chain: ${problem}`, {
+      path: home,
+      lsn: formatLsn(parent.end),
+      hint: 'log files were removed since then. Take a full backup with `figaro-backup hot`, and incrementals more often than log files are removed.',
+    });
+  }
+
+  #mismatch(problem: string): FigaroError {
+    const { home, parent } = this.#parts;
+    return new FigaroError(
+      'chain-mismatch',
+      `${home} does not continue the chain, which ends at ${formatLsn(parent.end)}: ${problem}`,
+      {
+        path: home,
+        lsn: formatLsn(parent.end),
+        hint: 'it was restored, recovered to an earlier point, or is another environment. Begin a new chain with `figaro-backup hot`.',
+      },
+    );
+  }
+}
+
+function readIfThere(reader: LogReader, lsn: Lsn): ScannedRecord | undefined {
+  try {
+    return reader.read(lsn);
+  } catch (error) {
+    if (error instanceof FigaroError && error.code === 'log-corrupt') return undefined;
+    throw error;
+  }
+}
+
+/** Throws `chain-mismatch` when a container was upgraded since the chain began: that is not in the log (I.3). */
+export function requireSameFormats(environment: Environment, before: Environment): void {
+  const known = new Map(filesOfKind(before, 'database').map((file) => [file.uid, file]));
+  for (const file of filesOfKind(environment, 'database')) {
+    const earlier = known.get(file.uid);
+    if (!earlier || earlier.format!.version === file.format!.version) continue;
+    throw new FigaroError(
+      'chain-mismatch',
+      `${file.path} was upgraded from ${file.format!.method} version ${earlier.format!.version} to ${file.format!.version} since the chain began`,
+      { path: file.path, hint: 'an upgrade is not in the log. Take a full backup with `figaro-backup hot`.' },
+    );
+  }
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { FigaroError } from '../../errors.ts';
+import { type EnvironmentFile } from '../environment/discover.ts';
+import { makeDirectories, openToRead, type Files, type FileStat } from '../files.ts';
+import { pause, type Watch } from '../pause.ts';
+
+const copyUnit = 4 << 20;
+const attempts = 8;
+const waitMs = 20;
+
+/** A file in a set that is not made of pages. */
+export interface PlainCopy {
+  readonly file: EnvironmentFile;
+  /** Of the source when it was copied. */
+  readonly stat: FileStat;
+  /** In bytes. */
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/**
+ * Copies a file that is not made of pages, read twice with equal bytes. Undefined when it is gone. Throws
+ * `page-unstable` when it does not stand still.
+ */
+export async function copyPlain(
+  files: Files,
+  file: EnvironmentFile,
+  target: string,
+  watch: Watch,
+): Promise<PlainCopy | undefined> {
+  makeDirectories(files, path.dirname(target));
+  for (let i = 1; i <= attempts; i++) {
+    const copied = await copyOnce(files, file, target, watch);
+    if (!copied || (await readsTheSame(files, file.path, copied, watch))) return copied;
+    files.remove(target);
+    await setTimeout(waitMs * i);
+  }
+  throw new FigaroError('page-unstable', `${file.path} was different each of ${attempts} times it was read`, {
+    path: file.path,
+    hint: 'try again when the application writes less.',
+  });
+}
+
+async function copyOnce(
+  files: Files,
+  file: EnvironmentFile,
+  target: string,
+  watch: Watch,
+): Promise<PlainCopy | undefined> {
+  const source = files.openIfThere(file.path);
+  if (!source) return undefined;
+  try {
+    const stat = source.stat();
+    const copy = files.create(target, stat.mode);
+    try {
+      const hash = createHash('sha256');
+      const buffer = new Uint8Array(Math.max(1, Math.min(copyUnit, stat.size)));
+      let size = 0;
+      for (;;) {
+        const bytes = buffer.subarray(0, source.readAt(buffer, size));
+        if (bytes.length === 0) break;
+        hash.update(bytes);
+        copy.writeAt(bytes, size);
+        size += bytes.length;
+        await pause(watch, { phase: `copy ${file.name}`, done: size, total: stat.size });
+      }
+      copy.sync();
+      return { file, stat, size, sha256: hash.digest('hex') };
+    } finally {
+      copy.close();
+    }
+  } finally {
+    source.close();
+  }
+}
+
+async function readsTheSame(files: Files, file: string, copied: PlainCopy, watch: Watch): Promise<boolean> {
+  if (!files.statIfThere(file)) return true;
+  const { sha256, size } = await hashFile(files, file, watch);
+  return sha256 === copied.sha256 && size === copied.size;
+}
+
+/** SHA-256 and size of a file. */
+export async function hashFile(
+  files: Files,
+  file: string,
+  watch: Watch,
+): Promise<{ readonly sha256: string; readonly size: number }> {
+  const opened = openToRead(files, file);
+  try {
+    const hash = createHash('sha256');
+    const buffer = new Uint8Array(copyUnit);
+    let size = 0;
+    for (;;) {
+      const bytes = buffer.subarray(0, opened.readAt(buffer, size));
+      if (bytes.length === 0) break;
+      hash.update(bytes);
+      size += bytes.length;
+      await pause(watch, { phase: `read ${path.basename(file)}`, done: size });
+    }
+    return { sha256: hash.digest('hex'), size };
+  } finally {
+    opened.close();
+  }
+}

@@ -1,0 +1,56 @@
+import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
+import { checkpoint, commit, recycle } from '../../format/log/records/txn.ts';
+import { equalLsn, noLsn, type Lsn } from '../../format/lsn.ts';
+import { type LastCheckpoint } from '../log/find-checkpoint.ts';
+import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
+
+/** What a backup has to know of the log it copies. */
+export class LogNotes {
+  lastRecord: Lsn | undefined;
+  checkpoint: LastCheckpoint | undefined;
+  /** Time of the newest commit or checkpoint, in seconds since 1970. */
+  newestTime = 0;
+  /** Nothing was left to do when the newest checkpoint was taken. */
+  #quiet = false;
+  /** Nothing was written since but what goes with closing. */
+  #closed = false;
+  /** The last record that is not part of taking a checkpoint. */
+  #beforeCheckpoint: Lsn = noLsn;
+
+  /** Takes note of a record; to be called for every record in order. */
+  see(record: ScannedRecord): void {
+    this.lastRecord = record.lsn;
+    const taken = bodyAs(record, checkpoint);
+    if (taken) {
+      const { redoFrom, timestamp } = taken;
+      this.checkpoint = { lsn: record.lsn, redoFrom };
+      this.newestTime = Math.max(this.newestTime, timestamp);
+      this.#quiet = equalLsn(redoFrom, this.#beforeCheckpoint);
+      this.#closed = true;
+      return;
+    }
+    const registered = bodyAs(record, register, registerBefore61);
+    if (registered) {
+      const kind = registered.opcode & 0xf;
+      const closes = kind === registration.close || kind === registration.recoveryClose;
+      const goesWithCheckpoint =
+        kind === registration.checkpoint ||
+        kind === registration.exclusiveCheckpoint ||
+        kind === registration.recoveryClose;
+      if (!closes) this.#closed = false;
+      if (!goesWithCheckpoint) this.#beforeCheckpoint = record.lsn;
+      return;
+    }
+    this.#beforeCheckpoint = record.lsn;
+    if (!bodyAs(record, recycle)) this.#closed = false;
+    this.newestTime = Math.max(this.newestTime, bodyAs(record, commit)?.timestamp ?? 0);
+  }
+
+  /**
+   * True when the log ends in a checkpoint with no transaction open and nothing to redo behind it: the containers are
+   * complete as they are (recovery document, section H).
+   */
+  get endsInCheckpoint(): boolean {
+    return this.#quiet && this.#closed;
+  }
+}

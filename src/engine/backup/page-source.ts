@@ -1,0 +1,175 @@
+/** Reading pages of a file that others write to. */
+
+import { setTimeout } from 'node:timers/promises';
+import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { checkPage } from '../../format/page/check.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { metaAt } from '../../format/page/meta.ts';
+import { isBlank, Page } from '../../format/page/page.ts';
+import { type EnvironmentFile } from '../environment/discover.ts';
+import { type PagedFile } from '../environment/paged-files.ts';
+import { type Files, type FileStat, type OpenFile } from '../files.ts';
+
+/** How often a page that is not whole is read again, and how long to wait in between. */
+const attempts = 12;
+const waitMs = 5;
+
+/** What is known of the log while pages are read. */
+export interface LogBound {
+  readonly end: Lsn;
+  /** Looks whether it has grown. */
+  follow(): Lsn;
+}
+
+/** What is wrong with a page. */
+interface Finding {
+  readonly code: ErrorCode;
+  /** Follows "page N". */
+  readonly problem: string;
+}
+
+/**
+ * What tells a database from all others, whatever its name: the unique id, as far as it is never encrypted. Undefined
+ * for files that have none.
+ */
+export function identityOf({ uid, format }: EnvironmentFile): string | undefined {
+  return format?.encrypted ? uid?.slice(0, 24) : uid;
+}
+
+/** A file of pages, wherever it is at the moment. */
+export class PageSource {
+  readonly paged: PagedFile;
+  /** Where it is now: it may be renamed while it is read. */
+  file: EnvironmentFile;
+  readonly #files: Files;
+  readonly #bound: LogBound | undefined;
+  /** Some page carries the LSN of a log record. */
+  isLogged = false;
+
+  /** @param bound undefined for an environment without a log */
+  constructor(files: Files, paged: PagedFile, bound: LogBound | undefined) {
+    this.#files = files;
+    this.paged = paged;
+    this.file = paged.file;
+    this.#bound = bound;
+  }
+
+  get pageSize(): number {
+    return this.paged.format.pageSize;
+  }
+
+  /** Opens the file, if it is there and still the same database. */
+  open(): OpenPages | undefined {
+    const opened = this.#files.openIfThere(this.file.path);
+    if (!opened) return undefined;
+    const identity = identityOf(this.paged.file);
+    if (identity !== undefined) {
+      const bytes = new Uint8Array(identity.length / 2);
+      const length = opened.readAt(bytes, metaAt.uid);
+      if (length < bytes.length || Buffer.from(bytes).toString('hex') !== identity) {
+        opened.close();
+        return undefined;
+      }
+    }
+    return new OpenPages(this, opened);
+  }
+
+  pgnoAt(position: number): number {
+    return this.paged.firstPgno + position / this.pageSize;
+  }
+
+  /** What keeps bytes from being a whole page of this file, changed within the log. */
+  findProblem(bytes: Uint8Array, position: number): Finding | undefined {
+    const { format } = this.paged;
+    const finding = checkPage(bytes, this.pgnoAt(position), format);
+    if (finding) return { code: finding.code, problem: `is damaged: ${finding.problem}` };
+    if (isBlank(bytes)) return undefined;
+    const { lsn } = new Page(bytes, format);
+    if (lsn.file === 0) return undefined;
+    this.isLogged = true;
+    // The log is on disk before the page: look again before calling it wrong.
+    if (!this.#bound || compareLsn(lsn, this.#bound.end) < 0) return undefined;
+    const end = this.#bound.follow();
+    if (compareLsn(lsn, end) < 0) return undefined;
+    return {
+      code: 'not-recoverable',
+      problem: `was last changed at ${formatLsn(lsn)}, but the log ends at ${formatLsn(end)}`,
+    };
+  }
+
+  unstable(position: number): FigaroError {
+    const { path } = this.file;
+    const pgno = this.pgnoAt(position);
+    return new FigaroError('page-unstable', `${path}: page ${pgno} was different each time it was read`, {
+      path,
+      pgno,
+      hint: 'try again when the application writes less.',
+    });
+  }
+
+  damaged({ code, problem }: Finding, position: number): FigaroError {
+    const { path } = this.file;
+    const pgno = this.pgnoAt(position);
+    return new FigaroError(code, `${path}: page ${pgno} ${problem}`, {
+      path,
+      pgno,
+      hint:
+        code === 'not-recoverable'
+          ? 'log files are missing, or this file belongs to another environment.'
+          : `${attempts + 1} reads gave the same bytes, so this is damage, not a write in progress. Run verify on older sets, and restore this file from one.`,
+    });
+  }
+}
+
+/** A file of pages, opened for reading. */
+export class OpenPages {
+  readonly #source: PageSource;
+  readonly #opened: OpenFile;
+
+  constructor(source: PageSource, opened: OpenFile) {
+    this.#source = source;
+    this.#opened = opened;
+  }
+
+  stat(): FileStat {
+    return this.#opened.stat();
+  }
+
+  close(): void {
+    this.#opened.close();
+  }
+
+  /** As many whole pages as the buffer takes; a part of a page at the end of the file was never finished. */
+  read(buffer: Uint8Array, position: number): Uint8Array {
+    const length = this.#opened.readAt(buffer, position);
+    return buffer.subarray(0, length - (length % this.#source.pageSize));
+  }
+
+  /**
+   * Makes every page of a buffer just read a whole one, by reading it again. Throws `page-unstable`, `page-checksum`,
+   * `page-type` or `not-recoverable` for one that does not become whole.
+   */
+  async requireWhole(bytes: Uint8Array, position: number): Promise<void> {
+    const { pageSize } = this.#source;
+    for (let at = 0; at < bytes.length; at += pageSize) {
+      const page = bytes.subarray(at, at + pageSize);
+      const problem = this.#source.findProblem(page, position + at);
+      if (problem) await this.#readUntilWhole(page, position + at, problem);
+    }
+  }
+
+  async #readUntilWhole(page: Uint8Array, position: number, first: Finding): Promise<void> {
+    let problem: Finding | undefined = first;
+    let moved = false;
+    const before = new Uint8Array(page.length);
+    for (let i = 1; problem && i <= attempts; i++) {
+      await setTimeout(waitMs * i);
+      before.set(page);
+      // A page that the file has lost meanwhile is one of zeros.
+      if (this.read(page, position).length === 0) page.fill(0);
+      moved ||= Buffer.compare(before, page) !== 0;
+      problem = this.#source.findProblem(page, position);
+    }
+    if (problem) throw moved ? this.#source.unstable(position) : this.#source.damaged(problem, position);
+  }
+}

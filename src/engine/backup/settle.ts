@@ -1,0 +1,94 @@
+/**
+ * Making sure of every page of a hot copy (recovery document, G.5).
+ *
+ * A page may be torn only if it was being written while it was read. A page that is written was changed since the
+ * checkpoint, and the record of the change is on disk before it: so the log, read after the page was copied, names it.
+ * Such pages are read again until two reads agree. One gap remains: an abort puts pages back without a record of its
+ * own, and the records of the aborted transaction may still be in memory. It is closed by waiting for a flush that began
+ * after the last page was copied: a flush writes everything that was logged before it. Where none comes, or where it is
+ * quicker, every page is read again.
+ */
+
+import { setTimeout } from 'node:timers/promises';
+import { compareLsn } from '../../format/lsn.ts';
+import { throwIfStopped, type Watch } from '../pause.ts';
+import { type ContainerCopy } from './copy-container.ts';
+import { type LogCopy } from './copy-log.ts';
+import { type LogNotes } from './log-notes.ts';
+import { type NamedPages } from './named-pages.ts';
+
+export interface Settling {
+  readonly log: LogCopy;
+  readonly notes: LogNotes;
+  readonly named: NamedPages;
+  /** Grows when `list` finds new files. */
+  readonly containers: readonly ContainerCopy[];
+  /** Looks at the source again; returns the copies of files that are no longer there. */
+  readonly list: () => Promise<ReadonlySet<ContainerCopy>>;
+  /** Sources of no more bytes than this are read again as a whole: quicker than waiting for the application. */
+  readonly smallBytes?: number;
+}
+
+const defaultSmallBytes = 64 << 20;
+/** A container up to this size is read again as a whole: it may have been created, page by page, just then. In bytes. */
+const newbornBytes = 1 << 20;
+/** A page must not be read again while the same write goes on. */
+const apartMs = 30;
+const pollMs = 20;
+/** After how long without a word in its log the application is taken for idle. */
+const idleMs = 500;
+/** How long to wait for a flush that can be told to be one; commits tell their time in seconds. */
+const flushMs = 3000;
+/** How often a file has to be missing from a listing before it is gone: it may have been renamed during the listing. */
+const looks = 3;
+
+/**
+ * Returns when every page of the copies is known to be whole; what comes back are copies of files that vanished before
+ * that could be known. Throws `page-unstable` for a page that never stands still.
+ */
+export async function settle(settling: Settling, watch: Watch): Promise<ReadonlySet<ContainerCopy>> {
+  const { log, named, containers, list, smallBytes = defaultSmallBytes } = settling;
+  const first = new Set(containers);
+  const bytes = containers.reduce((sum, { size }) => sum + size, 0);
+  const flushed = bytes > smallBytes && (await waitForFlush(settling, watch));
+  const settled = new Set<ContainerCopy>();
+  for (let missed = 0; ;) {
+    await setTimeout(apartMs);
+    const gone = await list();
+    log.follow();
+    const left = containers.filter((copy) => !settled.has(copy));
+    for (const copy of left) {
+      if (gone.has(copy)) continue;
+      const pages = named.isComplete ? named.of(copy.paged.format.uid) : undefined;
+      // What the log does not name is written without it.
+      const byName = flushed && pages && copy.size > newbornBytes && first.has(copy);
+      const there = byName ? await copy.confirm(pages, watch) : await copy.confirmAll(watch);
+      if (there) settled.add(copy);
+      log.follow();
+    }
+    const unsettled = containers.filter((copy) => !settled.has(copy));
+    if (unsettled.length === 0) return new Set();
+    missed = unsettled.every((copy) => gone.has(copy)) ? missed + 1 : 0;
+    if (missed === looks) return new Set(unsettled);
+  }
+}
+
+/**
+ * Waits until everything that was logged before this call is on disk: that is so once a commit or checkpoint of a later
+ * second is. False when none comes, or the clocks disagree.
+ */
+async function waitForFlush({ log, notes }: Settling, watch: Watch): Promise<boolean> {
+  const since = Math.floor(Date.now() / 1000);
+  let last = log.follow();
+  if (notes.newestTime > since) return false;
+  let idle = 0;
+  for (let waited = 0; waited < flushMs && idle < idleMs; waited += pollMs) {
+    await setTimeout(pollMs);
+    throwIfStopped(watch);
+    const end = log.follow();
+    if (notes.newestTime > since) return true;
+    idle = compareLsn(end, last) > 0 ? 0 : idle + pollMs;
+    last = end;
+  }
+  return false;
+}

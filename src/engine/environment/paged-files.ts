@@ -1,0 +1,50 @@
+import path from 'node:path';
+import { metaAt, type DatabaseFormat } from '../../format/page/meta.ts';
+import { type Files } from '../files.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from './discover.ts';
+
+/** A file that consists of pages: a database, or an extent of a queue. */
+export interface PagedFile {
+  readonly file: EnvironmentFile;
+  /** For an extent, that of its queue. */
+  readonly format: DatabaseFormat;
+  /** Number of its first page: pages of a queue are counted across its extents. */
+  readonly firstPgno: number;
+}
+
+/** The files of an environment whose pages can be looked at; extents without their queue are not among them. */
+export function pagedFiles(files: Files, environment: Environment): PagedFile[] {
+  const databases = filesOfKind(environment, 'database');
+  const queues = databases.filter(({ format }) => format!.method === 'queue');
+  const extents = filesOfKind(environment, 'queue-extent').map((file) => extentOf(files, file, queues));
+  return [
+    ...databases.map((file) => ({ file, format: file.format!, firstPgno: 0 })),
+    ...extents.filter((extent) => extent !== undefined),
+  ];
+}
+
+/** An extent is `__dbq.NAME.N` beside its queue, whose first page describes it (format document, 4.9). */
+function extentOf(files: Files, file: EnvironmentFile, queues: readonly EnvironmentFile[]): PagedFile | undefined {
+  const [, name, number] = /^__dbq\.(.+)\.(\d+)$/.exec(path.posix.basename(file.name)) ?? [];
+  const directory = path.posix.dirname(file.name);
+  const queue = queues.find(
+    (candidate) => path.posix.dirname(candidate.name) === directory && path.posix.basename(candidate.name) === name,
+  );
+  if (!queue) return undefined;
+  const pages = extentPages(files, queue);
+  return pages === 0 ? undefined : { file, format: queue.format!, firstPgno: 1 + Number(number) * pages };
+}
+
+/** Pages of an extent; 0 when the queue has none, or hides the number by encryption. */
+function extentPages(files: Files, { path: file, format }: EnvironmentFile): number {
+  if (format!.encrypted) return 0;
+  const opened = files.openIfThere(file);
+  if (!opened) return 0;
+  try {
+    const bytes = new Uint8Array(4);
+    if (opened.readAt(bytes, metaAt.queue.extentPages) < 4) return 0;
+    return new DataView(bytes.buffer).getUint32(0, format!.littleEndian);
+  } finally {
+    opened.close();
+  }
+}

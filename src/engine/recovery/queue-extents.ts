@@ -1,0 +1,84 @@
+/** The pages of a queue that is kept in several files (format document, 4.9). */
+
+import { type Piece } from './storage.ts';
+
+/** An extent file by its name: which queue it belongs to, and its number. */
+export interface ExtentName {
+  /** Name of the queue, with the directory of the extent. */
+  readonly queue: string;
+  readonly number: number;
+}
+
+/** Takes the name of an extent file apart; undefined when it is none. */
+export function parseExtentName(name: string): ExtentName | undefined {
+  const match = /^(.*\/)?__dbq\.(.+)\.(\d+)$/.exec(name);
+  if (!match) return undefined;
+  const number = Number(match[3]);
+  return number <= 0xffffffff ? { queue: (match[1] ?? '') + match[2]!, number } : undefined;
+}
+
+/** What extent `number` of a queue is called. */
+export function extentName(queue: string, number: number): string {
+  const slash = queue.lastIndexOf('/') + 1;
+  return `${queue.slice(0, slash)}__dbq.${queue.slice(slash)}.${number}`;
+}
+
+/** Where a page is kept. */
+export interface PagePlace {
+  readonly piece: Piece;
+  readonly position: number;
+}
+
+/** The extents of one queue: all of its pages but the first, numbered through. */
+export class QueueExtents implements Iterable<readonly [number, Piece]> {
+  readonly pagesPerExtent: number;
+  readonly #pageSize: number;
+  readonly #create: () => Piece;
+  readonly #pieces = new Map<number, Piece>();
+
+  constructor(pagesPerExtent: number, pageSize: number, create: () => Piece) {
+    this.pagesPerExtent = pagesPerExtent;
+    this.#pageSize = pageSize;
+    this.#create = create;
+  }
+
+  [Symbol.iterator](): Iterator<readonly [number, Piece]> {
+    return this.#pieces.entries();
+  }
+
+  has(number: number): boolean {
+    return this.#pieces.has(number);
+  }
+
+  add(number: number, piece: Piece): void {
+    this.#pieces.set(number, piece);
+  }
+
+  delete(number: number): void {
+    this.#pieces.delete(number);
+  }
+
+  /** Number of the extent that page `pgno` is in; not for page 0. */
+  extentOf(pgno: number): number {
+    return Math.floor((pgno - 1) / this.pagesPerExtent);
+  }
+
+  /** Where page `pgno` is; undefined when its extent is not there, or does not reach that far. */
+  find(pgno: number): PagePlace | undefined {
+    const piece = this.#pieces.get(this.extentOf(pgno));
+    const position = this.#position(pgno);
+    return piece && position + this.#pageSize <= piece.size ? { piece, position } : undefined;
+  }
+
+  /** Where page `pgno` goes. */
+  make(pgno: number): PagePlace {
+    const number = this.extentOf(pgno);
+    let piece = this.#pieces.get(number);
+    if (!piece) this.#pieces.set(number, (piece = this.#create()));
+    return { piece, position: this.#position(pgno) };
+  }
+
+  #position(pgno: number): number {
+    return ((pgno - 1) % this.pagesPerExtent) * this.#pageSize;
+  }
+}

@@ -1,0 +1,65 @@
+import { type Files } from '../files.ts';
+import { chainsOf, whyOrphaned, type Chain } from './chain.ts';
+import { lastCheck, type Check } from './checks.ts';
+import { type ManifestCommit } from './manifest.ts';
+import { readSets, type BackupSet, type BrokenSet, type Repository } from './repository.ts';
+
+/** A set as a catalog shows it. */
+export interface ListedSet {
+  readonly set: BackupSet;
+  readonly bytes: number;
+  /** The newest verification; the set was proved when it was made, too. */
+  readonly lastCheck: Check | undefined;
+}
+
+/** A chain as a catalog shows it. */
+export interface ListedChain {
+  readonly id: string;
+  readonly sets: readonly ListedSet[];
+  readonly bytes: number;
+  /** Commits it can be recovered to; undefined for an environment without logs, and before the first commit. */
+  readonly window: { readonly first: ManifestCommit; readonly last: ManifestCommit } | undefined;
+}
+
+/** An incremental that is in no chain. */
+export interface OrphanedSet extends ListedSet {
+  /** The end of a sentence about it. */
+  readonly problem: string;
+}
+
+/** What a repository holds. */
+export interface Catalog {
+  /** In order of time of their full sets. */
+  readonly chains: readonly ListedChain[];
+  readonly orphans: readonly OrphanedSet[];
+  /** Directories that are no sets: unfinished, or with a manifest that can not be trusted. */
+  readonly broken: readonly BrokenSet[];
+}
+
+/** Everything in a repository, by chains. Only manifests are read; whether they are true is what `verifySets` checks. */
+export function listSets(files: Files, repository: Repository): Catalog {
+  const { sets, broken } = readSets(files, repository);
+  const { chains, orphans } = chainsOf(sets);
+  return {
+    chains: chains.map((chain) => describeChain(files, chain)),
+    orphans: orphans.map((set) => ({ ...describeSet(files, set), problem: whyOrphaned(sets, set) })),
+    broken,
+  };
+}
+
+function describeChain(files: Files, chain: Chain): ListedChain {
+  const sets = chain.sets.map((set) => describeSet(files, set));
+  const log = chain.sets.at(-1)!.manifest.log;
+  const { firstCommit: first, lastCommit: last } = log ?? {};
+  return {
+    id: chain.id,
+    sets,
+    bytes: sets.reduce((sum, { bytes }) => sum + bytes, 0),
+    window: first && last && { first, last },
+  };
+}
+
+function describeSet(files: Files, set: BackupSet): ListedSet {
+  const bytes = set.manifest.files.reduce((sum, { size }) => sum + size, 0);
+  return { set, bytes, lastCheck: lastCheck(files, set) };
+}

@@ -1,0 +1,60 @@
+/** `checks.jsonl` of a set: what was checked, when, with what result. One line a check; never part of what is checked. */
+
+import path from 'node:path';
+import { readIfThere, type Files } from '../files.ts';
+import { type BackupSet } from './repository.ts';
+
+export interface Check {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly program: string;
+  /** How many things were wrong. */
+  readonly findings: number;
+  /** Recovery of the chain up to this set was gone through, too. */
+  readonly rehearsed: boolean;
+}
+
+export const checksName = 'checks.jsonl';
+
+/** Adds a check to a set. */
+export function appendCheck(files: Files, { directory }: BackupSet, check: Check): void {
+  const file = path.join(directory, checksName);
+  const opened = files.statIfThere(file) ? files.openToWrite(file) : files.create(file);
+  try {
+    const { size } = opened.stat();
+    const last = new Uint8Array(1);
+    // A line that a crash cut off must not swallow this one.
+    const cut = size > 0 && opened.readAt(last, size - 1) === 1 && last[0] !== 0x0a;
+    opened.writeAt(Buffer.from(`${cut ? '\n' : ''}${JSON.stringify(check)}\n`), size);
+    opened.sync();
+  } finally {
+    opened.close();
+  }
+  files.syncDirectory(directory);
+}
+
+/** The newest check of a set; undefined when there was none. Lines that can not be read are passed over. */
+export function lastCheck(files: Files, { directory }: BackupSet): Check | undefined {
+  const bytes = readIfThere(files, path.join(directory, checksName));
+  if (!bytes) return undefined;
+  const lines = Buffer.from(bytes).toString('utf8').split('\n');
+  for (const line of lines.reverse()) {
+    const check = parseCheck(line);
+    if (check) return check;
+  }
+  return undefined;
+}
+
+function parseCheck(line: string): Check | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { time, program, findings, rehearsed } = value as Readonly<Record<string, unknown>>;
+  if (typeof time !== 'string' || Number.isNaN(Date.parse(time)) || typeof program !== 'string') return undefined;
+  if (typeof findings !== 'number' || typeof rehearsed !== 'boolean') return undefined;
+  return { time, program, findings, rehearsed };
+}

@@ -1,0 +1,152 @@
+/** The log of a chain: every record whole and readable, every set's part a continuation of the one before. */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { discoverEnvironment, logPaths } from '../environment/discover.ts';
+import { firstDifference } from '../compare.ts';
+import { type Files } from '../files.ts';
+import { openLog, type Log } from '../log/log-files.ts';
+import { scanLog } from '../log/scan.ts';
+import { pause, type Watch } from '../pause.ts';
+import { chainEnvironment, type Chain } from '../repository/chain.ts';
+import { environmentOf, type BackupSet } from '../repository/repository.ts';
+import { type Finding } from './set.ts';
+
+type Report = (finding: Finding) => void;
+
+/** Checks the log of a chain, and returns the number of records in it. */
+export async function verifyLog(files: Files, chain: Chain, report: Report, watch: Watch): Promise<number> {
+  comparePrefixes(files, chain, report);
+  const last = chain.sets.at(-1)!;
+  let log: Log;
+  try {
+    log = openLog(files, logPaths(chainEnvironment(files, chain)));
+  } catch (error) {
+    report(findingOf(last, error));
+    return 0;
+  }
+  const scan = new LogVerification(files, chain, log, report);
+  await scan.run(watch);
+  return scan.records;
+}
+
+/** Each set's copy of a log file has to begin with the parent's. */
+function comparePrefixes(files: Files, { sets }: Chain, report: Report): void {
+  const known = new Map<number, string>();
+  for (const set of sets) {
+    for (const [number, file] of logPaths(discoverEnvironment(files, environmentOf(set.directory)))) {
+      const earlier = known.get(number);
+      known.set(number, file);
+      if (earlier === undefined) continue;
+      const length = files.statIfThere(earlier)?.size ?? 0;
+      const different = firstDifference(files, earlier, file, length);
+      if (different === undefined) continue;
+      const name = path.basename(file);
+      const message = `${name} differs at byte ${different} from the one in the set before, which has ${length} bytes`;
+      report({ set: set.id, code: 'chain-mismatch', message, path: name });
+    }
+  }
+}
+
+function keyOf({ file, offset }: Lsn): number {
+  return file * 2 ** 32 + offset;
+}
+
+class LogVerification {
+  readonly #files: Files;
+  readonly #chain: Chain;
+  readonly #log: Log;
+  readonly #report: Report;
+  /** Last records of the sets, still to be met. */
+  readonly #expected = new Map<number, { readonly lsn: Lsn; readonly sets: BackupSet[] }>();
+  records = 0;
+
+  constructor(files: Files, chain: Chain, log: Log, report: Report) {
+    this.#files = files;
+    this.#chain = chain;
+    this.#log = log;
+    this.#report = report;
+    for (const set of chain.sets) {
+      const lsn = set.manifest.log?.lastRecord;
+      if (!lsn) continue;
+      const known = this.#expected.get(keyOf(lsn));
+      if (known) known.sets.push(set);
+      else this.#expected.set(keyOf(lsn), { lsn, sets: [set] });
+    }
+  }
+
+  async run(watch: Watch): Promise<void> {
+    let rest = this.#log;
+    while (rest.files.length > 0) {
+      const damagedAt = await this.#scan(rest, watch);
+      if (damagedAt === undefined) break;
+      // Behind damage, the next file can be read again.
+      rest = { ...rest, files: rest.files.filter(({ number }) => number > damagedAt) };
+    }
+    for (const { sets, lsn } of this.#expected.values()) {
+      const message = `the log has no record at ${formatLsn(lsn)}, where the manifest says that it ends`;
+      for (const set of sets) this.#report({ set: set.id, code: 'log-corrupt', message, lsn: formatLsn(lsn) });
+    }
+  }
+
+  /** Reads on until the end; the number of the file that is damaged, if one is. */
+  async #scan(log: Log, watch: Watch): Promise<number | undefined> {
+    const scan = scanLog(this.#files, log);
+    let at = log.files[0]!.number;
+    try {
+      let step = scan.next();
+      for (; !step.done; step = scan.next()) {
+        const record = step.value;
+        at = record.lsn.file;
+        this.records += 1;
+        this.#expected.delete(keyOf(record.lsn));
+        this.#decode(() => record.body);
+        if (this.records % 4096 === 0) await pause(watch, { phase: 'read the log' });
+      }
+      this.#requireEnd(step.value.lsn);
+      return undefined;
+    } catch (error) {
+      this.#report(findingOf(this.#setOf(at), error));
+      return at;
+    }
+  }
+
+  #decode(read: () => object): void {
+    try {
+      read();
+    } catch (error) {
+      this.#report(findingOf(this.#chain.sets.at(-1)!, error));
+    }
+  }
+
+  #requireEnd(end: Lsn): void {
+    const last = this.#chain.sets.at(-1)!;
+    const { end: expected } = last.manifest.log!;
+    if (compareLsn(end, expected) === 0) return;
+    const message = `the log ends at ${formatLsn(end)}, but the manifest says ${formatLsn(expected)}`;
+    this.#report({ set: last.id, code: 'log-corrupt', message, lsn: formatLsn(end) });
+  }
+
+  /** The newest set that holds a log file. */
+  #setOf(number: number): BackupSet {
+    const { sets } = this.#chain;
+    const name = path.basename(this.#log.files.find((file) => file.number === number)!.path);
+    const holds = ({ manifest }: BackupSet): boolean =>
+      manifest.files.some(({ path: file, kind }) => kind === 'log' && path.posix.basename(file) === name);
+    return sets.findLast(holds) ?? sets.at(-1)!;
+  }
+}
+
+/** A finding in place of an error. Anything but a `FigaroError` is a bug, and an interruption is no finding. */
+function findingOf({ id }: BackupSet, error: unknown): Finding {
+  if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
+  const { lsn, path: file } = error.details;
+  return {
+    set: id,
+    code: error.code,
+    message: error.message,
+    ...(file === undefined ? {} : { path: path.basename(file) }),
+    ...(lsn === undefined ? {} : { lsn }),
+  };
+}

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { type ErrorCode } from '../../errors.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { checkPage } from '../../format/page/check.ts';
+import { isBlank, Page } from '../../format/page/page.ts';
+import { type PagedFile } from '../environment/paged-files.ts';
+import { openToRead, type Files } from '../files.ts';
+import { pause, type Watch } from '../pause.ts';
+
+const readUnit = 4 << 20;
+
+/** Something wrong with a page. */
+export interface PageProblem {
+  readonly code: ErrorCode;
+  readonly pgno: number;
+  /** Follows "page N". */
+  readonly problem: string;
+}
+
+/** What one reading of a file told. */
+export interface FileReading {
+  readonly size: number;
+  readonly sha256: string;
+  readonly pages: number;
+  readonly problems: readonly PageProblem[];
+}
+
+/** More than these of one file say nothing new. */
+const maxProblems = 100;
+
+/**
+ * Reads a file once: its hash, and where it consists of pages, every page by itself (format document, 7.2).
+ *
+ * @param end where the log of the set ends; undefined when it has none
+ */
+export async function readFile(
+  files: Files,
+  file: string,
+  paged: PagedFile | undefined,
+  end: Lsn | undefined,
+  watch: Watch,
+): Promise<FileReading> {
+  const opened = openToRead(files, file);
+  try {
+    const hash = createHash('sha256');
+    const problems: PageProblem[] = [];
+    const buffer = new Uint8Array(readUnit);
+    const phase = `read ${path.basename(file)}`;
+    const total = opened.stat().size;
+    let size = 0;
+    let pages = 0;
+    for (;;) {
+      const bytes = buffer.subarray(0, opened.readAt(buffer, size));
+      if (bytes.length === 0) break;
+      hash.update(bytes);
+      if (paged) pages += checkPages(bytes, size, paged, end, problems);
+      size += bytes.length;
+      await pause(watch, { phase, done: size, total });
+    }
+    return { size, sha256: hash.digest('hex'), pages, problems };
+  } finally {
+    opened.close();
+  }
+}
+
+/** Looks at the pages of a buffer; returns how many there are. */
+function checkPages(
+  bytes: Uint8Array,
+  position: number,
+  { format, firstPgno }: PagedFile,
+  end: Lsn | undefined,
+  problems: PageProblem[],
+): number {
+  const { pageSize } = format;
+  let pages = 0;
+  for (let at = 0; at < bytes.length; at += pageSize) {
+    pages += 1;
+    const pgno = firstPgno + (position + at) / pageSize;
+    const page = bytes.subarray(at, at + pageSize);
+    const problem = problems.length < maxProblems ? problemOf(page, pgno, format, end) : undefined;
+    if (problem) problems.push({ ...problem, pgno });
+  }
+  return pages;
+}
+
+function problemOf(
+  bytes: Uint8Array,
+  pgno: number,
+  format: PagedFile['format'],
+  end: Lsn | undefined,
+): Omit<PageProblem, 'pgno'> | undefined {
+  if (bytes.length < format.pageSize) return { code: 'page-type', problem: 'is cut off' };
+  const finding = checkPage(bytes, pgno, format);
+  if (finding) return { code: finding.code, problem: `is damaged: ${finding.problem}` };
+  if (isBlank(bytes)) return undefined;
+  const { lsn } = new Page(bytes, format);
+  if (lsn.file === 0) return undefined;
+  if (end && compareLsn(lsn, end) < 0) return undefined;
+  const where = end ? `the log of the set ends at ${formatLsn(end)}` : 'the set has no log';
+  return { code: 'not-recoverable', problem: `was last changed at ${formatLsn(lsn)}, but ${where}` };
+}

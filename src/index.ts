@@ -1,0 +1,23 @@
+/**
+ * What other programs may import. Everything here works on a `Files`: `nodeFiles`, or one of your own. Failures that an
+ * operator can act on are thrown as `FigaroError`; its `exitCode` is the one of the program.
+ */
+
+export { FigaroError, exitCodes, type ErrorCode, type ErrorDetails } from './errors.ts';
+export { compareLsn, formatLsn, parseLsn, type Lsn } from './format/lsn.ts';
+export { nodeFiles, type FileStat, type Files, type OpenFile } from './engine/files.ts';
+export { type Progress, type Watch } from './engine/pause.ts';
+export {
+  discoverEnvironment,
+  type Environment,
+  type EnvironmentFile,
+  type EnvironmentFileKind,
+} from './engine/environment/discover.ts';
+export { layerEnvironments } from './engine/environment/layers.ts';
+export { takeBackup, type BackupOptions } from './engine/backup/backup.ts';
+export { openRepository, readSets, type BackupSet, type Repository } from './engine/repository/repository.ts';
+export { type Manifest, type ManifestFile, type SetKind } from './engine/repository/manifest.ts';
+export { chainEnvironment, chainsOf, findChain, type Chain } from './engine/repository/chain.ts';
+export { recoverEnvironment, type RecoverOptions, type RecoverResult } from './engine/recovery/recover.ts';
+export { rehearse, type RecoveryReport } from './engine/recovery/recovery.ts';
+export { type Commit, type RestorePoint, type RestoreWindow } from './engine/recovery/restore-point.ts';

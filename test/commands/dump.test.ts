@@ -1,0 +1,173 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { run } from '../../src/cli.ts';
+import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { CollectingStream, figaro, type CliResult } from '../support/run-cli.ts';
+
+const expected = JSON.parse(readFileSync(path.join(import.meta.dirname, '../../demo/expected.json'), 'utf8')) as {
+  points: { time: string; databases: Record<string, string> }[];
+};
+const hasNativeDump = spawnSync('db5.3_dump', ['-V']).status === 0;
+
+let directory: string;
+let home: string;
+let container: string;
+
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  const crashed = path.join(directory, 'crashed');
+  home = path.join(directory, 'env');
+  layDemoEnvironment(crashed);
+  expect((await figaro(['recover', '--from', crashed, '--to', home])).exitCode).toBe(0);
+  container = path.join(home, 'e.dbxml');
+});
+
+const dump = (...args: readonly string[]): Promise<CliResult> => figaro(['dump', ...args], { directory });
+
+describe('dump', () => {
+  test('of a database is what db_dump prints', async () => {
+    const databases = Object.entries(expected.points.find(({ time }) => time === 'end')!.databases);
+    for (const [name, sha256] of databases) {
+      const [file = '', database = ''] = name.split(' ');
+      const { exitCode, stdout } = await dump(path.join(home, file), '--database', database, '-k');
+      const records = /^HEADER=END\n([^]*)^DATA=END\n$/m.exec(stdout)?.[1] ?? '';
+      const found = createHash('sha256').update(records).digest('hex');
+      expect({ name, exitCode, sha256: found }).toEqual({ name, exitCode: 0, sha256 });
+    }
+  });
+
+  test('of a container is every database of it, one after the other', async () => {
+    const { stdout } = await dump(container);
+    expect(stdout.match(/^database=.*$/gm)).toHaveLength(13);
+    expect(stdout.match(/^DATA=END$/gm)).toHaveLength(13);
+  });
+
+  test('lists databases', async () => {
+    const { exitCode, stdout, stderr } = await dump(container, '--list', '--database', 'primary_dictionary');
+    expect({ exitCode, stdout, stderr }).toMatchInlineSnapshot(`
+      {
+        "exitCode": 0,
+        "stderr": "",
+        "stdout": "recno  primary_dictionary
+      1 database, pages of 4096 bytes
+      ",
+      }
+    `);
+  });
+
+  test('prints characters as they are with --printable', async () => {
+    expect((await dump(container, '--database', 'secondary_document', '--printable')).stdout).toMatchInlineSnapshot(`
+      "VERSION=3
+      format=print
+      type=btree
+      db_pagesize=4096
+      HEADER=END
+       \\03\\01\\1d
+       doc00001-\\c3\\a9\\e6\\b5\\b7\\00
+       \\03D\\1d
+       delta\\00
+       \\03F\\12
+       344\\00
+       \\09\\01\\1d
+       doc00005-\\c3\\a9\\e6\\b5\\b7\\00
+       \\0b\\01\\1d
+       doc00007\\00
+       \\0c\\01\\1d
+       doc00008\\00
+       \\0d\\01\\1d
+       doc00009\\00
+      DATA=END
+      "
+    `);
+  });
+
+  test
+    .skipIf(!hasNativeDump)
+    .each([
+      [[]],
+      [['-p']],
+      [['-k']],
+      [['-s', 'content_document', '-p']],
+      [['-s', 'primary_dictionary', '-k', '-p']],
+      [['-s', 'secondary_document_index_string']],
+    ])('with %j equals db5.3_dump to the byte', async (options) => {
+    const native = spawnSync('db5.3_dump', [...options, container], { encoding: 'utf8' });
+    expect((await dump(container, ...options)).stdout).toBe(native.stdout);
+  });
+
+  test('prints one document with --json', async () => {
+    const { stdout } = await dump(container, '--database', 'primary_dictionary', '--json');
+    const document = JSON.parse(stdout) as { databases: { records: unknown[] }[] };
+    expect(document).toMatchObject({ file: '<dir>/env/e.dbxml', databases: [{ type: 'recno' }] });
+    expect(document.databases[0]!.records).toHaveLength(73);
+    expect(document.databases[0]!.records[0]).toEqual({ key: 1, data: expect.stringMatching(/^[0-9a-f]+$/) as string });
+  });
+
+  test('stops without a word when nobody reads any more', async () => {
+    const stdout = new CollectingStream(false, Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    const stderr = new CollectingStream();
+    expect(await run(['dump', container], { stdout, stderr, env: {} })).toBe(0);
+    expect(stderr.text).toBe('');
+  });
+
+  test('fails when standard output can not take it', async () => {
+    const failure = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    const stderr = new CollectingStream();
+    const stdout = new CollectingStream(false, failure);
+    expect(await run(['dump', container], { stdout, stderr, env: {} })).toBe(6);
+    expect(stderr.text).toMatch(/^error \[no-space\]: standard output: cannot write: /);
+  });
+});
+
+describe('dump refuses', () => {
+  /** Exit status and first line of the message. */
+  async function refusal(...args: readonly string[]): Promise<string> {
+    const { exitCode, stderr } = await dump(...args);
+    expect(stderr).toMatch(/^error \[[a-z-]+\]: [^\n]+\n(hint: [^\n]+\n)?$/);
+    return `${exitCode} ${stderr.split('\n')[0]}`;
+  }
+
+  test('a file that is not there', async () => {
+    expect(await refusal(path.join(home, 'f.dbxml'))).toMatchInlineSnapshot(
+      `"3 error [container-missing]: <dir>/env/f.dbxml is not there"`,
+    );
+  });
+
+  test('a directory', async () => {
+    expect(await refusal(home)).toMatchInlineSnapshot(`"3 error [container-missing]: <dir>/env is no file"`);
+  });
+
+  test('a file that is no container', async () => {
+    expect(await refusal(path.join(home, 'log.0000000001'))).toMatchInlineSnapshot(
+      `"3 error [container-missing]: <dir>/env/log.0000000001 is no container"`,
+    );
+  });
+
+  test('a database that the container does not hold', async () => {
+    expect(await refusal(container, '--database', 'nothing')).toMatchInlineSnapshot(
+      `"2 error [usage]: <dir>/env/e.dbxml holds no database nothing"`,
+    );
+  });
+
+  test('a container that is cut off', async () => {
+    truncateSync(container, 4 * 4096);
+    expect(await refusal(container)).toMatchInlineSnapshot(
+      `"4 error [page-type]: <dir>/env/e.dbxml: page 10 is missing: the file has 4 pages"`,
+    );
+  });
+
+  test('a container with a damaged page, and prints no half document', async () => {
+    const contents = readFileSync(container);
+    contents[7 * 4096 + 25] = 119;
+    writeFileSync(container, contents);
+    expect(await refusal(container)).toMatchInlineSnapshot(
+      `"4 error [page-type]: <dir>/env/e.dbxml: page 7 is damaged: it has type 119, which no btree file has"`,
+    );
+    const { exitCode, stdout } = await dump(container, '--json');
+    expect(exitCode).toBe(4);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'page-type', pgno: 7, exitCode: 4 } });
+  });
+});

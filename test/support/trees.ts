@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'vitest';
+import { FigaroError, type ErrorCode } from '../../src/errors.ts';
+
+/** Every name in a directory with size, mode, time and contents: equal exactly when nothing was touched. */
+export function fingerprint(directory: string): readonly string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .map((name) => {
+      const file = path.join(directory, name);
+      const { size, mode, mtimeNs, ino } = lstatSync(file, { bigint: true });
+      const isFile = lstatSync(file).isFile();
+      const contents = isFile ? createHash('sha256').update(readFileSync(file)).digest('hex') : '';
+      return [name, size, mode, mtimeNs, ino, contents].join(' ');
+    });
+}
+
+/** Names in a directory, sorted; none when it is not there. */
+export function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** The error that work fails with. */
+export async function failureOf(work: () => unknown): Promise<FigaroError> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof FigaroError) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+/** Expects a failure with a code; returns it. */
+export async function expectFailure(code: ErrorCode, work: () => unknown): Promise<FigaroError> {
+  const error = await failureOf(work);
+  expect(`${error.code}: ${error.message}`).toMatch(new RegExp(`^${code}: `));
+  return error;
+}

@@ -1,0 +1,101 @@
+import { type FileStat, type Files, type OpenFile } from '../../src/engine/files.ts';
+
+export type Operation = keyof Files | Exclude<keyof OpenFile, 'path'>;
+
+/** What a test does around file operations. */
+export interface Hooks {
+  /** Before an operation; may throw in its place, or change the disk first. */
+  readonly before?: (operation: Operation, path: string) => void;
+  /** After a read; may change what was read. */
+  readonly afterRead?: (path: string, bytes: Uint8Array, position: number) => void;
+  /** After a look at a file; what comes back is seen instead. */
+  readonly afterStat?: (path: string, stat: FileStat) => FileStat;
+}
+
+/** File operations with a test looking on. */
+export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hooks): Files {
+  const see = (operation: Operation, path: string): void => before?.(operation, path);
+  const seen = (path: string, stat: FileStat): FileStat => afterStat?.(path, stat) ?? stat;
+  const wrap = (opened: OpenFile): OpenFile => ({
+    path: opened.path,
+    stat() {
+      see('stat', opened.path);
+      return seen(opened.path, opened.stat());
+    },
+    readAt(target, position) {
+      see('readAt', opened.path);
+      const length = opened.readAt(target, position);
+      afterRead?.(opened.path, target.subarray(0, length), position);
+      return length;
+    },
+    writeAt(source, position) {
+      see('writeAt', opened.path);
+      opened.writeAt(source, position);
+    },
+    truncate(size) {
+      see('truncate', opened.path);
+      opened.truncate(size);
+    },
+    sync() {
+      see('sync', opened.path);
+      opened.sync();
+    },
+    close() {
+      // Whatever fails, the descriptor goes.
+      opened.close();
+      see('close', opened.path);
+    },
+  });
+  return {
+    openIfThere(file) {
+      see('openIfThere', file);
+      const opened = inner.openIfThere(file);
+      return opened && wrap(opened);
+    },
+    create(file, mode) {
+      see('create', file);
+      return wrap(inner.create(file, mode));
+    },
+    openToWrite(file) {
+      see('openToWrite', file);
+      return wrap(inner.openToWrite(file));
+    },
+    statIfThere(file) {
+      see('statIfThere', file);
+      const stat = inner.statIfThere(file);
+      return stat && seen(file, stat);
+    },
+    listIfThere(directory) {
+      see('listIfThere', directory);
+      return inner.listIfThere(directory);
+    },
+    makeDirectory(directory, mode) {
+      see('makeDirectory', directory);
+      return inner.makeDirectory(directory, mode);
+    },
+    rename(from, to) {
+      see('rename', from);
+      inner.rename(from, to);
+    },
+    remove(file) {
+      see('remove', file);
+      inner.remove(file);
+    },
+    removeEmptyDirectory(directory) {
+      see('removeEmptyDirectory', directory);
+      inner.removeEmptyDirectory(directory);
+    },
+    setTimes(file, mtimeMs) {
+      see('setTimes', file);
+      inner.setTimes(file, mtimeMs);
+    },
+    syncDirectory(directory) {
+      see('syncDirectory', directory);
+      inner.syncDirectory(directory);
+    },
+    freeSpace(directory) {
+      see('freeSpace', directory);
+      return inner.freeSpace(directory);
+    },
+  };
+}
