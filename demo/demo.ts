@@ -61,6 +61,10 @@ async function demo(): Promise<void> {
   application.commitUpTo([6, 5_737]);
   await figaro(`incremental --home ${home} --repo ${repo} --verbose`);
 
+  tell('What is there, and is it sound?');
+  await figaro(`list --repo ${repo}`);
+  await figaro(`verify --repo ${repo} --rehearse --verbose`);
+
   tell('The disk is lost.');
   await shell(`rm -r ${home}`);
 

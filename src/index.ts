@@ -13,7 +13,7 @@ export {
   type EnvironmentFile,
   type EnvironmentFileKind,
 } from './engine/environment/discover.ts';
-export { layerEnvironments } from './engine/environment/layers.ts';
+export { discoverLayers, layerEnvironments } from './engine/environment/layers.ts';
 export { takeBackup, type BackupOptions } from './engine/backup/backup.ts';
 export { openRepository, readSets, type BackupSet, type Repository } from './engine/repository/repository.ts';
 export { type Manifest, type ManifestFile, type SetKind } from './engine/repository/manifest.ts';
@@ -21,3 +21,6 @@ export { chainEnvironment, chainsOf, findChain, type Chain } from './engine/repo
 export { recoverEnvironment, type RecoverOptions, type RecoverResult } from './engine/recovery/recover.ts';
 export { rehearse, type RecoveryReport } from './engine/recovery/recovery.ts';
 export { type Commit, type RestorePoint, type RestoreWindow } from './engine/recovery/restore-point.ts';
+export { listSets, type Catalog } from './engine/repository/catalog.ts';
+export { verifySets, type Finding, type VerifyOptions, type VerifyResult } from './engine/verify/set.ts';
+export { requireIntact } from './engine/verify/intact.ts';

@@ -1,11 +1,12 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
-import { discoverEnvironment, filesOfKind, type Environment } from '../engine/environment/discover.ts';
-import { layerEnvironments } from '../engine/environment/layers.ts';
+import { filesOfKind, type Environment } from '../engine/environment/discover.ts';
+import { discoverLayers } from '../engine/environment/layers.ts';
 import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
 import { type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
-import { chainEnvironment, chainsOf, findChain, type Chain } from '../engine/repository/chain.ts';
+import { chainEnvironment, chainsOf, findChain, whyOrphaned, type Chain } from '../engine/repository/chain.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
+import { requireIntact } from '../engine/verify/intact.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, table } from '../output/text.ts';
@@ -68,8 +69,9 @@ export function recoverCommand(context: CommandContext): Command {
     .action(async (options: RecoverCommandOptions) => {
       const source = findSource(context, options);
       const point = restorePointOf(options);
-      const result = await context.withWatch(options, (watch) =>
-        recoverEnvironment(context.files, {
+      const result = await context.withWatch(options, async (watch) => {
+        if (source.chain) await requireIntact(context.files, source.chain, source.environment, watch);
+        return await recoverEnvironment(context.files, {
           environment: source.environment,
           target: options.to,
           restorePoint: point,
@@ -77,8 +79,8 @@ export function recoverCommand(context: CommandContext): Command {
           engine: options.engine,
           ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
           watch,
-        }),
-      );
+        });
+      });
       context.warn(options, [...source.warnings, ...result.warnings]);
       context.print(options, toDocument(source, point, result), () => describe(source, options, result));
     });
@@ -100,7 +102,7 @@ function findSource(context: CommandContext, options: RecoverCommandOptions): So
     const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);
     if (other)
       throw new FigaroError('usage', `--from and --${other === 'toSet' ? 'to-set' : other} exclude each other`);
-    const environment = layerEnvironments(from.map((directory) => discoverEnvironment(files, directory)));
+    const environment = discoverLayers(files, from);
     return { environment, chain: undefined, directories: from, warnings: [] };
   }
   const repository = openRepository(files, required({ ...options }, 'repo', context.io.env, ...repoVariables));
@@ -113,9 +115,7 @@ function findSource(context: CommandContext, options: RecoverCommandOptions): So
   // The operator has to know when the newest sets are not the ones that are used.
   const warnings = [
     ...damaged.map(({ id, problem }) => `${id} is damaged and left out: ${problem}`),
-    ...chainsOf(sets).orphans.map(
-      ({ id, manifest }) => `${id} is left out: it continues ${manifest.parent}, which is missing`,
-    ),
+    ...chainsOf(sets).orphans.map((set) => `${set.id} is left out: it ${whyOrphaned(sets, set)}`),
   ];
   const directories = chain.sets.map(({ directory }) => directory);
   return { environment: chainEnvironment(files, chain), chain, directories, warnings };

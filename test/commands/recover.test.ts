@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
@@ -24,6 +33,12 @@ function overwrite(name: string, position: number, bytes: Uint8Array): void {
   const file = path.join(home, name);
   const contents = readFileSync(file);
   contents.set(bytes, position);
+  writeFileSync(file, contents);
+}
+
+function flipBit(file: string, position: number): void {
+  const contents = readFileSync(file);
+  contents[position]! ^= 1;
   writeFileSync(file, contents);
 }
 
@@ -340,6 +355,26 @@ describe('recover of a chain', () => {
     expect(exitCode).toBe(0);
     expect(stderr.replace(last, '<set>')).toContain('warning: <set> is damaged and left out: ');
     expect(stdout).toContain('[5][110358]');
+  });
+
+  test.each([
+    ['is changed in a page without checksum', 'file-checksum', 4, (file: string) => flipBit(file, 20 * 4096 + 2000)],
+    ['is cut off', 'file-checksum', 4, (file: string) => truncateSync(file, 20 * 4096)],
+    ['is missing', 'set-incomplete', 5, (file: string) => rmSync(file)],
+    ['has a stranger beside it', 'file-checksum', 4, (file: string) => copyFileSync(file, `${file}.copy`)],
+  ])('refuses a set in which a container %s', async (_what, code, status, damage) => {
+    const [full] = await makeChain();
+    damage(path.join(repo, full, 'environment', 'd.dbxml'));
+    const { exitCode, stdout, stderr } = await recoverChain();
+    expect({ exitCode, stdout }).toEqual({ exitCode: status, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^error \\[${code}\\]: <dir>/repo/.*/environment/d\\.dbxml.* is damaged: `));
+    expect(readdirSync(directory).sort()).toEqual(['env', 'repo']);
+  });
+
+  test('does not mind a damaged log file that a later set holds, too', async () => {
+    const [full] = await makeChain();
+    truncateSync(path.join(repo, full, 'environment', 'log.0000000004'), 100);
+    expect(await recoverChain('--quiet')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
   });
 
   test('refuses a set whose parent is missing', async () => {

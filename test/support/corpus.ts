@@ -6,8 +6,8 @@ import path from 'node:path';
 import { DatabaseFile } from '../../src/engine/database/database-file.ts';
 import { bodyOf, databaseLabel } from '../../src/engine/database/dump.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
-import { discoverEnvironment, type Environment } from '../../src/engine/environment/discover.ts';
-import { layerEnvironments } from '../../src/engine/environment/layers.ts';
+import { type Environment } from '../../src/engine/environment/discover.ts';
+import { discoverLayers } from '../../src/engine/environment/layers.ts';
 import { nodeFiles } from '../../src/engine/files.ts';
 
 /** A database as native recovery left it. */
@@ -88,7 +88,7 @@ export class CorpusCase {
 
   /** The environment to recover. */
   get environment(): Environment {
-    return layerEnvironments(this.input.map((directory) => discoverEnvironment(nodeFiles, directory)));
+    return discoverLayers(nodeFiles, this.input);
   }
 
   /** What a right recovery produces: native's result, or the reference where native loses a file. */

@@ -61,7 +61,7 @@ export async function settle(settling: Settling, watch: Watch): Promise<Readonly
       if (gone.has(copy)) continue;
       const pages = named.isComplete ? named.of(copy.paged.format.uid) : undefined;
       // What the log does not name is written without it.
-      const byName = flushed && pages && copy.size > newbornBytes && first.has(copy);
+      const byName = flushed && pages && copy.size > Math.min(newbornBytes, smallBytes) && first.has(copy);
       const there = byName ? await copy.confirm(pages, watch) : await copy.confirmAll(watch);
       if (there) settled.add(copy);
       log.follow();

@@ -68,8 +68,10 @@ export interface Environment {
 /**
  * Lists an environment. Throws `environment-missing` when the directory does not exist, `format-unsupported` for
  * directories outside of it and for slices. Finding nothing of an environment is not an error here.
+ *
+ * @param inherited the settings of a directory without DB_CONFIG, when it is not an environment of its own
  */
-export function discoverEnvironment(files: Files, home: string): Environment {
+export function discoverEnvironment(files: Files, home: string, inherited?: DbConfig): Environment {
   if (files.statIfThere(path.resolve(home, '.'))?.kind === undefined) {
     throw new FigaroError('environment-missing', `${home}: no such directory`, {
       path: home,
@@ -77,7 +79,10 @@ export function discoverEnvironment(files: Files, home: string): Environment {
     });
   }
   const configBytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
-  const config = parseDbConfig(configBytes ? Buffer.from(configBytes).toString('utf8') : '');
+  const config =
+    configBytes || !inherited
+      ? parseDbConfig(configBytes ? Buffer.from(configBytes).toString('utf8') : '')
+      : inherited;
   refuseForeignDirectories(home, config);
   const search = new Search(files, home, config);
   search.walk('');

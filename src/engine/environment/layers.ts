@@ -1,4 +1,12 @@
-import { type DamagedFile, type Environment, type EnvironmentFile } from './discover.ts';
+import { type Files } from '../files.ts';
+import { discoverEnvironment, type DamagedFile, type Environment, type EnvironmentFile } from './discover.ts';
+
+/** Lists directories laid over each other, later over earlier. One without DB_CONFIG has the settings of the one before. */
+export function discoverLayers(files: Files, homes: readonly string[]): Environment {
+  const found: Environment[] = [];
+  for (const home of homes) found.push(discoverEnvironment(files, home, found.at(-1)?.config));
+  return layerEnvironments(found);
+}
 
 /**
  * Several copies of one environment as one: files of a later copy take the place of files of the same name in an earlier

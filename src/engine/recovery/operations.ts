@@ -9,14 +9,9 @@ import { queueOperations } from './apply/queue.ts';
 import { type Operation } from './change.ts';
 
 const operations = new Map<RecordLayout<object>, Operation>(
-  [
-    commonOperations,
-    allocationOperations,
-    btreeOperations,
-    hashOperations,
-    heapOperations,
-    queueOperations,
-  ].flatMap((group) => group.map((operation) => [operation.layout, operation])),
+  [commonOperations, allocationOperations, btreeOperations, hashOperations, heapOperations, queueOperations].flatMap(
+    (group) => group.map((operation) => [operation.layout, operation]),
+  ),
 );
 
 /** Redo and undo of a record that changes pages; undefined for other records. */

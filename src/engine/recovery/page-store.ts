@@ -165,9 +165,7 @@ export class StoredFile {
   /** Where a page is kept; undefined when the file does not reach that far. */
   #find(pgno: number): PagePlace | undefined {
     if (this.extents && pgno > 0) return this.extents.find(pgno);
-    return pgno < this.pageCount
-      ? { piece: this.piece, position: pgno * this.format!.pageSize }
-      : undefined;
+    return pgno < this.pageCount ? { piece: this.piece, position: pgno * this.format!.pageSize } : undefined;
   }
 
   /** The page, or undefined when the file does not reach that far. Throws `page-checksum`. */

@@ -1,6 +1,6 @@
 import { FigaroError } from '../../errors.ts';
-import { discoverEnvironment, type Environment } from '../environment/discover.ts';
-import { layerEnvironments } from '../environment/layers.ts';
+import { type Environment } from '../environment/discover.ts';
+import { discoverLayers } from '../environment/layers.ts';
 import { type Files } from '../files.ts';
 import { environmentOf, type BackupSet } from './repository.ts';
 
@@ -80,5 +80,8 @@ export function whyOrphaned(sets: readonly BackupSet[], { manifest }: BackupSet)
 
 /** The environment that the sets of a chain make up together. */
 export function chainEnvironment(files: Files, chain: Chain): Environment {
-  return layerEnvironments(chain.sets.map(({ directory }) => discoverEnvironment(files, environmentOf(directory))));
+  return discoverLayers(
+    files,
+    chain.sets.map(({ directory }) => environmentOf(directory)),
+  );
 }

@@ -114,7 +114,13 @@ export function readSets(
       broken.push({ id, directory, state: 'damaged', problem: error.message });
     }
   }
+  // Names tell seconds only.
+  sets.sort((a, b) => compareText(a.manifest.started, b.manifest.started) || compareText(a.id, b.id));
   return { sets, broken };
+}
+
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 function readManifest(files: Files, directory: string, id: string): Manifest | undefined {

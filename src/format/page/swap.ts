@@ -26,7 +26,7 @@ const metaEnds: ReadonlyMap<number, number> = new Map([
  * are those of a whole page; where only its beginning and its items are known, the rest is to be zero. Contents that
  * make no sense are left alone: whoever uses the page checks it.
  *
- * Heap pages are not for this function (format document, 4.10.5).
+ * Of heap pages only the header is turned (format document, 4.10.5).
  */
 export function swapPage(bytes: Uint8Array, format: SwapFormat): void {
   const swap = new Swap(bytes, format.littleEndian);
@@ -131,13 +131,13 @@ class Swap {
   }
 
   #hashItem(offset: number, end: number): void {
-    switch (this.#bytes[offset]) {
+    switch (this.#bytes[offset] ?? 0) {
       case hashItemType.overflow:
         return this.u32s(offset + 4, offset + 12);
       case hashItemType.offPageDuplicates:
         return this.u32s(offset + 4, offset + 8);
       case hashItemType.duplicates:
-        for (let at = offset + 1; at + 4 <= end; ) {
+        for (let at = offset + 1; at + 4 <= end;) {
           const after = at + 2 + this.read16(at);
           if (after + 2 > end) return;
           this.u16(at);

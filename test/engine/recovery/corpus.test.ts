@@ -12,6 +12,8 @@ import { compareDatabases, corpusCases, removeUnpacked, type CorpusCase } from '
  * is silent and wrong (recovery document, A.15, L).
  */
 const refused: Readonly<Record<string, ErrorCode>> = {
+  'byteorder-60-crash': 'format-unsupported',
+  'byteorder-62-logs': 'format-unsupported',
   'damaged-bitflip-181': 'log-corrupt',
   'damaged-bitflip-48': 'log-corrupt',
   'damaged-bitflip-53': 'log-corrupt',
@@ -27,6 +29,9 @@ const refused: Readonly<Record<string, ErrorCode>> = {
   'damaged-page-53': 'page-checksum',
   'damaged-zerotail-48-hot': 'not-recoverable',
 };
+
+/** Big-endian heaps are not supported: the one in this case is not changed by its log, and is only copied. */
+const notReadable: Readonly<Record<string, string>> = { 'byteorder-53-hot': 'be-heap.db' };
 
 /** What is not supported yet is refused by name. */
 function expectedError(corpusCase: CorpusCase): ErrorCode | undefined {
@@ -49,7 +54,7 @@ function printTable(): void {
   console.log(
     [
       line(['family', ...versions]),
-      ...[...table].sort().map(([family, row]) => line([family, ...versions.map((version) => row.get(version) ?? '')])),
+      ...[...table].sort(([a], [b]) => a.localeCompare(b)).map(([family, row]) => line([family, ...versions.map((version) => row.get(version) ?? '')])),
     ].join('\n'),
   );
 }
@@ -77,7 +82,8 @@ describe('every environment of the corpus recovers to the databases that a right
           expect(fs.existsSync(target)).toBe(false);
         } else {
           await recovery;
-          expect(compareDatabases(target, corpusCase.expected)).toEqual([]);
+          const expected = corpusCase.expected.filter(({ file }) => file !== notReadable[id]);
+          expect(compareDatabases(target, expected)).toEqual([]);
         }
         count(corpusCase.description);
       } finally {

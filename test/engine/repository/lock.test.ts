@@ -18,9 +18,7 @@ beforeEach(() => {
 });
 
 /** The pid of a process that is no more. */
-function deadPid(): number {
-  return spawnSync(process.execPath, ['-e', '']).pid;
-}
+const deadPid = spawnSync(process.execPath, ['--version']).pid;
 
 /** Writes a lock as another run would have left it. */
 function leaveLock(changes: object): void {
@@ -49,7 +47,7 @@ test('a lock that another run holds by now is not released', () => {
 
 describe('a lock is taken over', () => {
   test('when its process is gone', () => {
-    leaveLock({ pid: deadPid() });
+    leaveLock({ pid: deadPid });
     takeLock(nodeFiles, directory).release();
     expect(readdirSync(directory)).toEqual([]);
   });
@@ -65,7 +63,7 @@ describe('a lock is taken over', () => {
   });
 
   test('when the run that was taking it over died as well', () => {
-    leaveLock({ pid: deadPid() });
+    leaveLock({ pid: deadPid });
     const files = watchedFiles(nodeFiles, {
       before(operation, name) {
         if (operation === 'remove' && name === file) throw new Error('killed');
@@ -93,7 +91,7 @@ describe('a lock is left alone', () => {
 
 test('of two runs that find a dead owner only one takes over, whenever the other comes in', async () => {
   for (let turn = 0; ; turn++) {
-    leaveLock({ pid: deadPid() });
+    leaveLock({ pid: deadPid });
     let operations = 0;
     let outcome: string | undefined;
     const files = watchedFiles(nodeFiles, {

@@ -80,8 +80,7 @@ const metagroup = {
         setSpare(change, meta, log2(bucket + 1) + 1, body.pgno - bucket - 1);
       }
     }
-    const master =
-      body.masterMetaPgno === body.metaPgno ? meta : change.redo(body.masterMetaPgno, body.masterMetaLsn);
+    const master = body.masterMetaPgno === body.metaPgno ? meta : change.redo(body.masterMetaPgno, body.masterMetaLsn);
     // On the metadata page of a sub-database the number means nothing.
     if (master?.number === 0) raiseLastPgno(master, pgno);
   },
@@ -101,8 +100,7 @@ const metagroup = {
         setSpare(change, meta, log2(bucket + 1) + 1, 0);
       }
     }
-    const master =
-      body.masterMetaPgno === body.metaPgno ? meta : change.undo(body.masterMetaPgno, body.masterMetaLsn);
+    const master = body.masterMetaPgno === body.metaPgno ? meta : change.undo(body.masterMetaPgno, body.masterMetaLsn);
     if (master?.number === 0) setLastPgno(master, body.lastPgno);
   },
 };

@@ -11,7 +11,7 @@ export function overflowChain(change: Change, page: CachedPage, item: Uint8Array
   change.require(total <= file.pageCount * page.size, page, `a key of ${total} bytes`);
   const bytes = new Uint8Array(total);
   let done = 0;
-  for (let pgno = view.getUint32(4, littleEndian); done < total; ) {
+  for (let pgno = view.getUint32(4, littleEndian); done < total;) {
     const part = file.page(pgno);
     change.require(part?.type === pageType.overflow, page, `page ${pgno} holds no part of a key`);
     const { indexStart, highFree, nextPgno } = part!;

@@ -95,9 +95,7 @@ const insdelBefore50 = {
     if (isPut(body)) return deletePair(body, change, page);
     const key = wholeItem(change, page, body.key);
     const isDuplicate = (body.opcode & putFlag.dataDuplicate) !== 0;
-    const data = isDuplicate
-      ? { bytes: body.data, type: hashItemType.duplicates }
-      : wholeItem(change, page, body.data);
+    const data = isDuplicate ? { bytes: body.data, type: hashItemType.duplicates } : wholeItem(change, page, body.data);
     changeItems(change, page, (items) => items.insertPair(body.indx, key, data));
   },
 };

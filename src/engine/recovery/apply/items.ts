@@ -1,8 +1,10 @@
 /** Operations on the items of btree and recno pages (recovery document, C.1). All of them check before they change. */
 
 import { type ByteRange, writeRange } from '../../../format/byte-range.ts';
+import { accessMethodOf } from '../../../format/magic.ts';
+import { metaAt, type DatabaseFormat } from '../../../format/page/meta.ts';
 import { Page } from '../../../format/page/page.ts';
-import { deletedFlag, itemType, pageType } from '../../../format/page/types.ts';
+import { deletedFlag, isMetaType, itemType, pageType } from '../../../format/page/types.ts';
 import { swapPage } from '../../../format/page/swap.ts';
 import { type Change } from '../change.ts';
 import { type CachedPage } from '../page-store.ts';
@@ -255,12 +257,21 @@ export function imageOf(change: Change, page: CachedPage, header: ByteRange, dat
   const bytes = new Uint8Array(page.size);
   change.require(header.length >= 26 && header.length <= page.size, page, 'the logged page image has no page’s size');
   writeRange(header, bytes, 0);
-  const order = change.isSwapped ? { ...format!, littleEndian: !format!.littleEndian } : format!;
   if (data && data.length > 0) {
     const start = page.size - data.length;
     change.require(start >= header.length, page, 'the logged items overlap the page header');
     writeRange(data, bytes, start);
   }
-  if (change.isSwapped) swapPage(bytes, order);
+  const swapped = isMetaType(bytes[metaAt.type]!) ? isForeignMeta(bytes, format!) : change.isSwapped;
+  if (swapped) swapPage(bytes, { ...format!, littleEndian: !format!.littleEndian });
   return new Page(bytes, format!);
+}
+
+/**
+ * True when the image of a metadata page is in the other byte order than its database's. 5.3 logs such images in its own
+ * order when compaction moves them, and in the database's otherwise; the magic number tells.
+ */
+function isForeignMeta(bytes: Uint8Array, { littleEndian }: DatabaseFormat): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return accessMethodOf(view.getUint32(metaAt.magic, !littleEndian)) !== undefined;
 }

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { sizeArgument, timeArgument } from '../../src/commands/options.ts';
+
+describe('a time', () => {
+  test.each([
+    ['2026-11-22T08:15:00Z', '2026-11-22T08:15:00.000Z'],
+    ['2026-11-22t08:15:00z', '2026-11-22T08:15:00.000Z'],
+    ['2026-11-22 08:15:00 Z', '2026-11-22T08:15:00.000Z'],
+    ['2026-11-22T08:15:00.750Z', '2026-11-22T08:15:00.000Z'],
+    ['2026-11-22T08:15Z', '2026-11-22T08:15:00.000Z'],
+    ['2026-11-22T08:15:00+01:00', '2026-11-22T07:15:00.000Z'],
+    ['2026-11-22T08:15:00-0330', '2026-11-22T11:45:00.000Z'],
+    ['2026-11-22T00:30:00+02', '2026-11-21T22:30:00.000Z'],
+  ])('%s with a zone is %s', (text, utc) => {
+    const { time, hasZone } = timeArgument(text);
+    expect({ utc: time.toISOString(), hasZone }).toEqual({ utc, hasZone: true });
+  });
+
+  test.each([
+    ['2026-11-22T08:15:30', new Date(2026, 10, 22, 8, 15, 30)],
+    ['2026-11-22 08:15', new Date(2026, 10, 22, 8, 15)],
+    ['2026-11-22', new Date(2026, 10, 22)],
+  ])('%s without a zone is local time', (text, local) => {
+    expect(timeArgument(text)).toEqual({ text, time: local, hasZone: false });
+  });
+
+  test.each([
+    '',
+    'now',
+    '2026',
+    '2026-11',
+    '2026-13-01',
+    '2026-02-29',
+    '2026-11-22T24:00Z',
+    '22.11.2026',
+    '1795339399',
+  ])('%j is refused', (text) => {
+    expect(() => timeArgument(text)).toThrow('Write a time as');
+  });
+});
+
+describe('a size', () => {
+  test.each([
+    ['1048576', 1048576],
+    ['64K', 65536],
+    ['64M', 67108864],
+    ['2g', 2147483648],
+    ['1MB', 1048576],
+  ])('%s is %i bytes', (text, bytes) => {
+    expect(sizeArgument(text)).toBe(bytes);
+  });
+
+  test.each(['', '0', '-1', '1.5G', '64T', 'M'])('%j is refused', (text) => {
+    expect(() => sizeArgument(text)).toThrow('Write a size as');
+  });
+});

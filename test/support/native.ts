@@ -1,0 +1,91 @@
+/** The real Berkeley DB 5.3: its tools, and programs of ours that use its library. */
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, test } from 'vitest';
+
+const sources = path.join(import.meta.dirname, 'native');
+const tools = ['db5.3_recover', 'db5.3_verify', 'db5.3_dump', 'gcc'] as const;
+
+function missingParts(): string[] {
+  const missing: string[] = tools.filter((tool) => spawnSync('which', [tool]).status !== 0);
+  if (!fs.existsSync('/usr/include/db.h')) missing.push('db.h');
+  return missing;
+}
+
+/**
+ * `describe`, for tests that need Berkeley DB 5.3. Without it they are skipped, and say so; in CI that is a failure.
+ */
+export function describeNative(title: string, tests: () => void): void {
+  const missing = missingParts();
+  if (missing.length === 0) {
+    describe(title, tests);
+  } else if (process.env.CI) {
+    test(`${title}: Berkeley DB 5.3 is installed`, () => {
+      throw new Error(`missing: ${missing.join(', ')}; install db5.3-util, libdb5.3-dev and gcc`);
+    });
+  } else {
+    console.warn(`SKIPPED, for want of ${missing.join(', ')} (db5.3-util, libdb5.3-dev, gcc): ${title}`);
+    describe.skip(title, tests);
+  }
+}
+
+/** A native program, compiled once for each state of its source. */
+export function nativeProgram(name: string): string {
+  const source = path.join(sources, `${name}.c`);
+  const hash = createHash('sha256');
+  for (const file of [source, path.join(sources, 'common.h')]) hash.update(fs.readFileSync(file));
+  const program = path.join(os.tmpdir(), `figaro-native-${name}-${hash.digest('hex').slice(0, 16)}`);
+  if (fs.existsSync(program)) return program;
+  const temporary = `${program}.${process.pid}`;
+  const { status, stderr } = spawnSync('gcc', ['-O1', '-o', temporary, source, '-ldb-5.3'], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`gcc: ${stderr}`);
+  fs.renameSync(temporary, program);
+  return program;
+}
+
+export interface Workload {
+  readonly home: string;
+  readonly seed: number;
+  /** Operations until it kills itself. */
+  readonly operations: number;
+  readonly options?: readonly string[];
+}
+
+/**
+ * Runs the random workload until it dies by its own hand, as in a crash. False when the library itself hung and had to be
+ * killed from outside.
+ */
+export function runWorkload({ home, seed, operations, options = [] }: Workload): boolean {
+  fs.mkdirSync(home, { recursive: true });
+  const { signal, status, stderr } = spawnSync(
+    nativeProgram('workload'),
+    ['--home', home, '--seed', `${seed}`, '--ops', `${operations}`, '--kill-after', `${operations}`, ...options],
+    { encoding: 'utf8', timeout: 10_000, killSignal: 'SIGTERM' },
+  );
+  if (signal === 'SIGTERM') return false;
+  if (signal !== 'SIGKILL') throw new Error(`workload of seed ${seed}: status ${status}: ${stderr}`);
+  return true;
+}
+
+/** Native catastrophic recovery in place. */
+export function recoverNatively(directory: string): { readonly ok: boolean; readonly messages: string } {
+  const { status, stderr } = spawnSync('db5.3_recover', ['-c', '-h', directory], { encoding: 'utf8' });
+  return { ok: status === 0, messages: stderr };
+}
+
+/** What `db5.3_verify` finds wrong with the databases of a directory. */
+export function verifyNatively(directory: string): string[] {
+  return databaseFiles(directory).flatMap((file) => {
+    const { status, stderr } = spawnSync('db5.3_verify', [file], { cwd: directory, encoding: 'utf8' });
+    return status === 0 ? [] : [`${file}: ${stderr}`];
+  });
+}
+
+/** Names of the database files in a directory. */
+export function databaseFiles(directory: string): string[] {
+  return fs.readdirSync(directory).filter((name) => /^(?!log\.|__db).*(\.db|\.dbxml|renamed\d+)$/.test(name));
+}
