@@ -78,10 +78,10 @@ export function recoverNatively(directory: string): { readonly ok: boolean; read
 }
 
 /** What `db5.3_verify` finds wrong with the databases of a directory. */
-export function verifyNatively(directory: string): string[] {
+export function verifyNatively(directory: string): { readonly file: string; readonly problem: string }[] {
   return databaseFiles(directory).flatMap((file) => {
     const { status, stderr } = spawnSync('db5.3_verify', [file], { cwd: directory, encoding: 'utf8' });
-    return status === 0 ? [] : [`${file}: ${stderr}`];
+    return status === 0 ? [] : [{ file, problem: stderr }];
   });
 }
 

@@ -181,12 +181,16 @@ describe('a page', () => {
 });
 
 describe('where the application is busy', () => {
-  /** How often each page of a container is read while the log goes on from one second to the next. */
+  /** How often each page of a container is read when commits of a later second follow its copy. */
   async function countReads(now: string): Promise<number[]> {
     const application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
     const reads: number[] = [];
     const files = watchedFiles(nodeFiles, {
+      before(operation, file) {
+        const isCopied = operation === 'sync' && file.endsWith('environment/e.dbxml');
+        if (isCopied) setTimeout(() => application.commitUpTo([6, 5737]), 100);
+      },
       afterRead(file, bytes, position) {
         if (file !== container('e.dbxml') || bytes.length < pageSize) return;
         for (let at = 0; at + pageSize <= bytes.length; at += pageSize) {
@@ -197,7 +201,7 @@ describe('where the application is busy', () => {
     });
     vi.useFakeTimers({ toFake: ['Date'], now: new Date(now) });
     try {
-      await application.commitDuring(() => hot(files, { smallBytes: 0 }), [6, 5737]);
+      await hot(files, { smallBytes: 0 });
     } finally {
       vi.useRealTimers();
     }
@@ -205,7 +209,7 @@ describe('where the application is busy', () => {
   }
 
   test('only the pages that the log names are read again', async () => {
-    const reads = await countReads('2026-11-22T09:23:23.000Z');
+    const reads = await countReads('2026-11-22T09:23:22.000Z');
     // The first page is named by everything.
     expect(reads[0]).toBeGreaterThanOrEqual(2);
     expect(Math.min(...reads)).toBe(1);

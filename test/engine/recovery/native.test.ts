@@ -22,9 +22,10 @@ const seeds = Number(process.env.SEEDS ?? 24);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
 /** Every database of a directory, by file and name: its method and a hash of its records. */
-function contentsOf(directory: string): Record<string, string> {
+function contentsOf(directory: string, except: readonly string[] = []): Record<string, string> {
   const contents: Record<string, string> = {};
   for (const file of databaseFiles(directory)) {
+    if (except.includes(file)) continue;
     const opened = new DatabaseFile(nodeFiles, path.join(directory, file));
     try {
       for (const database of databasesOf(opened)) {
@@ -45,14 +46,14 @@ function logsOnly(environment: Environment): Environment {
 
 describeNative('recovery after a crash of Berkeley DB 5.3', () => {
   let directory = '';
-  const tried = { seeds: 0, records: 0, undone: 0, hung: 0 };
+  const tried = { seeds: 0, records: 0, undone: 0, hung: 0, brokenByNative: 0 };
   beforeEach(() => {
     directory = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-native-'));
   });
   afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
   afterAll(() => {
     console.log(
-      `crashes recovered: ${tried.seeds}, records ${tried.records}, changes undone ${tried.undone}; runs in which the library hung: ${tried.hung}`,
+      `crashes recovered: ${tried.seeds}, records ${tried.records}, changes undone ${tried.undone}; runs in which the library hung: ${tried.hung}; files broken by db5.3_recover: ${tried.brokenByNative}`,
     );
   });
 
@@ -83,11 +84,14 @@ describeNative('recovery after a crash of Berkeley DB 5.3', () => {
       const environment = discoverEnvironment(nodeFiles, home);
       const ours = path.join(directory, 'ours');
       const { report } = await recoverEnvironment(nodeFiles, { environment, target: ours });
-      expect(contentsOf(ours)).toEqual(contentsOf(native));
       expect(verifyNatively(ours)).toEqual([]);
+      // A file that the library itself calls broken after its own recovery says nothing about ours.
+      const broken = verifyNatively(native).map(({ file }) => file);
+      tried.brokenByNative += broken.length;
+      expect(contentsOf(ours, broken)).toEqual(contentsOf(native, broken));
       const rebuilt = path.join(directory, 'rebuilt');
       await recoverEnvironment(nodeFiles, { environment: logsOnly(environment), target: rebuilt });
-      expect(contentsOf(rebuilt)).toEqual(contentsOf(native));
+      expect(contentsOf(rebuilt)).toEqual(contentsOf(ours));
 
       // The library goes on from our result, and its own recovery finds nothing to do.
       const before = contentsOf(ours);
