@@ -8,8 +8,8 @@
  * Failures are `FigaroError`s: `no-space`, `not-permitted`, otherwise `io`, with path and operation.
  */
 
-import fs from 'node:fs';
 import path from 'node:path';
+import fs from 'fs-extra';
 import { FigaroError, isSystemError, type ErrorCode } from '../errors.ts';
 
 export type FileKind = 'file' | 'directory' | 'link' | 'other';
@@ -105,13 +105,7 @@ function isCode(error: unknown, ...codes: string[]): boolean {
 
 function statOf(stat: fs.Stats): FileStat {
   return {
-    kind: stat.isFile()
-      ? 'file'
-      : stat.isDirectory()
-        ? 'directory'
-        : stat.isSymbolicLink()
-          ? 'link'
-          : 'other',
+    kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : 'other',
     size: stat.size,
     mode: stat.mode & 0o7777,
     uid: stat.uid,
@@ -149,7 +143,7 @@ class NodeFile implements OpenFile {
 
   writeAt(source: Uint8Array, position: number): void {
     attempt('write', this.path, () => {
-      for (let done = 0; done < source.length; ) {
+      for (let done = 0; done < source.length;) {
         done += fs.writeSync(this.#descriptor, source, done, source.length - done, position + done);
       }
     });

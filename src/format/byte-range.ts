@@ -39,9 +39,7 @@ export function writeRange(range: ByteRange, target: Uint8Array, at: number): vo
 }
 
 export function hexOf(range: ByteRange): string {
-  return Buffer.from(range.buffer.buffer, range.buffer.byteOffset + range.start, range.length).toString(
-    'hex',
-  );
+  return Buffer.from(range.buffer.buffer, range.buffer.byteOffset + range.start, range.length).toString('hex');
 }
 
 /** The text of a name field: UTF-8, up to its terminating NUL. */

@@ -42,23 +42,13 @@ function powerOf33(n: number): number {
 }
 
 /** Hash of `bytes[0, end)` in which the bytes `[hole, hole + holeLength)` count as zero. */
-export function hashWithHole(
-  bytes: Uint8Array,
-  hole: number,
-  holeLength: number,
-  end: number,
-): number {
+export function hashWithHole(bytes: Uint8Array, hole: number, holeLength: number, end: number): number {
   const before = hashBytes(bytes, 0, hole);
   return hashBytes(bytes, hole + holeLength, end, Math.imul(before, powerOf33(holeLength)));
 }
 
 /** Checksum of a plain log record (v12 and later): the hash of its body, `prev` and `len`. */
-export function logRecordChecksum(
-  bytes: Uint8Array,
-  bodyStart: number,
-  bodyEnd: number,
-  prev: number,
-): number {
+export function logRecordChecksum(bytes: Uint8Array, bodyStart: number, bodyEnd: number, prev: number): number {
   const len = bodyEnd - bodyStart + 12;
   return (hashBytes(bytes, bodyStart, bodyEnd) ^ prev ^ len) >>> 0;
 }

@@ -56,7 +56,7 @@ describe('recover of plain copies', () => {
         can go back to  2026-11-22T09:23:18Z [1][97688]
         log end         [6][5699]
         log records     11,820 records, 1.3 MiB
-        transactions    181 committed, 15 undone
+        transactions    75 committed, 15 undone
         changes         7377 redone, 0 undone, 2670 already there
         databases       d.dbxml, e.dbxml
       "

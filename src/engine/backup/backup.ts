@@ -77,7 +77,7 @@ function requireEnvironment(files: Files, home: string, kind: SetKind): Environm
   if (logs === 0 && databases === 0) {
     throw new FigaroError('environment-missing', `${home}: neither a container nor a log file is here`, {
       path: home,
-      hint: 'give the directory that holds the containers and log files with --home.',
+      hint: 'give the directory that holds the containers and log files.',
     });
   }
   if (logs === 0 && kind !== 'offline') {

@@ -39,9 +39,13 @@ export class DatabaseFile {
         });
       }
       if (recognition.format.encrypted) {
-        throw new FigaroError('format-unsupported', `${path} is encrypted, and encrypted databases can not be read yet`, {
-          path,
-        });
+        throw new FigaroError(
+          'format-unsupported',
+          `${path} is encrypted, and encrypted databases can not be read yet`,
+          {
+            path,
+          },
+        );
       }
       this.format = recognition.format;
       this.pageCount = Math.floor(this.#opened.stat().size / this.format.pageSize);

@@ -26,7 +26,7 @@ function firstPage(meta: Page, bucket: number): number {
 
 function* bucketPages(file: DatabaseFile, first: number): Generator<Page> {
   let visited = 0;
-  for (let pgno = first; pgno !== 0; ) {
+  for (let pgno = first; pgno !== 0;) {
     const page = file.pageIfThere(pgno);
     // The page of a bucket never used may be blank, or past the end of the file (4.8.4).
     if (!page || isBlank(page.bytes) || page.type === pageType.invalid) return;
@@ -74,7 +74,7 @@ function* pairs(file: DatabaseFile, page: Page, i: number): Generator<DatabaseRe
 
 /** Each duplicate stands between two copies of its length. */
 function* onPageDuplicates(file: DatabaseFile, page: Page, from: number, to: number): Generator<Uint8Array> {
-  for (let at = from; at < to; ) {
+  for (let at = from; at < to;) {
     const length = at + 2 <= to ? page.u16(at) : to;
     if (at + 4 + length > to) throw file.broken(page.pgno, 'a set of duplicates is longer than its item');
     yield page.bytes.subarray(at + 2, at + 2 + length);

@@ -19,7 +19,7 @@ export function* queueRecords({ file, meta }: Database): Generator<DatabaseRecor
   if (perPage === 0 || start + perPage * slot > pageSize) {
     throw file.broken(0, `${perPage} records of ${recordLength} bytes do not fit a page`);
   }
-  for (let recno = first; recno !== current; ) {
+  for (let recno = first; recno !== current;) {
     const pgno = 1 + Math.floor((recno - 1) / perPage);
     const page = recno === 0 ? undefined : file.pageIfThere(pgno);
     if (!page) {

@@ -70,7 +70,7 @@ function itemBytes(file: DatabaseFile, page: Page, offset: number): Uint8Array {
 export function readOverflow(file: DatabaseFile, first: number, length: number): Uint8Array {
   const parts: Uint8Array[] = [];
   let done = 0;
-  for (let pgno = first; pgno !== 0; ) {
+  for (let pgno = first; pgno !== 0;) {
     const page = file.page(pgno);
     if (page.type !== pageType.overflow) throw file.broken(pgno, 'an overflow page has to be here');
     const part = page.bytes.subarray(page.indexStart, page.indexStart + page.highFree);

@@ -75,14 +75,12 @@ export function discoverEnvironment(files: Files, home: string, inherited?: DbCo
   if (files.statIfThere(path.resolve(home, '.'))?.kind === undefined) {
     throw new FigaroError('environment-missing', `${home}: no such directory`, {
       path: home,
-      hint: 'give the directory that holds the containers and log files with --home.',
+      hint: 'give the directory that holds the containers and log files.',
     });
   }
   const configBytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
   const config =
-    configBytes || !inherited
-      ? parseDbConfig(configBytes ? Buffer.from(configBytes).toString('utf8') : '')
-      : inherited;
+    configBytes || !inherited ? parseDbConfig(configBytes ? Buffer.from(configBytes).toString('utf8') : '') : inherited;
   refuseForeignDirectories(home, config);
   const search = new Search(files, home, config);
   search.walk('');

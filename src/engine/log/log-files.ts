@@ -101,7 +101,10 @@ function checkNeighbours(before: LogFile, after: LogFile): void {
     throw new FigaroError(
       'log-missing',
       `${missing} missing between ${path.basename(before.path)} and ${path.basename(after.path)}`,
-      { path: before.path, hint: 'recovery needs every log file in between. Look for the missing ones in older copies.' },
+      {
+        path: before.path,
+        hint: 'recovery needs every log file in between. Look for the missing ones in older copies.',
+      },
     );
   }
   if (after.version < before.version) {

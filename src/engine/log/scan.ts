@@ -44,11 +44,7 @@ const windowSize = 4 << 20;
  * in the last file with good records beyond it: native recovery takes that for the end and drops what follows
  * (recovery document, A.1). A file must end at the record that its successor's header names.
  */
-export function* scanLog(
-  files: Files,
-  log: Log,
-  options: ScanOptions = {},
-): Generator<ScannedRecord, LogEnd> {
+export function* scanLog(files: Files, log: Log, options: ScanOptions = {}): Generator<ScannedRecord, LogEnd> {
   const { from, verify = true } = options;
   let lastRecord: Lsn | undefined;
   let first = 0;
@@ -116,8 +112,7 @@ class FileScan {
     const available = this.#file.size - at;
     this.#fill(at, Math.min(frameSize + prefixSize, available));
     let index = at - this.#windowStart;
-    const expected =
-      this.#previous ?? (available >= 4 ? this.#view.getUint32(index, true) : 0);
+    const expected = this.#previous ?? (available >= 4 ? this.#view.getUint32(index, true) : 0);
     let length = frameAt(this.#window, this.#view, index, available, expected, this.#verify);
     if (length > 0 && index + length > this.#window.length) {
       this.#fill(at, length);

@@ -170,16 +170,13 @@ export class Transactions {
     }
     // From the last to the first, so that a parent is decided before its children.
     for (const { parent, child: nested } of this.#childCommits.toReversed()) {
-      nested.fate =
-        parent.fate === 'committed' ? 'committed' : nested.began ? 'undone' : 'ignored';
+      nested.fate = parent.fate === 'committed' ? 'committed' : nested.began ? 'undone' : 'ignored';
     }
   }
 
   /** Prepared transactions without an outcome up to `limit`. */
   inDoubt(limit?: Lsn): Transaction[] {
     const within = (lsn: Lsn): boolean => limit === undefined || compareLsn(lsn, limit) <= 0;
-    return [...this.all()].filter(
-      ({ prepared, ended }) => prepared !== undefined && !ended && within(prepared.lsn),
-    );
+    return [...this.all()].filter(({ prepared, ended }) => prepared !== undefined && !ended && within(prepared.lsn));
   }
 }

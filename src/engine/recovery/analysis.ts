@@ -29,12 +29,7 @@ export interface Analysis {
  * Reads the whole log once: who committed, which id means which database, where the log ends, and where recovery has to
  * stop (recovery document, A.14). Throws what `scanLog` and `findLimit` throw.
  */
-export async function analyse(
-  files: Files,
-  log: Log,
-  point: RestorePoint,
-  watch: Watch,
-): Promise<Analysis> {
+export async function analyse(files: Files, log: Log, point: RestorePoint, watch: Watch): Promise<Analysis> {
   const transactions = new Transactions();
   const bindings = new FileBindings();
   const creations = new Creations();

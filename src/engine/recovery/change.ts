@@ -200,4 +200,3 @@ export function on<Body extends object>(
 
 /** For records that change nothing on disk. */
 export const nothing: PageOperation<object> = { redo: () => {}, undo: () => {} };
-

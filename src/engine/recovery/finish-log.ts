@@ -43,9 +43,7 @@ export function finishingRecords(finish: Finish, logVersion: number, now: Date):
     encodeRegister(
       {
         ...binding,
-        opcode: keepOpen
-          ? registration.checkpoint | (logVersion >= 17 ? flags : 0)
-          : registration.recoveryClose,
+        opcode: keepOpen ? registration.checkpoint | (logVersion >= 17 ? flags : 0) : registration.recoveryClose,
       },
       logVersion,
     ),

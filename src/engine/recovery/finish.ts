@@ -21,12 +21,7 @@ export function finishCopies(files: Files, environment: Environment, stage: Stag
 }
 
 /** Writes the pages, gives the databases their names, and ends the log as native recovery does. */
-export async function finishRecovery(
-  files: Files,
-  stage: Stage,
-  state: RecoveredState,
-  watch: Watch,
-): Promise<void> {
+export async function finishRecovery(files: Files, stage: Stage, state: RecoveredState, watch: Watch): Promise<void> {
   for (const file of state.table) {
     file.flush();
     await pause(watch, { phase: `write ${file.label}` });

@@ -8,22 +8,37 @@ import { type RestorePoint } from './restore-point.ts';
 /** Names under which Oracle's recovery utility is installed. */
 const programs = ['db_recover', 'db5.3_recover', 'db4.8_recover', 'db6.2_recover', 'db18.1_recover'];
 
+/** Releases by the log version they write (format document, section 0.1). */
+const releases: Readonly<Record<number, readonly string[]>> = {
+  16: ['4.8'],
+  17: ['5.0', '5.1'],
+  18: ['5.2'],
+  19: ['5.3'],
+  20: ['6.0'],
+  21: ['6.0'],
+  22: ['6.1'],
+  23: ['6.2', '18.1'],
+};
+
 /**
- * Runs an installed `db_recover -c` on a staged copy, and removes the region files it leaves. It has to be of the version
- * that wrote the environment. Throws `not-recoverable` with its messages when it fails.
+ * Runs an installed `db_recover -c` of the release that wrote the log on a staged copy, and removes the region files it
+ * leaves: another release would go on in a log of its own version. Returns the name of the program. Throws `usage` when
+ * it is not installed, `not-recoverable` with its messages when it fails.
  */
 export async function recoverNatively(
   files: Files,
   home: string,
+  logVersion: number,
   point: RestorePoint,
   watch: Watch,
-): Promise<void> {
+): Promise<string> {
   const options = ['-c', '-h', home];
   if (point.kind === 'lsn') {
     throw new FigaroError('usage', 'the native engine recovers to a time or to the end, not to an LSN');
   }
   if (point.kind === 'time') options.push('-t', nativeTime(point.time));
-  const { program, status, messages } = await runFirst(programs, options, watch);
+  const program = await findProgram(releases[logVersion] ?? [], watch);
+  const { status, messages } = (await runProgram(program, options, watch))!;
   if (status !== 0) {
     throw new FigaroError('not-recoverable', `${program} failed with exit status ${status}: ${messages.trim()}`, {
       path: home,
@@ -33,6 +48,23 @@ export async function recoverNatively(
   for (const name of files.listIfThere(home) ?? []) {
     if (/^__db\.\d{3}$/.test(name)) files.remove(path.join(home, name));
   }
+  return program;
+}
+
+/** The first program installed that is of one of the releases. */
+async function findProgram(wanted: readonly string[], watch: Watch): Promise<string> {
+  const found: string[] = [];
+  for (const program of programs) {
+    const outcome = await runProgram(program, ['-V'], watch);
+    const release = outcome && /Berkeley DB (\d+\.\d+)/.exec(outcome.messages)?.[1];
+    if (release === undefined) continue;
+    if (wanted.includes(release)) return program;
+    found.push(`${program} of ${release}`);
+  }
+  const instead = found.length > 0 ? `, only ${found.join(', ')}` : '';
+  throw new FigaroError('usage', `no db_recover of Berkeley DB ${wanted.join(' or ')} is installed${instead}`, {
+    hint: 'install the one of the release that wrote the environment, or use the embedded engine.',
+  });
 }
 
 /** `[[CC]YY]MMDDhhmm.SS`; the utility takes it for local time, so it is run in UTC. */
@@ -43,30 +75,21 @@ function nativeTime(time: Date): string {
 }
 
 interface Outcome {
-  readonly program: string;
   readonly status: number;
+  /** What it wrote, to both streams. */
   readonly messages: string;
-}
-
-async function runFirst(names: readonly string[], options: readonly string[], watch: Watch): Promise<Outcome> {
-  for (const program of names) {
-    const outcome = await runProgram(program, options, watch);
-    if (outcome) return outcome;
-  }
-  throw new FigaroError('usage', `no native recovery utility is installed: tried ${names.join(', ')}`, {
-    hint: 'install it in the version of the environment, or use the embedded engine.',
-  });
 }
 
 /** Runs a program to its end; undefined when it is not installed. */
 function runProgram(program: string, options: readonly string[], watch: Watch): Promise<Outcome | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, options, {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TZ: 'UTC' },
       ...(watch.signal ? { signal: watch.signal } : {}),
     });
     let messages = '';
+    child.stdout.on('data', (chunk: Buffer) => (messages += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (messages += chunk.toString()));
     child.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') resolve(undefined);
@@ -74,6 +97,6 @@ function runProgram(program: string, options: readonly string[], watch: Watch): 
         reject(new FigaroError('interrupted', 'stopped before it was finished', { cause: error }));
       } else reject(error);
     });
-    child.on('close', (status) => resolve({ program, status: status ?? 1, messages }));
+    child.on('close', (status) => resolve({ status: status ?? 1, messages }));
   });
 }

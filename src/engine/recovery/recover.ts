@@ -81,7 +81,9 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
       finishCopies(files, environment, staged);
     } else if (engine === 'native') {
       finishCopies(files, environment, staged);
-      await recoverNatively(files, staged.home, point, watch);
+      const { version } = prepared.log.files.at(-1)!;
+      const program = await recoverNatively(files, staged.home, version, point, watch);
+      warnings.push(`recovered by the installed ${program}, not by the engine of this program`);
     } else {
       const storage = new StagedStorage(files, staged.pieces);
       try {
@@ -141,4 +143,3 @@ function publish(files: Files, stage: string, home: string, target: string): voi
   removeTree(files, stage);
   files.syncDirectory(path.dirname(target));
 }
-

@@ -1,13 +1,14 @@
 /** Recovery of an environment: analysis, undo, redo, over whatever storage (recovery document, A.14). */
 
 import { FigaroError } from '../../errors.ts';
-import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { type Files } from '../files.ts';
 import { openLog, type Log } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { analyse, lastLsn, type Analysis } from './analysis.ts';
 import { FileOperations } from './apply/file-ops.ts';
+import { finishQueue } from './apply/queue.ts';
 import { FileTable } from './file-table.ts';
 import { Passes } from './passes.ts';
 import { restoreWindow, type Commit, type RestorePoint, type RestoreWindow } from './restore-point.ts';
@@ -33,7 +34,9 @@ export interface RecoveryReport {
   readonly window: RestoreWindow;
   /** Where the log that was used ends. */
   readonly logEnd: Lsn;
+  /** Without nested ones. */
   readonly transactionsCommitted: number;
+  /** With nested ones that were taken back by themselves. */
   readonly transactionsUndone: number;
   readonly changesRedone: number;
   readonly changesUndone: number;
@@ -111,6 +114,7 @@ export async function runPasses(
   await passes.undo();
   await passes.redo();
   dropNameless(table);
+  for (const file of table) finishQueue(file, lastLsn(analysis));
   requireSettled(table, fileOperations);
   return { log, analysis, table, report: report(analysis, table, fileOperations, passes, log) };
 }
@@ -118,9 +122,13 @@ export async function runPasses(
 function refuseUnsupported(environment: Environment): void {
   for (const { path, format } of filesOfKind(environment, 'database')) {
     if (format?.encrypted) {
-      throw new FigaroError('format-unsupported', `${path} is encrypted, and encrypted databases can not be recovered yet`, {
-        path,
-      });
+      throw new FigaroError(
+        'format-unsupported',
+        `${path} is encrypted, and encrypted databases can not be recovered yet`,
+        {
+          path,
+        },
+      );
     }
   }
 }
@@ -172,16 +180,21 @@ function report(
   log: Log,
 ): RecoveryReport {
   const { transactions, limit } = analysis;
-  const counts = { committed: 0, undone: 0 };
-  for (const { fate } of transactions.all()) {
-    if (fate === 'committed') counts.committed += 1;
-    else if (fate === 'undone') counts.undone += 1;
-  }
+  const committed = limit
+    ? transactions.commits.filter(({ lsn }) => compareLsn(lsn, limit.lsn) <= 0)
+    : transactions.commits;
+  let undone = 0;
+  for (const { fate } of transactions.all()) if (fate === 'undone') undone += 1;
   const inDoubt = transactions.inDoubt(limit?.lsn).map(({ id, prepared }) => ({
     id,
-    gid: Buffer.from(prepared!.gid).toString('hex').replace(/(00)+$/, ''),
+    gid: Buffer.from(prepared!.gid)
+      .toString('hex')
+      .replace(/(00)+$/, ''),
   }));
   const warnings = [...analysis.warnings];
+  for (const name of table.strayExtents) {
+    warnings.push(`${name} is an extent of a queue that is not there, and is left out`);
+  }
   for (const path of log.incomplete) warnings.push(`${path} holds no records and is left out`);
   for (const name of nativeWouldLose) {
     if (table.byName(name)) {
@@ -197,8 +210,8 @@ function report(
     recoveredTo: limit ?? transactions.commits.at(-1),
     window: restoreWindow(log, transactions),
     logEnd: lastLsn(analysis),
-    transactionsCommitted: counts.committed,
-    transactionsUndone: counts.undone,
+    transactionsCommitted: committed.length,
+    transactionsUndone: undone,
     changesRedone: passes.change.counts.applied,
     changesUndone: passes.change.undone,
     changesPresent: passes.change.counts.present,

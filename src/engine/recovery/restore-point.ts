@@ -68,12 +68,7 @@ export function restoreWindow(log: Log, transactions: Transactions): RestoreWind
  * The commit that recovery to `point` ends with; undefined for the end of the log. Throws
  * `restore-point-unreachable`, naming the window.
  */
-export function findLimit(
-  point: RestorePoint,
-  log: Log,
-  transactions: Transactions,
-  end: Lsn,
-): Commit | undefined {
+export function findLimit(point: RestorePoint, log: Log, transactions: Transactions, end: Lsn): Commit | undefined {
   if (point.kind === 'end') return undefined;
   const window = restoreWindow(log, transactions);
   const { commits } = transactions;
@@ -93,15 +88,9 @@ export function findLimit(
 
 function unreachable(point: RestorePoint, { first, last }: RestoreWindow): FigaroError {
   const asked =
-    point.kind === 'time'
-      ? point.time.toISOString()
-      : point.kind === 'lsn'
-        ? formatLsn(point.lsn)
-        : 'the end';
+    point.kind === 'time' ? point.time.toISOString() : point.kind === 'lsn' ? formatLsn(point.lsn) : 'the end';
   const window =
-    first && last
-      ? `from ${describeCommit(first)} to ${describeCommit(last)}`
-      : 'nowhere: the log holds no commit';
+    first && last ? `from ${describeCommit(first)} to ${describeCommit(last)}` : 'nowhere: the log holds no commit';
   return new FigaroError('restore-point-unreachable', `${asked} is out of reach: recovery can go ${window}`, {
     hint: 'choose a point inside that window, or a chain that covers the one you want.',
   });

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { checkPage } from '../../format/page/check.ts';
-import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { Page, isBlank } from '../../format/page/page.ts';
 import { logPaths, normalDirectory, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { makeDirectories, openToRead, type Files } from '../files.ts';
@@ -24,7 +24,7 @@ const copyUnit = 4 << 20;
 
 /**
  * Copies the files of an environment into a new directory. Every page is checked on the way (format document, 7.2):
- * a damaged one is `page-checksum` or `page-type`, one from behind the end of the log `not-recoverable`.
+ * a damaged one is `page-checksum` or `page-type`, one from behind the end of the log, or without a log, `not-recoverable`.
  *
  * @param end end of the log; undefined when there is none
  */
@@ -84,7 +84,7 @@ function pageCheck(file: EnvironmentFile, end: Lsn | undefined, warnings: string
           hint: 'the log can not repair a page. Use an older copy of this file.',
         });
       }
-      if (end) requireInsideLog(page, pgno, file, end);
+      requireInsideLog(page, pgno, file, end);
     }
   };
 }
@@ -137,18 +137,15 @@ export async function checkDatabases(
 }
 
 /** Throws `not-recoverable` for a page whose last change lies behind the end of the log (A.15). */
-function requireInsideLog(bytes: Uint8Array, pgno: number, file: EnvironmentFile, end: Lsn): void {
+function requireInsideLog(bytes: Uint8Array, pgno: number, file: EnvironmentFile, end: Lsn | undefined): void {
   if (isBlank(bytes)) return;
   const { lsn } = new Page(bytes, file.format!);
-  if (compareLsn(lsn, end) < 0) return;
-  throw new FigaroError(
-    'not-recoverable',
-    `${file.path}: page ${pgno} was last changed at ${formatLsn(lsn)}, but the log ends at ${formatLsn(end)}`,
-    {
-      path: file.path,
-      pgno,
-      lsn: formatLsn(lsn),
-      hint: 'the newest log files are missing, or the file belongs to another environment.',
-    },
-  );
+  if (!isLogged(lsn) || (end && compareLsn(lsn, end) < 0)) return;
+  const where = end ? `but the log ends at ${formatLsn(end)}` : 'but there is no log';
+  throw new FigaroError('not-recoverable', `${file.path}: page ${pgno} was last changed at ${formatLsn(lsn)}, ${where}`, {
+    path: file.path,
+    pgno,
+    lsn: formatLsn(lsn),
+    hint: 'log files are missing, or the file belongs to another environment.',
+  });
 }

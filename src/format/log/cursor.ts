@@ -162,8 +162,7 @@ export class RecordCursor {
   }
 
   directory(): Directory {
-    const table =
-      this.#version >= 20 ? directoriesFrom20 : this.#version === 19 ? directoriesOf19 : directoriesUpTo18;
+    const table = this.#version >= 20 ? directoriesFrom20 : this.#version === 19 ? directoriesOf19 : directoriesUpTo18;
     return table[this.u32()] ?? 'unknown';
   }
 }

@@ -91,4 +91,3 @@ export function encodeCheckpoint(fields: CheckpointFields): Uint8Array {
 export function encodeRecycle(min: number, max: number): Uint8Array {
   return new RecordBuilder(recycle.code).u32(min).u32(max).build();
 }
-

@@ -13,16 +13,9 @@ function isLayout(value: unknown): value is RecordLayout<object> {
 }
 
 /** Every layout of every record type. */
-export const allLayouts: readonly RecordLayout<object>[] = [
-  dbreg,
-  txn,
-  hash,
-  db,
-  btree,
-  queue,
-  fileops,
-  heap,
-].flatMap((group) => Object.values<unknown>(group).filter(isLayout));
+export const allLayouts: readonly RecordLayout<object>[] = [dbreg, txn, hash, db, btree, queue, fileops, heap].flatMap(
+  (group) => Object.values<unknown>(group).filter(isLayout),
+);
 
 const byVersion = new Map<number, readonly (RecordLayout<object> | undefined)[]>();
 

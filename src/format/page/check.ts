@@ -39,14 +39,16 @@ function structuralProblem(page: Page, pgno: number): string | undefined {
   if (!knownTypes[format.method].has(type)) return `it has type ${type}, which no ${format.method} file has`;
   if (page.pgno !== pgno) {
     // A page freed at the end of the file may have lost its number with everything else (recovery document, C.2.7).
-    if (page.pgno === 0 && (type === pageType.invalid || type === pageType.hash) && page.entries === 0) return undefined;
+    if (page.pgno === 0 && (type === pageType.invalid || type === pageType.hash) && page.entries === 0)
+      return undefined;
     // Some releases write big-endian heaps with the number in the other byte order (format document, 4.10.5).
     const swapped = page.view.getUint32(8, !page.littleEndian);
     if (format.method === 'heap' && swapped === pgno) return undefined;
     return `it calls itself page ${page.pgno}`;
   }
   if (isMetaType(type)) return metaProblem(page, pgno);
-  if (format.method === 'queue') return type === pageType.queueData && !format.encrypted ? queueProblem(page) : undefined;
+  if (format.method === 'queue')
+    return type === pageType.queueData && !format.encrypted ? queueProblem(page) : undefined;
   if (type === pageType.heapData) return format.encrypted || !format.littleEndian ? undefined : heapProblem(page);
   if (type === pageType.heapRegion || type === pageType.invalid) return undefined;
   return levelProblem(page) ?? linkProblem(page, pgno) ?? (format.encrypted ? undefined : itemProblem(page, pgno));
@@ -120,7 +122,7 @@ function treeItemProblem(page: Page, pgno: number): string | undefined {
     if (referenceOf(page, offset) === pgno) return `item ${i} refers to the page itself`;
     ends[offset] = offset + length;
   }
-  for (let at = start; at < size; ) {
+  for (let at = start; at < size;) {
     const end = ends[at]!;
     if (end === 0) return `no item begins at ${at}, where one has to`;
     at = end;
@@ -153,8 +155,7 @@ function treeItemSize(page: Page, offset: number): number {
 function referenceOf(page: Page, offset: number): number {
   if (page.type === pageType.recnoInternal) return page.u32(offset);
   const kind = page.bytes[offset + 2]! & ~deletedFlag;
-  const refers =
-    page.type === pageType.btreeInternal || kind === itemType.duplicates || kind === itemType.overflow;
+  const refers = page.type === pageType.btreeInternal || kind === itemType.duplicates || kind === itemType.overflow;
   return refers ? page.u32(offset + 4) : 0;
 }
 

@@ -186,10 +186,11 @@ describe('where the application is busy', () => {
     const application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
     const reads: number[] = [];
+    let timer: NodeJS.Timeout | undefined;
     const files = watchedFiles(nodeFiles, {
       before(operation, file) {
         const isCopied = operation === 'sync' && file.endsWith('environment/e.dbxml');
-        if (isCopied) setTimeout(() => application.commitUpTo([6, 5737]), 100);
+        if (isCopied) timer ??= setTimeout(() => application.commitUpTo([6, 5737]), 100);
       },
       afterRead(file, bytes, position) {
         if (file !== container('e.dbxml') || bytes.length < pageSize) return;
@@ -203,6 +204,7 @@ describe('where the application is busy', () => {
     try {
       await hot(files, { smallBytes: 0 });
     } finally {
+      clearTimeout(timer);
       vi.useRealTimers();
     }
     return reads;

@@ -44,7 +44,9 @@ test.each(['dbxml-inc', 'prefix-181-inc'])('the series %s recovers to what nativ
   const { backup, expected } = corpusCase(id);
   cpSync(path.join(backup, 'full'), home, { recursive: true });
   let last = await hot();
-  for (const step of readdirSync(backup).filter((name) => name.startsWith('inc')).sort()) {
+  for (const step of readdirSync(backup)
+    .filter((name) => name.startsWith('inc'))
+    .sort()) {
     cpSync(path.join(backup, step), home, { recursive: true });
     const before = fingerprint(home);
     const set = await incremental();

@@ -13,7 +13,6 @@ import { compareDatabases, corpusCases, removeUnpacked, type CorpusCase } from '
  */
 const refused: Readonly<Record<string, ErrorCode>> = {
   'byteorder-60-crash': 'format-unsupported',
-  'byteorder-62-logs': 'format-unsupported',
   'damaged-bitflip-181': 'log-corrupt',
   'damaged-bitflip-48': 'log-corrupt',
   'damaged-bitflip-53': 'log-corrupt',
@@ -30,8 +29,8 @@ const refused: Readonly<Record<string, ErrorCode>> = {
   'damaged-zerotail-48-hot': 'not-recoverable',
 };
 
-/** Big-endian heaps are not supported: the one in this case is not changed by its log, and is only copied. */
-const notReadable: Readonly<Record<string, string>> = { 'byteorder-53-hot': 'be-heap.db' };
+/** Big-endian heaps are recovered but can not be dumped yet: each release writes them in a way of its own. */
+const notReadable = 'be-heap.db';
 
 /** What is not supported yet is refused by name. */
 function expectedError(corpusCase: CorpusCase): ErrorCode | undefined {
@@ -54,7 +53,9 @@ function printTable(): void {
   console.log(
     [
       line(['family', ...versions]),
-      ...[...table].sort(([a], [b]) => a.localeCompare(b)).map(([family, row]) => line([family, ...versions.map((version) => row.get(version) ?? '')])),
+      ...[...table]
+        .sort(([a], [b]) => a.localeCompare(b))
+        .map(([family, row]) => line([family, ...versions.map((version) => row.get(version) ?? '')])),
     ].join('\n'),
   );
 }
@@ -82,7 +83,7 @@ describe('every environment of the corpus recovers to the databases that a right
           expect(fs.existsSync(target)).toBe(false);
         } else {
           await recovery;
-          const expected = corpusCase.expected.filter(({ file }) => file !== notReadable[id]);
+          const expected = corpusCase.expected.filter(({ file }) => file !== notReadable);
           expect(compareDatabases(target, expected)).toEqual([]);
         }
         count(corpusCase.description);
@@ -106,7 +107,8 @@ describe('every environment of the corpus recovers to the databases that a right
       await recoverEnvironment(nodeFiles, { environment: corpusCase.environment, target, restorePoint });
       const nativeIsWrong = new Set([...nativeMissingFiles, ...nativeExtraFiles]);
       const right = databases.filter(
-        ({ file, type }) => typeof type === 'string' && !nativeIsWrong.has(file) && (!filesByLog || filesByLog.includes(file)),
+        ({ file, type }) =>
+          typeof type === 'string' && !nativeIsWrong.has(file) && (!filesByLog || filesByLog.includes(file)),
       );
       expect(right.length).toBeGreaterThan(0);
       expect(compareDatabases(target, right)).toEqual([]);

@@ -9,13 +9,7 @@ import { databasesOf } from '../../../src/engine/database/records.ts';
 import { discoverEnvironment, type Environment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
-import {
-  databaseFiles,
-  describeNative,
-  recoverNatively,
-  runWorkload,
-  verifyNatively,
-} from '../../support/native.ts';
+import { databaseFiles, describeNative, recoverNatively, runWorkload, verifyNatively } from '../../support/native.ts';
 
 /** How many seeds to try: `SEEDS=1000 npx vitest run test/engine/recovery/native.test.ts` tries thousands. */
 const seeds = Number(process.env.SEEDS ?? 24);

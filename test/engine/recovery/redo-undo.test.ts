@@ -93,7 +93,8 @@ async function play(environment: Environment): Promise<{ counts: Map<string, num
     operation.redo(record.body, change);
     const again = pages();
     for (const [pgno, state] of after) {
-      if (again.get(pgno) !== state) differences.push(`${name} page ${pgno} redone\n  was ${state}\n  now ${again.get(pgno)}`);
+      if (again.get(pgno) !== state)
+        differences.push(`${name} page ${pgno} redone\n  was ${state}\n  now ${again.get(pgno)}`);
     }
     operation.redo(record.body, change);
     for (const [pgno, state] of pages()) {

@@ -35,7 +35,11 @@ function isInternal(type: number): boolean {
 }
 
 /** The changes that a split makes, before it is known which of its pages lack them. */
-function splitPlan(body: Split, image: Page, change: Change): {
+function splitPlan(
+  body: Split,
+  image: Page,
+  change: Change,
+): {
   readonly isRootSplit: boolean;
   readonly parentBefore: { readonly file: number; readonly offset: number };
   readonly parentChanges: boolean;
@@ -120,13 +124,7 @@ const split = {
 
 function splitRoot(body: Split, image: Page, root: CachedPage, change: Change): void {
   const recno = (body.flags & splitFlag.recno) !== 0;
-  root.initialize(
-    body.parentPgno,
-    0,
-    0,
-    image.level + 1,
-    recno ? pageType.recnoInternal : pageType.btreeInternal,
-  );
+  root.initialize(body.parentPgno, 0, 0, image.level + 1, recno ? pageType.recnoInternal : pageType.btreeInternal);
   if ((body.flags & splitFlag.counts) !== 0) {
     root.prevPgno = countRecords(image, 0, body.indx) + countRecords(image, body.indx, image.entries);
   }
@@ -353,4 +351,3 @@ export const btreeOperations: readonly Operation[] = [
   ...on(btree.curadj, nothing),
   ...on(btree.rcuradj, nothing),
 ];
-

@@ -157,7 +157,11 @@ export class FileOperations {
     const newName = this.#name(body.newName, body.directory, record);
     const file = this.#table.byUid(body.uid);
     if (!file || (file.name !== undefined && file.name !== oldName)) return;
-    if (!this.#table.initialUids.has(body.uid) && this.#creations.uidOf(oldName) === undefined && !isTemporary(newName)) {
+    if (
+      !this.#table.initialUids.has(body.uid) &&
+      this.#creations.uidOf(oldName) === undefined &&
+      !isTemporary(newName)
+    ) {
       this.nativeWouldLose.add(newName);
     }
     const occupant = this.#table.byName(newName);

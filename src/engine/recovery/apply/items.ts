@@ -51,11 +51,7 @@ export function checkedItem(change: Change, page: CachedPage, indx: number, leas
 }
 
 /** As `checkedItem`, with the whole of the item inside the page. */
-export function wholeItem(
-  change: Change,
-  page: CachedPage,
-  indx: number,
-): { offset: number; size: number } {
+export function wholeItem(change: Change, page: CachedPage, indx: number): { offset: number; size: number } {
   const least = page.type === pageType.btreeInternal ? 12 : page.type === pageType.recnoInternal ? 8 : 3;
   const offset = checkedItem(change, page, indx, least);
   const size = itemSize(page, offset);
@@ -155,13 +151,7 @@ export function unshareItem(change: Change, page: CachedPage, indx: number): voi
 }
 
 /** Gives item `indx` another size on the page; its contents are to be written at the offset returned. */
-export function resizeItem(
-  change: Change,
-  page: CachedPage,
-  indx: number,
-  oldSize: number,
-  newSize: number,
-): number {
+export function resizeItem(change: Change, page: CachedPage, indx: number, oldSize: number, newSize: number): number {
   const offset = checkedItem(change, page, indx, oldSize);
   const shift = oldSize - newSize;
   if (shift === 0) return offset;
@@ -239,7 +229,11 @@ export function copyItems(change: Change, source: Page, target: CachedPage, from
 /** Throws unless every item of a whole page image lies inside it. */
 export function requireWholeItems(change: Change, image: Page, page: CachedPage): void {
   const indexEnd = image.indexStart + 2 * image.entries;
-  change.require(indexEnd <= image.itemsStart && image.itemsStart <= image.size, page, 'the logged page image is damaged');
+  change.require(
+    indexEnd <= image.itemsStart && image.itemsStart <= image.size,
+    page,
+    'the logged page image is damaged',
+  );
   for (let i = 0; i < image.entries; i++) {
     const offset = image.itemAt(i);
     const inside =

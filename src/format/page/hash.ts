@@ -1,0 +1,68 @@
+/** Items of hash pages, and where buckets are (format document, 4.8). The page has to be a checked one. */
+
+import { metaAt } from './meta.ts';
+import { type Page } from './page.ts';
+import { pageType } from './types.ts';
+
+export function isHashPage(type: number): boolean {
+  return type === pageType.hash || type === pageType.hashUnsorted;
+}
+
+/** Where item `i` ends: where the one before it begins. */
+export function hashItemEnd(page: Page, i: number): number {
+  return i === 0 ? page.size : page.itemAt(i - 1);
+}
+
+/** The bytes of the item at an offset, behind its type; a view. */
+export function hashItemData(page: Page, offset: number, end: number): Uint8Array {
+  return page.bytes.subarray(offset + 1, end);
+}
+
+/** The page an item refers to: the first one of an overflow chain, or the root of a tree of duplicates. */
+export function hashReferenceOf(page: Page, offset: number): number {
+  return page.u32(offset + 4);
+}
+
+/** Bytes of an item that is on overflow pages. */
+export function hashOverflowLength(page: Page, offset: number): number {
+  return page.u32(offset + 8);
+}
+
+/**
+ * The duplicates in an item that holds a set of them: each stands between two copies of its length. Returns undefined
+ * when the lengths do not lead to the end of the item.
+ */
+export function duplicatesIn(page: Page, offset: number, end: number): Uint8Array[] | undefined {
+  const duplicates: Uint8Array[] = [];
+  let at = offset + 1;
+  while (at < end) {
+    if (at + 2 > end) return undefined;
+    const length = page.u16(at);
+    const after = at + 2 + length;
+    if (after + 2 > end || page.u16(after) !== length) return undefined;
+    duplicates.push(page.bytes.subarray(at + 2, after));
+    at = after + 2;
+  }
+  return duplicates;
+}
+
+/** Buckets whose first pages follow each other in the file. */
+export interface BucketGroup {
+  readonly firstBucket: number;
+  readonly buckets: number;
+  readonly firstPgno: number;
+}
+
+/** The buckets in use, by the groups that were added each time the table doubled. */
+export function bucketGroups(meta: Page): BucketGroup[] {
+  const maxBucket = meta.u32(metaAt.hash.maxBucket);
+  const groups: BucketGroup[] = [];
+  for (let group = 0; group < 32; group++) {
+    const firstBucket = group === 0 ? 0 : 2 ** (group - 1);
+    if (firstBucket > maxBucket) break;
+    const last = Math.min(maxBucket, group === 0 ? 0 : 2 ** group - 1);
+    const firstPgno = firstBucket + meta.u32(metaAt.hash.spares + 4 * group);
+    groups.push({ firstBucket, buckets: last - firstBucket + 1, firstPgno });
+  }
+  return groups;
+}

@@ -1,0 +1,103 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { FigaroError } from '../../../src/errors.ts';
+import { takeBackup } from '../../../src/engine/backup/backup.ts';
+import { nodeFiles } from '../../../src/engine/files.ts';
+import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
+import { chainEnvironment, findChain, type Chain } from '../../../src/engine/repository/chain.ts';
+import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
+import { verifySets } from '../../../src/engine/verify/set.ts';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { describeNative, nativeProgram, recoverNatively } from '../../support/native.ts';
+
+const seconds = 8;
+
+/** Runs the application until it has something in its files. */
+async function startApplication(home: string, options: readonly string[]): Promise<ChildProcess> {
+  const args = ['write', '--home', home, '--seconds', `${seconds}`, ...options];
+  const application = spawn(nativeProgram('ledger'), args, { stdio: 'ignore' });
+  while (!existsSync(path.join(home, 'journal.db'))) await setTimeout(20);
+  await setTimeout(700);
+  return application;
+}
+
+/** What the application’s own check says of a recovered environment: the number of transactions in it. */
+function transactionsIn(directory: string): number {
+  const { status, stdout, stderr } = spawnSync(nativeProgram('ledger'), ['check', '--home', directory], {
+    encoding: 'utf8',
+  });
+  expect({ status, problems: stdout.split('\n').slice(0, -2), stderr }).toEqual({
+    status: 0,
+    problems: [],
+    stderr: '',
+  });
+  return Number(stdout);
+}
+
+async function recover(chain: Chain, target: string): Promise<number> {
+  await recoverEnvironment(nodeFiles, { environment: chainEnvironment(nodeFiles, chain), target });
+  return transactionsIn(target);
+}
+
+describeNative('an application that goes on writing', () => {
+  test.each([
+    ['4 KiB pages, read again by the log', '4096', 0],
+    ['16 KiB pages, read again by the log', '16384', 0],
+    ['64 KiB pages, all read again', '65536', Number.MAX_SAFE_INTEGER],
+  ])(
+    'gives sets of one moment each: %s',
+    async (_what, pageSize, smallBytes) => {
+      const directory = temporaryDirectory();
+      const home = path.join(directory, 'env');
+      const repository = path.join(directory, 'repo');
+      const application = await startApplication(home, ['--page-size', pageSize, '--keep-logs', '--pause-us', '300']);
+      await takeBackup(nodeFiles, 'hot', { home, repository, smallBytes });
+      await setTimeout(300);
+      await takeBackup(nodeFiles, 'incremental', { home, repository });
+      if (application.exitCode === null) await once(application, 'exit');
+      await takeBackup(nodeFiles, 'incremental', { home, repository });
+
+      const opened = openRepository(nodeFiles, repository);
+      const chain = findChain(readSets(nodeFiles, opened).sets);
+      expect(chain.sets).toHaveLength(3);
+      expect((await verifySets(nodeFiles, opened)).findings).toEqual([]);
+      const counts: number[] = [];
+      for (let n = 1; n <= 3; n++) {
+        counts.push(await recover({ ...chain, sets: chain.sets.slice(0, n) }, path.join(directory, `recovered${n}`)));
+      }
+      expect(counts).toEqual([...counts].sort((a, b) => a - b));
+      expect(counts[0]).toBeGreaterThan(0);
+
+      // The last set is of the state the application left: native recovery of that must come to the same.
+      expect(recoverNatively(home).ok).toBe(true);
+      expect(counts[2]).toBe(transactionsIn(home));
+    },
+    60_000,
+  );
+
+  test('and removes its log files can be backed up, and restored without this program', async () => {
+    const directory = temporaryDirectory();
+    const home = path.join(directory, 'env');
+    const repository = path.join(directory, 'repo');
+    const application = await startApplication(home, ['--pause-us', '500']);
+    let taken = 0;
+    while (application.exitCode === null && taken < 3) {
+      try {
+        const { directory: set } = await takeBackup(nodeFiles, 'hot', { home, repository });
+        const plain = path.join(directory, `plain${taken++}`);
+        cpSync(path.join(set, 'environment'), plain, { recursive: true });
+        expect(recoverNatively(plain)).toMatchObject({ ok: true });
+        expect(transactionsIn(plain)).toBeGreaterThan(0);
+      } catch (error) {
+        // The one honest reason not to have a set of such a source.
+        if (!(error instanceof FigaroError) || error.code !== 'log-missing') throw error;
+      }
+    }
+    application.kill();
+    expect(taken).toBeGreaterThan(0);
+  }, 60_000);
+});
