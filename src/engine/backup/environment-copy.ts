@@ -62,6 +62,7 @@ export function manifestFiles(
       sha256,
       mode: stat.mode,
       modifiedMs: stat.mtimeMs,
+      pageSize: paged.format.pageSize,
       ...(isUnlogged ? { unlogged: true as const } : {}),
     })),
     ...others.map(({ file, size, sha256, stat }) => ({

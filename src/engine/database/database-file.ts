@@ -4,7 +4,7 @@ import { btreeFlag, metaAt, metaSize, recognizeFile, type DatabaseFormat } from 
 import { Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
-import { extentPath } from './queue-extent.ts';
+import { extentNumbers, extentPath } from './queue-extent.ts';
 
 /** Pages kept in memory. */
 const cachedPages = 256;
@@ -15,7 +15,8 @@ export class DatabaseFile {
   readonly format: DatabaseFormat;
   /** Pages of the file itself; queues with extents have more elsewhere. */
   readonly pageCount: number;
-  readonly #files: Files;
+  /** Where the file is, and what belongs to it. */
+  readonly files: Files;
   readonly #opened: OpenFile;
   readonly #cache = new Map<number, Page>();
   /** Pages an extent of a queue has; 0 when it has no extents. */
@@ -24,7 +25,7 @@ export class DatabaseFile {
   /** Opens a file. Throws `container-missing` when it is no database, `page-type` when it is a damaged one. */
   constructor(files: Files, path: string) {
     this.path = path;
-    this.#files = files;
+    this.files = files;
     this.#opened = openToRead(files, path);
     try {
       const head = new Uint8Array(metaSize);
@@ -98,7 +99,7 @@ export class DatabaseFile {
       return this.#opened.readAt(bytes, pgno * pageSize) === pageSize ? bytes : undefined;
     }
     const extent = Math.floor((pgno - 1) / this.#extentPages);
-    const opened = this.#files.openIfThere(extentPath(this.path, extent));
+    const opened = this.files.openIfThere(extentPath(this.path, extent));
     if (!opened) return undefined;
     try {
       const position = ((pgno - 1) % this.#extentPages) * pageSize;
@@ -106,6 +107,19 @@ export class DatabaseFile {
     } finally {
       opened.close();
     }
+  }
+
+  /** Runs of pages of a queue that are in files, in order: `end` is not among them. */
+  queuePages(): { readonly start: number; readonly end: number }[] {
+    if (!this.#extentPages) return [{ start: 1, end: this.pageCount }];
+    const runs: { start: number; end: number }[] = [];
+    for (const number of extentNumbers(this.files, this.path)) {
+      const size = this.files.statIfThere(extentPath(this.path, number))?.size ?? 0;
+      const pages = Math.min(this.#extentPages, Math.floor(size / this.format.pageSize));
+      const start = 1 + number * this.#extentPages;
+      runs.push({ start, end: start + pages });
+    }
+    return runs;
   }
 
   /** What is wrong with the structure around a page, as an error. */

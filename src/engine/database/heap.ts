@@ -1,56 +1,67 @@
 /** Reads heaps (format document, 4.10). */
 
-import { FigaroError } from '../../errors.ts';
+import {
+  heapItemData,
+  heapItemFlag,
+  heapPiece,
+  heapSlots,
+  isHeapRecord,
+  readableHeapPage,
+} from '../../format/page/heap.ts';
 import { metaAt } from '../../format/page/meta.ts';
 import { type Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
 import { type Database, type DatabaseFile } from './database-file.ts';
+import { readExternalItem } from './external-files.ts';
 import { type DatabaseRecord } from './trees.ts';
 
-const itemFlag = { split: 1, first: 2, last: 4, externalFile: 8 } as const;
-
+/** Records page by page; a record in pieces is where its first piece is. */
 export function* heapRecords({ file, meta }: Database): Generator<DatabaseRecord> {
-  if (!file.format.littleEndian) {
-    throw new FigaroError('format-unsupported', `${file.path} is a big-endian heap, which can not be read yet`, {
-      path: file.path,
-      hint: 'each release writes such files in a way of its own (format document, 4.10.5).',
-    });
-  }
-  const last = meta.u32(metaAt.lastPgno);
-  for (let pgno = 1; pgno <= last; pgno++) {
-    const page = file.pageIfThere(pgno);
-    if (!page || page.type !== pageType.heapData || page.entries === 0) continue;
-    for (let i = 0; i <= page.u16(16); i++) {
+  const end = Math.min(meta.u32(metaAt.lastPgno) + 1, file.pageCount);
+  for (let pgno = 1; pgno < end; pgno++) {
+    const page = dataPage(file, pgno);
+    if (!page) continue;
+    for (let i = 0; i < heapSlots(page); i++) {
       const offset = page.itemAt(i);
-      if (offset === 0) continue;
-      const flags = page.bytes[offset]!;
-      const isRecord = (flags & itemFlag.split) === 0 || (flags & itemFlag.first) !== 0;
-      if (isRecord) yield { key: undefined, data: readItem(file, page, offset) };
+      if (offset !== 0 && isHeapRecord(page, offset)) yield { key: undefined, data: readItem(file, page, offset) };
     }
   }
 }
 
-function readItem(file: DatabaseFile, firstPage: Page, firstOffset: number): Uint8Array {
-  const parts: Uint8Array[] = [];
-  let page = firstPage;
-  let offset = firstOffset;
-  for (;;) {
-    const flags = page.bytes[offset]!;
-    const size = page.u16(offset + 2);
-    if ((flags & itemFlag.externalFile) !== 0) {
-      throw new FigaroError('format-unsupported', `${file.path} holds external files, which can not be read yet`);
-    }
-    if ((flags & itemFlag.split) === 0) return page.bytes.subarray(offset + 4, offset + 4 + size);
-    parts.push(page.bytes.subarray(offset + 16, offset + 16 + size));
-    if ((flags & itemFlag.last) !== 0) return Buffer.concat(parts);
-    if (parts.length > file.pageCount) throw file.broken(firstPage.pgno, 'a split record runs in a circle');
-    const pgno = page.u32(offset + 8);
-    const indx = page.u16(offset + 12);
-    page = file.page(pgno);
-    if (page.type !== pageType.heapData || indx > page.u16(16)) {
-      throw file.broken(pgno, 'a piece of a split record has to be here');
-    }
-    offset = page.itemAt(indx);
-    if (offset === 0) throw file.broken(pgno, 'a piece of a split record has to be here');
+/** A data page that holds something. Throws `page-type` for one that can not be read. */
+function dataPage(file: DatabaseFile, pgno: number): Page | undefined {
+  const page = file.page(pgno);
+  if (page.type !== pageType.heapData || page.entries === 0) return undefined;
+  if (page.littleEndian) return page;
+  const readable = readableHeapPage(page, pgno);
+  if (typeof readable === 'string') throw file.broken(pgno, readable);
+  return readable;
+}
+
+function readItem(file: DatabaseFile, page: Page, offset: number): Uint8Array {
+  const flags = page.bytes[offset]!;
+  if ((flags & heapItemFlag.externalFile) !== 0) return readExternalItem(file, page, offset, 'heap');
+  return (flags & heapItemFlag.split) === 0 ? heapItemData(page, offset) : readPieces(file, page, offset);
+}
+
+function readPieces(file: DatabaseFile, firstPage: Page, firstOffset: number): Uint8Array {
+  let piece = heapPiece(firstPage, firstOffset);
+  const { totalLength } = piece;
+  const parts = [piece.data];
+  let length = piece.data.length;
+  while (!piece.isLast && length <= totalLength && parts.length <= file.pageCount) {
+    const { nextPgno, nextIndx } = piece;
+    const page = nextPgno < file.pageCount ? dataPage(file, nextPgno) : undefined;
+    const offset = page && nextIndx < heapSlots(page) ? page.itemAt(nextIndx) : 0;
+    const isPiece = page && offset !== 0 && (page.bytes[offset]! & heapItemFlag.split) !== 0;
+    if (!isPiece)
+      throw file.broken(nextPgno, `a piece of the record on page ${firstPage.pgno} has to be in slot ${nextIndx}`);
+    piece = heapPiece(page, offset);
+    parts.push(piece.data);
+    length += piece.data.length;
   }
+  if (!piece.isLast || length !== totalLength) {
+    throw file.broken(firstPage.pgno, `the pieces of a record have ${length} bytes, not ${totalLength}`);
+  }
+  return Buffer.concat(parts);
 }

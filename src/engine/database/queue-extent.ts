@@ -1,6 +1,18 @@
 import path from 'node:path';
+import { type Files } from '../files.ts';
 
 /** Where extent `number` of a queue is: beside its file (format document, 4.9). */
 export function extentPath(queue: string, number: number): string {
   return path.join(path.dirname(queue), `__dbq.${path.basename(queue)}.${number}`);
+}
+
+/** The extents of a queue that are there, in order. */
+export function extentNumbers(files: Files, queue: string): number[] {
+  const prefix = `__dbq.${path.basename(queue)}.`;
+  const numbers: number[] = [];
+  for (const name of files.listIfThere(path.dirname(queue)) ?? []) {
+    const number = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    if (/^(0|[1-9]\d{0,9})$/.test(number)) numbers.push(Number(number));
+  }
+  return numbers.sort((a, b) => a - b);
 }

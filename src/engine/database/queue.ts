@@ -1,38 +1,44 @@
 /** Reads queues, with and without extents (format document, 4.9). */
 
 import { metaAt } from '../../format/page/meta.ts';
-import { type Database } from './database-file.ts';
+import {
+  firstRecordOf,
+  lastRecno,
+  pageOfRecord,
+  queueLayout,
+  queueRecord,
+  type QueueLayout,
+} from '../../format/page/queue.ts';
+import { type Database, type DatabaseFile } from './database-file.ts';
 import { type DatabaseRecord } from './trees.ts';
 
-const slotFlag = { valid: 1, set: 2 } as const;
-
-const maxRecno = 0xffff_ffff;
-
+/** Records from the first to the current one; past the last number that there is, numbers begin with 1 again. */
 export function* queueRecords({ file, meta }: Database): Generator<DatabaseRecord> {
   const first = meta.u32(metaAt.queue.first);
   const current = meta.u32(metaAt.queue.current);
-  const recordLength = meta.u32(metaAt.queue.recordLength);
-  const perPage = meta.u32(metaAt.queue.recordsPerPage);
-  const { encrypted, checksums, pageSize } = file.format;
-  const start = encrypted ? 64 : checksums ? 48 : 28;
-  const slot = (1 + recordLength + 3) & ~3;
-  if (perPage === 0 || start + perPage * slot > pageSize) {
-    throw file.broken(0, `${perPage} records of ${recordLength} bytes do not fit a page`);
+  const layout = queueLayout(meta);
+  if (!layout) throw file.broken(0, `it has no room for ${meta.u32(metaAt.queue.recordsPerPage)} records a page`);
+  if (first <= current) {
+    yield* recordsBetween(file, layout, first, current);
+  } else {
+    yield* recordsBetween(file, layout, first, lastRecno + 1);
+    yield* recordsBetween(file, layout, 1, current);
   }
-  for (let recno = first; recno !== current;) {
-    const pgno = 1 + Math.floor((recno - 1) / perPage);
-    const page = recno === 0 ? undefined : file.pageIfThere(pgno);
-    if (!page) {
-      // Nothing on this page: on to the next, or to the end.
-      const next = pgno * perPage + 1;
-      const passesEnd = current > recno && current <= next;
-      recno = passesEnd ? current : next > maxRecno || recno === 0 ? 1 : next;
-      continue;
+}
+
+/** Records `[from, to)`. Only pages that exist are looked at: there may be billions of numbers between them. */
+function* recordsBetween(file: DatabaseFile, layout: QueueLayout, from: number, to: number): Generator<DatabaseRecord> {
+  for (const { start, end } of file.queuePages()) {
+    for (let pgno = start; pgno < end; pgno++) {
+      const firstRecord = Math.max(from, firstRecordOf(pgno, layout));
+      if (firstRecord >= to) return;
+      if (pageOfRecord(firstRecord, layout) !== pgno) continue;
+      const page = file.pageIfThere(pgno);
+      const endRecord = Math.min(to, firstRecordOf(pgno + 1, layout));
+      for (let recno = firstRecord; page && recno < endRecord; recno++) {
+        const data = queueRecord(page, recno, layout);
+        if (data) yield { key: recno, data };
+      }
     }
-    const offset = start + ((recno - 1) % perPage) * slot;
-    if ((page.bytes[offset]! & slotFlag.valid) !== 0) {
-      yield { key: recno, data: page.bytes.subarray(offset + 1, offset + 1 + recordLength) };
-    }
-    recno = recno === maxRecno ? 1 : recno + 1;
   }
 }

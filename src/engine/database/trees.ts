@@ -1,10 +1,22 @@
 /** Reads btree and recno trees, off-page duplicates and overflow items (format document, 4.6, 4.7). */
 
+import {
+  childOf,
+  isDeletedItem,
+  isTreeInternal,
+  isTreeLeaf,
+  overflowLength,
+  referenceOf,
+  treeItemData,
+  treeItemType,
+} from '../../format/page/btree.ts';
 import { metaAt } from '../../format/page/meta.ts';
+import { overflowData } from '../../format/page/overflow.ts';
 import { type Page } from '../../format/page/page.ts';
-import { deletedFlag, itemType, pageType } from '../../format/page/types.ts';
+import { itemType, pageType } from '../../format/page/types.ts';
 import { type Database, type DatabaseFile } from './database-file.ts';
 import { readExternalItem } from './external-files.ts';
+import { PageCount } from './page-count.ts';
 
 /** A record as cursors give it. Recno and queue have numbers for keys, heaps have none. */
 export interface DatabaseRecord {
@@ -16,21 +28,20 @@ export interface DatabaseRecord {
 const maxDepth = 40;
 
 /** The leaves below a page, from left to right. */
-export function* leavesOf(file: DatabaseFile, root: number): Generator<Page> {
+export function* leavesOf(file: DatabaseFile, root: number, count: PageCount): Generator<Page> {
   const stack: { page: Page; next: number }[] = [];
-  let visited = 0;
   const enter = (pgno: number): Page | undefined => {
-    visited += 1;
-    if (visited > file.pageCount || stack.length > maxDepth) throw file.broken(pgno, 'the tree runs in a circle');
+    count.add(pgno);
+    if (stack.length > maxDepth) throw file.broken(pgno, 'the tree runs in a circle');
     const page = file.page(pgno);
-    if (page.type !== pageType.btreeInternal && page.type !== pageType.recnoInternal) return page;
+    if (!isTreeInternal(page.type)) return page;
     stack.push({ page, next: 0 });
     return undefined;
   };
   let leaf = enter(root);
   for (;;) {
     if (leaf) {
-      if (!isLeaf(leaf.type)) throw file.broken(leaf.pgno, `it has type ${leaf.type}, where a leaf has to be`);
+      if (!isTreeLeaf(leaf.type)) throw file.broken(leaf.pgno, `it has type ${leaf.type}, where a leaf has to be`);
       yield leaf;
     }
     const top = stack.at(-1);
@@ -42,27 +53,21 @@ export function* leavesOf(file: DatabaseFile, root: number): Generator<Page> {
     }
     const offset = top.page.itemAt(top.next);
     top.next += 1;
-    leaf = enter(top.page.u32(top.page.type === pageType.recnoInternal ? offset : offset + 4));
+    leaf = enter(childOf(top.page, offset));
   }
-}
-
-function isLeaf(type: number): boolean {
-  return type === pageType.btreeLeaf || type === pageType.recnoLeaf || type === pageType.duplicateLeaf;
-}
-
-function isDeleted(page: Page, offset: number): boolean {
-  return (page.bytes[offset + 2]! & deletedFlag) !== 0;
 }
 
 /** The bytes of a leaf item: those on the page, or what it refers to. */
 function itemBytes(file: DatabaseFile, page: Page, offset: number): Uint8Array {
-  switch (page.bytes[offset + 2]! & ~deletedFlag) {
+  switch (treeItemType(page, offset)) {
     case itemType.overflow:
-      return readOverflow(file, page.u32(offset + 4), page.u32(offset + 8));
+      return readOverflow(file, referenceOf(page, offset), overflowLength(page, offset));
     case itemType.externalFile:
-      return readExternalItem(file, page, offset);
+      return readExternalItem(file, page, offset, 'tree');
+    case itemType.keyData:
+      return treeItemData(page, offset);
     default:
-      return page.bytes.subarray(offset + 3, offset + 3 + page.u16(offset));
+      throw file.broken(page.pgno, 'a set of duplicates is where none can be');
   }
 }
 
@@ -73,7 +78,7 @@ export function readOverflow(file: DatabaseFile, first: number, length: number):
   for (let pgno = first; pgno !== 0;) {
     const page = file.page(pgno);
     if (page.type !== pageType.overflow) throw file.broken(pgno, 'an overflow page has to be here');
-    const part = page.bytes.subarray(page.indexStart, page.indexStart + page.highFree);
+    const part = overflowData(page);
     parts.push(part);
     done += part.length;
     if (done > length || parts.length > file.pageCount) break;
@@ -84,24 +89,26 @@ export function readOverflow(file: DatabaseFile, first: number, length: number):
 }
 
 /** The duplicates of a set that has a tree of its own. */
-export function* offPageDuplicates(file: DatabaseFile, root: number): Generator<Uint8Array> {
-  for (const leaf of leavesOf(file, root)) {
+export function* offPageDuplicates(file: DatabaseFile, root: number, count: PageCount): Generator<Uint8Array> {
+  for (const leaf of leavesOf(file, root, count)) {
+    if (leaf.type === pageType.btreeLeaf) throw file.broken(leaf.pgno, 'a leaf of duplicates has to be here');
     for (let i = 0; i < leaf.entries; i++) {
       const offset = leaf.itemAt(i);
-      if (!isDeleted(leaf, offset)) yield itemBytes(file, leaf, offset);
+      if (!isDeletedItem(leaf, offset)) yield itemBytes(file, leaf, offset);
     }
   }
 }
 
 export function* btreeRecords({ file, meta }: Database): Generator<DatabaseRecord> {
-  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root))) {
+  const count = new PageCount(file);
+  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root), count)) {
     if (leaf.type !== pageType.btreeLeaf) throw file.broken(leaf.pgno, 'a leaf of a btree has to be here');
     for (let i = 0; i + 1 < leaf.entries; i += 2) {
       const data = leaf.itemAt(i + 1);
-      if (isDeleted(leaf, data)) continue;
+      if (isDeletedItem(leaf, data)) continue;
       const key = itemBytes(file, leaf, leaf.itemAt(i));
-      if ((leaf.bytes[data + 2]! & ~deletedFlag) === itemType.duplicates) {
-        for (const duplicate of offPageDuplicates(file, leaf.u32(data + 4))) yield { key, data: duplicate };
+      if (treeItemType(leaf, data) === itemType.duplicates) {
+        for (const duplicate of offPageDuplicates(file, referenceOf(leaf, data), count)) yield { key, data: duplicate };
       } else {
         yield { key, data: itemBytes(file, leaf, data) };
       }
@@ -111,12 +118,12 @@ export function* btreeRecords({ file, meta }: Database): Generator<DatabaseRecor
 
 export function* recnoRecords({ file, meta }: Database): Generator<DatabaseRecord> {
   let number = 0;
-  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root))) {
+  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root), new PageCount(file))) {
     if (leaf.type !== pageType.recnoLeaf) throw file.broken(leaf.pgno, 'a leaf of a recno has to be here');
     for (let i = 0; i < leaf.entries; i++) {
       number += 1;
       const offset = leaf.itemAt(i);
-      if (!isDeleted(leaf, offset)) yield { key: number, data: itemBytes(file, leaf, offset) };
+      if (!isDeletedItem(leaf, offset)) yield { key: number, data: itemBytes(file, leaf, offset) };
     }
   }
 }

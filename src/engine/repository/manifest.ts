@@ -21,6 +21,8 @@ export interface ManifestFile {
   /** Permission bits. */
   readonly mode: number;
   readonly modifiedMs: number;
+  /** Databases and extents of queues: in bytes. */
+  readonly pageSize?: number;
   /** Databases only: written without the log. It is as it was when it was copied, and no log brings it forward. */
   readonly unlogged?: true;
 }
@@ -201,6 +203,7 @@ function readFile(file: FieldReader): ManifestFile {
     sha256,
     mode: file.count('mode'),
     modifiedMs: file.number('modifiedMs'),
+    ...(file.has('pageSize') ? { pageSize: file.count('pageSize') } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
   };
 }

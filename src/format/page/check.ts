@@ -1,8 +1,13 @@
 /** What can be said about one page without knowing any other (format document, 7.2). */
 
+import { accessMethods } from '../magic.ts';
+import { childOf, isTreeInternal, referenceOf, treeItemSize, treeItemType } from './btree.ts';
 import { hasRightChecksum } from './checksum.ts';
+import { hashReferenceOf, isHashPage } from './hash.ts';
+import { heapProblem } from './heap.ts';
 import { metaAt, type DatabaseFormat } from './meta.ts';
 import { isBlank, Page } from './page.ts';
+import { queueStart, slotFlag } from './queue.ts';
 import { deletedFlag, hashItemType, isMetaType, itemType, pageType } from './types.ts';
 
 /** What is wrong with a page. */
@@ -46,21 +51,21 @@ function structuralProblem(page: Page, pgno: number): string | undefined {
     if (format.method === 'heap' && swapped === pgno) return undefined;
     return `it calls itself page ${page.pgno}`;
   }
-  if (isMetaType(type)) return metaProblem(page, pgno);
-  if (format.method === 'queue')
-    return type === pageType.queueData && !format.encrypted ? queueProblem(page) : undefined;
+  if (isMetaType(type) || pgno === 0) return metaProblem(page, pgno);
+  if (type === pageType.queueData) return format.encrypted ? undefined : queueProblem(page);
+  // Which release wrote a big-endian heap in which way is not known here (format document, 4.10.5).
   if (type === pageType.heapData) return format.encrypted || !format.littleEndian ? undefined : heapProblem(page);
   if (type === pageType.heapRegion || type === pageType.invalid) return undefined;
   return levelProblem(page) ?? linkProblem(page, pgno) ?? (format.encrypted ? undefined : itemProblem(page, pgno));
 }
 
 function metaProblem(page: Page, pgno: number): string | undefined {
-  const size = page.u32(metaAt.pageSize);
-  if (size !== page.size) return `it says that pages have ${size} bytes, not ${page.size}`;
-  if (pgno === 0 && page.type !== pageType.btreeMeta && page.format.method === 'btree') {
-    return `it is a metadata page of type ${page.type}`;
+  const { type, format } = page;
+  if (pgno === 0 && type !== accessMethods[format.method].metaType) {
+    return `it has type ${type}, which the first page of a ${format.method} file has not`;
   }
-  return undefined;
+  const size = page.u32(metaAt.pageSize);
+  return size === page.size ? undefined : `it says that pages have ${size} bytes, not ${page.size}`;
 }
 
 function levelProblem({ type, level }: Page): string | undefined {
@@ -79,48 +84,73 @@ function levelProblem({ type, level }: Page): string | undefined {
 
 function linkProblem(page: Page, pgno: number): string | undefined {
   // On internal pages the links mean nothing, or a count (format document, 4.6.1, 4.6.6).
-  if (page.type === pageType.btreeInternal || page.type === pageType.recnoInternal) return undefined;
+  if (isTreeInternal(page.type)) return undefined;
   if (page.prevPgno === pgno || page.nextPgno === pgno) return 'it links to itself';
   return undefined;
 }
 
 function itemProblem(page: Page, pgno: number): string | undefined {
   const { type, entries, size, indexStart } = page;
-  if (type === pageType.overflow) {
-    if (page.highFree > size - indexStart) return `it says that it holds ${page.highFree} bytes of data`;
-    return undefined;
-  }
+  if (type === pageType.overflow) return overflowProblem(page);
   const start = page.itemsStart;
   const indexEnd = indexStart + 2 * entries;
   if (indexEnd > start || start > size) return `its index ends at ${indexEnd} and its items start at ${start}`;
-  if (type === pageType.hash || type === pageType.hashUnsorted) return hashProblem(page, pgno);
+  if (isHashPage(type)) return hashProblem(page, pgno);
   if (type === pageType.btreeLeaf && entries % 2 !== 0) return `it is a leaf of pairs with ${entries} entries`;
+  if (entries === 0 && isTreeInternal(type)) return 'it is an internal page with no entries';
   return treeItemProblem(page, pgno);
+}
+
+function overflowProblem({ highFree, entries, size, indexStart }: Page): string | undefined {
+  if (highFree > size - indexStart) return `it says that it holds ${highFree} bytes of data`;
+  // While it is being removed it can be empty.
+  if (highFree !== 0 && entries === 0) return 'it holds data that nothing refers to';
+  return undefined;
 }
 
 /** Item ends by offset, reused: pages are checked by the million. */
 const ends = new Uint32Array(0x10001);
 
-/** Items of btree and recno pages lie without gap or overlap from the start of the items to the end of the page. */
+/**
+ * Items of btree and recno pages lie without gap or overlap from the start of the items to the end of the page.
+ *
+ * This is what a copy of a database spends its time on, so integers are put together here instead of in `Page`.
+ */
 function treeItemProblem(page: Page, pgno: number): string | undefined {
-  const { entries, size, type } = page;
+  const { entries, size, type, bytes, indexStart, littleEndian } = page;
   const start = page.itemsStart;
   if (entries === 0) return start === size ? undefined : `it has no entries, and items from ${start} on`;
+  const low = littleEndian ? 0 : 1;
+  const high = 1 - low;
+  const isInternal = isTreeInternal(type);
+  let shareable = 0;
   ends.fill(0, start, size + 1);
   for (let i = 0; i < entries; i++) {
-    const offset = page.itemAt(i);
-    if (offset < start || offset + 3 > size || offset % 4 !== 0) return `item ${i} lies at ${offset}`;
+    const slot = indexStart + 2 * i;
+    const offset = bytes[slot + low]! | (bytes[slot + high]! << 8);
+    if (offset < start || offset + 4 > size || (offset & 3) !== 0) return `item ${i} lies at ${offset}`;
     if (ends[offset] !== 0) {
       // Keys of duplicates are stored once, for entries that follow each other.
-      const shared = type === pageType.btreeLeaf && i % 2 === 0 && i >= 2 && page.itemAt(i - 2) === offset;
-      if (!shared) return `item ${i} lies where another item does, at ${offset}`;
+      if (type !== pageType.btreeLeaf || (i & 1) !== 0 || offset !== shareable) {
+        return `item ${i} lies where another item does, at ${offset}`;
+      }
       continue;
     }
-    const length = treeItemSize(page, offset);
-    if (length === 0) return `item ${i} has the unknown type ${page.bytes[offset + 2]}`;
-    if (offset + length > size) return `item ${i} at ${offset} has ${length} bytes, past the end of the page`;
-    if (referenceOf(page, offset) === pgno) return `item ${i} refers to the page itself`;
-    ends[offset] = offset + length;
+    if ((i & 1) === 0) shareable = offset;
+    let length: number;
+    if (!isInternal && (bytes[offset + 2]! & ~deletedFlag) === itemType.keyData) {
+      length = ((bytes[offset + low]! | (bytes[offset + high]! << 8)) + 3 + 3) & ~3;
+    } else {
+      length = treeItemSize(page, offset);
+      if (length === 0) return `item ${i} has the unknown type ${bytes[offset + 2]}`;
+    }
+    const end = offset + length;
+    if (end > size) return `item ${i} at ${offset} has ${length} bytes, past the end of the page`;
+    if (isInternal || length === 12) {
+      const problem = itemReferenceProblem(page, i, offset, pgno);
+      if (problem !== undefined) return problem;
+    }
+    ends[offset] = end;
   }
   for (let at = start; at < size;) {
     const end = ends[at]!;
@@ -130,33 +160,26 @@ function treeItemProblem(page: Page, pgno: number): string | undefined {
   return undefined;
 }
 
-/** Bytes an item takes; 0 when its type is unknown. */
-function treeItemSize(page: Page, offset: number): number {
-  if (page.type === pageType.recnoInternal) return 8;
-  const kind = page.bytes[offset + 2]! & ~deletedFlag;
-  if (page.type === pageType.btreeInternal) {
-    const known = kind === itemType.keyData || kind === itemType.overflow || kind === itemType.duplicates;
-    return known ? (page.u16(offset) + 12 + 3) & ~3 : 0;
-  }
-  switch (kind) {
-    case itemType.keyData:
-      return (page.u16(offset) + 3 + 3) & ~3;
-    case itemType.duplicates:
-    case itemType.overflow:
-      return 12;
-    case itemType.externalFile:
-      return 80;
-    default:
-      return 0;
-  }
+function itemReferenceProblem(page: Page, i: number, offset: number, pgno: number): string | undefined {
+  if (isTreeInternal(page.type)) return internalReferenceProblem(page, i, offset, pgno);
+  const type = treeItemType(page, offset);
+  if (type !== itemType.overflow && type !== itemType.duplicates) return undefined;
+  return referenceProblem(i, referenceOf(page, offset), pgno);
 }
 
-/** The page an item refers to, 0 for none. */
-function referenceOf(page: Page, offset: number): number {
-  if (page.type === pageType.recnoInternal) return page.u32(offset);
-  const kind = page.bytes[offset + 2]! & ~deletedFlag;
-  const refers = page.type === pageType.btreeInternal || kind === itemType.duplicates || kind === itemType.overflow;
-  return refers ? page.u32(offset + 4) : 0;
+function internalReferenceProblem(page: Page, i: number, offset: number, pgno: number): string | undefined {
+  const problem = referenceProblem(i, childOf(page, offset), pgno);
+  if (problem !== undefined || page.type === pageType.recnoInternal) return problem;
+  if (treeItemType(page, offset) !== itemType.overflow) return undefined;
+  // A long key is an overflow item inside of the item.
+  const length = page.u16(offset);
+  if (length !== 12) return `item ${i} refers to overflow pages with ${length} bytes`;
+  return referenceProblem(i, referenceOf(page, offset + 12), pgno);
+}
+
+function referenceProblem(i: number, reference: number, pgno: number): string | undefined {
+  if (reference === 0) return `item ${i} refers to page 0`;
+  return reference === pgno ? `item ${i} refers to the page itself` : undefined;
 }
 
 /** Items of hash pages follow each other downwards from the end of the page (format document, 4.8.1). */
@@ -175,13 +198,13 @@ function hashProblem(page: Page, pgno: number): string | undefined {
       case hashItemType.duplicates:
         break;
       case hashItemType.overflow:
-        if (length !== 12) return `item ${i} refers to overflow pages with ${length} bytes`;
-        if (page.u32(offset + 4) === pgno) return `item ${i} refers to the page itself`;
+      case hashItemType.offPageDuplicates: {
+        const expected = kind === hashItemType.overflow ? 12 : 8;
+        if (length !== expected) return `item ${i} refers to other pages with ${length} bytes, not ${expected}`;
+        const problem = referenceProblem(i, hashReferenceOf(page, offset), pgno);
+        if (problem !== undefined) return problem;
         break;
-      case hashItemType.offPageDuplicates:
-        if (length !== 8) return `item ${i} refers to duplicates with ${length} bytes`;
-        if (page.u32(offset + 4) === pgno) return `item ${i} refers to the page itself`;
-        break;
+      }
       case hashItemType.externalFile:
         if (length !== 80) return `item ${i} refers to an external file with ${length} bytes`;
         break;
@@ -194,25 +217,8 @@ function hashProblem(page: Page, pgno: number): string | undefined {
 }
 
 function queueProblem(page: Page): string | undefined {
-  // Flags of slots can only be found with the record length, which is on the metadata page.
-  return page.bytes[24] === 0 ? undefined : 'it has bytes where a queue page has none';
-}
-
-/** Heap: used slots name items inside the page (format document, 4.10.1). */
-function heapProblem(page: Page): string | undefined {
-  const highIndx = page.u16(16);
-  const slots = page.entries === 0 ? 0 : highIndx + 1;
-  if (page.indexStart + 2 * slots > page.size) return `its slot table has ${slots} slots`;
-  let used = 0;
-  for (let i = 0; i < slots; i++) {
-    const offset = page.itemAt(i);
-    if (offset === 0) continue;
-    used += 1;
-    if (offset % 4 !== 0 || offset < page.indexStart + 2 * slots || offset + 4 > page.size) {
-      return `slot ${i} names an item at ${offset}`;
-    }
-    const split = (page.bytes[offset]! & 1) !== 0;
-    if (offset + (split ? 16 : 4) + page.u16(offset + 2) > page.size) return `the item of slot ${i} is too long`;
-  }
-  return used === page.entries ? undefined : `${used} slots are used, but it says ${page.entries}`;
+  if (page.bytes[24] !== 0) return 'it has bytes where a queue page has none';
+  // Where the other slots are can only be found with the record length, which is on the metadata page.
+  const flags = page.bytes[queueStart(page.format)]!;
+  return flags <= (slotFlag.valid | slotFlag.set) ? undefined : `its first slot has the unknown flags ${flags}`;
 }

@@ -1,11 +1,12 @@
 /** Items of heap pages (format document, 4.10). */
 
-import { type Page } from './page.ts';
 import { externalItemSize } from './external.ts';
-import { Page as PageView } from './page.ts';
+import { Page } from './page.ts';
 
 /** Flags of an item. */
 export const heapItemFlag = { split: 1, first: 2, last: 4, externalFile: 8 } as const;
+
+const knownFlags = 15;
 
 /** Offsets on heap data pages. */
 const at = { highIndx: 16, freeIndx: 18 } as const;
@@ -76,6 +77,7 @@ export function heapProblem(page: Page): string | undefined {
     used += 1;
     if (offset % 4 !== 0 || offset < itemsStart || offset + 4 > size) return `slot ${i} names an item at ${offset}`;
     if (ends[offset] !== 0) return `slot ${i} names an item that another slot names, at ${offset}`;
+    if (page.bytes[offset]! > knownFlags) return `the item of slot ${i} has the unknown flags ${page.bytes[offset]}`;
     const end = offset + heapItemSize(page, offset);
     if (end > size) return `the item of slot ${i} ends at ${end}, past the end of the page`;
     ends[offset] = end;
@@ -107,7 +109,7 @@ export function readableHeapPage(page: Page, pgno: number): Page | string {
   const ways = page.format.version === 1 ? [asIn53] : [asInMemory, asIn62, asIn60];
   let problem = '';
   for (const way of ways) {
-    const copy = new PageView(page.bytes.slice(), page.format);
+    const copy = new Page(page.bytes.slice(), page.format);
     way(copy);
     const found = copy.pgno === pgno ? heapProblem(copy) : `it calls itself page ${copy.pgno}`;
     if (found === undefined) return copy;
@@ -126,10 +128,9 @@ function asInMemory(): void {}
 
 /** 5.2 and 5.3: slots and items are little-endian, and the two numbers about slots have changed places. */
 function asIn53(page: Page): void {
-  reverse(page, at.highIndx, at.highIndx + 2);
-  reverse(page, at.freeIndx, at.freeIndx + 2);
-  reverse(page, at.highIndx, at.freeIndx + 2);
-  // Reversed one by one and then together, they have changed places with their bytes in order.
+  const free = page.u16(at.highIndx);
+  page.setU16(at.highIndx, page.u16(at.freeIndx));
+  page.setU16(at.freeIndx, free);
   turnItems(page, 0);
 }
 

@@ -34,20 +34,25 @@ function contentsOf(directory: string, except: readonly string[] = []): Record<s
   return contents;
 }
 
+function without(contents: Record<string, string>, files: readonly string[]): Record<string, string> {
+  const kept = Object.entries(contents).filter(([name]) => !files.includes(name.split(' ')[0]!));
+  return Object.fromEntries(kept);
+}
+
 function logsOnly(environment: Environment): Environment {
   return { ...environment, files: environment.files.filter(({ kind }) => kind === 'log') };
 }
 
 describeNative('recovery after a crash of Berkeley DB 5.3', () => {
   let directory = '';
-  const tried = { seeds: 0, records: 0, undone: 0, hung: 0, brokenByNative: 0 };
+  const tried = { seeds: 0, records: 0, undone: 0, hung: 0, brokenByNative: 0, nativeFailed: 0 };
   beforeEach(() => {
     directory = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-native-'));
   });
   afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
   afterAll(() => {
     console.log(
-      `crashes recovered: ${tried.seeds}, records ${tried.records}, changes undone ${tried.undone}; runs in which the library hung: ${tried.hung}; files broken by db5.3_recover: ${tried.brokenByNative}`,
+      `crashes recovered: ${tried.seeds}, records ${tried.records}, changes undone ${tried.undone}; runs in which the library hung: ${tried.hung}; db5.3_recover failed: ${tried.nativeFailed}, broke files: ${tried.brokenByNative}`,
     );
   });
 
@@ -58,7 +63,7 @@ describeNative('recovery after a crash of Berkeley DB 5.3', () => {
     ['--big-endian', '--no-compact'],
     ['--page-size', '512', '--hash'],
     ['--hash', '--checksum', '--cache-kb', '2000'],
-    ['--page-size', '8192', '--big-endian', '--no-compact', '--hash', '--log-max', '1000000'],
+    ['--page-size', '8192', '--big-endian', '--no-compact', '--log-max', '1000000'],
   ];
 
   // Native recovery loses changes to databases that were renamed (E.3a), so renaming is for the next test.
@@ -74,23 +79,28 @@ describeNative('recovery after a crash of Berkeley DB 5.3', () => {
       }
       const native = path.join(directory, 'native');
       fs.cpSync(home, native, { recursive: true });
-      expect(recoverNatively(native)).toMatchObject({ ok: true });
+      const nativeWorks = recoverNatively(native).ok;
       const environment = discoverEnvironment(nodeFiles, home);
       const ours = path.join(directory, 'ours');
       const { report } = await recoverEnvironment(nodeFiles, { environment, target: ours });
       expect(verifyNatively(ours)).toEqual([]);
-      // A file that the library itself calls broken after its own recovery says nothing about ours.
-      const broken = verifyNatively(native).map(({ file }) => file);
-      tried.brokenByNative += broken.length;
-      expect(contentsOf(ours, broken)).toEqual(contentsOf(native, broken));
       const rebuilt = path.join(directory, 'rebuilt');
       await recoverEnvironment(nodeFiles, { environment: logsOnly(environment), target: rebuilt });
-      expect(contentsOf(rebuilt)).toEqual(contentsOf(ours));
+      const contents = contentsOf(ours);
+      expect(contentsOf(rebuilt)).toEqual(contents);
 
-      // The library goes on from our result, and its own recovery finds nothing to do.
-      const before = contentsOf(ours);
-      expect(recoverNatively(ours)).toMatchObject({ ok: true });
-      expect(contentsOf(ours)).toEqual(before);
+      if (nativeWorks) {
+        // A file that the library itself calls broken after its own recovery says nothing about ours.
+        const broken = verifyNatively(native).map(({ file }) => file);
+        tried.brokenByNative += broken.length;
+        expect(contentsOf(ours, broken)).toEqual(contentsOf(native, broken));
+        // The library goes on from our result, and its own recovery finds nothing to do.
+        expect(recoverNatively(ours)).toMatchObject({ ok: true });
+        expect(contentsOf(ours, broken)).toEqual(without(contents, broken));
+      } else {
+        // An aborted truncate of a file that is shorter in the copy stops it (recovery document, C.2.8).
+        tried.nativeFailed += 1;
+      }
       tried.seeds += 1;
       tried.records += report!.records;
       tried.undone += report!.changesUndone;

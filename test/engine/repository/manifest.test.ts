@@ -19,7 +19,15 @@ const manifest: Manifest = {
   dataDirectories: ['data'],
   logDirectory: 'logs',
   files: [
-    { path: 'data/a.dbxml', kind: 'database', size: 8192, sha256: 'a'.repeat(64), mode: 0o640, modifiedMs: 1.5 },
+    {
+      path: 'data/a.dbxml',
+      kind: 'database',
+      size: 8192,
+      sha256: 'a'.repeat(64),
+      mode: 0o640,
+      modifiedMs: 1.5,
+      pageSize: 4096,
+    },
     { path: 'logs/log.0000000012', kind: 'log', size: 99, sha256: 'b'.repeat(64), mode: 0o640, modifiedMs: 2 },
     { path: 'x.db', kind: 'database', size: 0, sha256: 'c'.repeat(64), mode: 0, modifiedMs: 3, unlogged: true },
   ],
