@@ -1,6 +1,6 @@
 import { FigaroError } from '../../errors.ts';
 import { cksum } from '../../format/log/records/db.ts';
-import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Files } from '../files.ts';
 import { type Log } from '../log/log-files.ts';
@@ -9,7 +9,7 @@ import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
 import { Creations, isFileOperation } from './apply/file-ops.ts';
 import { FileBindings } from './bindings.ts';
-import { findLimit, requireStart, type Commit, type RestorePoint } from './restore-point.ts';
+import { findLimit, firstUsableCheckpoint, requireStart, type Commit, type RestorePoint } from './restore-point.ts';
 
 /** What one pass over a log tells. */
 export interface Analysis {
@@ -22,6 +22,8 @@ export interface Analysis {
   readonly logBytes: number;
   /** The commit that recovery ends with; undefined for the end of the log. */
   readonly limit: Commit | undefined;
+  /** What is recorded before this place was on the pages when they were copied (recovery document, F.1). */
+  readonly onPagesBefore: Lsn;
   readonly warnings: readonly string[];
 }
 
@@ -64,9 +66,10 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
   }
   requireStart(log, transactions);
   const limit = findLimit(point, log, transactions, end.lsn);
+  const onPagesBefore = firstUsableCheckpoint(log, transactions)?.redoFrom ?? noLsn;
   transactions.decide(limit?.lsn);
   requireUndoable(transactions, limit);
-  return { transactions, bindings, creations, end, records, logBytes, limit, warnings };
+  return { transactions, bindings, creations, end, records, logBytes, limit, onPagesBefore, warnings };
 }
 
 /** Throws when a transaction committed after the limit and began before the log: it can not be undone. */

@@ -125,6 +125,8 @@ export class Passes {
     if (body.fileId === undefined) return false;
     const binding = this.#analysis.bindings.at(body.fileId, record.lsn);
     if (!binding) {
+      // Ids used before the redo point need not be registered any more, and their changes are on the pages (F.1).
+      if (compareLsn(record.lsn, this.#analysis.onPagesBefore) < 0) return false;
       throw new FigaroError(
         'not-recoverable',
         `log record ${formatLsn(record.lsn)} is about file id ${body.fileId}, which no record in the log registers`,

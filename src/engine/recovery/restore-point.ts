@@ -31,7 +31,7 @@ function startsAtTheBeginning(log: Log): boolean {
 }
 
 /** The first checkpoint whose redo point the log holds. */
-function firstUsableCheckpoint(log: Log, { checkpoints }: Transactions): Checkpoint | undefined {
+export function firstUsableCheckpoint(log: Log, { checkpoints }: Transactions): Checkpoint | undefined {
   const start: Lsn = { file: log.files[0]!.number, offset: 0 };
   return checkpoints.find(({ redoFrom }) => compareLsn(redoFrom, start) >= 0);
 }

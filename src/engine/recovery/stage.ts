@@ -142,10 +142,14 @@ function requireInsideLog(bytes: Uint8Array, pgno: number, file: EnvironmentFile
   const { lsn } = new Page(bytes, file.format!);
   if (!isLogged(lsn) || (end && compareLsn(lsn, end) < 0)) return;
   const where = end ? `but the log ends at ${formatLsn(end)}` : 'but there is no log';
-  throw new FigaroError('not-recoverable', `${file.path}: page ${pgno} was last changed at ${formatLsn(lsn)}, ${where}`, {
-    path: file.path,
-    pgno,
-    lsn: formatLsn(lsn),
-    hint: 'log files are missing, or the file belongs to another environment.',
-  });
+  throw new FigaroError(
+    'not-recoverable',
+    `${file.path}: page ${pgno} was last changed at ${formatLsn(lsn)}, ${where}`,
+    {
+      path: file.path,
+      pgno,
+      lsn: formatLsn(lsn),
+      hint: 'log files are missing, or the file belongs to another environment.',
+    },
+  );
 }

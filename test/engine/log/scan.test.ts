@@ -44,10 +44,7 @@ describe('the end of a log', () => {
   const numbers = (): number[] => fs.readdirSync(directory).map((name) => Number(name.slice(4)));
   const file = (number: number): string => path.join(directory, logFileName(number));
   const scan = (): { end: LogEnd; records: number } => {
-    const scanning = scanLog(
-      nodeFiles,
-      openLog(nodeFiles, new Map(numbers().map((number) => [number, file(number)]))),
-    );
+    const scanning = scanLog(nodeFiles, openLog(nodeFiles, new Map(numbers().map((number) => [number, file(number)]))));
     let records = 0;
     let step = scanning.next();
     for (; !step.done; step = scanning.next()) records += 1;

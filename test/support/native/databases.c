@@ -40,10 +40,10 @@ static size_t random_size(void)
     return size < sizeof buffer ? size : sizeof buffer;
 }
 
-static void random_key(char *key, size_t size)
+static void random_key(char *key, size_t size, int long_ones)
 {
     int length = snprintf(key, size, "key %08u", below(records * 4));
-    if (chance(3)) {
+    if (long_ones && chance(3)) {
         memset(key + length, 'x', size - length - 1);
         key[size - 1 - below(100)] = 0;
     } else if (chance(3)) {
@@ -64,16 +64,16 @@ static void fill_keyed(DB *db, int duplicates)
     static char key[2000];
     size_t size = (size_t)page_size < sizeof key ? (size_t)page_size : sizeof key;
     for (int i = 0; i < records; i++) {
-        random_key(key, size);
+        /* The library itself breaks hashes that hold long keys with duplicates. */
+        random_key(key, size, !(duplicates && type == DB_HASH));
         DBT k = bytes(key, strlen(key));
-        int copies = duplicates ? (chance(5) ? 150 : 1 + below(5)) : 1;
+        int copies = !duplicates ? 1 : chance(5) ? 150 : 1 + (int)below(5);
         for (int j = 0; j < copies; j++) {
             DBT data = random_bytes(duplicates ? below(60) : random_size());
             int ret = db->put(db, NULL, &k, &data, 0);
             if (ret != DB_KEYEXIST) must("put", ret);
         }
-        /* Hashes with duplicates lose pages, in the library, when they lose keys. */
-        if (chance(20) && !(duplicates && type == DB_HASH)) must("del", db->del(db, NULL, &k, 0));
+        if (chance(20)) must("del", db->del(db, NULL, &k, 0));
     }
     must("close", db->close(db, 0));
 }
@@ -163,6 +163,7 @@ int main(int argc, char **argv)
     big_endian = flag(argc, argv, "--big-endian");
     must("env", db_env_create(&environment, 0));
     environment->set_errcall(environment, silent);
+    must("cache", environment->set_cachesize(environment, 0, 64 << 20, 1));
     must("open env", environment->open(environment, home, DB_CREATE | DB_INIT_MPOOL | DB_PRIVATE, 0));
 
     fill_keyed(create("btree.db", NULL, DB_BTREE, 0, NULL), 0);

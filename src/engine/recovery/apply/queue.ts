@@ -42,18 +42,13 @@ function mayLack(change: Change, page: CachedPage): boolean {
   return true;
 }
 
-/** After undo: everything from the record on is made again. */
+/**
+ * After undo: everything from the record on is made again. An undo that only checks looks at nothing, as an abort may
+ * leave the LSNs of its changes behind (recovery document, C.7).
+ */
 function setBack(change: Change, page: CachedPage, before: Lsn): void {
   if (compareLsn(change.lsn, page.lsn) <= 0) change.unstamp(page, before);
   page.dirty = true;
-}
-
-/** With `onlyChecking`: the pages must not hold the change. */
-function checkOnly(change: Change, pgno: number): boolean {
-  if (!change.onlyChecking) return false;
-  const page = change.file.page(pgno);
-  if (page) change.isOn(page);
-  return true;
 }
 
 interface AboutRecord {
@@ -81,7 +76,7 @@ const add = {
     if (mayLack(change, page)) queue.write(page, recno, body.data, slotFlag.valid | slotFlag.set);
   },
   undo(body: Add, change: Change): void {
-    if (checkOnly(change, body.pgno)) return;
+    if (change.onlyChecking) return;
     const found = change.file.page(body.pgno);
     if (!found) return;
     const queue = queueOf(body, change, body.data.length, body.oldData.length);
@@ -114,7 +109,7 @@ const del = {
     redoDelete(body, change, queueOf(body, change), dataPage(change, body.pgno));
   },
   undo(body: Del, change: Change): void {
-    if (checkOnly(change, body.pgno)) return;
+    if (change.onlyChecking) return;
     const queue = queueOf(body, change);
     const page = dataPage(change, body.pgno);
     coverRecord(queue, body.recno);
@@ -133,7 +128,7 @@ const delext = {
     if (page) redoDelete(body, change, queue, asDataPage(change, page));
   },
   undo(body: Delext, change: Change): void {
-    if (checkOnly(change, body.pgno)) return;
+    if (change.onlyChecking) return;
     const queue = queueOf(body, change, body.data.length);
     const page = dataPage(change, body.pgno);
     coverRecord(queue, body.recno);
@@ -162,7 +157,7 @@ const incfirst = {
     queue.skipGone();
   },
   undo(body: Incfirst, change: Change): void {
-    if (checkOnly(change, body.metaPgno)) return;
+    if (change.onlyChecking) return;
     const queue = pointersOf(change, body.metaPgno);
     if (queue.isBeforeFirst(body.recno)) queue.first = body.recno;
   },
@@ -188,7 +183,7 @@ const mvptr = {
     change.stamp(meta);
   },
   undo(body: Mvptr, change: Change): void {
-    if (checkOnly(change, body.metaPgno)) return;
+    if (change.onlyChecking) return;
     const queue = pointersOf(change, body.metaPgno);
     if ((body.opcode & pointer.truncate) === 0 || compareLsn(change.lsn, queue.meta.lsn) > 0) return;
     if ((body.opcode & pointer.first) !== 0) queue.first = body.oldFirst;
