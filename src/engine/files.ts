@@ -53,6 +53,11 @@ export interface Files {
   listIfThere(directory: string): readonly string[] | undefined;
   /** Creates one directory; false when it is there already. */
   makeDirectory(directory: string, mode?: number): boolean;
+  /**
+   * Copies a file that nobody writes to, with its mode, to a name that is not taken, and syncs the copy. Unlike everything
+   * else here it goes on beside the caller's work: await it.
+   */
+  copy(from: string, to: string): Promise<void>;
   rename(from: string, to: string): void;
   /** Removes a file; nothing to do is fine. */
   remove(file: string): void;
@@ -81,16 +86,20 @@ const hints: Partial<Record<ErrorCode, string>> = {
 function attempt<T>(operation: string, file: string, run: () => T): T {
   try {
     return run();
-  } catch (cause) {
-    if (!isSystemError(cause)) throw cause;
-    const code = errorCodes[cause.code!] ?? 'io';
-    const hint = hints[code];
-    throw new FigaroError(code, `${file}: cannot ${operation}: ${reason(cause)}`, {
-      path: file,
-      cause,
-      ...(hint === undefined ? {} : { hint }),
-    });
+  } catch (error) {
+    throw failure(operation, file, error);
   }
+}
+
+function failure(operation: string, file: string, cause: unknown): unknown {
+  if (!isSystemError(cause)) return cause;
+  const code = errorCodes[cause.code!] ?? 'io';
+  const hint = hints[code];
+  return new FigaroError(code, `${file}: cannot ${operation}: ${reason(cause)}`, {
+    path: file,
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** `EIO: i/o error, read` becomes `i/o error (EIO)`. */
@@ -206,6 +215,19 @@ export const nodeFiles: Files = {
         throw error;
       }
     });
+  },
+  async copy(from, to) {
+    try {
+      await fs.promises.copyFile(from, to, fs.constants.COPYFILE_EXCL);
+      const handle = await fs.promises.open(to, 'r+');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      throw failure(`copy ${from}`, to, error);
+    }
   },
   rename(from, to) {
     attempt(`rename to ${to}`, from, () => fs.renameSync(from, to));

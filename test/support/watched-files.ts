@@ -73,6 +73,10 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
       see('makeDirectory', directory);
       return inner.makeDirectory(directory, mode);
     },
+    async copy(from, to) {
+      see('copy', to);
+      await inner.copy(from, to);
+    },
     rename(from, to) {
       see('rename', from);
       inner.rename(from, to);

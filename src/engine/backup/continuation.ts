@@ -8,7 +8,7 @@ import { filesOfKind, logPaths, type Environment } from '../environment/discover
 import { firstDifference } from '../compare.ts';
 import { type Files } from '../files.ts';
 import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
-import { LogReader } from '../log/scan.ts';
+import { LogReader } from '../log/log-reader.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 import { type ManifestLog } from '../repository/manifest.ts';
 import { type LogCopy } from './copy-log.ts';

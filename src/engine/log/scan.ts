@@ -5,14 +5,15 @@ import {
   frameProblem,
   frameSize,
   prefixSize,
+  recordAt,
   type FrameProblem,
 } from '../../format/log/frame.ts';
-import { logRecordChecksum } from '../../format/checksum.ts';
-import { recordName } from '../../format/log/layouts.ts';
-import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { LogWindow } from '../../format/log/frames.ts';
+import { compareLsn, formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
-import { logFile, type Log, type LogFile } from './log-files.ts';
-import { ScannedRecord } from './scanned-record.ts';
+import { findRecordBeyond } from './find-beyond.ts';
+import { type Log, type LogFile } from './log-files.ts';
+import { debugBit, ScannedRecord } from './scanned-record.ts';
 
 /** Where a scan came to the end of the log. */
 export interface LogEnd {
@@ -37,6 +38,14 @@ export interface ScanOptions {
 
 const windowSize = 4 << 20;
 
+/** Reads begin at multiples of this. */
+const alignment = 4096;
+
+/** Longer records do not exist: they hold a few pages at most. */
+const longest = 256 << 20;
+
+const unreached: LogEnd = { lsn: noLsn, lastRecord: undefined, torn: false };
+
 /**
  * The records of a log in order. Returns where the log ends.
  *
@@ -45,33 +54,109 @@ const windowSize = 4 << 20;
  * (recovery document, A.1). A file must end at the record that its successor's header names.
  */
 export function* scanLog(files: Files, log: Log, options: ScanOptions = {}): Generator<ScannedRecord, LogEnd> {
+  const batches = scanBatches(files, log, options);
+  try {
+    let step = batches.next();
+    for (; !step.done; step = batches.next()) {
+      const batch = step.value;
+      for (let i = 0; i < batch.count; i++) yield batch.record(i);
+    }
+    return step.value;
+  } finally {
+    // The caller may have had enough: files are closed.
+    batches.return(unreached);
+  }
+}
+
+/** As `scanLog`, some megabytes at a time, for those who look at millions of records. */
+export function* scanBatches(files: Files, log: Log, options: ScanOptions = {}): Generator<RecordBatch, LogEnd> {
   const { from, verify = true } = options;
   let lastRecord: Lsn | undefined;
   let first = 0;
   if (from) first = Math.max(0, from.file - log.files[0]!.number);
   for (let i = first; i < log.files.length; i++) {
     const file = log.files[i]!;
-    const reader = new FileScan(files, file, verify);
+    const scan = new FileScan(files, file, verify);
     try {
-      if (from && from.file === file.number && from.offset > 0) reader.startAt(from.offset);
-      for (let record = reader.next(); record; record = reader.next()) {
-        lastRecord = record.lsn;
-        yield record;
+      if (from && from.file === file.number && from.offset > 0) scan.startAt(from.offset);
+      for (let batch = scan.next(); batch; batch = scan.next()) {
+        lastRecord = { file: file.number, offset: batch.offsetOf(batch.count - 1) };
+        yield batch;
       }
       const successor = log.files[i + 1];
-      const lsn = { file: file.number, offset: reader.position };
-      const damage = successor ? reader.damageBefore(successor) : verify ? reader.damageBehindEnd() : undefined;
+      const lsn = { file: file.number, offset: scan.position };
+      const damage = successor ? scan.damageBefore(successor) : verify ? scan.damageBehindEnd() : undefined;
       if (damage) {
         const { acceptDamageAfter } = options;
         if (!acceptDamageAfter || compareLsn(lsn, acceptDamageAfter) <= 0) throw damage;
         return { lsn, lastRecord, torn: true, damage };
       }
-      if (!successor) return { lsn, lastRecord, torn: reader.problem !== 'end' };
+      if (!successor) return { lsn, lastRecord, torn: scan.problem !== 'end' };
     } finally {
-      reader.close();
+      scan.close();
     }
   }
   throw new Error('a scan started behind the log');
+}
+
+/** Records that follow each other in one log file. Valid until the scan goes on. */
+export class RecordBatch {
+  readonly file: LogFile;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Where each record is in `bytes`. */
+  readonly starts: Uint32Array;
+  /** Offset of `bytes[0]` in the file. */
+  readonly #offset: number;
+
+  constructor(file: LogFile, { bytes, view, starts }: LogWindow, offset: number, count: number) {
+    this.file = file;
+    this.bytes = bytes;
+    this.view = view;
+    this.starts = starts;
+    this.#offset = offset;
+    this.count = count;
+  }
+
+  /** Offset of a record in the file: the second half of its LSN. */
+  offsetOf(i: number): number {
+    return this.#offset + this.starts[i]!;
+  }
+
+  /** Bytes of all of them together. */
+  get byteCount(): number {
+    const last = this.starts[this.count - 1]!;
+    return last + this.#lengthAt(last) - this.starts[0]!;
+  }
+
+  /** As `ScannedRecord` has it, and so are the others. */
+  code(i: number): number {
+    return this.view.getUint32(this.starts[i]! + recordAt.type, true) & ~debugBit;
+  }
+
+  isDebug(i: number): boolean {
+    return (this.view.getUint32(this.starts[i]! + recordAt.type, true) & debugBit) !== 0;
+  }
+
+  txnId(i: number): number {
+    return this.view.getUint32(this.starts[i]! + recordAt.txnId, true);
+  }
+
+  beginsTransaction(i: number): boolean {
+    return this.view.getUint32(this.starts[i]! + recordAt.prevLsn, true) === 0;
+  }
+
+  #lengthAt(at: number): number {
+    return this.view.getUint32(at + recordAt.length, true);
+  }
+
+  record(i: number): ScannedRecord {
+    const at = this.starts[i]!;
+    const { number, version } = this.file;
+    const lsn = { file: number, offset: this.#offset + at };
+    return new ScannedRecord(this.bytes, this.view, at, this.#lengthAt(at), lsn, version);
+  }
 }
 
 /** Reads one log file forward. */
@@ -79,24 +164,24 @@ class FileScan {
   readonly #file: LogFile;
   readonly #opened: OpenFile;
   readonly #verify: boolean;
-  #window = new Uint8Array(0);
-  #view = new DataView(this.#window.buffer);
-  /** File offset of the window's first byte. */
-  #windowStart = 0;
+  #window: LogWindow;
   /** Offset of the next record. */
   position = fileHeaderSize;
   /** Offset of the record before it; undefined when it is not known. */
   #previous: number | undefined = 0;
-  /** Why the last call of `next` returned nothing. */
+  #ended = false;
+  /** Why there are no more records, once there are none. */
   problem: FrameProblem = 'end';
 
   constructor(files: Files, file: LogFile, verify: boolean) {
     this.#file = file;
     this.#verify = verify;
     this.#opened = openToRead(files, file.path);
+    this.#window = LogWindow.take(windowSize);
   }
 
   close(): void {
+    this.#window.giveBack();
     this.#opened.close();
   }
 
@@ -107,44 +192,65 @@ class FileScan {
     this.#previous = undefined;
   }
 
-  next(): ScannedRecord | undefined {
-    const at = this.position;
-    const available = this.#file.size - at;
-    this.#fill(at, Math.min(frameSize + prefixSize, available));
-    let index = at - this.#windowStart;
-    const expected = this.#previous ?? (available >= 4 ? this.#view.getUint32(index, true) : 0);
-    let length = frameAt(this.#window, this.#view, index, available, expected, this.#verify);
-    if (length > 0 && index + length > this.#window.length) {
-      this.#fill(at, length);
-      index = at - this.#windowStart;
-      length = frameAt(this.#window, this.#view, index, available, expected, this.#verify);
+  /** The next records; undefined when there are none, see `problem`. */
+  next(): RecordBatch | undefined {
+    let needed = frameSize + prefixSize;
+    while (!this.#ended) {
+      const { position } = this;
+      const start = position - (position % alignment);
+      const end = this.#fill(start, position - start + needed);
+      const { view } = this.#window;
+      const at = position - start;
+      const previous = this.#previous ?? (end >= at + 4 ? view.getUint32(at, true) : 0);
+      const count = this.#window.follow(at, end, start, previous, this.#verify);
+      if (count > 0) {
+        const last = this.#window.starts[count - 1]!;
+        this.#previous = start + last;
+        this.position = start + last + view.getUint32(last + recordAt.length, true);
+      }
+      needed = this.#look(start, end, count > 0 ? this.#previous! : previous);
+      if (count > 0) return new RecordBatch(this.#file, this.#window, start, count);
     }
-    if (length < 0) {
-      this.problem = frameProblem(length);
-      return undefined;
-    }
-    this.#previous = at;
-    this.position = at + length;
-    const lsn = { file: this.#file.number, offset: at };
-    return new ScannedRecord(this.#window, this.#view, index, length, lsn, this.#file.version);
+    return undefined;
   }
 
-  /** Makes the window hold at least `length` bytes from `offset` on; the caller knows that the file has them. */
-  #fill(offset: number, length: number): void {
-    if (length <= 0) return;
-    if (offset >= this.#windowStart && offset + length <= this.#windowStart + this.#window.length) return;
-    const wanted = Math.min(this.#file.size - offset, Math.max(windowSize, length));
-    // A new buffer: bodies decoded from the old one stay valid until the caller lets go of them.
-    const buffer = new Uint8Array(wanted);
-    const read = this.#opened.readAt(buffer, offset);
-    if (read < length) {
+  /** True when a record stands at the end by now: the log is being written. */
+  #hasGrown(): boolean {
+    const { position } = this;
+    const start = position - (position % alignment);
+    const end = this.#fill(start, position - start);
+    const at = position - start;
+    return this.#previous !== undefined && this.#window.follow(at, end, start, this.#previous, true) > 0;
+  }
+
+  /** Looks at what follows the records found in the window: how many bytes are needed to go on, or what the problem is. */
+  #look(start: number, end: number, previous: number): number {
+    const at = this.position - start;
+    const least = frameSize + prefixSize;
+    const available = this.#file.size - this.position;
+    if (end - at < Math.min(least, available)) return least;
+    const { bytes, view } = this.#window;
+    const length = frameAt(bytes.subarray(0, end), view, at, available, previous, this.#verify);
+    if (length > 0 && length <= longest) return length;
+    this.#ended = true;
+    this.problem = length > 0 ? 'length' : frameProblem(length);
+    return least;
+  }
+
+  /** Makes the window hold the file from `start` on, `needed` bytes at least; returns how many it holds. */
+  #fill(start: number, needed: number): number {
+    if (needed > this.#window.bytes.length) {
+      this.#window.giveBack();
+      this.#window = LogWindow.take(needed);
+    }
+    const wanted = Math.min(Math.max(0, this.#file.size - start), this.#window.bytes.length);
+    const read = this.#opened.readAt(this.#window.bytes.subarray(0, wanted), start);
+    if (read < Math.min(needed, wanted)) {
       throw new FigaroError('environment-changed', `${this.#file.path} became shorter while it was read`, {
         path: this.#file.path,
       });
     }
-    this.#window = buffer.subarray(0, read);
-    this.#view = new DataView(this.#window.buffer, 0, read);
-    this.#windowStart = offset;
+    return read;
   }
 
   /** What is wrong unless the records end where the next file says they do. */
@@ -165,8 +271,8 @@ class FileScan {
 
   /** What is wrong when good records lie beyond the place where the records end. */
   damageBehindEnd(): FigaroError | undefined {
-    const beyond = this.#findRecordBeyond();
-    if (beyond === undefined) return undefined;
+    const beyond = findRecordBeyond(this.#opened, this.#file.size, this.position);
+    if (beyond === undefined || this.#hasGrown()) return undefined;
     const lsn = { file: this.#file.number, offset: this.position };
     const good = this.#previous === undefined || this.#previous === 0 ? undefined : this.#previous;
     return corrupt(
@@ -177,34 +283,6 @@ class FileScan {
         ? undefined
         : `this is damage, not the end of the log. To go on with what is before it: --to-lsn ${this.#file.number}/${good}`,
     );
-  }
-
-  /**
-   * Looks for a record behind the end: plausible, with a right checksum, and following a record that is itself not
-   * before the end. Returns its offset.
-   */
-  #findRecordBeyond(): number | undefined {
-    const end = this.position;
-    const { size } = this.#file;
-    // Hostile bytes could be plausible everywhere; hashing is limited to a multiple of the file.
-    let budget = 16 * size;
-    for (let at = end + 1; at + frameSize + prefixSize <= size; at++) {
-      this.#fill(at, frameSize + prefixSize);
-      const index = at - this.#windowStart;
-      const prev = this.#view.getUint32(index, true);
-      if (prev < end || prev > at - frameSize) continue;
-      const length = this.#view.getUint32(index + 4, true);
-      if (length < frameSize + prefixSize || length > size - at) continue;
-      const code = this.#view.getUint32(index + frameSize, true) & 0x7fff_ffff;
-      if (recordName(code).startsWith('unknown')) continue;
-      budget -= length;
-      if (budget < 0) return at;
-      this.#fill(at, length);
-      const start = at - this.#windowStart;
-      const stored = this.#view.getUint32(start + 8, true);
-      if (stored === logRecordChecksum(this.#window, start + frameSize, start + length, prev)) return at;
-    }
-    return undefined;
   }
 }
 
@@ -221,74 +299,4 @@ function corrupt(file: LogFile, lsn: Lsn, problem: string, hint?: string): Figar
     lsn: formatLsn(lsn),
     hint: hint ?? 'copy the file again, or use an older set.',
   });
-}
-
-const randomWindow = 1 << 20;
-
-/** Reads single records by LSN; best called with falling LSNs. */
-export class LogReader {
-  readonly #files: Files;
-  readonly #log: Log;
-  #opened: OpenFile | undefined;
-  #number = 0;
-  #window = new Uint8Array(0);
-  #view = new DataView(this.#window.buffer);
-  #windowStart = 0;
-
-  constructor(files: Files, log: Log) {
-    this.#files = files;
-    this.#log = log;
-  }
-
-  close(): void {
-    this.#opened?.close();
-    this.#opened = undefined;
-  }
-
-  /** The record at an LSN that came from the log itself. Throws `log-corrupt` when none is there. */
-  read(lsn: Lsn): ScannedRecord {
-    const file = logFile(this.#log, lsn.file);
-    const fail = (): FigaroError =>
-      new FigaroError('log-corrupt', `there is no log record at ${formatLsn(lsn)}, where another record points`, {
-        lsn: formatLsn(lsn),
-      });
-    if (!file || lsn.offset < fileHeaderSize || lsn.offset + frameSize + prefixSize > file.size) throw fail();
-    if (this.#number !== file.number || !this.#opened) {
-      this.close();
-      this.#opened = openToRead(this.#files, file.path);
-      this.#number = file.number;
-      this.#window = new Uint8Array(0);
-    }
-    this.#fill(file, lsn.offset, frameSize);
-    const length = this.#view.getUint32(lsn.offset - this.#windowStart + 4, true);
-    if (length < frameSize + prefixSize || lsn.offset + length > file.size) throw fail();
-    this.#fill(file, lsn.offset, length);
-    const index = lsn.offset - this.#windowStart;
-    const prev = this.#view.getUint32(index, true);
-    const stored = this.#view.getUint32(index + 8, true);
-    if (stored !== logRecordChecksum(this.#window, index + frameSize, index + length, prev)) throw fail();
-    return new ScannedRecord(this.#window, this.#view, index, length, lsn, file.version);
-  }
-
-  #fill(file: LogFile, offset: number, length: number): void {
-    if (
-      this.#window.length > 0 &&
-      offset >= this.#windowStart &&
-      offset + length <= this.#windowStart + this.#window.length
-    ) {
-      return;
-    }
-    // Most of the window lies before the record: the next one asked for is earlier.
-    const end = Math.min(file.size, Math.max(offset + length, offset + randomWindow / 8));
-    const start = Math.max(0, Math.min(offset, end - randomWindow));
-    const buffer = new Uint8Array(end - start);
-    this.#window = buffer.subarray(0, this.#opened!.readAt(buffer, start));
-    this.#view = new DataView(this.#window.buffer, 0, this.#window.length);
-    this.#windowStart = start;
-    if (offset + length > start + this.#window.length) {
-      throw new FigaroError('environment-changed', `${file.path} became shorter while it was read`, {
-        path: file.path,
-      });
-    }
-  }
 }

@@ -1,12 +1,12 @@
 import { FigaroError } from '../../errors.ts';
 import { RecordCursor } from '../../format/log/cursor.ts';
-import { frameSize, prefixSize } from '../../format/log/frame.ts';
+import { recordAt } from '../../format/log/frame.ts';
 import { layoutsFor } from '../../format/log/layouts.ts';
 import { type LogRecord, type RecordLayout } from '../../format/log/record.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 
 /** Bit of the type field that marks a record of a non-durable database: never applied (format document, 3.2). */
-const debugBit = 0x8000_0000;
+export const debugBit = 0x8000_0000;
 
 /** Codes from here on belong to applications. */
 const firstApplicationCode = 10000;
@@ -19,7 +19,6 @@ export class ScannedRecord implements LogRecord {
   readonly code: number;
   readonly isDebug: boolean;
   readonly txnId: number;
-  readonly prevLsn: Lsn;
   /** Whole record, frame included, in bytes. */
   readonly length: number;
   /** Version of the log file the record is in. */
@@ -30,14 +29,10 @@ export class ScannedRecord implements LogRecord {
   #body: object | undefined;
 
   constructor(bytes: Uint8Array, view: DataView, at: number, length: number, lsn: Lsn, version: number) {
-    const type = view.getUint32(at + frameSize, true);
+    const type = view.getUint32(at + recordAt.type, true);
     this.isDebug = type >= debugBit;
     this.code = this.isDebug ? type - debugBit : type;
-    this.txnId = view.getUint32(at + frameSize + 4, true);
-    this.prevLsn = {
-      file: view.getUint32(at + frameSize + 8, true),
-      offset: view.getUint32(at + frameSize + 12, true),
-    };
+    this.txnId = view.getUint32(at + recordAt.txnId, true);
     this.lsn = lsn;
     this.length = length;
     this.version = version;
@@ -46,9 +41,10 @@ export class ScannedRecord implements LogRecord {
     this.#at = at;
   }
 
-  /** True for the first record of its transaction. */
-  get beginsTransaction(): boolean {
-    return this.prevLsn.file === 0;
+  /** The record before it of its transaction. */
+  get prevLsn(): Lsn {
+    const at = this.#at + recordAt.prevLsn;
+    return { file: this.#view.getUint32(at, true), offset: this.#view.getUint32(at + 4, true) };
   }
 
   /** The layout of this record; undefined when no Berkeley DB writes such a record in this log version. */
@@ -72,7 +68,7 @@ export class ScannedRecord implements LogRecord {
       );
     }
     const end = this.#at + this.length;
-    reader.aim(this.#bytes, this.#view, this.#at + frameSize + prefixSize, end, this.version);
+    reader.aim(this.#bytes, this.#view, this.#at + recordAt.fields, end, this.version);
     const body = layout.decode(reader);
     if (!reader.fits(0)) {
       throw new FigaroError(

@@ -19,8 +19,8 @@ export interface Transaction {
   readonly firstLsn: Lsn;
   /** False when its first record lies before the log. */
   readonly began: boolean;
-  /** Its last record. */
-  lastLsn: Lsn;
+  /** Its last record. Of its own: it moves. */
+  readonly lastLsn: { file: number; offset: number };
   /** Last records of further chains under the same id. */
   otherChains?: Lsn[];
   /** Where it ended: its commit, or the abort of a prepared transaction. */
@@ -51,6 +51,8 @@ export class Transactions {
   readonly commits: { readonly lsn: Lsn; readonly time: number }[] = [];
   readonly #byId = new Map<number, Transaction | Transaction[]>();
   readonly #current = new Map<number, Transaction>();
+  /** The one the record before belonged to: mostly this one belongs to it, too. */
+  #latest: Transaction | undefined;
   readonly #childCommits: ChildCommit[] = [];
   #maxId = 0;
 
@@ -59,9 +61,26 @@ export class Transactions {
     return this.#maxId;
   }
 
-  /** Takes note of a record; to be called for every record of the log in order. */
+  /** Takes note of a record that belongs to a transaction; to be called for every one in order of the log. */
+  follow(txnId: number, file: number, offset: number, begins: boolean): void {
+    const known = this.#latest?.id === txnId ? this.#latest : this.#current.get(txnId);
+    if (known && !(known.ended && begins)) {
+      this.#latest = known;
+      const { lastLsn } = known;
+      // A second chain under an id that has not ended: both are its work.
+      if (begins) (known.otherChains ??= []).push({ ...lastLsn });
+      lastLsn.file = file;
+      lastLsn.offset = offset;
+    } else {
+      this.#latest = this.#add(txnId, { file, offset }, begins);
+    }
+  }
+
+  /** The records that `see` has to be shown, after `follow`. */
+  static readonly notedCodes: readonly number[] = [commit, checkpoint, child, prepare, recycle].map(({ code }) => code);
+
+  /** Takes note of what a record says about transactions. */
   see(record: ScannedRecord): void {
-    if (record.txnId !== 0) this.#seeTransaction(record);
     switch (record.code) {
       case commit.code:
         this.#end(record);
@@ -88,19 +107,8 @@ export class Transactions {
     }
   }
 
-  #seeTransaction(record: ScannedRecord): void {
-    const known = this.#current.get(record.txnId);
-    if (known && !(known.ended && record.beginsTransaction)) {
-      // A second chain under an id that has not ended: both are its work.
-      if (record.beginsTransaction) (known.otherChains ??= []).push(known.lastLsn);
-      known.lastLsn = record.lsn;
-    } else {
-      this.#add(record.txnId, record.lsn, record.beginsTransaction);
-    }
-  }
-
   #add(id: number, lsn: Lsn, began: boolean): Transaction {
-    const transaction: Transaction = { id, firstLsn: lsn, began, lastLsn: lsn, fate: undefined };
+    const transaction: Transaction = { id, firstLsn: lsn, began, lastLsn: { ...lsn }, fate: undefined };
     if (id > this.#maxId) this.#maxId = id;
     this.#current.set(id, transaction);
     const others = this.#byId.get(id);
@@ -135,13 +143,20 @@ export class Transactions {
       const inside = min <= max ? id >= min && id <= max : id >= min || id <= max;
       if (inside) this.#current.delete(id);
     }
+    this.#latest = undefined;
   }
 
-  /** The transaction a record belongs to. */
-  of(id: number, lsn: Lsn): Transaction | undefined {
+  /** The fate of the transaction that a record belongs to; to be asked after `decide`. */
+  fateOf(id: number, file: number, offset: number): Fate | undefined {
+    if (this.#latest?.id === id) return this.#latest.fate;
     const found = this.#byId.get(id);
-    if (!Array.isArray(found)) return found;
-    return found.findLast((transaction) => compareLsn(transaction.firstLsn, lsn) <= 0);
+    if (Array.isArray(found)) {
+      return found.findLast(
+        ({ firstLsn }) => firstLsn.file < file || (firstLsn.file === file && firstLsn.offset <= offset),
+      )?.fate;
+    }
+    this.#latest = found;
+    return found?.fate;
   }
 
   *all(): Generator<Transaction> {
@@ -156,6 +171,7 @@ export class Transactions {
    * else is undone (recovery document, A.9). Without a limit, to the end of the log.
    */
   decide(limit?: Lsn): void {
+    this.#latest = undefined;
     const within = (lsn: Lsn): boolean => limit === undefined || compareLsn(lsn, limit) <= 0;
     for (const transaction of this.all()) {
       const { ended, prepared, began } = transaction;

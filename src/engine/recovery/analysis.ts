@@ -4,10 +4,10 @@ import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Files } from '../files.ts';
 import { type Log } from '../log/log-files.ts';
-import { scanLog, type LogEnd } from '../log/scan.ts';
+import { scanBatches, type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
-import { Creations, isFileOperation } from './apply/file-ops.ts';
+import { Creations, fileOperationCodes, isFileOperation } from './apply/file-ops.ts';
 import { FileBindings } from './bindings.ts';
 import { findLimit, firstUsableCheckpoint, requireStart, type Commit, type RestorePoint } from './restore-point.ts';
 
@@ -25,6 +25,12 @@ export interface Analysis {
   /** What is recorded before this place was on the pages when they were copied (recovery document, F.1). */
   readonly onPagesBefore: Lsn;
   readonly warnings: readonly string[];
+}
+
+/** The records that analysis decodes: few among many. */
+const isNoted = new Uint8Array(256);
+for (const code of [...Transactions.notedCodes, ...FileBindings.notedCodes, ...fileOperationCodes, cksum.code]) {
+  isNoted[code] = 1;
 }
 
 /**
@@ -47,15 +53,21 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
       );
     }
   };
-  const scan = scanLog(files, log, point.kind === 'lsn' ? { acceptDamageAfter: point.lsn } : {});
+  const scan = scanBatches(files, log, point.kind === 'lsn' ? { acceptDamageAfter: point.lsn } : {});
   let records = 0;
   let logBytes = 0;
   let step = scan.next();
   for (; !step.done; step = scan.next()) {
-    see(step.value);
-    records += 1;
-    logBytes += step.value.length;
-    if (records % 4096 === 0) await pause(watch, { phase: 'read the log', done: logBytes, total: totalBytes });
+    const batch = step.value;
+    const { number } = batch.file;
+    for (let i = 0; i < batch.count; i++) {
+      const txnId = batch.txnId(i);
+      if (txnId !== 0) transactions.follow(txnId, number, batch.offsetOf(i), batch.beginsTransaction(i));
+      if (isNoted[batch.code(i)]) see(batch.record(i));
+    }
+    records += batch.count;
+    logBytes += batch.byteCount;
+    await pause(watch, { phase: 'read the log', done: logBytes, total: totalBytes });
   }
   const end = step.value;
   if (end.damage) warnings.push(`${end.damage.message}; what follows is left out, as asked`);

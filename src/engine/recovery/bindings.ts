@@ -51,7 +51,10 @@ export class FileBindings {
   /** Registrations that took an id over from a database that was never closed: the source ran on without recovery. */
   readonly reopened: { readonly lsn: Lsn; readonly name: string }[] = [];
 
-  /** Takes note of a record; to be called for every record of the log in order. */
+  /** The records that `see` has to be shown, in order of the log. */
+  static readonly notedCodes: readonly number[] = [inMemoryCreate, register, registerBefore61].map(({ code }) => code);
+
+  /** Takes note of a record. */
   see(record: ScannedRecord): void {
     const created = bodyAs(record, inMemoryCreate);
     if (created) this.#memoryUids.add(created.uid);

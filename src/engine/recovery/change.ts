@@ -1,4 +1,6 @@
 import { FigaroError } from '../../errors.ts';
+import { type ByteRange } from '../../format/byte-range.ts';
+import { RecordCursor } from '../../format/log/cursor.ts';
 import { type RecordLayout } from '../../format/log/record.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { type Binding } from './bindings.ts';
@@ -67,8 +69,17 @@ export class Change {
       return undefined;
     }
     if (compareLsn(page.lsn, this.lsn) < 0) throw this.#inconsistent(page, before);
+    this.file.knownLsns.note(pgno, page.lsnFile, page.lsnOffset);
     this.counts.present += 1;
     return undefined;
+  }
+
+  /** As `redo`, for a record of which no more has to be known: true when the page is known to have the change. */
+  isKnownOn(file: StoredFile, pgno: number, lsn: Lsn): boolean {
+    if (!file.knownLsns.reaches(pgno, lsn.file, lsn.offset)) return false;
+    file.changes += 1;
+    this.counts.present += 1;
+    return true;
   }
 
   /** Marks the page as changed by this record. */
@@ -182,6 +193,14 @@ export interface Operation {
   readonly layout: RecordLayout<object>;
   readonly redo: (body: object, change: Change) => void;
   readonly undo: (body: object, change: Change) => void;
+  /** Where the record names its page, when it changes one page and nothing else. */
+  readonly onePage: PagePlaceInRecord | undefined;
+}
+
+/** Offsets in the fields of a record, in bytes. */
+export interface PagePlaceInRecord {
+  readonly fileId: number;
+  readonly pgno: number;
 }
 
 /** Declares the redo and undo of a record type, for one or more of its layouts. */
@@ -195,7 +214,53 @@ export function on<Body extends object>(
     // The body was decoded with this very layout.
     redo: (body, change) => operation.redo(body as Body, change),
     undo: (body, change) => operation.undo(body as Body, change),
+    onePage: undefined,
   }));
+}
+
+/** As `on`, for records that change one page, and nothing else: once that has the change, redo has nothing to do. */
+export function onOnePage<Body extends object>(
+  layout: RecordLayout<Body>,
+  operation: PageOperation<Body>,
+): Operation[] {
+  return on(layout, operation).map((declared) => ({ ...declared, onePage: placeOfPage(layout) }));
+}
+
+/** Reads a layout over no bytes at all, to see where its fields are. */
+class PlaceCursor extends RecordCursor {
+  #fileId: number | undefined;
+  #pgno: number | undefined;
+  #pages = 0;
+  #isFixed = true;
+
+  override fileId(): number {
+    if (this.#isFixed) this.#fileId = this.position;
+    return super.fileId();
+  }
+
+  override pgno(): number {
+    if (this.#isFixed) this.#pgno = this.position;
+    this.#pages += 1;
+    return super.pgno();
+  }
+
+  override bytes(): ByteRange {
+    this.#isFixed = false;
+    return super.bytes();
+  }
+
+  get place(): PagePlaceInRecord | undefined {
+    if (this.#fileId === undefined || this.#pgno === undefined || this.#pages !== 1) return undefined;
+    return { fileId: this.#fileId, pgno: this.#pgno };
+  }
+}
+
+function placeOfPage(layout: RecordLayout<object>): PagePlaceInRecord {
+  const cursor = new PlaceCursor();
+  layout.decode(cursor);
+  const { place } = cursor;
+  if (!place) throw new Error(`${layout.name} does not name one page at a fixed place`);
+  return place;
 }
 
 /** For records that change nothing on disk. */

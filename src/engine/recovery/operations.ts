@@ -1,5 +1,5 @@
+import { layoutsFor } from '../../format/log/layouts.ts';
 import { type RecordLayout } from '../../format/log/record.ts';
-import { type ScannedRecord } from '../log/scanned-record.ts';
 import { allocationOperations } from './apply/allocation.ts';
 import { btreeOperations } from './apply/btree.ts';
 import { commonOperations } from './apply/common.ts';
@@ -14,8 +14,14 @@ const operations = new Map<RecordLayout<object>, Operation>(
   ),
 );
 
-/** Redo and undo of a record that changes pages; undefined for other records. */
-export function operationFor(record: ScannedRecord): Operation | undefined {
-  const { layout } = record;
-  return layout && operations.get(layout);
+const byVersion = new Map<number, readonly (Operation | undefined)[]>();
+
+/** Redo and undo of the records that change pages, of one log version, indexed by record code. */
+export function operationsFor(logVersion: number): readonly (Operation | undefined)[] {
+  let table = byVersion.get(logVersion);
+  if (!table) {
+    table = layoutsFor(logVersion).map((layout) => layout && operations.get(layout));
+    byVersion.set(logVersion, table);
+  }
+  return table;
 }

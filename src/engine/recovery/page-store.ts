@@ -3,6 +3,7 @@ import { compareLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { hasRightChecksum, storeChecksum } from '../../format/page/checksum.ts';
 import { metaAt, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { pageType } from '../../format/page/types.ts';
+import { KnownLsns } from './known-lsns.ts';
 import { CachedPage, type PageCache } from './page-cache.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
 import { type Piece } from './storage.ts';
@@ -34,6 +35,7 @@ export class StoredFile {
   /** Pages that exist: 0 up to this number. */
   pageCount = 0;
   readonly questions = new Map<number, OpenQuestion>();
+  readonly knownLsns = new KnownLsns();
   /** Changes that recovery made to its pages. */
   changes = 0;
   /** Of queues only, whose pages but the first are in files of their own. */
@@ -151,6 +153,7 @@ export class StoredFile {
   shorten(pages: number): void {
     for (const pgno of this.questions.keys()) if (pgno >= pages) this.questions.delete(pgno);
     if (pages >= this.pageCount) return;
+    this.knownLsns.forget(pages);
     for (const [pgno, page] of this.#pages) {
       if (pgno < pages) continue;
       this.#cache.drop([page]);
@@ -191,6 +194,7 @@ export class StoredFile {
   /** Writes bytes in their form on disk, as file operations log them. */
   writeRaw(bytes: Uint8Array, position: number): void {
     this.flush();
+    this.knownLsns.forget(0);
     for (const page of this.#pages.values()) this.#cache.drop([page]);
     this.#pages.clear();
     const end = position + bytes.length;

@@ -1,17 +1,19 @@
 /** The two passes over the pages: undo backwards, then redo forwards (recovery document, A.14). */
 
 import { FigaroError } from '../../errors.ts';
+import { recordAt } from '../../format/log/frame.ts';
 import { compareLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files.ts';
 import { type Log } from '../log/log-files.ts';
-import { LogReader, scanLog } from '../log/scan.ts';
+import { LogReader } from '../log/log-reader.ts';
+import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Analysis } from './analysis.ts';
 import { isFileOperation, type FileOperations } from './apply/file-ops.ts';
-import { Change } from './change.ts';
+import { Change, type Operation, type PagePlaceInRecord } from './change.ts';
 import { type FileTable } from './file-table.ts';
-import { operationFor } from './operations.ts';
+import { operationsFor } from './operations.ts';
 
 interface PageRecordBody {
   readonly fileId: number;
@@ -77,18 +79,39 @@ export class Passes {
   /** Makes, from the first record to the last, the changes of committed transactions where a page lacks them. */
   async redo(): Promise<void> {
     const { limit, transactions, end, logBytes } = this.#analysis;
-    const last = limit?.lsn ?? end.lsn;
-    let count = 0;
+    const last = limit?.lsn ?? end.lastRecord;
+    if (!last) return;
     let done = 0;
-    for (const record of scanLog(this.#files, this.#log, { verify: false })) {
-      if (compareLsn(record.lsn, last) > 0 || compareLsn(record.lsn, end.lsn) >= 0) break;
-      done += record.length;
-      if (record.txnId !== 0 && !record.isDebug) {
-        const transaction = transactions.of(record.txnId, record.lsn);
-        if (transaction?.fate === 'committed') this.#redoRecord(record);
+    for (const batch of scanBatches(this.#files, this.#log, { verify: false })) {
+      const { number, version } = batch.file;
+      if (number > last.file) break;
+      const operations = operationsFor(version);
+      const lastOffset = number === last.file ? last.offset : Infinity;
+      for (let i = 0; i < batch.count; i++) {
+        const txnId = batch.txnId(i);
+        if (txnId === 0 || batch.isDebug(i)) continue;
+        const offset = batch.offsetOf(i);
+        if (offset > lastOffset) break;
+        if (transactions.fateOf(txnId, number, offset) !== 'committed') continue;
+        const onePage = operations[batch.code(i)]?.onePage;
+        if (onePage && this.#isPresent(batch, i, onePage)) continue;
+        this.#redoRecord(batch.record(i));
       }
-      if (++count % 1024 === 0) await pause(this.#watch, { phase: 'redo', done, total: logBytes });
+      done += batch.byteCount;
+      await pause(this.#watch, { phase: 'redo', done, total: logBytes });
     }
+  }
+
+  /** True when the only page of a record is known to have its change; nothing but that is found out of the record. */
+  #isPresent(batch: RecordBatch, i: number, place: PagePlaceInRecord): boolean {
+    const fields = batch.starts[i]! + recordAt.fields;
+    const fileId = batch.view.getInt32(fields + place.fileId, true);
+    const lsn = { file: batch.file.number, offset: batch.offsetOf(i) };
+    const binding = this.#analysis.bindings.at(fileId, lsn);
+    const file = binding && this.#table.byUid(binding.uid);
+    if (!file || !this.change.isKnownOn(file, batch.view.getUint32(fields + place.pgno, true), lsn)) return false;
+    this.recordsRedone += 1;
+    return true;
   }
 
   #undoRecord(record: ScannedRecord, check: boolean): void {
@@ -97,10 +120,10 @@ export class Passes {
       if (!check) this.#fileOperations.undo(record);
       return;
     }
-    const { change } = this;
-    if (!this.#aim(record, false)) return;
-    change.onlyChecking = check;
-    operationFor(record)!.undo(record.body, change);
+    const operation = this.#aim(record, false);
+    if (!operation) return;
+    this.change.onlyChecking = check;
+    operation.undo(record.body, this.change);
     this.recordsUndone += 1;
   }
 
@@ -109,24 +132,25 @@ export class Passes {
       this.#fileOperations.redo(record);
       return;
     }
-    if (!this.#aim(record, true)) return;
-    operationFor(record)!.redo(record.body, this.change);
+    const operation = this.#aim(record, true);
+    if (!operation) return;
+    operation.redo(record.body, this.change);
     this.recordsRedone += 1;
   }
 
-  /** Points the change at the record's file. False when there is nothing to do on pages. */
-  #aim(record: ScannedRecord, redoing: boolean): boolean {
-    const operation = operationFor(record);
+  /** Points the change at the record's file. Returns the record's operation, if there is anything to do on pages. */
+  #aim(record: ScannedRecord, redoing: boolean): Operation | undefined {
+    const operation = operationsFor(record.version)[record.code];
     if (!operation) {
       requireNoPages(record);
-      return false;
+      return undefined;
     }
     const body = record.body as Partial<PageRecordBody>;
-    if (body.fileId === undefined) return false;
+    if (body.fileId === undefined) return undefined;
     const binding = this.#analysis.bindings.at(body.fileId, record.lsn);
     if (!binding) {
       // Ids used before the redo point need not be registered any more, and their changes are on the pages (F.1).
-      if (compareLsn(record.lsn, this.#analysis.onPagesBefore) < 0) return false;
+      if (compareLsn(record.lsn, this.#analysis.onPagesBefore) < 0) return undefined;
       throw new FigaroError(
         'not-recoverable',
         `log record ${formatLsn(record.lsn)} is about file id ${body.fileId}, which no record in the log registers`,
@@ -136,18 +160,18 @@ export class Passes {
         },
       );
     }
-    if (binding.inMemory) return false;
+    if (binding.inMemory) return undefined;
     const file = this.#table.byUid(binding.uid);
     if (!file?.format) {
       const { missing } = this.#fileOperations;
       if (redoing && !missing.has(binding.uid)) {
         missing.set(binding.uid, { name: binding.name, lsn: record.lsn });
       }
-      return false;
+      return undefined;
     }
     this.#table.cache.nextRound();
     this.change.aim(record.lsn, record.version, file, binding);
-    return true;
+    return operation;
   }
 }
 

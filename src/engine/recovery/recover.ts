@@ -6,10 +6,11 @@ import { FigaroError } from '../../errors.ts';
 import { type Environment } from '../environment/discover.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
+import { BackgroundCopies } from './background-copies.ts';
 import { prepareRecovery, rehearse, runPasses, type RecoveryReport } from './recovery.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
-import { checkDatabases, stageEnvironment } from './stage.ts';
+import { checkDatabases, copyDatabases, openStage } from './stage.ts';
 import { StagedStorage } from './storage.ts';
 import { recoverNatively } from './native.ts';
 
@@ -62,24 +63,27 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     report,
     warnings,
   });
-  const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
-  const end = prepared?.analysis.end.lsn;
   if (dryRun) {
-    const warnings = await checkDatabases(files, environment, end, watch);
+    const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
+    const warnings = await checkDatabases(files, environment, prepared?.analysis.end.lsn, watch);
     const report = hasLogs ? await rehearse(files, environment, recovery) : undefined;
     return done(report, [...warnings, ...(report?.warnings ?? [])]);
   }
 
   makeDirectories(files, path.dirname(target));
   const stage = `${target}.recovering-${randomBytes(4).toString('hex')}`;
+  const copies = new BackgroundCopies(files);
   try {
-    const staged = await stageEnvironment(files, environment, end, stage, watch);
+    const staged = openStage(files, environment, stage, copies);
+    const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
+    const warnings = [...(await copyDatabases(files, environment, prepared?.analysis.end.lsn, staged, watch))];
     let report: RecoveryReport | undefined;
-    const warnings = [...staged.warnings];
     if (!prepared) {
       warnings.push('there is no log: the files are restored as they were copied');
+      await copies.finish();
       finishCopies(files, environment, staged);
     } else if (engine === 'native') {
+      await copies.finish();
       finishCopies(files, environment, staged);
       const { version } = prepared.log.files.at(-1)!;
       const program = await recoverNatively(files, staged.home, version, point, watch);
@@ -88,6 +92,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
       const storage = new StagedStorage(files, staged.pieces);
       try {
         const state = await runPasses(files, environment, prepared, storage, staged.pathOf, recovery);
+        await copies.finish();
         await finishRecovery(files, staged, state, watch);
         report = { ...state.report, pagesWritten: state.table.cache.pagesWritten };
       } finally {
@@ -99,6 +104,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     publish(files, stage, staged.home, target);
     return done(report, warnings);
   } catch (error) {
+    await copies.stop();
     removeTree(files, stage);
     throw error;
   }

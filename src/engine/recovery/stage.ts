@@ -7,6 +7,7 @@ import { logPaths, normalDirectory, type Environment, type EnvironmentFile } fro
 import { makeDirectories, openToRead, type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
 import { pause, type Watch } from '../pause.ts';
+import { type BackgroundCopies } from './background-copies.ts';
 
 /** A copy of an environment, being recovered beside the target. */
 export interface Stage {
@@ -14,43 +15,58 @@ export interface Stage {
   readonly home: string;
   /** Databases, under names of their own. */
   readonly pieces: string;
+  /** Where the copy of a file of the environment is, or will be; undefined for those left out. */
   readonly pathOf: (name: string) => string;
   /** Where log files are, relative to `home`. */
   readonly logDirectory: string;
-  readonly warnings: readonly string[];
 }
 
 const copyUnit = 4 << 20;
 
 /**
- * Copies the files of an environment into a new directory. Every page is checked on the way (format document, 7.2):
- * a damaged one is `page-checksum` or `page-type`, one from behind the end of the log, or without a log, `not-recoverable`.
- *
- * @param end end of the log; undefined when there is none
+ * Makes the directories of a stage, and begins to copy what recovery does not work on: log files above all. They are big,
+ * and being copied while the rest goes on.
  */
-export async function stageEnvironment(
-  files: Files,
-  environment: Environment,
-  end: Lsn | undefined,
-  stage: string,
-  watch: Watch,
-): Promise<Stage> {
+export function openStage(files: Files, environment: Environment, stage: string, copies: BackgroundCopies): Stage {
   const home = path.join(stage, 'environment');
   const pieces = path.join(stage, 'pieces');
   makeDirectories(files, home);
   makeDirectories(files, pieces);
   for (const directory of environment.directories) makeDirectories(files, path.join(home, directory));
   const paths = new Map<string, string>();
-  const warnings: string[] = [];
   const skipped = new Set(incompleteLogs(files, environment));
   for (const file of environment.files) {
     if (skipped.has(file.path)) continue;
     const to = isPiece(file) ? path.join(pieces, String(paths.size)) : path.join(home, file.name);
     paths.set(file.name, to);
-    await copy(files, file, to, file.kind === 'database' ? pageCheck(file, end, warnings) : undefined, watch);
+    if (!isPiece(file)) copies.add(file.path, to);
   }
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
-  return { home, pieces, pathOf: (name) => paths.get(name)!, logDirectory, warnings };
+  return { home, pieces, pathOf: (name) => paths.get(name)!, logDirectory };
+}
+
+/**
+ * Copies the databases of an environment to its stage. Every page is checked on the way (format document, 7.2): a damaged
+ * one is `page-checksum` or `page-type`, one from behind the end of the log, or without a log, `not-recoverable`.
+ *
+ * @param end end of the log; undefined when there is none
+ * @returns warnings
+ */
+export async function copyDatabases(
+  files: Files,
+  environment: Environment,
+  end: Lsn | undefined,
+  stage: Stage,
+  watch: Watch,
+): Promise<readonly string[]> {
+  const warnings: string[] = [];
+  for (const file of environment.files) {
+    if (!isPiece(file)) continue;
+    const to = stage.pathOf(file.name);
+    if (file.kind === 'database') await copyDatabase(files, file, to, pageCheck(file, end, warnings), watch);
+    else await files.copy(file.path, to);
+  }
+  return warnings;
 }
 
 /** True for files that recovery works on: they get their names last. */
@@ -89,17 +105,17 @@ function pageCheck(file: EnvironmentFile, end: Lsn | undefined, warnings: string
   };
 }
 
-async function copy(
+async function copyDatabase(
   files: Files,
   file: EnvironmentFile,
   to: string,
-  inspect: Inspect | undefined,
+  inspect: Inspect,
   watch: Watch,
 ): Promise<void> {
   const target = files.create(to, file.stat.mode);
   try {
     const write: Inspect = (bytes, position) => {
-      inspect?.(bytes, position);
+      inspect(bytes, position);
       target.writeAt(bytes, position);
     };
     await read(files, file, write, watch);

@@ -60,6 +60,11 @@ export class RecordCursor {
     return this.#position <= this.#end && this.#end - this.#position <= paddingBytes;
   }
 
+  /** Where the next field is; counted as `start` is. */
+  protected get position(): number {
+    return this.#position;
+  }
+
   u32(): number {
     const at = this.#position;
     this.#position = at + 4;

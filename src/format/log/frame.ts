@@ -9,6 +9,9 @@ export const frameSize = 12;
 /** Bytes every body begins with: type, transaction id, LSN of the transaction's previous record. */
 export const prefixSize = 16;
 
+/** Where the fields are that all records have. */
+export const recordAt = { prev: 0, length: 4, checksum: 8, type: 12, txnId: 16, prevLsn: 20, fields: 28 } as const;
+
 /** Bytes of the record at offset 0, the file header. The first real record follows. */
 export const fileHeaderSize = 28;
 

@@ -125,6 +125,16 @@ export class Page {
     this.view.setUint16(this.format.indexStart + 2 * i, offset, this.littleEndian);
   }
 
+  /** Adds `by` to the offset of every item up to `last`: they were moved. */
+  shiftItems(last: number, by: number): void {
+    const { view, littleEndian } = this;
+    const start = this.format.indexStart;
+    for (let at = start, end = start + 2 * this.entries; at < end; at += 2) {
+      const offset = view.getUint16(at, littleEndian);
+      if (offset <= last) view.setUint16(at, offset + by, littleEndian);
+    }
+  }
+
   u16(offset: number): number {
     return this.view.getUint16(offset, this.littleEndian);
   }

@@ -7,7 +7,7 @@ import { analyse } from '../../../src/engine/recovery/analysis.ts';
 import { FileOperations, isFileOperation } from '../../../src/engine/recovery/apply/file-ops.ts';
 import { Change } from '../../../src/engine/recovery/change.ts';
 import { FileTable } from '../../../src/engine/recovery/file-table.ts';
-import { operationFor } from '../../../src/engine/recovery/operations.ts';
+import { operationsFor } from '../../../src/engine/recovery/operations.ts';
 import { type CachedPage } from '../../../src/engine/recovery/page-store.ts';
 import { OverlayStorage } from '../../../src/engine/recovery/storage.ts';
 import { type ScannedRecord } from '../../../src/engine/log/scanned-record.ts';
@@ -57,9 +57,13 @@ async function play(environment: Environment): Promise<{ counts: Map<string, num
   const differences: string[] = [];
   const change = new Change();
   for (const record of scanLog(nodeFiles, log)) {
-    if (record.txnId === 0 || analysis.transactions.of(record.txnId, record.lsn)?.fate !== 'committed') continue;
+    if (
+      record.txnId === 0 ||
+      analysis.transactions.fateOf(record.txnId, record.lsn.file, record.lsn.offset) !== 'committed'
+    )
+      continue;
     if (isFileOperation(record.code)) fileOperations.redo(record);
-    const operation = operationFor(record);
+    const operation = operationsFor(record.version)[record.code];
     const { fileId } = record.body as { fileId?: number };
     if (!operation || fileId === undefined) continue;
     const binding = analysis.bindings.at(fileId, record.lsn)!;

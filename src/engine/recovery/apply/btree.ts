@@ -1,13 +1,13 @@
 /** Redo and undo of btree and recno records (recovery document, C.5). */
 
-import { copyOf, emptyRange, rangeOf, viewOf, type ByteRange } from '../../../format/byte-range.ts';
+import { copyOf, emptyRange, rangeOf, viewOf, writeRange, type ByteRange } from '../../../format/byte-range.ts';
 import { type BodyOf } from '../../../format/log/record.ts';
 import * as btree from '../../../format/log/records/btree.ts';
 import { databaseType } from '../../../format/log/records/dbreg.ts';
 import { metaAt } from '../../../format/page/meta.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { deletedFlag, itemType, pageType } from '../../../format/page/types.ts';
-import { nothing, on, type Change, type Operation } from '../change.ts';
+import { nothing, on, onOnePage, type Change, type Operation } from '../change.ts';
 import { type CachedPage } from '../page-store.ts';
 import {
   align4,
@@ -184,6 +184,35 @@ function childBefore(body: Rsplit, change: Change): { file: number; offset: numb
 
 type Repl = BodyOf<typeof btree.repl>;
 
+/**
+ * Makes `prefix`, `middle` and `suffix` of an item's bytes, in place; returns its new offset. What is kept is moved
+ * while its old place is still its own: before the item shrinks, or after it has grown.
+ */
+function replaceMiddle(
+  change: Change,
+  page: CachedPage,
+  { indx, prefix, suffix }: Repl,
+  { offset, head, oldLength }: { readonly offset: number; readonly head: number; readonly oldLength: number },
+  middle: ByteRange,
+): number {
+  const { bytes } = page;
+  const newLength = prefix + middle.length + suffix;
+  const oldSize = align4(oldLength + head);
+  const newSize = align4(newLength + head);
+  const from = offset + head;
+  const to = from + oldSize - newSize;
+  const shrinks = newSize <= oldSize;
+  if (!shrinks) resizeItem(change, page, indx, oldSize, newSize);
+  const moveSuffix = (): void =>
+    void bytes.copyWithin(to + newLength - suffix, from + oldLength - suffix, from + oldLength);
+  if (shrinks && suffix > 0) moveSuffix();
+  if (to !== from && prefix > 0) bytes.copyWithin(to, from, from + prefix);
+  if (!shrinks && suffix > 0) moveSuffix();
+  if (shrinks) resizeItem(change, page, indx, oldSize, newSize);
+  writeRange(middle, bytes, to + prefix);
+  return to - head;
+}
+
 /** Replaces the middle of an item: what is between `prefix` and `suffix` becomes `middle`. */
 function replaceItem(
   change: Change,
@@ -204,17 +233,11 @@ function replaceItem(
     page,
     `item ${body.indx} has ${oldLength} bytes, not ${body.prefix + expected.length + body.suffix}`,
   );
-  const newLength = body.prefix + middle.length + body.suffix;
-  const bytes = new Uint8Array(newLength);
-  const old = offset + head;
-  bytes.set(page.bytes.subarray(old, old + body.prefix));
-  bytes.set(viewOf(middle), body.prefix);
-  bytes.set(page.bytes.subarray(old + oldLength - body.suffix, old + oldLength), body.prefix + middle.length);
   const type = page.bytes[offset + 2]!;
-  const at = resizeItem(change, page, body.indx, align4(oldLength + head), align4(newLength + head));
+  const newLength = body.prefix + middle.length + body.suffix;
+  const at = replaceMiddle(change, page, body, { offset, head, oldLength }, middle);
   page.setU16(at, newLength - extra);
   page.bytes[at + 2] = internal ? type : type & ~deletedFlag;
-  page.bytes.set(bytes, at + head);
   if (internal && body.isDeleted !== 0) {
     page.bytes[at + 2] = type === itemType.overflow ? itemType.keyData : itemType.overflow;
   }
@@ -342,11 +365,11 @@ export function isRecno(change: Change): boolean {
 export const btreeOperations: readonly Operation[] = [
   ...on([btree.split, btree.splitBefore50], split),
   ...on(btree.rsplit, rsplit),
-  ...on(btree.repl, repl),
-  ...on(btree.irep, irep),
-  ...on(btree.adj, adj),
-  ...on(btree.cadjust, cadjust),
-  ...on(btree.cdel, cdel),
+  ...onOnePage(btree.repl, repl),
+  ...onOnePage(btree.irep, irep),
+  ...onOnePage(btree.adj, adj),
+  ...onOnePage(btree.cadjust, cadjust),
+  ...onOnePage(btree.cdel, cdel),
   ...on(btree.root, root),
   ...on(btree.curadj, nothing),
   ...on(btree.rcuradj, nothing),

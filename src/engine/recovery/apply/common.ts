@@ -5,7 +5,7 @@ import { modeOf } from '../../../format/log/cursor.ts';
 import { type BodyOf } from '../../../format/log/record.ts';
 import * as db from '../../../format/log/records/db.ts';
 import { deletedFlag, itemType, pageType } from '../../../format/page/types.ts';
-import { nothing, on, type Change, type Operation } from '../change.ts';
+import { nothing, on, onOnePage, type Change, type Operation } from '../change.ts';
 import { type CachedPage } from '../page-store.ts';
 import { itemInOrder } from './item-order.ts';
 import { deleteItem, imageOf, putItem, wholeItem } from './items.ts';
@@ -196,10 +196,10 @@ const metasub = {
 };
 
 export const commonOperations: readonly Operation[] = [
-  ...on(db.addrem, addrem),
+  ...onOnePage(db.addrem, addrem),
   ...on(db.big, big),
-  ...on(db.ovref, ovref),
-  ...on(db.noop, noop),
+  ...onOnePage(db.ovref, ovref),
+  ...onOnePage(db.noop, noop),
   ...on([db.relink, db.relinkBefore50], relink),
   ...on([db.pgnoChange, db.pgnoChangeBefore50], pgnoChange),
   ...on(db.metasub, metasub),

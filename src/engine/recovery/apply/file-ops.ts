@@ -15,7 +15,7 @@ import { type FileTable } from '../file-table.ts';
 import { parseExtentName } from '../queue-extents.ts';
 
 /** Codes of the records handled here. */
-const fileOperationCodes: ReadonlySet<number> = new Set([
+export const fileOperationCodes: ReadonlySet<number> = new Set([
   fileops.writeFile.code,
   fileops.inMemoryCreate.code,
   fileops.inMemoryRename.code,

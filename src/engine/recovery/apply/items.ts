@@ -118,10 +118,7 @@ export function deleteItem(change: Change, page: CachedPage, indx: number, nbyte
   }
   page.bytes.copyWithin(itemsStart + nbytes, itemsStart, offset);
   page.highFree = itemsStart + nbytes;
-  for (let i = 0; i < entries; i++) {
-    const at = page.itemAt(i);
-    if (at < offset) page.setItemAt(i, at + nbytes);
-  }
+  page.shiftItems(offset - 1, nbytes);
   const slot = indexStart + 2 * indx;
   page.bytes.copyWithin(slot, slot + 2, indexStart + 2 * entries);
   page.entries = entries - 1;
@@ -160,10 +157,7 @@ export function resizeItem(change: Change, page: CachedPage, indx: number, oldSi
   const free = itemsStart - page.indexStart - 2 * entries;
   change.require(-shift <= free, page, `item ${indx} grows by ${-shift} bytes where ${free} are free`);
   page.bytes.copyWithin(itemsStart + shift, itemsStart, offset);
-  for (let i = 0; i < entries; i++) {
-    const at = page.itemAt(i);
-    if (at <= offset) page.setItemAt(i, at + shift);
-  }
+  page.shiftItems(offset, shift);
   page.highFree = itemsStart + shift;
   return offset + shift;
 }

@@ -1,0 +1,41 @@
+import { logRecordChecksum } from '../../format/checksum.ts';
+import { frameSize, prefixSize } from '../../format/log/frame.ts';
+import { recordName } from '../../format/log/layouts.ts';
+import { type OpenFile } from '../files.ts';
+
+const windowSize = 1 << 20;
+const least = frameSize + prefixSize;
+
+/**
+ * Looks for a record behind the place where the records of a log file end: plausible, with a right checksum, and following
+ * a record that is itself not before the end. Returns its offset.
+ *
+ * @param size of the file, in bytes
+ */
+export function findRecordBeyond(opened: OpenFile, size: number, end: number): number | undefined {
+  // Hostile bytes could be plausible everywhere; hashing is limited to a multiple of the file.
+  let budget = 16 * size;
+  const window = new Uint8Array(Math.min(windowSize, Math.max(0, size - end)));
+  const view = new DataView(window.buffer);
+  let filled = 0;
+  // Windows overlap, so that every place is looked at with all the bytes it takes.
+  for (let start = end; start + least <= size; start += filled - least + 1) {
+    filled = opened.readAt(window.subarray(0, Math.min(window.length, size - start)), start);
+    if (filled < least) return undefined;
+    for (let i = start === end ? 1 : 0; i + least <= filled; i++) {
+      const at = start + i;
+      const prev = view.getUint32(i, true);
+      if (prev < end || prev > at - frameSize) continue;
+      const length = view.getUint32(i + 4, true);
+      if (length < least || length > size - at) continue;
+      const code = view.getUint32(i + frameSize, true) & 0x7fff_ffff;
+      if (recordName(code).startsWith('unknown')) continue;
+      budget -= length;
+      if (budget < 0) return at;
+      const record = new Uint8Array(length);
+      if (opened.readAt(record, at) < length) return undefined;
+      if (view.getUint32(i + 8, true) === logRecordChecksum(record, frameSize, length, prev)) return at;
+    }
+  }
+  return undefined;
+}

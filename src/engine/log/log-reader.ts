@@ -1,0 +1,82 @@
+import { FigaroError } from '../../errors.ts';
+import { logRecordChecksum } from '../../format/checksum.ts';
+import { fileHeaderSize, frameSize, prefixSize } from '../../format/log/frame.ts';
+import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import { openToRead, type Files, type OpenFile } from '../files.ts';
+import { logFile, type Log, type LogFile } from './log-files.ts';
+import { ScannedRecord } from './scanned-record.ts';
+
+const randomWindow = 1 << 20;
+
+/** Reads single records by LSN; best called with falling LSNs. */
+export class LogReader {
+  readonly #files: Files;
+  readonly #log: Log;
+  #opened: OpenFile | undefined;
+  #number = 0;
+  #buffer = new Uint8Array(0);
+  /** The part of the buffer that was read. */
+  #window = this.#buffer;
+  #view = new DataView(this.#window.buffer);
+  #windowStart = 0;
+
+  constructor(files: Files, log: Log) {
+    this.#files = files;
+    this.#log = log;
+  }
+
+  close(): void {
+    this.#opened?.close();
+    this.#opened = undefined;
+  }
+
+  /**
+   * The record at an LSN that came from the log itself; its body is valid until the next one is read. Throws
+   * `log-corrupt` when none is there.
+   */
+  read(lsn: Lsn): ScannedRecord {
+    const file = logFile(this.#log, lsn.file);
+    const fail = (): FigaroError =>
+      new FigaroError('log-corrupt', `there is no log record at ${formatLsn(lsn)}, where another record points`, {
+        lsn: formatLsn(lsn),
+      });
+    if (!file || lsn.offset < fileHeaderSize || lsn.offset + frameSize + prefixSize > file.size) throw fail();
+    if (this.#number !== file.number || !this.#opened) {
+      this.close();
+      this.#opened = openToRead(this.#files, file.path);
+      this.#number = file.number;
+      this.#window = new Uint8Array(0);
+    }
+    this.#fill(file, lsn.offset, frameSize);
+    const length = this.#view.getUint32(lsn.offset - this.#windowStart + 4, true);
+    if (length < frameSize + prefixSize || lsn.offset + length > file.size) throw fail();
+    this.#fill(file, lsn.offset, length);
+    const index = lsn.offset - this.#windowStart;
+    const prev = this.#view.getUint32(index, true);
+    const stored = this.#view.getUint32(index + 8, true);
+    if (stored !== logRecordChecksum(this.#window, index + frameSize, index + length, prev)) throw fail();
+    return new ScannedRecord(this.#window, this.#view, index, length, lsn, file.version);
+  }
+
+  #fill(file: LogFile, offset: number, length: number): void {
+    if (
+      this.#window.length > 0 &&
+      offset >= this.#windowStart &&
+      offset + length <= this.#windowStart + this.#window.length
+    ) {
+      return;
+    }
+    // Most of the window lies before the record: the next one asked for is earlier.
+    const end = Math.min(file.size, Math.max(offset + length, offset + randomWindow / 8));
+    const start = Math.max(0, Math.min(offset, end - randomWindow));
+    if (this.#buffer.length < end - start) this.#buffer = new Uint8Array(Math.max(randomWindow, end - start));
+    this.#window = this.#buffer.subarray(0, this.#opened!.readAt(this.#buffer.subarray(0, end - start), start));
+    this.#view = new DataView(this.#buffer.buffer, 0, this.#window.length);
+    this.#windowStart = start;
+    if (offset + length > start + this.#window.length) {
+      throw new FigaroError('environment-changed', `${file.path} became shorter while it was read`, {
+        path: file.path,
+      });
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { type Files } from '../files.ts';
+
+/** So many at a time: between two steps of a copy the caller's work may take its turn, which is long. */
+const lanes = 16;
+
+/** Copies files beside the work of whoever asked for it. */
+export class BackgroundCopies {
+  readonly #files: Files;
+  readonly #lanes: Promise<void>[] = Array.from({ length: lanes }, () => Promise.resolve());
+  #count = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #stopped = false;
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  add(from: string, to: string): void {
+    const lane = this.#count++ % lanes;
+    this.#lanes[lane] = this.#lanes[lane]!.then(() => this.#copy(from, to));
+  }
+
+  async #copy(from: string, to: string): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      await this.#files.copy(from, to);
+    } catch (error) {
+      this.#stopped = true;
+      this.#failure ??= { error };
+    }
+  }
+
+  /** Returns when all copies are there and synced; throws what kept one of them from it. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#lanes);
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Gives up what has not begun, and waits for what has. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#lanes);
+  }
+}

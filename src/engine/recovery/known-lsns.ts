@@ -1,0 +1,37 @@
+/** Pages further on are not remembered: eight bytes each, so much at most per file. */
+const maxPages = 4 << 20;
+
+/**
+ * What redo has seen of the LSNs of a file's pages. They only grow while it goes on, so that a record at or before the LSN
+ * known of its page is on it: most records after a checkpoint are passed by without a look at the page.
+ */
+export class KnownLsns {
+  /** File and offset of each; zero when nothing is known. */
+  #lsns = new Uint32Array(0);
+
+  note(pgno: number, file: number, offset: number): void {
+    if (pgno >= maxPages) return;
+    if (2 * pgno >= this.#lsns.length) this.#grow(pgno);
+    this.#lsns[2 * pgno] = file;
+    this.#lsns[2 * pgno + 1] = offset;
+  }
+
+  #grow(pgno: number): void {
+    const grown = new Uint32Array(Math.min(2 * maxPages, 4 * pgno + 1024));
+    grown.set(this.#lsns);
+    this.#lsns = grown;
+  }
+
+  /** True when the page is known to hold the change of the record at this LSN. */
+  reaches(pgno: number, file: number, offset: number): boolean {
+    const lsns = this.#lsns;
+    if (2 * pgno >= lsns.length) return false;
+    const known = lsns[2 * pgno]!;
+    return known === file ? lsns[2 * pgno + 1]! >= offset : known > file;
+  }
+
+  /** To be called when pages from `pgno` on are cut off or overwritten. */
+  forget(pgno: number): void {
+    this.#lsns.fill(0, Math.min(this.#lsns.length, 2 * pgno));
+  }
+}
