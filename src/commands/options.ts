@@ -23,6 +23,14 @@ export function lsnArgument(text: string): Lsn {
   return lsn;
 }
 
+/** For `Option.argParser`: a transaction id in hex, as db_printlog prints it. */
+export function txnArgument(text: string): number {
+  if (!/^(0x)?[0-9a-f]{1,8}$/i.test(text.trim())) {
+    throw new InvalidArgumentError('Write a transaction id in hex, as db_printlog does: 80000012.');
+  }
+  return Number.parseInt(text.trim(), 16);
+}
+
 /** A moment as the operator wrote it. */
 export interface GivenTime {
   readonly text: string;

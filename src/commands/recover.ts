@@ -3,7 +3,9 @@ import { Command, Option } from 'commander';
 import { filesOfKind, type Environment } from '../engine/environment/discover.ts';
 import { discoverLayers } from '../engine/environment/layers.ts';
 import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
-import { type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
+import { formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
+import { withSurvivingLogs } from '../engine/recovery/surviving-logs.ts';
+import { type Watch } from '../engine/pause.ts';
 import { chainEnvironment, chainsOf, findChain, whyOrphaned, type Chain } from '../engine/repository/chain.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { requireIntact } from '../engine/verify/intact.ts';
@@ -11,7 +13,7 @@ import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, table } from '../output/text.ts';
 import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
-import { collect, examples, lsnArgument, sizeArgument, timeArgument, type GivenTime } from './options.ts';
+import { collect, examples, lsnArgument, sizeArgument, timeArgument, txnArgument, type GivenTime } from './options.ts';
 
 interface RecoverCommandOptions extends CommonOptions {
   readonly repo?: string;
@@ -21,6 +23,8 @@ interface RecoverCommandOptions extends CommonOptions {
   readonly to: string;
   readonly toTime?: GivenTime;
   readonly toLsn?: Lsn;
+  readonly toTxn?: number;
+  readonly survivingLogs?: string;
   readonly dryRun?: true;
   readonly engine: 'embedded' | 'native';
   readonly cacheSize?: number;
@@ -45,11 +49,17 @@ export function recoverCommand(context: CommandContext): Command {
     .addOption(
       new Option('--to-time <time>', 'as committed at this moment: ISO 8601, local time when without zone')
         .argParser(timeArgument)
-        .conflicts('toLsn'),
+        .conflicts(['toLsn', 'toTxn']),
     )
     .addOption(
-      new Option('--to-lsn <lsn>', 'as committed up to this LSN: [12][4096] or 12/4096').argParser(lsnArgument),
+      new Option('--to-lsn <lsn>', 'as committed up to this LSN: [12][4096] or 12/4096')
+        .argParser(lsnArgument)
+        .conflicts('toTxn'),
     )
+    .addOption(
+      new Option('--to-txn <id>', 'as just after this transaction committed: its id in hex').argParser(txnArgument),
+    )
+    .option('--surviving-logs <dir>', 'the log files left of the broken environment: go on to their end')
     .option('--dry-run', 'print the chain, the files and the LSN range, and rehearse; write nothing')
     .addOption(
       new Option('--engine <engine>', 'native: run an installed db_recover on the new copy instead')
@@ -63,16 +73,18 @@ export function recoverCommand(context: CommandContext): Command {
       examples(
         'figaro-backup recover --repo /backup/env --to /restore/env',
         'figaro-backup recover --repo /backup/env --to /restore/env --to-time 2026-11-22T08:15:00Z',
+        'figaro-backup recover --repo /backup/env --to /restore/env --surviving-logs /srv/env',
         'figaro-backup recover --from /backup/monday --from /backup/tuesday-logs --to /restore/env',
       ),
     )
     .action(async (options: RecoverCommandOptions) => {
-      const source = findSource(context, options);
+      const found = findSource(context, options);
       const point = restorePointOf(options);
-      const result = await context.withWatch(options, async (watch) => {
-        if (source.chain) await requireIntact(context.files, source.chain, source.environment, watch);
-        return await recoverEnvironment(context.files, {
-          environment: source.environment,
+      const { source, result } = await context.withWatch(options, async (watch) => {
+        if (found.chain) await requireIntact(context.files, found.chain, found.environment, watch);
+        const environment = await withSurvivors(context, options, found.environment, watch);
+        const outcome = await recoverEnvironment(context.files, {
+          environment,
           target: options.to,
           restorePoint: point,
           dryRun: options.dryRun === true,
@@ -80,10 +92,20 @@ export function recoverCommand(context: CommandContext): Command {
           ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
           watch,
         });
+        return { source: { ...found, environment }, result: outcome };
       });
       context.warn(options, [...source.warnings, ...result.warnings]);
-      context.print(options, toDocument(source, point, result), () => describe(source, options, result));
+      context.print(options, toDocument(source, options, point, result), () => describe(source, options, result));
     });
+}
+
+async function withSurvivors(
+  { files }: CommandContext,
+  { survivingLogs }: RecoverCommandOptions,
+  environment: Environment,
+  watch: Watch,
+): Promise<Environment> {
+  return survivingLogs === undefined ? environment : await withSurvivingLogs(files, environment, survivingLogs, watch);
 }
 
 /** What is recovered from. */
@@ -121,7 +143,8 @@ function findSource(context: CommandContext, options: RecoverCommandOptions): So
   return { environment: chainEnvironment(files, chain), chain, directories, warnings };
 }
 
-function restorePointOf({ toTime, toLsn }: RecoverCommandOptions): RestorePoint {
+function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): RestorePoint {
+  if (toTxn !== undefined) return { kind: 'transaction', id: toTxn };
   if (toTime) return { kind: 'time', time: toTime.time };
   return toLsn ? { kind: 'lsn', lsn: toLsn } : { kind: 'end' };
 }
@@ -133,6 +156,7 @@ function describe(source: Source, options: RecoverCommandOptions, result: Recove
   directories.forEach((directory, i) => {
     rows.push([i === 0 ? 'from' : '', chain ? path.basename(directory) : directory]);
   });
+  if (options.survivingLogs !== undefined) rows.push(['surviving logs', options.survivingLogs]);
   const logs = filesOfKind(environment, 'log')
     .map(({ logNumber }) => logNumber!)
     .sort((a, b) => a - b);
@@ -160,7 +184,8 @@ function describe(source: Source, options: RecoverCommandOptions, result: Recove
   return `${headline}${details}\n${result.dryRun ? `\n${listFiles(environment)}` : ''}`;
 }
 
-function describePoint({ toTime, toLsn }: RecoverCommandOptions): string | undefined {
+function describePoint({ toTime, toLsn, toTxn }: RecoverCommandOptions): string | undefined {
+  if (toTxn !== undefined) return `transaction ${formatTxnId(toTxn)}`;
   if (toLsn) return formatLsn(toLsn);
   if (!toTime) return undefined;
   const zone = toTime.hasZone ? '' : ` (no zone was given: ${toTime.text} was taken for local time)`;
@@ -175,6 +200,7 @@ function listFiles({ files }: Environment): string {
 
 function toDocument(
   { environment, chain, directories, warnings }: Source,
+  { survivingLogs }: RecoverCommandOptions,
   point: RestorePoint,
   result: RecoverResult,
 ): object {
@@ -185,6 +211,7 @@ function toDocument(
     engine: result.engine,
     target: result.target,
     ...(chain ? { chain: chain.id, sets: chain.sets.map(({ id }) => id) } : { from: directories }),
+    ...(survivingLogs === undefined ? {} : { survivingLogs }),
     restorePoint: point,
     ...(report && {
       ...report,

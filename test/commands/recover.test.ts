@@ -82,6 +82,76 @@ describe('recover of plain copies', () => {
     expect((await recover(['--to-lsn', lsn])).stdout).toContain('  recovered to    2026-11-22T09:23:18Z [2][109337]\n');
   });
 
+  test('to a transaction ends with its commit', async () => {
+    const { exitCode, stdout } = await recover(['--to-txn', '80000039']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('  asked for       transaction 80000039\n');
+    expect(stdout).toContain('  recovered to    2026-11-22T09:23:18Z [2][34209]\n');
+  });
+
+  test('to a transaction that did not commit says so', async () => {
+    const { exitCode, stderr } = await recover(['--to-txn', '1']);
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain('error [restore-point-unreachable]: transaction 1 does not commit in this log\n');
+  });
+
+  describe('with the surviving log', () => {
+    let logs: string;
+
+    /** Copies without the newest log: file 3 is shorter there, and the later ones are missing. */
+    beforeEach(() => {
+      logs = path.join(directory, 'logs');
+      mkdirSync(logs);
+      for (const number of [3, 4, 5, 6]) {
+        const name = `log.000000000${number}`;
+        copyFileSync(path.join(home, name), path.join(logs, name));
+        if (number > 3) rmSync(path.join(home, name));
+      }
+      truncateSync(path.join(home, 'log.0000000003'), 150_000);
+    });
+
+    test('goes on to its end', async () => {
+      const { exitCode, stdout } = await recover(['--surviving-logs', logs]);
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain('  surviving logs  <dir>/logs\n  log files       1 to 6\n');
+      expect(stdout).toContain('  recovered to    2026-11-22T09:23:25Z [5][254138]\n');
+    });
+
+    test('that begins in the next file is proved by what it points back to', async () => {
+      copyFileSync(path.join(logs, 'log.0000000003'), path.join(home, 'log.0000000003'));
+      rmSync(path.join(logs, 'log.0000000003'));
+      const { exitCode, stdout } = await recover(['--surviving-logs', logs]);
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain('  recovered to    2026-11-22T09:23:25Z [5][254138]\n');
+    });
+
+    test('refuses one that does not continue the copies', async () => {
+      flipBit(path.join(logs, 'log.0000000003'), 100_000);
+      const { exitCode, stderr } = await recover(['--surviving-logs', logs]);
+      expect(exitCode).toBe(5);
+      expect(stderr).toMatch(
+        /^error \[chain-mismatch\]: <dir>\/logs does not continue the chain, .*: log\.0000000003 differs from the chain’s at byte 100000/,
+      );
+      expect(existsSync(target)).toBe(false);
+    });
+
+    test('refuses one with a gap before it', async () => {
+      rmSync(path.join(logs, 'log.0000000003'));
+      rmSync(path.join(logs, 'log.0000000004'));
+      const { exitCode, stderr } = await recover(['--surviving-logs', logs]);
+      expect(exitCode).toBe(5);
+      expect(stderr).toMatch(
+        /^error \[chain-gap\]: <dir>\/logs does not continue the chain: it goes on at log\.0000000005/,
+      );
+    });
+
+    test('refuses a directory without log files', async () => {
+      const { exitCode, stderr } = await recover(['--surviving-logs', directory]);
+      expect(exitCode).toBe(3);
+      expect(stderr).toMatch(/^error \[log-missing\]: <dir> holds no log files\n/);
+    });
+  });
+
   test('with --dry-run lists the files and writes nothing', async () => {
     const { exitCode, stdout, stderr } = await recover(['--dry-run']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });

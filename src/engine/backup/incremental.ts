@@ -2,14 +2,15 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { formatLsn } from '../../format/lsn.ts';
+import { filesOfKind, logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { type Files } from '../files.ts';
+import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { type Chain } from '../repository/chain.ts';
 import { type ManifestLog } from '../repository/manifest.ts';
 import { type NewSet } from '../repository/repository.ts';
-import { Continuation, requireSameFormats } from './continuation.ts';
 import { LogCopy, requireSoundEnd } from './copy-log.ts';
 import { copyPlain, type PlainCopy } from './copy-plain.ts';
 import { CreatedDatabases } from './created-databases.ts';
@@ -45,7 +46,9 @@ export async function copyIncremental(
 
   // Where the chain goes on, and whether it does.
   requireSameFormats(environment, before);
-  const continuation = new Continuation(files, { home, from, before, parent });
+  requireSameLogDirectory(home, from, before, parent);
+  const chainLog = logPaths(before);
+  const continuation = new Continuation(files, { subject: home, from, chainLog, parent, hints });
   const first = continuation.firstFile();
 
   // The log from there.
@@ -65,7 +68,8 @@ export async function copyIncremental(
     const end = log.follow();
     log.close();
     await requireSoundEnd(files, from, end);
-    continuation.requireProof(log, to);
+    const { number, header } = log.copied[0]!;
+    continuation.requireProof({ path: path.join(to, logFileName(number)), number, prev: header.prev }, log.end);
 
     // The parent has what did not grow.
     const grown = log.copied.filter(({ number, size }) => number !== parent.end.file || size > parent.end.offset);
@@ -91,6 +95,21 @@ export async function copyIncremental(
   }
 }
 
+const hints = {
+  gap: 'log files were removed since then. Take a full backup with `figaro-backup hot`, and incrementals more often than log files are removed.',
+  mismatch:
+    'it was restored, recovered to an earlier point, or is another environment. Begin a new chain with `figaro-backup hot`.',
+};
+
+function requireSameLogDirectory(home: string, from: string, before: Environment, { end }: ManifestLog): void {
+  if (path.join(home, logDirectoryOf(before)) === from) return;
+  throw new FigaroError(
+    'chain-mismatch',
+    `${home} does not continue the chain, which ends at ${formatLsn(end)}: its log files are in ${from} now`,
+    { path: home, lsn: formatLsn(end), hint: hints.mismatch },
+  );
+}
+
 /** The log of the chain's newest set. Throws `usage` for a chain of an environment without logs. */
 export function requireLog(chain: Chain): ManifestLog {
   const { log } = chain.sets.at(-1)!.manifest;
@@ -112,4 +131,18 @@ function unloggedDatabases(chain: Chain): string[] {
   return full.manifest.files
     .filter(({ unlogged }) => unlogged)
     .map(({ path: name }) => `${name} is written without the log: the chain has it as it was in ${full.id}`);
+}
+
+/** Throws `chain-mismatch` when a container was upgraded since the chain began: that is not in the log (I.3). */
+function requireSameFormats(environment: Environment, before: Environment): void {
+  const known = new Map(filesOfKind(before, 'database').map((file) => [file.uid, file]));
+  for (const file of filesOfKind(environment, 'database')) {
+    const earlier = known.get(file.uid);
+    if (!earlier || earlier.format!.version === file.format!.version) continue;
+    throw new FigaroError(
+      'chain-mismatch',
+      `${file.path} was upgraded from ${file.format!.method} version ${earlier.format!.version} to ${file.format!.version} since the chain began`,
+      { path: file.path, hint: 'an upgrade is not in the log. Take a full backup with `figaro-backup hot`.' },
+    );
+  }
 }

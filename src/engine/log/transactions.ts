@@ -159,6 +159,13 @@ export class Transactions {
     return found?.fate;
   }
 
+  /** Where transactions of this id committed; nested ones do not by themselves. */
+  commitsOf(id: number): { readonly lsn: Lsn; readonly time: number }[] {
+    const found = this.#byId.get(id) ?? [];
+    const all = Array.isArray(found) ? found : [found];
+    return all.flatMap(({ ended }) => (ended?.committed ? [ended] : []));
+  }
+
   *all(): Generator<Transaction> {
     for (const found of this.#byId.values()) {
       if (Array.isArray(found)) yield* found;

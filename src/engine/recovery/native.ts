@@ -33,8 +33,8 @@ export async function recoverNatively(
   watch: Watch,
 ): Promise<string> {
   const options = ['-c', '-h', home];
-  if (point.kind === 'lsn') {
-    throw new FigaroError('usage', 'the native engine recovers to a time or to the end, not to an LSN');
+  if (point.kind !== 'end' && point.kind !== 'time') {
+    throw new FigaroError('usage', 'the native engine recovers to a time or to the end, and to nothing else');
   }
   if (point.kind === 'time') options.push('-t', nativeTime(point.time));
   const program = await findProgram(releases[logVersion] ?? [], watch);

@@ -9,7 +9,9 @@ export type RestorePoint =
   /** Everything committed up to and including this second, as the commit records tell it. */
   | { readonly kind: 'time'; readonly time: Date }
   /** Everything committed up to and including this LSN. */
-  | { readonly kind: 'lsn'; readonly lsn: Lsn };
+  | { readonly kind: 'lsn'; readonly lsn: Lsn }
+  /** Everything committed up to and including the commit of this transaction. */
+  | { readonly kind: 'transaction'; readonly id: number };
 
 /** A commit record: what recovery to a point ends with. */
 export interface Commit {
@@ -73,7 +75,9 @@ export function findLimit(point: RestorePoint, log: Log, transactions: Transacti
   const window = restoreWindow(log, transactions);
   const { commits } = transactions;
   let limit: Commit | undefined;
-  if (point.kind === 'time') {
+  if (point.kind === 'transaction') {
+    limit = commitOf(point.id, transactions);
+  } else if (point.kind === 'time') {
     const seconds = Math.floor(point.time.getTime() / 1000);
     // In log order: a clock set back must not let a later commit in while an earlier one stays out (A.9).
     const beyond = commits.findIndex(({ time }) => time > seconds);
@@ -86,14 +90,49 @@ export function findLimit(point: RestorePoint, log: Log, transactions: Transacti
   return limit;
 }
 
+/** Where a transaction committed. Throws `restore-point-unreachable` when it did not, or when its id was used again. */
+function commitOf(id: number, transactions: Transactions): Commit {
+  const name = formatTxnId(id);
+  const commits = transactions.commitsOf(id);
+  const [commit] = commits;
+  const fail = (message: string, hint: string): FigaroError =>
+    new FigaroError('restore-point-unreachable', message, { hint });
+  if (!commit) throw fail(`transaction ${name} does not commit in this log`, 'ids are those that db_printlog prints.');
+  if (commits.length > 1) {
+    const places = commits.map(describeCommit).join(', ');
+    throw fail(
+      `${commits.length} transactions had the id ${name}; they committed at ${places}`,
+      'choose one with --to-lsn.',
+    );
+  }
+  return commit;
+}
+
+/** As db_printlog prints it. */
+export function formatTxnId(id: number): string {
+  return id.toString(16);
+}
+
 function unreachable(point: RestorePoint, { first, last }: RestoreWindow): FigaroError {
-  const asked =
-    point.kind === 'time' ? point.time.toISOString() : point.kind === 'lsn' ? formatLsn(point.lsn) : 'the end';
+  const asked = describePoint(point);
   const window =
     first && last ? `from ${describeCommit(first)} to ${describeCommit(last)}` : 'nowhere: the log holds no commit';
   return new FigaroError('restore-point-unreachable', `${asked} is out of reach: recovery can go ${window}`, {
     hint: 'choose a point inside that window, or a chain that covers the one you want.',
   });
+}
+
+function describePoint(point: RestorePoint): string {
+  switch (point.kind) {
+    case 'end':
+      return 'the end';
+    case 'time':
+      return point.time.toISOString();
+    case 'lsn':
+      return formatLsn(point.lsn);
+    case 'transaction':
+      return `the commit of transaction ${formatTxnId(point.id)}`;
+  }
 }
 
 export function describeCommit({ lsn, time }: Commit): string {

@@ -1,28 +1,34 @@
-/** Whether the log of an environment continues a chain (recovery document, I.1 to I.3). */
+/** Whether a log continues a chain's (recovery document, I.1 to I.3). */
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { checkpoint } from '../../format/log/records/txn.ts';
 import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
-import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { firstDifference } from '../compare.ts';
 import { type Files } from '../files.ts';
-import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
-import { LogReader } from '../log/log-reader.ts';
-import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
-import { type ManifestLog } from '../repository/manifest.ts';
-import { type LogCopy } from './copy-log.ts';
-import { logDirectoryOf } from './environment-copy.ts';
+import { logFileName, logFileNumber, openLog } from './log-files.ts';
+import { LogReader } from './log-reader.ts';
+import { bodyAs, type ScannedRecord } from './scanned-record.ts';
+
+/** Where a chain's log begins and ends. */
+export interface ChainEnd {
+  /** Number of its first file. */
+  readonly firstFile: number;
+  /** Where the next record would go. */
+  readonly end: Lsn;
+  readonly lastRecord: Lsn | undefined;
+}
 
 export interface ContinuationParts {
-  /** The source. */
-  readonly home: string;
-  /** Its log files. */
+  /** What is said to continue the chain, for messages. */
+  readonly subject: string;
+  /** The directory of its log files. */
   readonly from: string;
-  /** What the chain makes up so far. */
-  readonly before: Environment;
-  /** The log of its newest set. */
-  readonly parent: ManifestLog;
+  /** The chain's log files by number. */
+  readonly chainLog: ReadonlyMap<number, string>;
+  readonly parent: ChainEnd;
+  /** What the operator can do. */
+  readonly hints: { readonly gap: string; readonly mismatch: string };
 }
 
 /** A place in the chain's log that the new log points at. */
@@ -46,11 +52,7 @@ export class Continuation {
   constructor(files: Files, parts: ContinuationParts) {
     this.#files = files;
     this.#parts = parts;
-    this.#lastFile = logPaths(parts.before).get(parts.parent.end.file)!;
-    const now = parts.from;
-    if (path.join(parts.home, logDirectoryOf(parts.before)) !== now) {
-      throw this.#mismatch(`its log files are in ${now} now`);
-    }
+    this.#lastFile = parts.chainLog.get(parts.parent.end.file)!;
   }
 
   /** Number of the log file to go on from: the chain's last one, or the next when the source no longer has it. */
@@ -89,23 +91,26 @@ export class Continuation {
     if (isLogged(lsn) && compareLsn(lsn, this.#parts.parent.end) < 0) this.#references.push(reference);
   }
 
-  /** Throws `chain-mismatch` unless what was copied continues the chain. */
-  requireProof(log: LogCopy, to: string): void {
+  /**
+   * Throws `chain-mismatch` unless a log continues the chain; its records were shown to `see` before.
+   *
+   * @param first its file that `firstFile` named, and the last record that its header says is before it
+   * @param end of the log
+   */
+  requireProof(first: { readonly path: string; readonly number: number; readonly prev: number }, end: Lsn): void {
     const { parent } = this.#parts;
-    const { number, header } = log.copied[0]!;
-    if (compareLsn(log.end, parent.end) < 0) throw this.#mismatch(`its log ends at ${formatLsn(log.end)}`);
+    const { number, prev } = first;
+    if (compareLsn(end, parent.end) < 0) throw this.#mismatch(`its log ends at ${formatLsn(end)}`);
     // The source was compared before; what counts is what was copied.
-    if (number === parent.end.file) return this.#requirePrefix(path.join(to, logFileName(number)));
+    if (number === parent.end.file) return this.#requirePrefix(first.path);
     const last = parent.lastRecord;
-    if (!last || last.file !== number - 1 || header.prev < last.offset) {
+    if (!last || last.file !== number - 1 || prev < last.offset) {
       const place = last ? formatLsn(last) : 'none';
-      throw this.#mismatch(
-        `${logFileName(number)} follows a record at ${header.prev}, but the chain’s last one is ${place}`,
-      );
+      throw this.#mismatch(`${logFileName(number)} follows a record at ${prev}, but the chain’s last one is ${place}`);
     }
-    if (header.prev > last.offset) {
+    if (prev > last.offset) {
       throw this.#gap(
-        `${logFileName(last.file)} was removed after it had grown to a record at ${header.prev}, but the newest set ends in it at ${formatLsn(parent.end)}`,
+        `${logFileName(last.file)} was removed after it had grown to a record at ${prev}, but the newest set ends in it at ${formatLsn(parent.end)}`,
       );
     }
     this.#requireReferences();
@@ -122,7 +127,7 @@ export class Continuation {
   /** With no file in common, records that point into the chain have to hit: the header alone is weak evidence (I.2). */
   #requireReferences(): void {
     if (this.#references.length === 0) throw this.#mismatch('no record in its log points back into the chain');
-    const reader = new LogReader(this.#files, openLog(this.#files, logPaths(this.#parts.before)));
+    const reader = new LogReader(this.#files, openLog(this.#files, this.#parts.chainLog));
     try {
       for (const { lsn, txnId, code } of this.#references) {
         // The chain may begin later than a transaction.
@@ -137,25 +142,22 @@ export class Continuation {
   }
 
   #gap(problem: string): FigaroError {
-    const { home, parent } = this.#parts;
-    return new FigaroError('chain-gap', `${home} does not continue the chain: ${problem}`, {
-      path: home,
+    const { subject, parent, hints } = this.#parts;
+    return new FigaroError('chain-gap', `${subject} does not continue the chain: ${problem}`, {
+      path: subject,
       lsn: formatLsn(parent.end),
-      hint: 'log files were removed since then. Take a full backup with `figaro-backup hot`, and incrementals more often than log files are removed.',
+      hint: hints.gap,
     });
   }
 
   #mismatch(problem: string): FigaroError {
-    const { home, parent } = this.#parts;
-    return new FigaroError(
-      'chain-mismatch',
-      `${home} does not continue the chain, which ends at ${formatLsn(parent.end)}: ${problem}`,
-      {
-        path: home,
-        lsn: formatLsn(parent.end),
-        hint: 'it was restored, recovered to an earlier point, or is another environment. Begin a new chain with `figaro-backup hot`.',
-      },
-    );
+    const { subject, parent, hints } = this.#parts;
+    const message = `${subject} does not continue the chain, which ends at ${formatLsn(parent.end)}: ${problem}`;
+    return new FigaroError('chain-mismatch', message, {
+      path: subject,
+      lsn: formatLsn(parent.end),
+      hint: hints.mismatch,
+    });
   }
 }
 
@@ -165,19 +167,5 @@ function readIfThere(reader: LogReader, lsn: Lsn): ScannedRecord | undefined {
   } catch (error) {
     if (error instanceof FigaroError && error.code === 'log-corrupt') return undefined;
     throw error;
-  }
-}
-
-/** Throws `chain-mismatch` when a container was upgraded since the chain began: that is not in the log (I.3). */
-export function requireSameFormats(environment: Environment, before: Environment): void {
-  const known = new Map(filesOfKind(before, 'database').map((file) => [file.uid, file]));
-  for (const file of filesOfKind(environment, 'database')) {
-    const earlier = known.get(file.uid);
-    if (!earlier || earlier.format!.version === file.format!.version) continue;
-    throw new FigaroError(
-      'chain-mismatch',
-      `${file.path} was upgraded from ${file.format!.method} version ${earlier.format!.version} to ${file.format!.version} since the chain began`,
-      { path: file.path, hint: 'an upgrade is not in the log. Take a full backup with `figaro-backup hot`.' },
-    );
   }
 }

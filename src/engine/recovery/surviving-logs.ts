@@ -1,0 +1,70 @@
+/** The log files that are left of a broken environment, added to what a chain or copies hold (design, section 6). */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { logPaths, normalDirectory, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { type Files } from '../files.ts';
+import { Continuation, type ChainEnd } from '../log/continuation.ts';
+import { logFileName, logFileNumber, openLog, type Log } from '../log/log-files.ts';
+import { scanLog } from '../log/scan.ts';
+import { pause, type Watch } from '../pause.ts';
+
+const hints = {
+  gap: 'look for the missing log files, or recover without --surviving-logs to the end of the chain.',
+  mismatch:
+    'these are the log files of another environment, or of one that was recovered to an earlier point. Recover without --surviving-logs.',
+};
+
+/**
+ * An environment with the log files of `directory` in place of its own, from its last one on. Throws `chain-gap` and
+ * `chain-mismatch` when they do not continue its log: nothing is taken on trust.
+ */
+export async function withSurvivingLogs(
+  files: Files,
+  environment: Environment,
+  directory: string,
+  watch: Watch,
+): Promise<Environment> {
+  const chainLog = logPaths(environment);
+  if (chainLog.size === 0) {
+    throw new FigaroError('usage', 'there is no log that --surviving-logs could continue', {
+      hint: 'sets of environments without logs are restored as they are.',
+    });
+  }
+  const parent = endOf(files, openLog(files, chainLog));
+  const continuation = new Continuation(files, { subject: directory, from: directory, chainLog, parent, hints });
+  const first = continuation.firstFile();
+  const numbers = (files.listIfThere(directory) ?? [])
+    .map(logFileNumber)
+    .filter((number) => number !== undefined && number >= first) as number[];
+  const paths = new Map(numbers.map((number) => [number, path.join(directory, logFileName(number))]));
+  const log = openLog(files, paths);
+  const scan = scanLog(files, log);
+  let step = scan.next();
+  for (let count = 0; !step.done; step = scan.next()) {
+    continuation.see(step.value);
+    if (++count % 4096 === 0) await pause(watch, { phase: 'read the surviving log' });
+  }
+  continuation.requireProof(log.files[0]!, step.value.lsn);
+
+  const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
+  const survivors = [...paths].map(([number, from]): EnvironmentFile => {
+    const name = path.posix.join(logDirectory, logFileName(number));
+    const stat = files.statIfThere(from)!;
+    return { kind: 'log', name, path: from, logName: name, dataDirectory: '', stat, logNumber: number };
+  });
+  const kept = environment.files.filter(({ kind, logNumber }) => kind !== 'log' || logNumber! < first);
+  return { ...environment, files: [...kept, ...survivors] };
+}
+
+/** Where the log of the copies ends: a scan of its last file. */
+function endOf(files: Files, log: Log): ChainEnd {
+  const last = log.files.at(-1)!;
+  const scan = scanLog(files, { files: [last], incomplete: [] });
+  let step = scan.next();
+  while (!step.done) step = scan.next();
+  const { lsn, lastRecord } = step.value;
+  // A file without records yet: the header names the last one of the file before.
+  const before = last.prev > 0 ? { file: last.number - 1, offset: last.prev } : undefined;
+  return { firstFile: log.files[0]!.number, end: lsn, lastRecord: lastRecord ?? before };
+}
