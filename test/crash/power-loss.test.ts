@@ -1,0 +1,124 @@
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { takeBackup } from '../../src/engine/backup/backup.ts';
+import { nodeFiles } from '../../src/engine/files.ts';
+import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
+import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
+import { type SetKind } from '../../src/engine/repository/manifest.ts';
+import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
+import { verifySets } from '../../src/engine/verify/set.ts';
+import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { PowerLoss, VolatileDisk, type Survival } from '../support/power-loss.ts';
+import { fingerprint } from '../support/trees.ts';
+
+const survivals: readonly Survival[] = ['none', 'names', 'some'];
+
+const disk = '/power-loss';
+const repository = path.join(disk, 'repo');
+const target = path.join(disk, 'recovered');
+
+/** Numbers below one, the same in every run. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function demo(): string {
+  const home = path.join(temporaryDirectory(), 'env');
+  demoApplication(home).commitUpTo([4, 72_115]);
+  return home;
+}
+
+/** Sets that are listed, after making sure that each of them is whole. */
+async function soundSets({ files }: VolatileDisk): Promise<readonly string[]> {
+  if (!files.statIfThere(path.join(repository, 'repository.json'))) return [];
+  const opened = openRepository(files, repository);
+  const { sets, broken } = readSets(files, opened);
+  expect(broken.filter(({ state }) => state === 'damaged')).toEqual([]);
+  if (sets.length > 0) expect((await verifySets(files, opened, { record: false })).findings).toEqual([]);
+  return sets.map(({ id }) => id);
+}
+
+/** Tries the loss of power at every change that `work` makes to a disk. */
+async function atEveryChange(
+  prepared: VolatileDisk,
+  work: (disk: VolatileDisk) => Promise<unknown>,
+  check: (after: VolatileDisk, finished: boolean) => Promise<void>,
+): Promise<void> {
+  const whole = prepared.copy();
+  await work(whole);
+  const total = whole.operations;
+  expect(total).toBeGreaterThan(20);
+  for (let n = 0; n <= total; n++) {
+    for (const survival of survivals) {
+      const tried = prepared.copy();
+      tried.losePowerAt(n);
+      const outcome = await work(tried).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (outcome !== undefined && !(outcome instanceof PowerLoss)) throw outcome;
+      await check(tried.restarted(survival, randomNumbers(n)), outcome === undefined);
+    }
+  }
+  console.log(`power lost at ${total} places in ${survivals.length} ways`);
+}
+
+describe('the power may fail at any moment', () => {
+  test.each<SetKind>(['hot', 'offline', 'incremental'])(
+    'of a backup: %s',
+    async (kind) => {
+      const home = demo();
+      const before = fingerprint(home);
+      const prepared = new VolatileDisk(disk, nodeFiles);
+      const options = { home, repository };
+      if (kind === 'incremental') await takeBackup(prepared.files, 'offline', options);
+      const earlier = await soundSets(prepared);
+      await atEveryChange(
+        prepared,
+        async ({ files }) => await takeBackup(files, kind, options),
+        async (after, finished) => {
+          const ids = await soundSets(after);
+          for (const id of earlier) expect(ids).toContain(id);
+          // A set that was reported is there for good.
+          if (finished) expect(ids).toHaveLength(earlier.length + 1);
+          after.files.remove(path.join(repository, 'lock'));
+          await takeBackup(after.files, kind, options);
+          expect((await soundSets(after)).length).toBeGreaterThan(earlier.length);
+        },
+      );
+      expect(fingerprint(home)).toEqual(before);
+    },
+    600_000,
+  );
+
+  test('of a recovery', async () => {
+    const home = demo();
+    const environment = discoverEnvironment(nodeFiles, home);
+    const tree = ({ files }: VolatileDisk): Map<string, number> =>
+      new Map((files.listIfThere(target) ?? []).map((name) => [name, sizeOf(files, path.join(target, name))]));
+    const prepared = new VolatileDisk(disk, nodeFiles);
+    const whole = prepared.copy();
+    await recoverEnvironment(whole.files, { environment, target });
+    const result = tree(whole);
+    await atEveryChange(
+      prepared,
+      async ({ files }) => await recoverEnvironment(files, { environment, target }),
+      async (after, finished) => {
+        // The target is there whole, or not at all.
+        const found = after.files.statIfThere(target);
+        if (finished) expect(found).toBeDefined();
+        if (found) expect(tree(after)).toEqual(result);
+        else await recoverEnvironment(after.files, { environment, target });
+        expect(tree(after)).toEqual(result);
+      },
+    );
+  }, 600_000);
+});
+
+function sizeOf(files: VolatileDisk['files'], file: string): number {
+  return files.statIfThere(file)!.size;
+}
