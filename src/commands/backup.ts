@@ -14,8 +14,9 @@ import {
   type CommonOptions,
 } from './context.ts';
 import { examples } from './options.ts';
+import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
-interface BackupCommandOptions extends CommonOptions {
+interface BackupCommandOptions extends CommonOptions, PasswordOptions {
   readonly home?: string;
   readonly repo?: string;
   readonly chain?: string;
@@ -47,7 +48,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     .option('--home <dir>', 'the environment (or $DB_HOME)')
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
-  return withCommonOptions(command)
+  return withCommonOptions(withPasswordOption(command))
     .addHelpText(
       'after',
       examples(
@@ -57,8 +58,9 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     )
     .action(async (options: BackupCommandOptions) => {
       const { env } = context.io;
+      const files = unlockedFiles(context, options);
       const set = await context.withWatch(options, (watch) =>
-        takeBackup(context.files, kind, {
+        takeBackup(files, kind, {
           home: required({ ...options }, 'home', env, ...homeVariables),
           repository: required({ ...options }, 'repo', env, ...repoVariables),
           ...(options.chain === undefined ? {} : { chain: options.chain }),

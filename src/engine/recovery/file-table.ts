@@ -61,7 +61,8 @@ export class FileTable {
   }
 
   #stored(piece: Piece, name: string, dataDirectory: string): StoredFile {
-    return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create());
+    const { cipher } = this.#storage;
+    return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create(), cipher);
   }
 
   [Symbol.iterator](): Iterator<StoredFile> {

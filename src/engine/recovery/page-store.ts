@@ -1,8 +1,10 @@
 import { FigaroError } from '../../errors.ts';
+import { type Cipher } from '../../format/crypto.ts';
 import { compareLsn, isLogged, type Lsn } from '../../format/lsn.ts';
-import { hasRightChecksum, storeChecksum } from '../../format/page/checksum.ts';
+import { fromStored, hasRightChecksum, toStored } from '../../format/page/checksum.ts';
 import { metaAt, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { pageType } from '../../format/page/types.ts';
+import { lockedFile } from '../locked.ts';
 import { KnownLsns } from './known-lsns.ts';
 import { CachedPage, type PageCache } from './page-cache.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
@@ -41,9 +43,19 @@ export class StoredFile {
   /** Of queues only, whose pages but the first are in files of their own. */
   extents: QueueExtents | undefined;
 
+  readonly #cipher: Cipher | undefined;
+
   /** @param createPiece makes new extents of a queue */
-  constructor(piece: Piece, cache: PageCache, name: string, dataDirectory: string, createPiece?: () => Piece) {
+  constructor(
+    piece: Piece,
+    cache: PageCache,
+    name: string,
+    dataDirectory: string,
+    createPiece?: () => Piece,
+    cipher?: Cipher,
+  ) {
     this.piece = piece;
+    this.#cipher = cipher;
     this.#cache = cache;
     this.#createPiece = createPiece;
     this.name = name;
@@ -63,13 +75,14 @@ export class StoredFile {
   #recognize(): void {
     const head = new Uint8Array(Math.min(512, this.piece.size));
     this.piece.read(head, 0);
-    const recognition = recognizeFile(head);
+    const recognition = recognizeFile(head, this.#cipher);
+    if (recognition.kind === 'locked') throw lockedFile(this.label);
     if (recognition.kind === 'database') {
       this.format = recognition.format;
       this.uid = recognition.format.uid;
       this.isPlaceholder = false;
       this.pageCount = Math.floor(this.piece.size / recognition.format.pageSize);
-      this.#recognizeExtents(head, recognition.format);
+      this.#recognizeExtents(fromStored(head, recognition.format), recognition.format);
     } else if (recognition.kind === 'placeholder') {
       this.isPlaceholder = true;
       this.uid = recognition.uid;
@@ -133,7 +146,7 @@ export class StoredFile {
         hint: 'the page is damaged, and the log can not repair it. Use an older set.',
       });
     }
-    const page = new CachedPage(bytes, this, pgno);
+    const page = new CachedPage(fromStored(bytes, format), this, pgno);
     this.#presentBlank(page);
     this.#pages.set(pgno, page);
     this.#cache.add(page);
@@ -216,12 +229,12 @@ export class StoredFile {
   }
 
   writeBack(page: CachedPage): void {
-    storeChecksum(page.bytes, this.format!);
+    const stored = toStored(page.bytes, this.format!);
     if (this.extents && page.number > 0) {
       const { piece, position } = this.extents.make(page.number);
-      piece.write(page.bytes, position);
+      piece.write(stored, position);
     } else {
-      this.piece.write(page.bytes, page.number * this.format!.pageSize);
+      this.piece.write(stored, page.number * this.format!.pageSize);
     }
     page.dirty = false;
     this.#cache.pagesWritten += 1;

@@ -4,6 +4,7 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { type Files } from '../files.ts';
+import { encryptedFile } from '../locked.ts';
 import { openLog, type Log } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { analyse, lastLsn, type Analysis } from './analysis.ts';
@@ -73,7 +74,7 @@ export async function prepareRecovery(
   environment: Environment,
   { restorePoint = { kind: 'end' }, watch = {} }: RecoveryOptions,
 ): Promise<PreparedRecovery> {
-  refuseUnsupported(environment);
+  requireKey(environment);
   const log = openLog(files, logPaths(environment));
   return { log, analysis: await analyse(files, log, restorePoint, watch) };
 }
@@ -119,17 +120,9 @@ export async function runPasses(
   return { log, analysis, table, report: report(analysis, table, fileOperations, passes, log) };
 }
 
-function refuseUnsupported(environment: Environment): void {
+function requireKey(environment: Environment): void {
   for (const { path, format } of filesOfKind(environment, 'database')) {
-    if (format?.encrypted) {
-      throw new FigaroError(
-        'format-unsupported',
-        `${path} is encrypted, and encrypted databases can not be recovered yet`,
-        {
-          path,
-        },
-      );
-    }
+    if (format?.encrypted && !format.cipher) throw encryptedFile(path);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Where recovery keeps the bytes of files: a staging directory, or memory over read-only files. */
 
 import path from 'node:path';
+import { type Cipher } from '../../format/crypto.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
 
 /** The bytes of one file during recovery. */
@@ -16,6 +17,8 @@ export interface Piece {
 
 /** What a page store builds its files from. */
 export interface Storage {
+  /** The key to what is encrypted. */
+  readonly cipher: Cipher | undefined;
   /** The bytes of a file that was there before recovery, by the path it was found at. */
   existing(file: string): Piece;
   /** A new, empty file. */
@@ -31,6 +34,7 @@ const maxHandles = 128;
  * that no name is ever in the way of another.
  */
 export class StagedStorage implements Storage {
+  readonly cipher: Cipher | undefined;
   readonly #files: Files;
   readonly #directory: string;
   readonly #handles = new Map<string, OpenFile>();
@@ -38,6 +42,7 @@ export class StagedStorage implements Storage {
 
   constructor(files: Files, directory: string) {
     this.#files = files;
+    this.cipher = files.cipher;
     this.#directory = directory;
   }
 
@@ -113,11 +118,13 @@ export class StagedPiece implements Piece {
 
 /** Nothing is written: what recovery changes stays in memory, over files that are only read. */
 export class OverlayStorage implements Storage {
+  readonly cipher: Cipher | undefined;
   readonly #files: Files;
   readonly #handles = new Map<string, OpenFile>();
 
   constructor(files: Files) {
     this.#files = files;
+    this.cipher = files.cipher;
   }
 
   existing(file: string): Piece {
