@@ -28,8 +28,6 @@ export class StoredFile {
   name: string | undefined;
   /** The data directory it is in, as DB_CONFIG writes it; empty for home. */
   dataDirectory: string;
-  /** Permission bits to give it, when recovery creates it. */
-  mode: number | undefined;
   /** Undefined until page 0 is known. */
   format: DatabaseFormat | undefined;
   uid: string | undefined;

@@ -143,6 +143,7 @@ function requireSettled(table: FileTable, { missing }: FileOperations): void {
       { path: name, lsn: formatLsn(lsn), hint: 'add the file from an older copy that this log continues.' },
     );
   }
+  table.externalFiles.requireContents();
   for (const file of table) {
     for (const [pgno, { lsn, reason }] of file.questions) {
       throw new FigaroError(

@@ -74,7 +74,7 @@ export async function copyDatabases(
 
 /** True for files that recovery works on: they get their names last. */
 export function isPiece({ kind }: EnvironmentFile): boolean {
-  return kind === 'database' || kind === 'placeholder' || kind === 'queue-extent';
+  return kind === 'database' || kind === 'placeholder' || kind === 'queue-extent' || kind === 'external-file';
 }
 
 function incompleteLogs(files: Files, environment: Environment): readonly string[] {

@@ -21,10 +21,13 @@ export interface Storage {
   readonly cipher: Cipher | undefined;
   /** The bytes of a file that was there before recovery, by the path it was found at. */
   existing(file: string): Piece;
-  /** A new, empty file. */
-  create(): Piece;
+  /** A new, empty file; `mode` are its permission bits as the log has them, 0 for the usual ones. */
+  create(mode?: number): Piece;
   close(): void;
 }
+
+/** Recovery has to read and write what it creates. */
+const ownersMode = 0o600;
 
 /** Handles kept open at the same time. */
 const maxHandles = 128;
@@ -51,10 +54,10 @@ export class StagedStorage implements Storage {
     return new StagedPiece(file, size, (name) => this.#handle(name));
   }
 
-  create(): StagedPiece {
+  create(mode = 0): StagedPiece {
     this.#count += 1;
     const file = path.join(this.#directory, `new-${this.#count}`);
-    this.#keep(file, this.#files.create(file));
+    this.#keep(file, this.#files.create(file, mode === 0 ? undefined : (mode & 0o777) | ownersMode));
     return new StagedPiece(file, 0, (name) => this.#handle(name));
   }
 
@@ -156,7 +159,7 @@ class OverlayPiece implements Piece {
   /** Bytes of the file below that still count. */
   #base: number;
   #size: number;
-  /** Pages written, by position. Every write is of one whole page. */
+  /** Pages written, by position. Every write is of one whole page, or of the last part of the file. */
   readonly #written = new Map<number, Uint8Array>();
 
   constructor(size: number, readBase: (target: Uint8Array, position: number) => number) {
@@ -173,6 +176,7 @@ class OverlayPiece implements Piece {
     const written = this.#written.get(position);
     if (written) {
       target.set(written.subarray(0, target.length));
+      target.fill(0, Math.min(written.length, target.length));
       return;
     }
     const below = Math.max(0, Math.min(target.length, this.#base - position));

@@ -34,9 +34,7 @@ const notReadable = 'be-heap.db';
 
 /** What is not supported yet is refused by name. */
 function expectedError(corpusCase: CorpusCase): ErrorCode | undefined {
-  const { id, family } = corpusCase.description;
-  if (family === 'external') return 'format-unsupported';
-  return refused[id];
+  return refused[corpusCase.id];
 }
 
 /** Recovered, refused and wrong, by family and version. */
