@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { DatabaseFile, type Database } from '../engine/database/database-file.ts';
-import { bodyOf, databaseLabel, headerLines } from '../engine/database/dump.ts';
+import { bodyOf, databaseLabel, headerLines, printable } from '../engine/database/dump.ts';
 import { databasesOf, recordsOf } from '../engine/database/records.ts';
 import { type Files } from '../engine/files.ts';
 import { pause, type Watch } from '../engine/pause.ts';
@@ -114,7 +114,7 @@ function* textOf(databases: readonly Database[], options: DumpCommandOptions): G
     for (const line of headerLines(database, recordNumbers)) {
       // As db_dump: a database asked for by name does not say it, so that it can be loaded under another.
       if (options.database !== undefined && line.startsWith('database=')) continue;
-      yield `${options.printable && line === 'format=bytevalue' ? 'format=print' : line}\n`;
+      yield `${options.printable ? printableHeader(line) : line}\n`;
     }
     yield 'HEADER=END\n';
     for (const chunk of bodyOf(database, recordNumbers)) yield options.printable ? printable(chunk) : chunk;
@@ -122,13 +122,9 @@ function* textOf(databases: readonly Database[], options: DumpCommandOptions): G
   }
 }
 
-/** Lines of hex as db_dump -p writes them: printable characters as they are, others as a backslash and two digits. */
-function printable(chunk: string): string {
-  return chunk.replace(/[0-9a-f]{2}/g, (hex) => {
-    const code = Number.parseInt(hex, 16);
-    if (code === 0x5c) return '\\\\';
-    return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : `\\${hex}`;
-  });
+function printableHeader(line: string): string {
+  if (line === 'format=bytevalue') return 'format=print';
+  return line.startsWith(' ') ? printable(line) : line;
 }
 
 /** One document in pieces: keys and data in hex, record numbers as numbers. */

@@ -2,6 +2,7 @@
 
 import { btreeFlag, hashFlag, metaAt } from '../../format/page/meta.ts';
 import { type Database } from './database-file.ts';
+import { partitionCount, partitionKeys } from './partitions.ts';
 import { recordsOf } from './records.ts';
 
 export interface DumpOptions {
@@ -38,7 +39,20 @@ export function* bodyOf(database: Database, recordNumbers: boolean): Generator<s
 }
 
 function line(bytes: Uint8Array): string {
-  return ` ${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}\n`;
+  return ` ${hexOf(bytes)}\n`;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}
+
+/** Hex as db_dump -p writes it: printable characters as they are, others as a backslash and two digits. */
+export function printable(text: string): string {
+  return text.replace(/[0-9a-f]{2}/g, (hex) => {
+    const code = Number.parseInt(hex, 16);
+    if (code === 0x5c) return '\\\\';
+    return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : `\\${hex}`;
+  });
 }
 
 /** Name of a database as people read it. */
@@ -46,11 +60,11 @@ export function databaseLabel({ name }: Database): string | undefined {
   return name && Buffer.from(name).toString('utf8');
 }
 
+/** The lines before `HEADER=END`; those that begin with a space are keys in hex, as `bodyOf` gives them. */
 export function headerLines(database: Database, recordNumbers: boolean): string[] {
   const { file, meta, method } = database;
   const lines = ['VERSION=3', 'format=bytevalue'];
-  const name = databaseLabel(database);
-  if (name !== undefined) lines.push(`database=${name}`);
+  if (database.name) lines.push(`database=${printable(hexOf(database.name))}`);
   lines.push(`type=${method}`, ...propertyLines(database));
   const flags = meta.u32(metaAt.flags);
   if (file.format.checksums) lines.push('chksum=1');
@@ -63,6 +77,9 @@ export function headerLines(database: Database, recordNumbers: boolean): string[
   if ((flags & duplicates) !== 0) lines.push('duplicates=1');
   if ((flags & sorted) !== 0) lines.push('dupsort=1');
   lines.push(`db_pagesize=${file.format.pageSize}`);
+  const partitions = partitionCount(meta);
+  if (partitions > 0) lines.push(`nparts=${partitions}`);
+  for (const key of partitionKeys(database)) lines.push(` ${hexOf(key)}`);
   if (recordNumbers) lines.push('keys=1');
   return lines;
 }
@@ -75,6 +92,9 @@ function propertyLines({ meta, method }: Database): string[] {
   const add = (name: string, value: number, unlike = 0): void => {
     if (value !== unlike) lines.push(`${name}=${value}`);
   };
+  const addPad = (pad: number): void => {
+    if (pad !== defaultPad) lines.push(`re_pad=${pad === 0 ? '0' : `0x${pad.toString(16)}`}`);
+  };
   switch (method) {
     case 'btree':
       if ((flags & btreeFlag.recordNumbers) !== 0) lines.push('recnum=1');
@@ -83,15 +103,15 @@ function propertyLines({ meta, method }: Database): string[] {
     case 'recno':
       if ((flags & btreeFlag.renumber) !== 0) lines.push('renumber=1');
       add('re_len', meta.u32(metaAt.btree.recordLength));
-      add('re_pad', meta.u32(metaAt.btree.pad), defaultPad);
+      addPad(meta.u32(metaAt.btree.pad));
       break;
     case 'hash':
-      add('h_ffactor', meta.u32(metaAt.hash.fillFactor));
+      // The fill factor is left out by db_dump, too: the library forgets it when a database is opened again.
       add('h_nelem', meta.u32(metaAt.hash.keys));
       break;
     case 'queue':
       add('re_len', meta.u32(metaAt.queue.recordLength));
-      add('re_pad', meta.u32(metaAt.queue.pad), defaultPad);
+      addPad(meta.u32(metaAt.queue.pad));
       add('extentsize', meta.u32(metaAt.queue.extentPages));
       break;
     case 'heap':

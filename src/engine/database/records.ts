@@ -1,8 +1,11 @@
 /** The databases of a file, and their records in the order of a cursor. */
 
-import { databaseAt, isMaster, type Database, type DatabaseFile } from './database-file.ts';
+import { FigaroError } from '../../errors.ts';
+import { btreeFlag, metaAt } from '../../format/page/meta.ts';
+import { databaseAt, DatabaseFile, isMaster, type Database } from './database-file.ts';
 import { hashRecords } from './hash.ts';
 import { heapRecords } from './heap.ts';
+import { partitionCount, partitionPath } from './partitions.ts';
 import { queueRecords } from './queue.ts';
 import { btreeRecords, recnoRecords, type DatabaseRecord } from './trees.ts';
 
@@ -20,8 +23,31 @@ export function databasesOf(file: DatabaseFile): Database[] {
   return databases;
 }
 
-/** The records of a database in the order of a cursor. Bytes are valid until the next record is asked for. */
+/**
+ * The records of a database in the order of a cursor, those of partitions one partition after the other. Bytes are valid
+ * until the next record is asked for.
+ */
 export function recordsOf(database: Database): Generator<DatabaseRecord> {
+  return partitionCount(database.meta) > 0 ? recordsOfPartitions(database) : recordsWithin(database);
+}
+
+function* recordsOfPartitions({ file, meta }: Database): Generator<DatabaseRecord> {
+  for (let i = 0; i < partitionCount(meta); i++) {
+    const path = partitionPath(file.path, i);
+    if (!file.files.statIfThere(path)) {
+      throw new FigaroError('container-missing', `${path} is not there, a partition of ${file.path}`, { path });
+    }
+    const partition = new DatabaseFile(file.files, path);
+    try {
+      yield* recordsWithin(databaseAt(partition, 0));
+    } finally {
+      partition.close();
+    }
+  }
+}
+
+function recordsWithin(database: Database): Generator<DatabaseRecord> {
+  requireUncompressed(database);
   switch (database.method) {
     case 'btree':
       return btreeRecords(database);
@@ -34,4 +60,14 @@ export function recordsOf(database: Database): Generator<DatabaseRecord> {
     case 'heap':
       return heapRecords(database);
   }
+}
+
+/** Only the application knows how the records of a compressed btree are packed (format document, 4.6.8). */
+function requireUncompressed({ file, meta, method }: Database): void {
+  if (method !== 'btree' || (meta.u32(metaAt.flags) & btreeFlag.compressed) === 0) return;
+  throw new FigaroError('format-unsupported', `${file.path}: the records of a compressed btree can not be read`, {
+    path: file.path,
+    pgno: meta.pgno,
+    hint: 'backup and recovery of it are no different from others; dump it with db_dump of its own release.',
+  });
 }

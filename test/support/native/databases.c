@@ -143,6 +143,7 @@ static void fill_factor(DB *db)
 }
 static void heap_limit(DB *db) { must("heap size", db->set_heapsize(db, 1, 4096 * 64, 0)); }
 static void heap_region(DB *db) { must("region", db->set_heap_regionsize(db, 9)); }
+static void compressed(DB *db) { must("compress", db->set_bt_compress(db, NULL, NULL)); }
 static void partitions(DB *db)
 {
     static DBT bounds[2];
@@ -172,6 +173,7 @@ int main(int argc, char **argv)
     fill_keyed(create("dupsort.db", NULL, DB_BTREE, DB_DUP | DB_DUPSORT, NULL), 1);
     fill_keyed(create("recnum.db", NULL, DB_BTREE, DB_RECNUM, NULL), 0);
     fill_keyed(create("partitioned.db", NULL, DB_BTREE, 0, partitions), 0);
+    fill_keyed(create("compressed.btree", NULL, DB_BTREE, 0, compressed), 0);
     fill_keyed(create("hash.db", NULL, DB_HASH, 0, NULL), 0);
     fill_keyed(create("hash-factor.db", NULL, DB_HASH, 0, fill_factor), 0);
     fill_keyed(create("hash-dup.db", NULL, DB_HASH, DB_DUP, NULL), 1);
