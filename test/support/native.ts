@@ -71,16 +71,32 @@ export function runWorkload({ home, seed, operations, options = [] }: Workload):
   return true;
 }
 
+/** Arguments that give the tools a password. */
+function withPassword(password: string | undefined): string[] {
+  return password === undefined ? [] : ['-P', password];
+}
+
 /** Native catastrophic recovery in place. */
-export function recoverNatively(directory: string): { readonly ok: boolean; readonly messages: string } {
-  const { status, stderr } = spawnSync('db5.3_recover', ['-c', '-h', directory], { encoding: 'utf8' });
+export function recoverNatively(
+  directory: string,
+  password?: string,
+): { readonly ok: boolean; readonly messages: string } {
+  const { status, stderr } = spawnSync('db5.3_recover', ['-c', '-h', directory, ...withPassword(password)], {
+    encoding: 'utf8',
+  });
   return { ok: status === 0, messages: stderr };
 }
 
 /** What `db5.3_verify` finds wrong with the databases of a directory. */
-export function verifyNatively(directory: string): { readonly file: string; readonly problem: string }[] {
+export function verifyNatively(
+  directory: string,
+  password?: string,
+): { readonly file: string; readonly problem: string }[] {
   return databaseFiles(directory).flatMap((file) => {
-    const { status, stderr } = spawnSync('db5.3_verify', [file], { cwd: directory, encoding: 'utf8' });
+    const { status, stderr } = spawnSync('db5.3_verify', [...withPassword(password), file], {
+      cwd: directory,
+      encoding: 'utf8',
+    });
     return status === 0 ? [] : [{ file, problem: stderr }];
   });
 }
