@@ -150,6 +150,18 @@ describe('an encrypted environment, without its password', () => {
     expect(JSON.parse(verified.stdout)).toMatchObject({ findings: [], warnings: [], records: 2064 });
   });
 
+  test('may end in a torn record, which nobody notices before the password is there', async () => {
+    const log = path.join(home, 'log.0000000003');
+    const bytes = fs.readFileSync(log);
+    bytes.fill(0, 34336 + 60, 34448);
+    fs.writeFileSync(log, bytes);
+    const copied = JSON.parse((await run(['offline', '--json', ...source()])).stdout) as { set: object };
+    expect(copied.set).toMatchObject({ unread: true, log: { lastRecord: '[3][34336]', end: '[3][34448]' } });
+    const verified = await withPassword('verify', '--rehearse', '--json', '--repo', repo);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ findings: [], records: 2063 });
+    await expectRecovery('--repo', repo);
+  });
+
   test('is neither recovered nor dumped', async () => {
     expect(await run(['recover', '--from', home, '--to', path.join(directory, 'recovered')])).toMatchInlineSnapshot(`
       {
