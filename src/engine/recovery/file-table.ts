@@ -37,9 +37,22 @@ export class FileTable {
   /** Extents that wait for a record that says whose they are, by name. */
   readonly #strayExtents = new Map<string, StrayExtent>();
 
-  /** Throws `not-recoverable` when two files carry the same unique id. */
-  constructor(environment: Environment, storage: Storage, pathOf: (name: string) => string, cacheBytes: number) {
+  readonly #heapsAsIn60: boolean;
+
+  /**
+   * Throws `not-recoverable` when two files carry the same unique id.
+   *
+   * @param logVersion tells the release that wrote the files
+   */
+  constructor(
+    environment: Environment,
+    storage: Storage,
+    pathOf: (name: string) => string,
+    cacheBytes: number,
+    logVersion: number,
+  ) {
     this.#storage = storage;
+    this.#heapsAsIn60 = logVersion === 20 || logVersion === 21;
     this.environment = environment;
     this.externalFiles = new ExternalFiles(environment, storage, pathOf);
     this.cache = new PageCache(cacheBytes);
@@ -64,8 +77,8 @@ export class FileTable {
   }
 
   #stored(piece: Piece, name: string, dataDirectory: string): StoredFile {
-    const { cipher } = this.#storage;
-    return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create(), cipher);
+    const how = { cipher: this.#storage.cipher, heapsAsIn60: this.#heapsAsIn60 };
+    return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create(), how);
   }
 
   [Symbol.iterator](): Iterator<StoredFile> {

@@ -3,6 +3,8 @@ import { type Cipher } from '../../format/crypto.ts';
 import { compareLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { fromStored, hasRightChecksum, toStored } from '../../format/page/checksum.ts';
 import { metaAt, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
+import { asIn60 } from '../../format/page/heap.ts';
+import { Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
 import { lockedFile } from '../locked.ts';
 import { KnownLsns } from './known-lsns.ts';
@@ -18,12 +20,25 @@ export interface OpenQuestion {
   readonly reason: 'missing' | 'zero' | 'unlogged';
 }
 
+function turnedCopy({ bytes, format }: Page): Uint8Array {
+  const copy = new Page(bytes.slice(), format);
+  asIn60(copy);
+  return copy.bytes;
+}
+
+/** What a file does not say about the form its pages are stored in. */
+export interface HowStored {
+  /** The key of encrypted files. */
+  readonly cipher?: Cipher | undefined;
+  /** The environment is one of release 6.0. */
+  readonly heapsAsIn60?: boolean;
+}
+
 /** One database file during recovery: its pages, its identity, its name. */
 export class StoredFile {
   readonly piece: Piece;
   readonly #cache: PageCache;
   readonly #createPiece: (() => Piece) | undefined;
-  readonly #pages = new Map<number, CachedPage>();
   /** As log records name it; undefined when a later file has taken its name. */
   name: string | undefined;
   /** The data directory it is in, as DB_CONFIG writes it; empty for home. */
@@ -41,7 +56,8 @@ export class StoredFile {
   /** Of queues only, whose pages but the first are in files of their own. */
   extents: QueueExtents | undefined;
 
-  readonly #cipher: Cipher | undefined;
+  readonly #pages = new Map<number, CachedPage>();
+  readonly #how: HowStored;
 
   /** @param createPiece makes new extents of a queue */
   constructor(
@@ -50,10 +66,10 @@ export class StoredFile {
     name: string,
     dataDirectory: string,
     createPiece?: () => Piece,
-    cipher?: Cipher,
+    how: HowStored = {},
   ) {
     this.piece = piece;
-    this.#cipher = cipher;
+    this.#how = how;
     this.#cache = cache;
     this.#createPiece = createPiece;
     this.name = name;
@@ -73,7 +89,7 @@ export class StoredFile {
   #recognize(): void {
     const head = new Uint8Array(Math.min(512, this.piece.size));
     this.piece.read(head, 0);
-    const recognition = recognizeFile(head, this.#cipher);
+    const recognition = recognizeFile(head, this.#how.cipher);
     if (recognition.kind === 'locked') throw lockedFile(this.label);
     if (recognition.kind === 'database') {
       this.format = recognition.format;
@@ -145,6 +161,7 @@ export class StoredFile {
       });
     }
     const page = new CachedPage(fromStored(bytes, format), this, pgno);
+    if (this.#isTurned(page)) asIn60(page);
     this.#presentBlank(page);
     this.#pages.set(pgno, page);
     this.#cache.add(page);
@@ -227,7 +244,7 @@ export class StoredFile {
   }
 
   writeBack(page: CachedPage): void {
-    const stored = toStored(page.bytes, this.format!);
+    const stored = toStored(this.#isTurned(page) ? turnedCopy(page) : page.bytes, this.format!);
     if (this.extents && page.number > 0) {
       const { piece, position } = this.extents.make(page.number);
       piece.write(stored, position);
@@ -236,6 +253,11 @@ export class StoredFile {
     }
     page.dirty = false;
     this.#cache.pagesWritten += 1;
+  }
+
+  /** Big-endian heaps of 6.0 are stored in a wrong way (format document, 4.10.5). */
+  #isTurned({ type, littleEndian }: Page): boolean {
+    return this.#how.heapsAsIn60 === true && type === pageType.heapData && !littleEndian;
   }
 
   forget(page: CachedPage): void {

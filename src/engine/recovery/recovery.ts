@@ -110,7 +110,7 @@ export async function runPasses(
   pathOf: (name: string) => string,
   { cacheBytes = defaultCacheBytes, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
-  const table = new FileTable(environment, storage, pathOf, cacheBytes);
+  const table = new FileTable(environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
   const fileOperations = new FileOperations(table, analysis.creations);
   const passes = new Passes(files, log, analysis, table, fileOperations, watch);
   await passes.undo();

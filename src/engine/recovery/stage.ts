@@ -159,8 +159,10 @@ export async function checkDatabases(
 }
 
 /** Throws `not-recoverable` for a page whose last change lies behind the end of the log (A.15). */
-function requireInsideLog({ bytes, lsn }: Page, pgno: number, file: EnvironmentFile, end: Lsn | undefined): void {
-  if (isBlank(bytes)) return;
+function requireInsideLog(page: Page, pgno: number, file: EnvironmentFile, end: Lsn | undefined): void {
+  const { bytes, lsn } = page;
+  // Where the number is turned round, so is the LSN (format document, 4.10.5).
+  if (isBlank(bytes) || page.pgno !== pgno) return;
   if (!isLogged(lsn) || (end && compareLsn(lsn, end) < 0)) return;
   const where = end ? `but the log ends at ${formatLsn(end)}` : 'but there is no log';
   throw new FigaroError(

@@ -137,7 +137,7 @@ describeNative('an application that goes on writing', () => {
       }
       expect(counts).toEqual([...counts].sort((a, b) => a - b));
       expect(counts[0]).toBeGreaterThan(0);
-      expect(recoverNatively(home, 'figaro-test').ok).toBe(true);
+      expect(recoverNatively(home, ['-c'], 'figaro-test').ok).toBe(true);
       expect(counts[2]).toBe(transactionsIn(home, password));
     },
     60_000,

@@ -1,39 +1,16 @@
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { DatabaseFile } from '../../../src/engine/database/database-file.ts';
-import { bodyOf, databaseLabel } from '../../../src/engine/database/dump.ts';
-import { databasesOf } from '../../../src/engine/database/records.ts';
 import { discoverEnvironment, type Environment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
+import { contentsOf, describeNative, recoverNatively, runWorkload, verifyNatively } from '../../support/native.ts';
 import { unlocked } from '../../support/unlocked.ts';
-import { databaseFiles, describeNative, recoverNatively, runWorkload, verifyNatively } from '../../support/native.ts';
 
 /** How many seeds to try: `SEEDS=1000 npx vitest run test/engine/recovery/native.test.ts` tries thousands. */
 const seeds = Number(process.env.SEEDS ?? 24);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
-
-/** Every database of a directory, by file and name: its method and a hash of its records. */
-function contentsOf(directory: string, except: readonly string[] = [], files = nodeFiles): Record<string, string> {
-  const contents: Record<string, string> = {};
-  for (const file of databaseFiles(directory)) {
-    if (except.includes(file)) continue;
-    const opened = new DatabaseFile(files, path.join(directory, file));
-    try {
-      for (const database of databasesOf(opened)) {
-        const hash = createHash('sha256');
-        for (const chunk of bodyOf(database, database.method === 'recno')) hash.update(chunk);
-        contents[`${file} ${databaseLabel(database) ?? ''}`] = `${database.method} ${hash.digest('hex')}`;
-      }
-    } finally {
-      opened.close();
-    }
-  }
-  return contents;
-}
 
 function without(contents: Record<string, string>, files: readonly string[]): Record<string, string> {
   const kept = Object.entries(contents).filter(([name]) => !files.includes(name.split(' ')[0]!));
@@ -80,7 +57,7 @@ describeNative('recovery after a crash of Berkeley DB 5.3', () => {
     }
     const native = path.join(directory, 'native');
     fs.cpSync(home, native, { recursive: true });
-    const nativeWorks = recoverNatively(native, password).ok;
+    const nativeWorks = recoverNatively(native, ['-c'], password).ok;
     const files = password === undefined ? nodeFiles : unlocked(password);
     const environment = discoverEnvironment(files, home);
     const ours = path.join(directory, 'ours');
@@ -97,7 +74,7 @@ describeNative('recovery after a crash of Berkeley DB 5.3', () => {
       tried.brokenByNative += broken.length;
       expect(contentsOf(ours, broken, files)).toEqual(contentsOf(native, broken, files));
       // The library goes on from our result, and its own recovery finds nothing to do.
-      expect(recoverNatively(ours, password)).toMatchObject({ ok: true });
+      expect(recoverNatively(ours, ['-c'], password)).toMatchObject({ ok: true });
       expect(contentsOf(ours, broken, files)).toEqual(without(contents, broken));
     } else {
       // An aborted truncate of a file that is shorter in the copy stops it (recovery document, C.2.8).
