@@ -6,6 +6,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'vitest';
+import { DatabaseFile } from '../../src/engine/database/database-file.ts';
+import { bodyOf, databaseLabel } from '../../src/engine/database/dump.ts';
+import { databasesOf } from '../../src/engine/database/records.ts';
+import { nodeFiles } from '../../src/engine/files.ts';
 
 const sources = path.join(import.meta.dirname, 'native');
 const tools = ['db5.3_recover', 'db5.3_verify', 'db5.3_dump', 'gcc'] as const;
@@ -71,16 +75,32 @@ export function runWorkload({ home, seed, operations, options = [] }: Workload):
   return true;
 }
 
-/** Native catastrophic recovery in place. */
-export function recoverNatively(directory: string): { readonly ok: boolean; readonly messages: string } {
-  const { status, stderr } = spawnSync('db5.3_recover', ['-c', '-h', directory], { encoding: 'utf8' });
+/** Arguments that give the tools a password. */
+function withPassword(password: string | undefined): string[] {
+  return password === undefined ? [] : ['-P', password];
+}
+
+/** Native recovery in place, catastrophic by default. */
+export function recoverNatively(
+  directory: string,
+  options: readonly string[] = ['-c'],
+  password?: string,
+): { readonly ok: boolean; readonly messages: string } {
+  const args = [...options, ...withPassword(password), '-h', directory];
+  const { status, stderr } = spawnSync('db5.3_recover', args, { encoding: 'utf8' });
   return { ok: status === 0, messages: stderr };
 }
 
 /** What `db5.3_verify` finds wrong with the databases of a directory. */
-export function verifyNatively(directory: string): { readonly file: string; readonly problem: string }[] {
+export function verifyNatively(
+  directory: string,
+  password?: string,
+): { readonly file: string; readonly problem: string }[] {
   return databaseFiles(directory).flatMap((file) => {
-    const { status, stderr } = spawnSync('db5.3_verify', [file], { cwd: directory, encoding: 'utf8' });
+    const { status, stderr } = spawnSync('db5.3_verify', [...withPassword(password), file], {
+      cwd: directory,
+      encoding: 'utf8',
+    });
     return status === 0 ? [] : [{ file, problem: stderr }];
   });
 }
@@ -88,4 +108,27 @@ export function verifyNatively(directory: string): { readonly file: string; read
 /** Names of the database files in a directory. */
 export function databaseFiles(directory: string): string[] {
   return fs.readdirSync(directory).filter((name) => /^(?!log\.|__db).*(\.db|\.dbxml|renamed\d+)$/.test(name));
+}
+
+/** Every database of a directory, by file and name: its method and a hash of its records. */
+export function contentsOf(
+  directory: string,
+  except: readonly string[] = [],
+  files = nodeFiles,
+): Record<string, string> {
+  const contents: Record<string, string> = {};
+  for (const file of databaseFiles(directory)) {
+    if (except.includes(file)) continue;
+    const opened = new DatabaseFile(files, path.join(directory, file));
+    try {
+      for (const database of databasesOf(opened)) {
+        const hash = createHash('sha256');
+        for (const chunk of bodyOf(database, database.method === 'recno')) hash.update(chunk);
+        contents[`${file} ${databaseLabel(database) ?? ''}`] = `${database.method} ${hash.digest('hex')}`;
+      }
+    } finally {
+      opened.close();
+    }
+  }
+  return contents;
 }

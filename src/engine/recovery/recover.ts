@@ -7,7 +7,7 @@ import { type Environment } from '../environment/discover.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { BackgroundCopies } from './background-copies.ts';
-import { prepareRecovery, rehearse, runPasses, type RecoveryReport } from './recovery.ts';
+import { prepareRecovery, rehearse, requireKey, runPasses, type RecoveryReport } from './recovery.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
@@ -46,6 +46,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   const { environment, dryRun = false, engine = 'embedded', watch = {} } = options;
   const target = path.resolve(options.target);
   requireContents(environment);
+  requireKey(environment);
   requireEmptyTarget(files, target);
   const hasLogs = environment.files.some(({ kind }) => kind === 'log');
   const point = options.restorePoint ?? { kind: 'end' };
@@ -92,7 +93,8 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     } else if (engine === 'native') {
       await copies.finish();
       finishCopies(files, environment, staged);
-      const { version } = prepared.log.files.at(-1)!;
+      const { version, framing, path: file } = prepared.log.files.at(-1)!;
+      if (framing.cipher) throw noNativePassword(file);
       const program = await recoverNatively(files, staged.home, version, point, watch);
       warnings.push(`recovered by the installed ${program}, not by the engine of this program`);
     } else {
@@ -115,6 +117,14 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     removeTree(files, stage);
     throw error;
   }
+}
+
+/** Arguments of a process can be seen by everybody, and db_recover takes the password no other way. */
+function noNativePassword(file: string): FigaroError {
+  return new FigaroError('usage', `${file} is encrypted: the native engine would show the password to other users`, {
+    path: file,
+    hint: 'use the embedded engine.',
+  });
 }
 
 function requireContents(environment: Environment): void {
