@@ -128,14 +128,7 @@ function noNativePassword(file: string): FigaroError {
 }
 
 function requireContents(environment: Environment): void {
-  const damaged = environment.damaged[0];
-  if (damaged) {
-    throw new FigaroError('page-type', `${damaged.path} is a damaged database: ${damaged.problem}`, {
-      path: damaged.path,
-      pgno: 0,
-      hint: 'use an older copy of this file.',
-    });
-  }
+  requireSound(environment);
   if (environment.files.some(({ kind }) => kind === 'database' || kind === 'log')) return;
   throw new FigaroError('environment-missing', `${environment.home}: neither a container nor a log file is here`, {
     path: environment.home,

@@ -75,6 +75,7 @@ export async function prepareRecovery(
   environment: Environment,
   { restorePoint = { kind: 'end' }, watch = {} }: RecoveryOptions,
 ): Promise<PreparedRecovery> {
+  requireSound(environment);
   requireKey(environment);
   const log = openLog(files, logPaths(environment));
   return { log, analysis: await analyse(files, log, restorePoint, watch) };
@@ -122,7 +123,19 @@ export async function runPasses(
 }
 
 /** Throws `password` when databases are encrypted and it was not given. */
-export function requireKey(environment: Environment): void {
+export /** Throws `page-type` when a file of the environment can only be a damaged database. */
+export function requireSound(environment: Environment): void {
+  const damaged = environment.damaged[0];
+  if (damaged) {
+    throw new FigaroError('page-type', `${damaged.path} is a damaged database: ${damaged.problem}`, {
+      path: damaged.path,
+      pgno: 0,
+      hint: 'use an older copy of this file.',
+    });
+  }
+}
+
+function requireKey(environment: Environment): void {
   for (const { path, format } of filesOfKind(environment, 'database')) {
     if (isOpaque(format!)) throw encryptedFile(path);
   }
