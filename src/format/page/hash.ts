@@ -49,7 +49,10 @@ export function duplicatesIn(page: Page, offset: number, end: number): Uint8Arra
 /** Buckets whose first pages follow each other in the file. */
 export interface BucketGroup {
   readonly firstBucket: number;
+  /** Of those in use. */
   readonly buckets: number;
+  /** Pages that belong to the group: the table grows into them. */
+  readonly reserved: number;
   readonly firstPgno: number;
 }
 
@@ -62,7 +65,19 @@ export function bucketGroups(meta: Page): BucketGroup[] {
     if (firstBucket > maxBucket) break;
     const last = Math.min(maxBucket, group === 0 ? 0 : 2 ** group - 1);
     const firstPgno = firstBucket + meta.u32(metaAt.hash.spares + 4 * group);
-    groups.push({ firstBucket, buckets: last - firstBucket + 1, firstPgno });
+    groups.push({ firstBucket, buckets: last - firstBucket + 1, reserved: Math.max(1, firstBucket), firstPgno });
   }
   return groups;
+}
+
+/** What a hash database says of its hash function, when it is the default one (4.8.3). */
+export const defaultCharKey = 0x5e688dd1;
+
+/** The bucket of a key, by the default hash function. */
+export function bucketOf(key: Uint8Array, meta: Page): number {
+  let hash = 0;
+  for (const byte of key) hash = Math.imul(hash, 16777619) ^ byte;
+  hash >>>= 0;
+  const high = (hash & meta.u32(metaAt.hash.highMask)) >>> 0;
+  return high > meta.u32(metaAt.hash.maxBucket) ? (hash & meta.u32(metaAt.hash.lowMask)) >>> 0 : high;
 }

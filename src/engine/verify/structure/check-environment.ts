@@ -1,0 +1,112 @@
+/** The structural check of all databases of an environment. */
+
+import { FigaroError } from '../../../errors.ts';
+import { DatabaseFile } from '../../database/database-file.ts';
+import { filesOfKind, type Environment } from '../../environment/discover.ts';
+import { type Files } from '../../files.ts';
+import { pause, type Watch } from '../../pause.ts';
+import { type StoredFile } from '../../recovery/page-store.ts';
+import { StoredPages } from './stored-pages.ts';
+import { type CheckedFile, type StructureFinding } from './file-check.ts';
+import { checkFile } from './structure.ts';
+
+export interface StructureOptions {
+  /** The application orders keys in a way of its own: order is not looked at. */
+  readonly anyOrder?: boolean;
+  readonly watch?: Watch;
+}
+
+/** What the check of an environment found. */
+export interface StructureReport {
+  /** The first ones of each file. */
+  readonly findings: readonly StructureFinding[];
+  /** All of them. */
+  readonly total: number;
+  /** What could not be checked. */
+  readonly notes: readonly string[];
+}
+
+/** Checks the databases of an environment that is recovered already. */
+export async function checkEnvironment(
+  files: Files,
+  environment: Environment,
+  options: StructureOptions = {},
+): Promise<StructureReport> {
+  const collected = new Collected(options);
+  for (const { name, path, format } of filesOfKind(environment, 'database')) {
+    if (format?.encrypted) {
+      collected.notes.push(`${name} is encrypted: its structure is not checked`);
+      continue;
+    }
+    const file = new DatabaseFile(files, path);
+    try {
+      await collected.check({
+        name,
+        format: file.format,
+        pageCount: file.pageCount,
+        pageIfThere: (pgno) => file.pageIfThere(pgno),
+        queuePages: () => file.queuePages(),
+      });
+    } finally {
+      file.close();
+    }
+  }
+  return collected.report();
+}
+
+/** Checks databases as recovery has them in memory. What is in its cache is written to its storage. */
+export async function checkStored(
+  stored: Iterable<StoredFile>,
+  options: StructureOptions = {},
+): Promise<StructureReport> {
+  const collected = new Collected(options);
+  for (const file of stored) {
+    file.flush();
+    await collected.check(new StoredPages(file));
+  }
+  return collected.report();
+}
+
+class Collected {
+  readonly #options: StructureOptions;
+  readonly #findings: StructureFinding[] = [];
+  readonly notes: string[] = [];
+  #total = 0;
+
+  constructor(options: StructureOptions) {
+    this.#options = options;
+  }
+
+  async check(file: CheckedFile): Promise<void> {
+    const { anyOrder = false, watch = {} } = this.#options;
+    const steps = checkFile(file, anyOrder);
+    const phase = `check ${file.name}`;
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) await pause(watch, { phase });
+    this.#findings.push(...step.value.findings);
+    this.notes.push(...step.value.notes);
+    this.#total += step.value.total;
+  }
+
+  report(): StructureReport {
+    return { findings: this.#findings, total: this.#total, notes: this.notes };
+  }
+}
+
+/**
+ * Throws `not-recoverable` when the check found anything: with all findings, and the first one in the message. Returns
+ * what could not be checked.
+ */
+export function requireSound({ findings, total, notes }: StructureReport): readonly string[] {
+  const first = findings[0];
+  if (!first) return notes;
+  const more = total > 1 ? `, and there are ${total - 1} more findings` : '';
+  throw new FigaroError('not-recoverable', `the result is damaged: ${first.message}${more}`, {
+    path: first.path,
+    pgno: first.pgno,
+    findings,
+    hint:
+      'use an older set or an earlier restore point. If the application has an order of keys of its own, add --any-order. ' +
+      '--no-check gives the result as it is.',
+  });
+}
