@@ -13,6 +13,15 @@ export function hashItemEnd(page: Page, i: number): number {
   return i === 0 ? page.size : page.itemAt(i - 1);
 }
 
+/**
+ * The order of keys on a sorted page: by bytes as unsigned, but a key comes behind those that it is the beginning of
+ * (tried with 5.3: `ab`, then `a`).
+ */
+export function compareHashKeys(a: Uint8Array, b: Uint8Array): number {
+  const common = Math.min(a.length, b.length);
+  return Buffer.compare(a.subarray(0, common), b.subarray(0, common)) || b.length - a.length;
+}
+
 /** The bytes of the item at an offset, behind its type; a view. */
 export function hashItemData(page: Page, offset: number, end: number): Uint8Array {
   return page.bytes.subarray(offset + 1, end);

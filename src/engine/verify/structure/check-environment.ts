@@ -6,8 +6,8 @@ import { filesOfKind, type Environment } from '../../environment/discover.ts';
 import { type Files } from '../../files.ts';
 import { pause, type Watch } from '../../pause.ts';
 import { type StoredFile } from '../../recovery/page-store.ts';
-import { StoredPages } from './stored-pages.ts';
-import { type CheckedFile, type StructureFinding } from './file-check.ts';
+import { FilePages, StoredPages } from './checked-pages.ts';
+import { findingOf, type CheckedFile, type StructureFinding } from './file-check.ts';
 import { checkFile } from './structure.ts';
 
 export interface StructureOptions {
@@ -38,17 +38,11 @@ export async function checkEnvironment(
       collected.notes.push(`${name} is encrypted: its structure is not checked`);
       continue;
     }
-    const file = new DatabaseFile(files, path);
+    const file = collected.open(files, name, path);
     try {
-      await collected.check({
-        name,
-        format: file.format,
-        pageCount: file.pageCount,
-        pageIfThere: (pgno) => file.pageIfThere(pgno),
-        queuePages: () => file.queuePages(),
-      });
+      if (file) await collected.check(new FilePages(file, name));
     } finally {
-      file.close();
+      file?.close();
     }
   }
   return collected.report();
@@ -86,6 +80,17 @@ class Collected {
     this.#findings.push(...step.value.findings);
     this.notes.push(...step.value.notes);
     this.#total += step.value.total;
+  }
+
+  /** Opens a file. When its first page is damaged, that is a finding. */
+  open(files: Files, name: string, path: string): DatabaseFile | undefined {
+    try {
+      return new DatabaseFile(files, path);
+    } catch (error) {
+      this.#findings.push(findingOf(name, 0, error));
+      this.#total += 1;
+      return undefined;
+    }
   }
 
   report(): StructureReport {

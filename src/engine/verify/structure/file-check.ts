@@ -14,8 +14,14 @@ export interface CheckedFile {
   readonly pageCount: number;
   /** A page that is sound by itself, or undefined when it is not there. Throws `page-checksum` or `page-type`. */
   pageIfThere(pgno: number): Page | undefined;
-  /** Runs of pages of a queue that are in files; `end` is not among them. */
-  queuePages(): readonly { readonly start: number; readonly end: number }[];
+  /** The pages of a queue that are in files. */
+  queuePages(): readonly PageRun[];
+}
+
+/** Pages that follow each other; `end` is not among them. */
+export interface PageRun {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Something wrong with the structure of a file. */
@@ -25,6 +31,12 @@ export interface StructureFinding {
   readonly pgno: number;
   readonly code: ErrorCode;
   readonly message: string;
+}
+
+/** A finding in place of an error about a damaged page. Other errors are thrown on. */
+export function findingOf(path: string, pgno: number, error: unknown): StructureFinding {
+  if (!(error instanceof FigaroError) || (error.code !== 'page-type' && error.code !== 'page-checksum')) throw error;
+  return { path, pgno, code: error.code, message: error.message };
 }
 
 /** More than these of one file say nothing new. */
@@ -69,10 +81,13 @@ export class FileCheck {
   }
 
   find(pgno: number, problem: string, code: ErrorCode = 'page-type'): void {
-    this.total += 1;
     const { name } = this.file;
-    if (this.findings.length >= maxFindings) return;
-    this.findings.push({ path: name, pgno, code, message: `${name}: page ${pgno}: ${problem}` });
+    this.#add({ path: name, pgno, code, message: `${name}: page ${pgno}: ${problem}` });
+  }
+
+  #add(finding: StructureFinding): void {
+    this.total += 1;
+    if (this.findings.length < maxFindings) this.findings.push(finding);
   }
 
   /** The page, whoever owns it. What is wrong with it by itself is a finding; then there is no page. */
@@ -80,12 +95,7 @@ export class FileCheck {
     try {
       return this.file.pageIfThere(pgno);
     } catch (error) {
-      if (!(error instanceof FigaroError) || (error.code !== 'page-type' && error.code !== 'page-checksum')) throw error;
-      this.total += 1;
-      const { name } = this.file;
-      if (this.findings.length < maxFindings) {
-        this.findings.push({ path: name, pgno, code: error.code, message: error.message });
-      }
+      this.#add(findingOf(this.file.name, pgno, error));
       return undefined;
     }
   }

@@ -42,6 +42,7 @@ class HeapCheck {
       yield;
       const page = check.look(pgno);
       if (!page || isBlank(page.bytes)) continue;
+      if (page.level !== 0) check.find(pgno, `it has level ${page.level}, which its type has not`);
       const isRegion = (pgno - 1) % unit === 0;
       if (isRegion) this.#region(page, unit);
       else if (page.type !== pageType.heapData) {

@@ -10,6 +10,9 @@ const knownMetaFlags = metaFlag.checksums | metaFlag.rangePartitions | metaFlag.
 /** Sliced databases, of btree and of hash (4.4.3). */
 const sliced = { btree: 0x100, hash: 8 } as const;
 
+/** Space on a page for a key and its data at least; db_verify 5.3 draws the line here. */
+const bytesOfKey = 20;
+
 /** Checks a metadata page. Returns whether what it leads to can be checked. */
 export function checkMetadata(check: FileCheck, meta: Page): boolean {
   const before = check.total;
@@ -35,6 +38,7 @@ export function checkMetadata(check: FileCheck, meta: Page): boolean {
       break;
     case pageType.queueMeta:
     case pageType.heapMeta:
+      if (meta.u32(metaAt.free) !== 0) find('it has free pages, which no queue or heap has');
       if (meta.u32(metaAt.flags) !== 0) find(`it has the unknown flags ${meta.u32(metaAt.flags)}`);
   }
   return check.total === before;
@@ -63,7 +67,8 @@ function checkBtree(meta: Page, find: (problem: string) => void): void {
   if (has(btreeFlag.renumber | btreeFlag.fixedLength) && !has(btreeFlag.recno)) find('it has flags of a recno');
   if (has(btreeFlag.recno) && has(btreeFlag.recordNumbers | btreeFlag.compressed)) find('it has flags of a btree');
   const minKey = meta.u32(metaAt.btree.minKey);
-  if (minKey < 2 && !has(btreeFlag.recno)) find(`it wants ${minKey} keys on a page, which is less than 2`);
+  const maxMinKey = Math.floor((meta.size - meta.indexStart) / bytesOfKey);
+  if (minKey < 2 || minKey > maxMinKey) find(`it wants ${minKey} keys on a page, not 2 to ${maxMinKey}`);
   const recordLength = meta.u32(metaAt.btree.recordLength);
   if (recordLength > 0 && !has(btreeFlag.fixedLength)) find(`it has records of ${recordLength} and of any length`);
   const root = meta.u32(metaAt.btree.root);

@@ -34,6 +34,7 @@ export function* checkOverflow(
       check.find(pgno, `the overflow page before it is ${previous}, but it says ${page.prevPgno}`);
     }
     if (pgno === first) check.beginOverflow(page);
+    else if (page.entries !== 1) check.find(pgno, `one page refers to it, but it says ${page.entries}`);
     if (page.entries === 0) check.find(pgno, 'it is in use, but says that nothing refers to it');
     const part = overflowData(page);
     if (length <= maxKept) kept.push(part);

@@ -101,7 +101,7 @@ function* checkSubDatabases(check: FileCheck, meta: Page, orders: Orders): Steps
 }
 
 function* checkDatabase(check: FileCheck, meta: Page, orders: Orders): Steps {
-  if (meta.type === pageType.hashMeta) yield* checkHash(check, meta, orders.keys, orders.duplicates);
+  if (meta.type === pageType.hashMeta) yield* checkHash(check, meta, orders.keys !== undefined, orders.duplicates);
   else yield* checkBtree(check, meta, orders);
 }
 

@@ -1,9 +1,35 @@
+/** The pages of a file to be checked: of one on disk, and of one in the memory of a recovery. */
+
 import { FigaroError } from '../../../errors.ts';
 import { checkPage } from '../../../format/page/check.ts';
 import { type DatabaseFormat } from '../../../format/page/meta.ts';
 import { Page } from '../../../format/page/page.ts';
+import { type DatabaseFile } from '../../database/database-file.ts';
 import { type StoredFile } from '../../recovery/page-store.ts';
-import { type CheckedFile } from './file-check.ts';
+import { type CheckedFile, type PageRun } from './file-check.ts';
+
+/** The pages of a file on disk. */
+export class FilePages implements CheckedFile {
+  readonly name: string;
+  readonly format: DatabaseFormat;
+  readonly pageCount: number;
+  readonly #file: DatabaseFile;
+
+  constructor(file: DatabaseFile, name: string) {
+    this.#file = file;
+    this.name = name;
+    this.format = file.format;
+    this.pageCount = file.pageCount;
+  }
+
+  pageIfThere(pgno: number): Page | undefined {
+    return this.#file.pageIfThere(pgno);
+  }
+
+  queuePages(): readonly PageRun[] {
+    return this.#file.queuePages();
+  }
+}
 
 /** The pages of a file that is being recovered, as they lie in its storage. */
 export class StoredPages implements CheckedFile {
@@ -39,7 +65,7 @@ export class StoredPages implements CheckedFile {
     });
   }
 
-  queuePages(): readonly { readonly start: number; readonly end: number }[] {
+  queuePages(): readonly PageRun[] {
     const { extents } = this.#file;
     if (!extents) return [{ start: 1, end: this.pageCount }];
     const { pagesPerExtent } = extents;
