@@ -67,6 +67,8 @@ function checkBtree(meta: Page, find: (problem: string) => void): void {
   if (has(btreeFlag.renumber | btreeFlag.fixedLength) && !has(btreeFlag.recno)) find('it has flags of a recno');
   if (has(btreeFlag.recno) && has(btreeFlag.recordNumbers | btreeFlag.compressed)) find('it has flags of a btree');
   const minKey = meta.u32(metaAt.btree.minKey);
+  const ofRecords = btreeFlag.duplicates | btreeFlag.recno | btreeFlag.recordNumbers | btreeFlag.compressed;
+  if (meta.pgno === 0 && has(btreeFlag.subDatabases) && has(ofRecords)) find(`it leads to sub-databases with flags ${flags}`);
   const maxMinKey = Math.floor((meta.size - meta.indexStart) / bytesOfKey);
   if (minKey < 2 || minKey > maxMinKey) find(`it wants ${minKey} keys on a page, not 2 to ${maxMinKey}`);
   const recordLength = meta.u32(metaAt.btree.recordLength);
@@ -86,13 +88,14 @@ function checkHash(meta: Page, end: number, find: (problem: string) => void): vo
   const maxBucket = meta.u32(metaAt.hash.maxBucket);
   const highMask = meta.u32(metaAt.hash.highMask);
   const lowMask = meta.u32(metaAt.hash.lowMask);
-  if ((highMask & (highMask + 1)) !== 0 || lowMask !== highMask >>> 1) {
-    find(`its masks are ${highMask} and ${lowMask}`);
-  } else if (maxBucket > highMask || (maxBucket < lowMask && highMask > 1)) {
+  // As many bits as the number of the last bucket has.
+  const rightMask = maxBucket === 0 ? 0 : 0xffff_ffff >>> Math.clz32(maxBucket);
+  if (highMask !== rightMask || lowMask !== highMask >>> 1) {
     find(`its last bucket is ${maxBucket}, which does not fit the masks ${highMask} and ${lowMask}`);
   }
   for (let group = 0; group < 32; group++) {
     const spare = meta.u32(metaAt.hash.spares + 4 * group);
-    if (spare >= end) find(`bucket group ${group} begins ${spare} pages on, but the file has ${end} pages`);
+    const first = (group === 0 ? 0 : 2 ** (group - 1)) + spare;
+    if (spare !== 0 && first >= end) find(`bucket group ${group} begins with page ${first}, past the end of the file`);
   }
 }
