@@ -23,7 +23,10 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
     .option('--chain <id>', 'the chain of this set (default: everything in the repository)')
-    .option('--rehearse', 'also go through the recovery of each chain, in memory, and check the structure of the result')
+    .option(
+      '--rehearse',
+      'also go through the recovery of each chain, in memory, and check the structure of the result',
+    )
     .option('--any-order', 'with --rehearse, do not check the order of keys: the application has one of its own')
     .option('--no-record', 'do not note the result in the sets');
   return withCommonOptions(command)

@@ -90,11 +90,11 @@ export const damages: readonly Damage[] = [
   change('head of the free list', anyMeta, (page, pages) => {
     if (page.pgno === 0) page.setU32(metaAt.free, (page.u32(metaAt.free) + 1) % pages);
   }),
-  change('lost free list', anyMeta, (page) => void page.setU32(metaAt.free, 0)),
+  change('lost free list', anyMeta, (page) => page.setU32(metaAt.free, 0)),
   change('last page', anyMeta, (page) => {
     if (page.pgno === 0) page.setU32(metaAt.lastPgno, page.u32(metaAt.lastPgno) + 1);
   }),
-  change('root', [pageType.btreeMeta], (page) => void page.setU32(metaAt.btree.root, page.u32(metaAt.btree.root) + 1)),
+  change('root', [pageType.btreeMeta], (page) => page.setU32(metaAt.btree.root, page.u32(metaAt.btree.root) + 1)),
   change('unique id of a sub-database', [pageType.btreeMeta, pageType.hashMeta], (page) => {
     if (page.pgno > 0) page.bytes[metaAt.uid]! ^= 1;
   }),

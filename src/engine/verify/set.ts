@@ -217,9 +217,12 @@ class Verification {
     try {
       this.#watch.onProgress?.({ phase: `rehearse the recovery of ${chain.id}` });
       const environment = chainEnvironment(this.#files, chain);
-      const inspect = async ({ table }: RecoveredState): Promise<void> => this.#checkStructure(chain, table);
+      let isSound = false;
+      const inspect = async ({ table }: RecoveredState): Promise<void> => {
+        isSound = await this.#checkStructure(chain, table);
+      };
       const report = await rehearse(this.#files, environment, { watch: this.#watch, inspect });
-      this.#rehearsed.push(chain.id);
+      if (isSound) this.#rehearsed.push(chain.id);
       this.warnings.push(...report.warnings);
     } catch (error) {
       if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
@@ -234,8 +237,8 @@ class Verification {
     }
   }
 
-  /** The structure of the databases that come out of a rehearsal. */
-  async #checkStructure(chain: Chain, table: FileTable): Promise<void> {
+  /** Checks the structure of the databases that come out of a rehearsal; true when it is sound. */
+  async #checkStructure(chain: Chain, table: FileTable): Promise<boolean> {
     const set = chain.sets.at(-1)!.id;
     const { anyOrder = false } = this.#options;
     const { findings, total, notes } = await checkStored(table, { anyOrder, watch: this.#watch });
@@ -243,6 +246,7 @@ class Verification {
     const left = total - findings.length;
     if (left > 0) this.warnings.push(`${set}: ${left} more findings about the structure of its databases are left out`);
     this.warnings.push(...notes);
+    return total === 0;
   }
 
   /** Writes into the set that it was checked. A repository that can only be read can be checked all the same. */

@@ -105,7 +105,7 @@ class Collected {
 export function requireSound({ findings, total, notes }: StructureReport): readonly string[] {
   const first = findings[0];
   if (!first) return notes;
-  const more = total > 1 ? `, and there are ${total - 1} more findings` : '';
+  const more = total === 1 ? '' : total === 2 ? ', and 1 more finding' : `, and ${total - 1} more findings`;
   throw new FigaroError('not-recoverable', `the result is damaged: ${first.message}${more}`, {
     path: first.path,
     pgno: first.pgno,

@@ -150,6 +150,9 @@ class HashCheck {
         } else {
           this.#check.find(page.pgno, `item ${i} refers to duplicates, which this database can not have`);
         }
+        return;
+      default:
+      // Bytes on the page; the contents of external files are not part of the structure.
     }
   }
 

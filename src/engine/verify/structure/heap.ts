@@ -1,12 +1,6 @@
 /** Checks heaps: region pages, data pages, and records in pieces (format document, 4.10). */
 
-import {
-  heapItemFlag,
-  heapPiece,
-  heapSlots,
-  readableHeapPage,
-  type HeapPiece,
-} from '../../../format/page/heap.ts';
+import { heapItemFlag, heapPiece, heapSlots, readableHeapPage, type HeapPiece } from '../../../format/page/heap.ts';
 import { metaAt } from '../../../format/page/meta.ts';
 import { isBlank, type Page } from '../../../format/page/page.ts';
 import { pageType } from '../../../format/page/types.ts';

@@ -1,12 +1,6 @@
 /** Checks the items of leaves: order, and what they refer to (format document, 4.6.2). */
 
-import {
-  isDeletedItem,
-  overflowLength,
-  referenceOf,
-  treeItemData,
-  treeItemType,
-} from '../../../format/page/btree.ts';
+import { isDeletedItem, overflowLength, referenceOf, treeItemData, treeItemType } from '../../../format/page/btree.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { itemType } from '../../../format/page/types.ts';
 import { type FileCheck, type Steps } from './file-check.ts';
@@ -84,8 +78,7 @@ export function* checkRecords(check: FileCheck, page: Page, shape: TreeShape): S
     yield* leafItem(check, page, i, offset);
     const { recordLength } = shape;
     if (recordLength === undefined || isDeletedItem(page, offset)) continue;
-    const length =
-      treeItemType(page, offset) === itemType.keyData ? page.u16(offset) : overflowLength(page, offset);
+    const length = treeItemType(page, offset) === itemType.keyData ? page.u16(offset) : overflowLength(page, offset);
     if (length !== recordLength) {
       check.find(page.pgno, `the record in item ${i} has ${length} bytes, not ${recordLength}`);
     }

@@ -68,7 +68,8 @@ function checkBtree(meta: Page, find: (problem: string) => void): void {
   if (has(btreeFlag.recno) && has(btreeFlag.recordNumbers | btreeFlag.compressed)) find('it has flags of a btree');
   const minKey = meta.u32(metaAt.btree.minKey);
   const ofRecords = btreeFlag.duplicates | btreeFlag.recno | btreeFlag.recordNumbers | btreeFlag.compressed;
-  if (meta.pgno === 0 && has(btreeFlag.subDatabases) && has(ofRecords)) find(`it leads to sub-databases with flags ${flags}`);
+  if (meta.pgno === 0 && has(btreeFlag.subDatabases) && has(ofRecords))
+    find(`it leads to sub-databases with flags ${flags}`);
   const maxMinKey = Math.floor((meta.size - meta.indexStart) / bytesOfKey);
   if (minKey < 2 || minKey > maxMinKey) find(`it wants ${minKey} keys on a page, not 2 to ${maxMinKey}`);
   const recordLength = meta.u32(metaAt.btree.recordLength);

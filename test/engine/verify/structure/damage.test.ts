@@ -55,9 +55,7 @@ function randomNumbers(state: number): (below: number) => number {
  */
 function tellsTheKind(position: number, name: string): boolean {
   const isIn = (field: number, length: number): boolean => position >= field && position < field + length;
-  return (
-    isIn(metaAt.magic, 4) || isIn(metaAt.encryption, 1) || (name.includes('hash') && isIn(metaAt.hash.charKey, 4))
-  );
+  return isIn(metaAt.magic, 4) || isIn(metaAt.encryption, 1) || (name.includes('hash') && isIn(metaAt.hash.charKey, 4));
 }
 
 /** How often which of the two found something. */
