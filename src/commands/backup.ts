@@ -1,6 +1,6 @@
 /** `offline`, `hot` and `incremental`: one way in, three kinds of set. */
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { takeBackup } from '../engine/backup/backup.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/repository.ts';
@@ -13,12 +13,14 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
-import { examples } from './options.ts';
+import { durationArgument, examples } from './options.ts';
+import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
-interface BackupCommandOptions extends CommonOptions {
+interface BackupCommandOptions extends CommonOptions, PasswordOptions {
   readonly home?: string;
   readonly repo?: string;
   readonly chain?: string;
+  readonly lockWait?: number;
 }
 
 const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
@@ -46,8 +48,13 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     .description(description)
     .option('--home <dir>', 'the environment (or $DB_HOME)')
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
+  command.addOption(
+    new Option('--lock-wait <time>', 'wait for another run to finish: 30s, 15m (default: not at all)').argParser(
+      durationArgument,
+    ),
+  );
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
-  return withCommonOptions(command)
+  return withCommonOptions(withPasswordOption(command))
     .addHelpText(
       'after',
       examples(
@@ -57,11 +64,13 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     )
     .action(async (options: BackupCommandOptions) => {
       const { env } = context.io;
+      const files = unlockedFiles(context, options);
       const set = await context.withWatch(options, (watch) =>
-        takeBackup(context.files, kind, {
+        takeBackup(files, kind, {
           home: required({ ...options }, 'home', env, ...homeVariables),
           repository: required({ ...options }, 'repo', env, ...repoVariables),
           ...(options.chain === undefined ? {} : { chain: options.chain }),
+          ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
           watch,
         }),
       );

@@ -2,13 +2,15 @@ import { Command } from 'commander';
 import { DatabaseFile, type Database } from '../engine/database/database-file.ts';
 import { bodyOf, databaseLabel, headerLines } from '../engine/database/dump.ts';
 import { databasesOf, recordsOf } from '../engine/database/records.ts';
+import { type Files } from '../engine/files.ts';
 import { pause, type Watch } from '../engine/pause.ts';
 import { FigaroError } from '../errors.ts';
 import { formatCount, table } from '../output/text.ts';
 import { withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
 import { examples } from './options.ts';
+import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
-interface DumpCommandOptions extends CommonOptions {
+interface DumpCommandOptions extends CommonOptions, PasswordOptions {
   readonly database?: string;
   readonly list?: true;
   readonly recordNumbers?: true;
@@ -27,7 +29,7 @@ export function dumpCommand(context: CommandContext): Command {
     .option('-l, --list', 'list the databases of the file')
     .option('-k, --record-numbers', 'print record numbers as keys of recno and queue')
     .option('-p, --printable', 'print characters as they are instead of bytes in hex');
-  return withCommonOptions(command)
+  return withCommonOptions(withPasswordOption(command))
     .addHelpText(
       'after',
       examples(
@@ -37,7 +39,7 @@ export function dumpCommand(context: CommandContext): Command {
       ),
     )
     .action(async (path: string, options: DumpCommandOptions) => {
-      const file = open(context, path);
+      const file = open(unlockedFiles(context, options), path);
       try {
         const databases = choose(file, options.database);
         if (options.list) list(context, options, file, databases);
@@ -49,7 +51,7 @@ export function dumpCommand(context: CommandContext): Command {
 }
 
 /** Throws `container-missing` when there is no such file. */
-function open({ files }: CommandContext, path: string): DatabaseFile {
+function open(files: Files, path: string): DatabaseFile {
   // A link may lead to a container, too.
   const kind = files.statIfThere(path)?.kind;
   if (kind === 'file' || kind === 'link') return new DatabaseFile(files, path);

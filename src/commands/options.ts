@@ -11,6 +11,15 @@ export function sizeArgument(text: string): number {
   return bytes;
 }
 
+const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** For `Option.argParser`: seconds, or with s, m, h or d; in ms. */
+export function durationArgument(text: string): number {
+  const match = /^(\d+)([smhd]?)$/i.exec(text.trim());
+  if (!match) throw new InvalidArgumentError('Write a duration as 30s, 15m, 2h or 7d.');
+  return Number(match[1]) * unitMs[match[2]!.toLowerCase() || 's']!;
+}
+
 /** For options that may be given several times. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

@@ -5,6 +5,7 @@ import { discoverLayers } from '../engine/environment/layers.ts';
 import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
 import { formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
 import { withSurvivingLogs } from '../engine/recovery/surviving-logs.ts';
+import { type Files } from '../engine/files.ts';
 import { type Watch } from '../engine/pause.ts';
 import { chainEnvironment, chainsOf, findChain, whyOrphaned, type Chain } from '../engine/repository/chain.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
@@ -13,9 +14,10 @@ import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, table } from '../output/text.ts';
 import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { collect, examples, lsnArgument, sizeArgument, timeArgument, txnArgument, type GivenTime } from './options.ts';
 
-interface RecoverCommandOptions extends CommonOptions {
+interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
   readonly chain?: string;
   readonly toSet?: string;
@@ -71,7 +73,7 @@ export function recoverCommand(context: CommandContext): Command {
     .option('--no-check', 'do not check the structure of the result')
     .option('--any-order', 'do not check the order of keys: the application has one of its own')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
-  return withCommonOptions(command)
+  return withCommonOptions(withPasswordOption(command))
     .addHelpText(
       'after',
       examples(
@@ -82,12 +84,13 @@ export function recoverCommand(context: CommandContext): Command {
       ),
     )
     .action(async (options: RecoverCommandOptions) => {
-      const found = findSource(context, options);
+      const files = unlockedFiles(context, options);
+      const found = findSource(context, files, options);
       const point = restorePointOf(options);
       const { source, result } = await context.withWatch(options, async (watch) => {
-        if (found.chain) await requireIntact(context.files, found.chain, found.environment, watch);
-        const environment = await withSurvivors(context, options, found.environment, watch);
-        const outcome = await recoverEnvironment(context.files, {
+        if (found.chain) await requireIntact(files, found.chain, found.environment, watch);
+        const environment = await withSurvivors(files, options, found.environment, watch);
+        const outcome = await recoverEnvironment(files, {
           environment,
           target: options.to,
           restorePoint: point,
@@ -106,7 +109,7 @@ export function recoverCommand(context: CommandContext): Command {
 }
 
 async function withSurvivors(
-  { files }: CommandContext,
+  files: Files,
   { survivingLogs }: RecoverCommandOptions,
   environment: Environment,
   watch: Watch,
@@ -123,8 +126,7 @@ interface Source {
   readonly warnings: readonly string[];
 }
 
-function findSource(context: CommandContext, options: RecoverCommandOptions): Source {
-  const { files } = context;
+function findSource(context: CommandContext, files: Files, options: RecoverCommandOptions): Source {
   const { from, chain: chainId, toSet } = options;
   if (from) {
     const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);

@@ -5,8 +5,9 @@ import { exitCodes } from '../errors.ts';
 import { formatBytes, formatCount } from '../output/text.ts';
 import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
 import { examples } from './options.ts';
+import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
-interface VerifyCommandOptions extends CommonOptions {
+interface VerifyCommandOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
   readonly chain?: string;
   readonly rehearse?: true;
@@ -29,16 +30,17 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .option('--any-order', 'with --rehearse, do not check the order of keys: the application has one of its own')
     .option('--no-record', 'do not note the result in the sets');
-  return withCommonOptions(command)
+  return withCommonOptions(withPasswordOption(command))
     .addHelpText(
       'after',
       examples('figaro-backup verify --repo /backup/env', 'figaro-backup verify --repo /backup/env --rehearse --json'),
     )
     .action(async (options: VerifyCommandOptions) => {
       const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
-      const repository = openRepository(context.files, directory);
+      const files = unlockedFiles(context, options);
+      const repository = openRepository(files, directory);
       const result = await context.withWatch(options, (watch) =>
-        verifySets(context.files, repository, {
+        verifySets(files, repository, {
           ...(options.chain === undefined ? {} : { chain: options.chain }),
           rehearse: options.rehearse === true,
           anyOrder: options.anyOrder === true,

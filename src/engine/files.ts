@@ -11,6 +11,7 @@
 import path from 'node:path';
 import fs from 'fs-extra';
 import { FigaroError, isSystemError, type ErrorCode } from '../errors.ts';
+import { type Cipher } from '../format/crypto.ts';
 
 export type FileKind = 'file' | 'directory' | 'link' | 'other';
 
@@ -40,7 +41,12 @@ export interface OpenFile {
   close(): void;
 }
 
+/** For errors about what can not be read without its password. */
+export const passwordHint = 'give the file that holds the password: --password-file, or $FIGARO_BACKUP_PASSWORD_FILE.';
+
 export interface Files {
+  /** The key to what is encrypted; undefined when no password was given. */
+  readonly cipher?: Cipher | undefined;
   /** Opens read-only; undefined when there is no such file. */
   openIfThere(file: string): OpenFile | undefined;
   /** Creates a new file for reading and writing; fails when the name is taken. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { sizeArgument, timeArgument } from '../../src/commands/options.ts';
+import { durationArgument, sizeArgument, timeArgument, txnArgument } from '../../src/commands/options.ts';
 
 describe('a time', () => {
   test.each([
@@ -52,5 +52,34 @@ describe('a size', () => {
 
   test.each(['', '0', '-1', '1.5G', '64T', 'M'])('%j is refused', (text) => {
     expect(() => sizeArgument(text)).toThrow('Write a size as');
+  });
+});
+
+describe('a duration', () => {
+  test.each([
+    ['30', 30_000],
+    ['30s', 30_000],
+    ['15m', 900_000],
+    ['2H', 7_200_000],
+    ['1d', 86_400_000],
+  ])('%s is %i ms', (text, ms) => {
+    expect(durationArgument(text)).toBe(ms);
+  });
+
+  test.each(['', 'm', '1.5h', '-1', '1w'])('%j is refused', (text) => {
+    expect(() => durationArgument(text)).toThrow('Write a duration as');
+  });
+});
+
+describe('a transaction id', () => {
+  test.each([
+    ['80000012', 0x80000012],
+    ['0x8000AB12', 0x8000ab12],
+  ])('%s is hex', (text, id) => {
+    expect(txnArgument(text)).toBe(id);
+  });
+
+  test.each(['', '8000001g', '123456789'])('%j is refused', (text) => {
+    expect(() => txnArgument(text)).toThrow('Write a transaction id in hex');
   });
 });

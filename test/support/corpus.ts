@@ -8,7 +8,8 @@ import { bodyOf, databaseLabel } from '../../src/engine/database/dump.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
 import { type Environment } from '../../src/engine/environment/discover.ts';
 import { discoverLayers } from '../../src/engine/environment/layers.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles, type Files } from '../../src/engine/files.ts';
+import { Cipher } from '../../src/format/crypto.ts';
 
 /** A database as native recovery left it. */
 export interface ExpectedDatabase {
@@ -32,6 +33,7 @@ export interface CaseDescription {
   readonly logVersion: number;
   readonly snapshot: string;
   readonly encrypted: boolean;
+  readonly password?: string;
   readonly nativeRecover: { readonly exit: number } | null;
   readonly databases?: readonly ExpectedDatabase[];
   readonly reference?: Reference;
@@ -86,9 +88,15 @@ export class CorpusCase {
     return ['full', ...steps.sort()].map((name) => path.join(this.backup, name));
   }
 
+  /** The real files, with the password of this case. */
+  get files(): Files {
+    const { password } = this.description;
+    return password === undefined ? nodeFiles : { ...nodeFiles, cipher: new Cipher(Buffer.from(password)) };
+  }
+
   /** The environment to recover. */
   get environment(): Environment {
-    return discoverLayers(nodeFiles, this.input);
+    return discoverLayers(this.files, this.input);
   }
 
   /** What a right recovery produces: native's result, or the reference where native loses a file. */
@@ -137,7 +145,11 @@ export function corpusCase(id: string): CorpusCase {
 }
 
 /** How the databases in a directory differ from those expected, in words. */
-export function compareDatabases(directory: string, expected: readonly ExpectedDatabase[]): string[] {
+export function compareDatabases(
+  directory: string,
+  expected: readonly ExpectedDatabase[],
+  files: Files = nodeFiles,
+): string[] {
   const differences: string[] = [];
   for (const { file, subdb, type, sha256 } of expected) {
     const label = subdb === null ? file : `${file} ${subdb}`;
@@ -146,7 +158,7 @@ export function compareDatabases(directory: string, expected: readonly ExpectedD
       differences.push(`${label} is missing`);
       continue;
     }
-    const opened = new DatabaseFile(nodeFiles, found);
+    const opened = new DatabaseFile(files, found);
     try {
       const database = databasesOf(opened).find((candidate) => databaseLabel(candidate) === (subdb ?? undefined));
       if (!database) differences.push(`${label} is missing`);

@@ -6,7 +6,7 @@ import { rangeOf, type ByteRange } from '../../src/format/byte-range.ts';
 import { type RecordLayout } from '../../src/format/log/record.ts';
 import { type Lsn } from '../../src/format/lsn.ts';
 import { accessMethods, type AccessMethod } from '../../src/format/magic.ts';
-import { storeChecksum } from '../../src/format/page/checksum.ts';
+import { toStored } from '../../src/format/page/checksum.ts';
 import { metaAt, metaSize, recognizeFile } from '../../src/format/page/meta.ts';
 import { type Page } from '../../src/format/page/page.ts';
 
@@ -74,7 +74,8 @@ export class MemoryDatabase {
     meta[metaAt.type] = metaType;
     meta[metaAt.metaFlags] = checksums ? 1 : 0;
     const recognition = recognizeFile(meta.subarray(0, metaSize));
-    if (recognition.kind === 'database') storeChecksum(meta, recognition.format);
+    // Without encryption, in place.
+    if (recognition.kind === 'database') toStored(meta, recognition.format);
     const cache = new PageCache(1 << 24);
     this.file = new StoredFile(new MemoryPiece(meta), cache, `${method}.db`, '', () => new MemoryPiece());
     this.#operations = new Map(options.operations.map((operation) => [operation.layout, operation]));

@@ -6,6 +6,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'vitest';
+import { DatabaseFile } from '../../src/engine/database/database-file.ts';
+import { bodyOf, databaseLabel } from '../../src/engine/database/dump.ts';
+import { databasesOf } from '../../src/engine/database/records.ts';
+import { nodeFiles } from '../../src/engine/files.ts';
 
 const sources = path.join(import.meta.dirname, 'native');
 const tools = ['db5.3_recover', 'db5.3_verify', 'db5.3_dump', 'gcc'] as const;
@@ -71,9 +75,12 @@ export function runWorkload({ home, seed, operations, options = [] }: Workload):
   return true;
 }
 
-/** Native catastrophic recovery in place. */
-export function recoverNatively(directory: string): { readonly ok: boolean; readonly messages: string } {
-  const { status, stderr } = spawnSync('db5.3_recover', ['-c', '-h', directory], { encoding: 'utf8' });
+/** Native recovery in place, catastrophic by default. */
+export function recoverNatively(
+  directory: string,
+  options: readonly string[] = ['-c'],
+): { readonly ok: boolean; readonly messages: string } {
+  const { status, stderr } = spawnSync('db5.3_recover', [...options, '-h', directory], { encoding: 'utf8' });
   return { ok: status === 0, messages: stderr };
 }
 
@@ -88,4 +95,23 @@ export function verifyNatively(directory: string): { readonly file: string; read
 /** Names of the database files in a directory. */
 export function databaseFiles(directory: string): string[] {
   return fs.readdirSync(directory).filter((name) => /^(?!log\.|__db).*(\.db|\.dbxml|renamed\d+)$/.test(name));
+}
+
+/** Every database of a directory, by file and name: its method and a hash of its records. */
+export function contentsOf(directory: string, except: readonly string[] = []): Record<string, string> {
+  const contents: Record<string, string> = {};
+  for (const file of databaseFiles(directory)) {
+    if (except.includes(file)) continue;
+    const opened = new DatabaseFile(nodeFiles, path.join(directory, file));
+    try {
+      for (const database of databasesOf(opened)) {
+        const hash = createHash('sha256');
+        for (const chunk of bodyOf(database, database.method === 'recno')) hash.update(chunk);
+        contents[`${file} ${databaseLabel(database) ?? ''}`] = `${database.method} ${hash.digest('hex')}`;
+      }
+    } finally {
+      opened.close();
+    }
+  }
+  return contents;
 }

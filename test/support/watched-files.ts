@@ -47,6 +47,7 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
     },
   });
   return {
+    cipher: inner.cipher,
     openIfThere(file) {
       see('openIfThere', file);
       const opened = inner.openIfThere(file);

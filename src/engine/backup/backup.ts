@@ -12,6 +12,7 @@ import { chainEnvironment, findChain, type Chain } from '../repository/chain.ts'
 import { manifestFormat, type Manifest, type ManifestLog, type SetKind } from '../repository/manifest.ts';
 import {
   asWriter,
+  type LockWait,
   NewSet,
   openOrCreateRepository,
   openRepository,
@@ -25,14 +26,13 @@ import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { copyOffline } from './offline.ts';
 
-export interface BackupOptions {
+export interface BackupOptions extends LockWait {
   /** Directory of the environment. */
   readonly home: string;
   /** Directory of the repository. */
   readonly repository: string;
   /** Incrementals: any set of the chain to continue; the newest chain by default. */
   readonly chain?: string;
-  readonly watch?: Watch;
   /** Hot: see `settle`. */
   readonly smallBytes?: number;
 }
@@ -44,12 +44,14 @@ export interface BackupOptions {
 export async function takeBackup(files: Files, kind: SetKind, options: BackupOptions): Promise<BackupSet> {
   const home = path.resolve(options.home);
   const directory = path.resolve(options.repository);
-  const started = new Date();
-  const environment = requireEnvironment(files, home, kind);
+  requireEnvironment(files, home, kind);
   requireApart(home, directory);
   const repository =
     kind === 'incremental' ? openRepository(files, directory) : openOrCreateRepository(files, directory);
-  return await asWriter(files, repository, async () => {
+  const write = async (): Promise<BackupSet> => {
+    // Another run may have been waited for.
+    const started = new Date();
+    const environment = requireEnvironment(files, home, kind);
     const chain = kind === 'incremental' ? chainToContinue(files, repository, options.chain) : undefined;
     const set = new NewSet(files, repository, kind, started);
     try {
@@ -59,7 +61,8 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
       discard(set);
       throw error;
     }
-  });
+  };
+  return await asWriter(files, repository, write, options);
 }
 
 function discard(set: NewSet): void {

@@ -2,18 +2,10 @@ import { createHash, type Hash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
-import {
-  fileHeaderSize,
-  frameAt,
-  prefixSize,
-  frameSize,
-  readFileHeader,
-  type LogFileHeader,
-} from '../../format/log/frame.ts';
-import { newestLogVersion, oldestLogVersion } from '../../format/magic.ts';
+import { longestFileHeader, readFileHeader, type LogFileHeader } from '../../format/log/file-header.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { makeDirectories, type Files, type FileStat, type OpenFile } from '../files.ts';
-import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
+import { firstRecordOf, logFileName, logFileNumber, openLog, requireHeader } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { ScannedRecord } from '../log/scanned-record.ts';
 
@@ -190,13 +182,16 @@ export class LogCopy {
       return undefined;
     }
     try {
-      const head = new Uint8Array(fileHeaderSize);
-      const reading = readFileHeader(head.subarray(0, source.readAt(head, 0)));
+      const most = new Uint8Array(longestFileHeader);
+      const read = most.subarray(0, source.readAt(most, 0));
+      const reading = readFileHeader(read, this.#files.cipher);
       if (reading.kind === 'incomplete') {
         source.close();
         return undefined;
       }
       const header = requireHeader(reading, file);
+      const end = firstRecordOf(header);
+      const head = read.subarray(0, end);
       makeDirectories(this.#files, this.#options.to);
       const target = this.#files.create(path.join(this.#options.to, logFileName(number)), source.stat().mode);
       const hash = createHash('sha256').update(head);
@@ -206,7 +201,7 @@ export class LogCopy {
         target.close();
         throw error;
       }
-      return { number, source, target, header, hash, end: fileHeaderSize, lastRecord: 0 };
+      return { number, source, target, header, hash, end, lastRecord: 0 };
     } catch (error) {
       source.close();
       throw error;
@@ -239,41 +234,24 @@ export class LogCopy {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { number, header } = current;
     const { onRecord } = this.#options;
+    const { framing, version } = header;
     let at = 0;
-    while (at + frameSize + prefixSize <= bytes.length) {
+    while (at + framing.shortest <= bytes.length) {
       // A length is believed up to the size of the file: the checksum decides.
       const available = Math.max(bytes.length - at, header.maxSize - current.end - at);
-      const length = frameAt(bytes, view, at, available, current.lastRecord, true);
+      const length = framing.frameAt(bytes, view, at, available, current.lastRecord, true);
       if (length < 0) break;
       if (at + length > bytes.length) return { done: at, needed: length };
       const offset = current.end + at;
-      onRecord?.(new ScannedRecord(bytes, view, at, length, { file: number, offset }, header.version));
+      if (onRecord) {
+        const plain = framing.toPlain(bytes, view, at, length);
+        const lsn = { file: number, offset };
+        onRecord(new ScannedRecord(plain.bytes, plain.view, plain.at, plain.length, lsn, version, framing.padding));
+      }
       current.lastRecord = offset;
       at += length;
     }
     return { done: at, needed: 0 };
-  }
-}
-
-function requireHeader(reading: ReturnType<typeof readFileHeader>, file: string): LogFileHeader {
-  switch (reading.kind) {
-    case 'header': {
-      const { version } = reading.header;
-      if (version >= oldestLogVersion && version <= newestLogVersion) return reading.header;
-      throw new FigaroError(
-        'format-unsupported',
-        `${file} has log version ${version}, not ${oldestLogVersion} to ${newestLogVersion}`,
-        { path: file },
-      );
-    }
-    case 'encrypted':
-      throw new FigaroError('format-unsupported', `${file} is encrypted, and encrypted logs can not be read yet`, {
-        path: file,
-      });
-    case 'damaged':
-      throw new FigaroError('log-corrupt', `${file}: ${reading.problem}`, { path: file });
-    case 'incomplete':
-      throw new FigaroError('log-corrupt', `${file} has no header`, { path: file });
   }
 }
 

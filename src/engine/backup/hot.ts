@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type Files } from '../files.ts';
+import { type EnvironmentFile } from '../environment/discover.ts';
+import { type Files, type FileStat } from '../files.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
@@ -59,6 +60,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     const list = (): Promise<ReadonlySet<ContainerCopy>> => copy.refresh(watch);
     copy.drop(await settle({ ...options, log, notes, named, containers, list }, watch));
     await copy.finish(named, watch);
+    await copy.confirmExternalFiles(watch);
 
     // The log to its end. Every page copied was compared with it.
     const end = log.follow();
@@ -89,6 +91,16 @@ function beginLog(files: Files, from: string, to: string, onRecord: (record: Sca
 }
 
 const attempts = 3;
+const externalAttempts = 20;
+
+function externalFiles({ plain }: SourceFiles): readonly EnvironmentFile[] {
+  return plain.filter(({ kind }) => kind === 'external-file');
+}
+
+/** Equal for a file that was not written to. */
+function stateOf({ path: name, stat }: { readonly path: string; readonly stat: FileStat }): string {
+  return `${name}\0${stat.size}\0${stat.mtimeMs}`;
+}
 
 /** The files of a hot set but its log. */
 class HotCopy {
@@ -125,6 +137,34 @@ class HotCopy {
 
   #targetOf(name: string): string {
     return path.join(this.#set.environment, name);
+  }
+
+  /**
+   * Copies external files that are new or changed until none is while the log is followed. They are complete when their
+   * transaction commits, and the log need not hold their contents: so those of every commit copied are there (format
+   * document, 1.6). Throws `page-unstable` when there is no such moment.
+   */
+  async confirmExternalFiles(watch: Watch): Promise<void> {
+    for (let i = 1; i <= externalAttempts; i++) {
+      const now = externalFiles(await listSource(this.#files, this.#home));
+      for (const file of now) {
+        const known = this.others.findIndex((copy) => copy.file.name === file.name);
+        if (known !== -1) {
+          if (stateOf({ path: file.path, stat: this.others[known]!.stat }) === stateOf(file)) continue;
+          this.#files.remove(this.#targetOf(file.name));
+          this.others.splice(known, 1);
+        }
+        const copied = await copyPlain(this.#files, file, this.#targetOf(file.name), watch);
+        if (copied) this.others.push(copied);
+      }
+      this.#log.follow();
+      const after = externalFiles(await listSource(this.#files, this.#home));
+      if (now.map(stateOf).join() === after.map(stateOf).join()) return;
+    }
+    throw new FigaroError('page-unstable', `${this.#home}: external files come and go faster than they are copied`, {
+      path: this.#home,
+      hint: 'try again when the application writes less.',
+    });
   }
 
   /** Lists the source again, copies what is new, and finds what was renamed. Returns the copies of what is gone. */

@@ -1,9 +1,11 @@
 import { FigaroError } from '../../errors.ts';
 import { checkPage } from '../../format/page/check.ts';
+import { fromStored } from '../../format/page/checksum.ts';
 import { btreeFlag, metaAt, metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
+import { encryptedFile, lockedFile } from '../locked.ts';
 import { extentNumbers, extentPath } from './queue-extent.ts';
 
 /** Pages kept in memory. */
@@ -29,7 +31,8 @@ export class DatabaseFile {
     this.#opened = openToRead(files, path);
     try {
       const head = new Uint8Array(metaSize);
-      const recognition = recognizeFile(head.subarray(0, this.#opened.readAt(head, 0)));
+      const recognition = recognizeFile(head.subarray(0, this.#opened.readAt(head, 0)), files.cipher);
+      if (recognition.kind === 'locked') throw lockedFile(path);
       if (recognition.kind === 'damaged') {
         throw new FigaroError('page-type', `${path} is a damaged database: ${recognition.problem}`, { path, pgno: 0 });
       }
@@ -39,15 +42,7 @@ export class DatabaseFile {
           hint: 'give a database file: a container, or another file of an environment.',
         });
       }
-      if (recognition.format.encrypted) {
-        throw new FigaroError(
-          'format-unsupported',
-          `${path} is encrypted, and encrypted databases can not be read yet`,
-          {
-            path,
-          },
-        );
-      }
+      if (recognition.format.encrypted && !recognition.format.cipher) throw encryptedFile(path);
       this.format = recognition.format;
       this.pageCount = Math.floor(this.#opened.stat().size / this.format.pageSize);
       const meta = this.page(0);
@@ -86,7 +81,7 @@ export class DatabaseFile {
         pgno,
       });
     }
-    const page = new Page(bytes, this.format);
+    const page = new Page(fromStored(bytes, this.format), this.format);
     if (this.#cache.size >= cachedPages) this.#cache.delete(this.#cache.keys().next().value!);
     this.#cache.set(pgno, page);
     return page;

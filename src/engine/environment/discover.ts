@@ -5,6 +5,7 @@ import { FigaroError } from '../../errors.ts';
 import { regionMagic } from '../../format/magic.ts';
 import { metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { readIfThere, type Files, type FileStat } from '../files.ts';
+import { lockedFile } from '../locked.ts';
 import { logFileNumber } from '../log/log-files.ts';
 import { parseDbConfig, type DbConfig } from './db-config.ts';
 
@@ -193,10 +194,12 @@ class Search {
     const head = this.#head(full);
     if (!head) return;
     if (isRegion(name, head)) return this.#leave(inside, full, 'region');
-    const recognition = recognizeFile(head);
+    const recognition = recognizeFile(head, this.#files.cipher);
     switch (recognition.kind) {
       case 'database':
         return add('database', { format: recognition.format, uid: recognition.format.uid });
+      case 'locked':
+        throw lockedFile(full);
       case 'placeholder':
         return add('placeholder', { uid: recognition.uid });
       case 'damaged':

@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { metaAt, type DatabaseFormat } from '../../format/page/meta.ts';
+import { fromStored } from '../../format/page/checksum.ts';
+import { metaAt, metaSize, type DatabaseFormat } from '../../format/page/meta.ts';
 import { type Files } from '../files.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from './discover.ts';
 
@@ -37,13 +38,14 @@ function extentOf(files: Files, file: EnvironmentFile, queues: readonly Environm
 
 /** Pages of an extent; 0 when the queue has none, or hides the number by encryption. */
 function extentPages(files: Files, { path: file, format }: EnvironmentFile): number {
-  if (format!.encrypted) return 0;
+  if (format!.encrypted && !format!.cipher) return 0;
   const opened = files.openIfThere(file);
   if (!opened) return 0;
   try {
-    const bytes = new Uint8Array(4);
-    if (opened.readAt(bytes, metaAt.queue.extentPages) < 4) return 0;
-    return new DataView(bytes.buffer).getUint32(0, format!.littleEndian);
+    const head = new Uint8Array(metaSize);
+    if (opened.readAt(head, 0) < metaSize) return 0;
+    const view = new DataView(fromStored(head, format!).buffer);
+    return view.getUint32(metaAt.queue.extentPages, format!.littleEndian);
   } finally {
     opened.close();
   }

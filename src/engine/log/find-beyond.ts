@@ -1,18 +1,22 @@
-import { logRecordChecksum } from '../../format/checksum.ts';
-import { frameSize, prefixSize } from '../../format/log/frame.ts';
+import { recordAt } from '../../format/log/frame.ts';
+import { isSound, type Framing } from '../../format/log/framing.ts';
 import { recordName } from '../../format/log/layouts.ts';
 import { type OpenFile } from '../files.ts';
 
 const windowSize = 1 << 20;
-const least = frameSize + prefixSize;
 
 /**
  * Looks for a record behind the place where the records of a log file end: plausible, with a right checksum, and following
  * a record that is itself not before the end. Returns its offset.
  *
- * @param size of the file, in bytes
+ * @param file with its size in bytes
  */
-export function findRecordBeyond(opened: OpenFile, size: number, end: number): number | undefined {
+export function findRecordBeyond(
+  opened: OpenFile,
+  { size, framing }: { readonly size: number; readonly framing: Framing },
+  end: number,
+): number | undefined {
+  const least = framing.shortest;
   // Hostile bytes could be plausible everywhere; hashing is limited to a multiple of the file.
   let budget = 16 * size;
   const window = new Uint8Array(Math.min(windowSize, Math.max(0, size - end)));
@@ -25,17 +29,20 @@ export function findRecordBeyond(opened: OpenFile, size: number, end: number): n
     for (let i = start === end ? 1 : 0; i + least <= filled; i++) {
       const at = start + i;
       const prev = view.getUint32(i, true);
-      if (prev < end || prev > at - frameSize) continue;
+      if (prev < end || prev > at - framing.frameSize) continue;
       const length = view.getUint32(i + 4, true);
       if (length < least || length > size - at) continue;
-      const code = view.getUint32(i + frameSize, true) & 0x7fff_ffff;
-      if (recordName(code).startsWith('unknown')) continue;
+      if (!framing.cipher && !isKnown(view.getUint32(i + recordAt.type, true) & 0x7fff_ffff)) continue;
       budget -= length;
       if (budget < 0) return at;
       const record = new Uint8Array(length);
       if (opened.readAt(record, at) < length) return undefined;
-      if (view.getUint32(i + 8, true) === logRecordChecksum(record, frameSize, length, prev)) return at;
+      if (isSound(record, 0, length, framing)) return at;
     }
   }
   return undefined;
+}
+
+function isKnown(code: number): boolean {
+  return !recordName(code).startsWith('unknown');
 }

@@ -1,8 +1,14 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { fileHeaderSize, readFileHeader, type LogFileHeader } from '../../format/log/frame.ts';
+import {
+  longestFileHeader,
+  readFileHeader,
+  type HeaderReading,
+  type LogFileHeader,
+} from '../../format/log/file-header.ts';
+import { fileHeaderSizeOf, type Framing } from '../../format/log/framing.ts';
 import { newestLogVersion, oldestLogVersion } from '../../format/magic.ts';
-import { withFile, type Files } from '../files.ts';
+import { passwordHint, withFile, type Files } from '../files.ts';
 
 /** One log file of a log, as it was when it was looked at. */
 export interface LogFile extends LogFileHeader {
@@ -17,6 +23,11 @@ export interface Log {
   readonly files: readonly LogFile[];
   /** Paths of files at the end that were created but not yet written; they hold nothing. */
   readonly incomplete: readonly string[];
+}
+
+/** Where the records of a file begin, after its header. */
+export function firstRecordOf({ framing }: { readonly framing: Framing }): number {
+  return fileHeaderSizeOf(framing);
 }
 
 /** The name of log file `number`. */
@@ -64,33 +75,43 @@ export function openLog(files: Files, paths: ReadonlyMap<number, string>): Log {
 
 function readLogFile(files: Files, number: number, file: string): LogFile | undefined {
   return withFile(files, file, (opened) => {
-    const head = new Uint8Array(fileHeaderSize);
-    const reading = readFileHeader(head.subarray(0, opened.readAt(head, 0)));
-    switch (reading.kind) {
-      case 'incomplete':
-        return undefined;
-      case 'encrypted':
-        throw new FigaroError('format-unsupported', `${file} is encrypted, and encrypted logs can not be read yet`, {
-          path: file,
-        });
-      case 'damaged':
-        throw new FigaroError('log-corrupt', `${file}: ${reading.problem}`, {
-          path: file,
-          hint: 'this is damage, or not a log file: copy the file again, or use an older set.',
-        });
-      case 'header': {
-        const { version } = reading.header;
-        if (version < oldestLogVersion || version > newestLogVersion) {
-          throw new FigaroError(
-            'format-unsupported',
-            `${file} has log version ${version}, not ${oldestLogVersion} to ${newestLogVersion}`,
-            { path: file },
-          );
-        }
-        return { number, path: file, size: opened.stat().size, ...reading.header };
-      }
-    }
+    const head = new Uint8Array(longestFileHeader);
+    const reading = readFileHeader(head.subarray(0, opened.readAt(head, 0)), files.cipher);
+    if (reading.kind === 'incomplete') return undefined;
+    return { number, path: file, size: opened.stat().size, ...requireHeader(reading, file) };
   });
+}
+
+/**
+ * The header that was read. Throws `log-corrupt` for a damaged one, `format-unsupported` for versions that are not read,
+ * `password` when the log can not be read without one, or not with this one.
+ */
+export function requireHeader(reading: HeaderReading, file: string): LogFileHeader {
+  switch (reading.kind) {
+    case 'incomplete':
+      throw new FigaroError('log-corrupt', `${file} has no header`, { path: file });
+    case 'encrypted':
+      throw new FigaroError('password', `${file} is encrypted`, { path: file, hint: passwordHint });
+    case 'locked':
+      throw new FigaroError('password', `${file} does not open with this password`, {
+        path: file,
+        hint: 'it is another password, or the first bytes of the file are damaged.',
+      });
+    case 'damaged':
+      throw new FigaroError('log-corrupt', `${file}: ${reading.problem}`, {
+        path: file,
+        hint: 'this is damage, or not a log file: copy the file again, or use an older set.',
+      });
+    case 'header': {
+      const { version } = reading.header;
+      if (version >= oldestLogVersion && version <= newestLogVersion) return reading.header;
+      throw new FigaroError(
+        'format-unsupported',
+        `${file} has log version ${version}, not ${oldestLogVersion} to ${newestLogVersion}`,
+        { path: file },
+      );
+    }
+  }
 }
 
 function checkNeighbours(before: LogFile, after: LogFile): void {

@@ -1,9 +1,9 @@
 import { FigaroError } from '../../errors.ts';
-import { logRecordChecksum } from '../../format/checksum.ts';
-import { fileHeaderSize, frameSize, prefixSize } from '../../format/log/frame.ts';
+import { recordAt } from '../../format/log/frame.ts';
+import { isSound } from '../../format/log/framing.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
-import { logFile, type Log, type LogFile } from './log-files.ts';
+import { firstRecordOf, logFile, type Log, type LogFile } from './log-files.ts';
 import { ScannedRecord } from './scanned-record.ts';
 
 const randomWindow = 1 << 20;
@@ -40,22 +40,24 @@ export class LogReader {
       new FigaroError('log-corrupt', `there is no log record at ${formatLsn(lsn)}, where another record points`, {
         lsn: formatLsn(lsn),
       });
-    if (!file || lsn.offset < fileHeaderSize || lsn.offset + frameSize + prefixSize > file.size) throw fail();
+    if (!file) throw fail();
+    const { framing, version } = file;
+    const { shortest, padding } = framing;
+    if (lsn.offset < firstRecordOf(file) || lsn.offset + shortest > file.size) throw fail();
     if (this.#number !== file.number || !this.#opened) {
       this.close();
       this.#opened = openToRead(this.#files, file.path);
       this.#number = file.number;
       this.#window = new Uint8Array(0);
     }
-    this.#fill(file, lsn.offset, frameSize);
-    const length = this.#view.getUint32(lsn.offset - this.#windowStart + 4, true);
-    if (length < frameSize + prefixSize || lsn.offset + length > file.size) throw fail();
+    this.#fill(file, lsn.offset, shortest);
+    const length = this.#view.getUint32(lsn.offset - this.#windowStart + recordAt.length, true);
+    if (length < shortest || lsn.offset + length > file.size) throw fail();
     this.#fill(file, lsn.offset, length);
-    const index = lsn.offset - this.#windowStart;
-    const prev = this.#view.getUint32(index, true);
-    const stored = this.#view.getUint32(index + 8, true);
-    if (stored !== logRecordChecksum(this.#window, index + frameSize, index + length, prev)) throw fail();
-    return new ScannedRecord(this.#window, this.#view, index, length, lsn, file.version);
+    const at = lsn.offset - this.#windowStart;
+    if (!isSound(this.#window, at, length, framing)) throw fail();
+    const plain = framing.toPlain(this.#window, this.#view, at, length);
+    return new ScannedRecord(plain.bytes, plain.view, plain.at, plain.length, lsn, version, padding);
   }
 
   #fill(file: LogFile, offset: number, length: number): void {

@@ -1,18 +1,11 @@
 import { FigaroError } from '../../errors.ts';
-import {
-  fileHeaderSize,
-  frameAt,
-  frameProblem,
-  frameSize,
-  prefixSize,
-  recordAt,
-  type FrameProblem,
-} from '../../format/log/frame.ts';
+import { frameProblem, recordAt, type FrameProblem } from '../../format/log/frame.ts';
 import { LogWindow } from '../../format/log/frames.ts';
+import { plainFraming } from '../../format/log/framing.ts';
 import { compareLsn, formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
 import { findRecordBeyond } from './find-beyond.ts';
-import { type Log, type LogFile } from './log-files.ts';
+import { firstRecordOf, type Log, type LogFile } from './log-files.ts';
 import { debugBit, ScannedRecord } from './scanned-record.ts';
 
 /** Where a scan came to the end of the log. */
@@ -153,9 +146,9 @@ export class RecordBatch {
 
   record(i: number): ScannedRecord {
     const at = this.starts[i]!;
-    const { number, version } = this.file;
+    const { number, version, framing } = this.file;
     const lsn = { file: number, offset: this.#offset + at };
-    return new ScannedRecord(this.bytes, this.view, at, this.#lengthAt(at), lsn, version);
+    return new ScannedRecord(this.bytes, this.view, at, this.#lengthAt(at), lsn, version, framing.padding);
   }
 }
 
@@ -166,7 +159,7 @@ class FileScan {
   readonly #verify: boolean;
   #window: LogWindow;
   /** Offset of the next record. */
-  position = fileHeaderSize;
+  position: number;
   /** Offset of the record before it; undefined when it is not known. */
   #previous: number | undefined = 0;
   #ended = false;
@@ -176,6 +169,7 @@ class FileScan {
   constructor(files: Files, file: LogFile, verify: boolean) {
     this.#file = file;
     this.#verify = verify;
+    this.position = firstRecordOf(file);
     this.#opened = openToRead(files, file.path);
     this.#window = LogWindow.take(windowSize);
   }
@@ -187,14 +181,15 @@ class FileScan {
 
   /** Begins in the middle of the file, at a known record. */
   startAt(offset: number): void {
-    if (offset <= fileHeaderSize) return;
+    if (offset <= this.position) return;
     this.position = offset;
     this.#previous = undefined;
   }
 
   /** The next records; undefined when there are none, see `problem`. */
   next(): RecordBatch | undefined {
-    let needed = frameSize + prefixSize;
+    const { framing } = this.#file;
+    let needed = framing.shortest;
     while (!this.#ended) {
       const { position } = this;
       const start = position - (position % alignment);
@@ -202,16 +197,49 @@ class FileScan {
       const { view } = this.#window;
       const at = position - start;
       const previous = this.#previous ?? (end >= at + 4 ? view.getUint32(at, true) : 0);
-      const count = this.#window.follow(at, end, start, previous, this.#verify);
+      const count = this.#follow(at, end, start, previous);
       if (count > 0) {
         const last = this.#window.starts[count - 1]!;
         this.#previous = start + last;
         this.position = start + last + view.getUint32(last + recordAt.length, true);
       }
       needed = this.#look(start, end, count > 0 ? this.#previous! : previous);
-      if (count > 0) return new RecordBatch(this.#file, this.#window, start, count);
+      if (count > 0) return new RecordBatch(this.#file, this.#window, start - this.#decrypt(count), count);
     }
     return undefined;
+  }
+
+  /** As `LogWindow.follow`, for encrypted records, too. */
+  #follow(at: number, end: number, start: number, previous: number): number {
+    const { framing } = this.#file;
+    const { bytes, view, starts } = this.#window;
+    if (!framing.cipher) return this.#window.follow(at, end, start, previous, this.#verify);
+    const whole = bytes.subarray(0, end);
+    let count = 0;
+    let before = previous;
+    for (let next = at; end - next >= framing.shortest;) {
+      const length = framing.frameAt(whole, view, next, end - next, before, this.#verify);
+      if (length < 0) break;
+      starts[count++] = next;
+      before = start + next;
+      next += length;
+    }
+    return count;
+  }
+
+  /** Puts the plain form of encrypted records at their ends. Returns by how much it is shorter than they are. */
+  #decrypt(count: number): number {
+    const { framing } = this.#file;
+    if (!framing.cipher) return 0;
+    const { bytes, view, starts } = this.#window;
+    const shorter = framing.frameSize - plainFraming.frameSize;
+    for (let i = 0; i < count; i++) {
+      const at = starts[i]!;
+      const plain = framing.toPlain(bytes, view, at, view.getUint32(at + recordAt.length, true));
+      bytes.set(plain.bytes, at + shorter);
+      starts[i] = at + shorter;
+    }
+    return shorter;
   }
 
   /** True when a record stands at the end by now: the log is being written. */
@@ -220,17 +248,18 @@ class FileScan {
     const start = position - (position % alignment);
     const end = this.#fill(start, position - start);
     const at = position - start;
-    return this.#previous !== undefined && this.#window.follow(at, end, start, this.#previous, true) > 0;
+    return this.#previous !== undefined && this.#follow(at, end, start, this.#previous) > 0;
   }
 
   /** Looks at what follows the records found in the window: how many bytes are needed to go on, or what the problem is. */
   #look(start: number, end: number, previous: number): number {
     const at = this.position - start;
-    const least = frameSize + prefixSize;
+    const { framing } = this.#file;
+    const least = framing.shortest;
     const available = this.#file.size - this.position;
     if (end - at < Math.min(least, available)) return least;
     const { bytes, view } = this.#window;
-    const length = frameAt(bytes.subarray(0, end), view, at, available, previous, this.#verify);
+    const length = framing.frameAt(bytes.subarray(0, end), view, at, available, previous, this.#verify);
     if (length > 0 && length <= longest) return length;
     this.#ended = true;
     this.problem = length > 0 ? 'length' : frameProblem(length);
@@ -271,7 +300,7 @@ class FileScan {
 
   /** What is wrong when good records lie beyond the place where the records end. */
   damageBehindEnd(): FigaroError | undefined {
-    const beyond = findRecordBeyond(this.#opened, this.#file.size, this.position);
+    const beyond = findRecordBeyond(this.#opened, this.#file, this.position);
     if (beyond === undefined || this.#hasGrown()) return undefined;
     const lsn = { file: this.#file.number, offset: this.position };
     const good = this.#previous === undefined || this.#previous === 0 ? undefined : this.#previous;

@@ -26,9 +26,11 @@ export class ScannedRecord implements LogRecord {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #at: number;
+  readonly #padding: number;
   #body: object | undefined;
 
-  constructor(bytes: Uint8Array, view: DataView, at: number, length: number, lsn: Lsn, version: number) {
+  /** @param padding zero bytes that may follow the fields: in encrypted logs */
+  constructor(bytes: Uint8Array, view: DataView, at: number, length: number, lsn: Lsn, version: number, padding = 0) {
     const type = view.getUint32(at + recordAt.type, true);
     this.isDebug = type >= debugBit;
     this.code = this.isDebug ? type - debugBit : type;
@@ -39,6 +41,7 @@ export class ScannedRecord implements LogRecord {
     this.#bytes = bytes;
     this.#view = view;
     this.#at = at;
+    this.#padding = padding;
   }
 
   /** The record before it of its transaction. */
@@ -70,7 +73,7 @@ export class ScannedRecord implements LogRecord {
     const end = this.#at + this.length;
     reader.aim(this.#bytes, this.#view, this.#at + recordAt.fields, end, this.version);
     const body = layout.decode(reader);
-    if (!reader.fits(0)) {
+    if (!reader.fits(this.#padding)) {
       throw new FigaroError(
         'log-corrupt',
         `log record ${formatLsn(this.lsn)}: the fields of a ${layout.name} record do not fill its ${this.length} bytes`,

@@ -1,5 +1,6 @@
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory, type Environment } from '../environment/discover.ts';
+import { ExternalFiles } from './external-files.ts';
 import { PageCache, StoredFile } from './page-store.ts';
 import { extentName, parseExtentName } from './queue-extents.ts';
 import { type Piece, type Storage } from './storage.ts';
@@ -26,7 +27,8 @@ interface StrayExtent {
 export class FileTable {
   readonly cache: PageCache;
   readonly #storage: Storage;
-  readonly #environment: Environment;
+  readonly environment: Environment;
+  readonly externalFiles: ExternalFiles;
   readonly #files = new Set<StoredFile>();
   readonly #byName = new Map<string, StoredFile>();
   readonly #byUid = new Map<string, StoredFile>();
@@ -35,10 +37,24 @@ export class FileTable {
   /** Extents that wait for a record that says whose they are, by name. */
   readonly #strayExtents = new Map<string, StrayExtent>();
 
-  /** Throws `not-recoverable` when two files carry the same unique id. */
-  constructor(environment: Environment, storage: Storage, pathOf: (name: string) => string, cacheBytes: number) {
+  readonly #heapsAsIn60: boolean;
+
+  /**
+   * Throws `not-recoverable` when two files carry the same unique id.
+   *
+   * @param logVersion tells the release that wrote the files
+   */
+  constructor(
+    environment: Environment,
+    storage: Storage,
+    pathOf: (name: string) => string,
+    cacheBytes: number,
+    logVersion: number,
+  ) {
     this.#storage = storage;
-    this.#environment = environment;
+    this.#heapsAsIn60 = logVersion === 20 || logVersion === 21;
+    this.environment = environment;
+    this.externalFiles = new ExternalFiles(environment, storage, pathOf);
     this.cache = new PageCache(cacheBytes);
     for (const { kind, name, logName, dataDirectory } of environment.files) {
       if (kind !== 'database' && kind !== 'placeholder') continue;
@@ -61,7 +77,8 @@ export class FileTable {
   }
 
   #stored(piece: Piece, name: string, dataDirectory: string): StoredFile {
-    return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create());
+    const how = { cipher: this.#storage.cipher, heapsAsIn60: this.#heapsAsIn60 };
+    return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create(), how);
   }
 
   [Symbol.iterator](): Iterator<StoredFile> {
@@ -78,10 +95,14 @@ export class FileTable {
 
   /** The file of a name, created empty when there is none. `dataDirectory` is where the log says it was. */
   create(name: string, dataDirectory: string, mode: number): StoredFile {
+    return this.createAt(name, this.#place(dataDirectory), mode);
+  }
+
+  /** As `create`, in a data directory that is known. */
+  createAt(name: string, dataDirectory: string, mode: number): StoredFile {
     const there = this.#byName.get(name);
     if (there) return there;
-    const file = this.#stored(this.#storage.create(), name, this.#place(dataDirectory));
-    file.mode = mode;
+    const file = this.#stored(this.#storage.create(mode), name, dataDirectory);
     this.#files.add(file);
     this.#byName.set(name, file);
     return file;
@@ -89,7 +110,7 @@ export class FileTable {
 
   /** Where a new file goes (recovery document, E.4): the logged directory, the create directory, or home. */
   #place(logged: string): string {
-    const { config, directories } = this.#environment;
+    const { config, directories } = this.environment;
     const exists = (directory: string): boolean => directories.includes(normalDirectory(directory));
     if (logged !== '' && config.dataDirectories.includes(logged) && exists(logged)) return logged;
     if (config.createDirectory !== undefined) return config.createDirectory;

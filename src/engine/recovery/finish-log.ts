@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { encodeCheckpoint, encodeRecycle, encodeRegister } from '../../format/log/encode.ts';
-import { encodeFileHeader, fileHeaderSize, sealRecord } from '../../format/log/frame.ts';
+import { encodeFileHeader } from '../../format/log/file-header.ts';
 import { registration } from '../../format/log/records/dbreg.ts';
 import { earlierLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files.ts';
-import { logFileName, type LogFile } from '../log/log-files.ts';
+import { firstRecordOf, logFileName, type LogFile } from '../log/log-files.ts';
 import { type Transaction } from '../log/transactions.ts';
 import { type Binding } from './bindings.ts';
 
@@ -96,21 +96,22 @@ export function appendRecords(
   try {
     file.truncate(at);
     for (const record of records) {
-      if (at + record.length > last.maxSize && at > fileHeaderSize) {
+      let sealed = last.framing.seal(record, prev);
+      if (at + sealed.length > last.maxSize && at > firstRecordOf(last)) {
         file.sync();
         file.close();
         number += 1;
         const name = logFileName(number);
         file = files.create(path.join(directory, name));
         written.push(name);
-        file.writeAt(encodeFileHeader({ version: last.version, maxSize: last.maxSize, prev }), 0);
-        at = fileHeaderSize;
+        file.writeAt(encodeFileHeader({ ...last, prev }), 0);
+        at = firstRecordOf(last);
         prev = 0;
+        sealed = last.framing.seal(record, prev);
       }
-      sealRecord(record, prev);
-      file.writeAt(record, at);
+      file.writeAt(sealed, at);
       prev = at;
-      at += record.length;
+      at += sealed.length;
     }
     file.sync();
   } finally {

@@ -30,6 +30,7 @@ export async function finishRecovery(files: Files, stage: Stage, state: Recovere
     place(files, stage, piece as StagedPiece, file.dataDirectory, name);
   }
   for (const file of state.table) placeFile(files, stage, file);
+  for (const [name, piece] of state.table.externalFiles) place(files, stage, piece as StagedPiece, '', name);
   finishLog(files, stage, state);
 }
 

@@ -1,8 +1,12 @@
 import { FigaroError } from '../../errors.ts';
+import { type Cipher } from '../../format/crypto.ts';
 import { compareLsn, isLogged, type Lsn } from '../../format/lsn.ts';
-import { hasRightChecksum, storeChecksum } from '../../format/page/checksum.ts';
+import { fromStored, hasRightChecksum, toStored } from '../../format/page/checksum.ts';
 import { metaAt, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
+import { asIn60 } from '../../format/page/heap.ts';
+import { Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
+import { lockedFile } from '../locked.ts';
 import { KnownLsns } from './known-lsns.ts';
 import { CachedPage, type PageCache } from './page-cache.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
@@ -16,18 +20,29 @@ export interface OpenQuestion {
   readonly reason: 'missing' | 'zero' | 'unlogged';
 }
 
+function turnedCopy({ bytes, format }: Page): Uint8Array {
+  const copy = new Page(bytes.slice(), format);
+  asIn60(copy);
+  return copy.bytes;
+}
+
+/** What a file does not say about the form its pages are stored in. */
+export interface HowStored {
+  /** The key of encrypted files. */
+  readonly cipher?: Cipher | undefined;
+  /** The environment is one of release 6.0. */
+  readonly heapsAsIn60?: boolean;
+}
+
 /** One database file during recovery: its pages, its identity, its name. */
 export class StoredFile {
   readonly piece: Piece;
   readonly #cache: PageCache;
   readonly #createPiece: (() => Piece) | undefined;
-  readonly #pages = new Map<number, CachedPage>();
   /** As log records name it; undefined when a later file has taken its name. */
   name: string | undefined;
   /** The data directory it is in, as DB_CONFIG writes it; empty for home. */
   dataDirectory: string;
-  /** Permission bits to give it, when recovery creates it. */
-  mode: number | undefined;
   /** Undefined until page 0 is known. */
   format: DatabaseFormat | undefined;
   uid: string | undefined;
@@ -41,9 +56,20 @@ export class StoredFile {
   /** Of queues only, whose pages but the first are in files of their own. */
   extents: QueueExtents | undefined;
 
+  readonly #pages = new Map<number, CachedPage>();
+  readonly #how: HowStored;
+
   /** @param createPiece makes new extents of a queue */
-  constructor(piece: Piece, cache: PageCache, name: string, dataDirectory: string, createPiece?: () => Piece) {
+  constructor(
+    piece: Piece,
+    cache: PageCache,
+    name: string,
+    dataDirectory: string,
+    createPiece?: () => Piece,
+    how: HowStored = {},
+  ) {
     this.piece = piece;
+    this.#how = how;
     this.#cache = cache;
     this.#createPiece = createPiece;
     this.name = name;
@@ -63,13 +89,14 @@ export class StoredFile {
   #recognize(): void {
     const head = new Uint8Array(Math.min(512, this.piece.size));
     this.piece.read(head, 0);
-    const recognition = recognizeFile(head);
+    const recognition = recognizeFile(head, this.#how.cipher);
+    if (recognition.kind === 'locked') throw lockedFile(this.label);
     if (recognition.kind === 'database') {
       this.format = recognition.format;
       this.uid = recognition.format.uid;
       this.isPlaceholder = false;
       this.pageCount = Math.floor(this.piece.size / recognition.format.pageSize);
-      this.#recognizeExtents(head, recognition.format);
+      this.#recognizeExtents(fromStored(head, recognition.format), recognition.format);
     } else if (recognition.kind === 'placeholder') {
       this.isPlaceholder = true;
       this.uid = recognition.uid;
@@ -133,7 +160,8 @@ export class StoredFile {
         hint: 'the page is damaged, and the log can not repair it. Use an older set.',
       });
     }
-    const page = new CachedPage(bytes, this, pgno);
+    const page = new CachedPage(fromStored(bytes, format), this, pgno);
+    if (this.#isTurned(page)) asIn60(page);
     this.#presentBlank(page);
     this.#pages.set(pgno, page);
     this.#cache.add(page);
@@ -216,15 +244,20 @@ export class StoredFile {
   }
 
   writeBack(page: CachedPage): void {
-    storeChecksum(page.bytes, this.format!);
+    const stored = toStored(this.#isTurned(page) ? turnedCopy(page) : page.bytes, this.format!);
     if (this.extents && page.number > 0) {
       const { piece, position } = this.extents.make(page.number);
-      piece.write(page.bytes, position);
+      piece.write(stored, position);
     } else {
-      this.piece.write(page.bytes, page.number * this.format!.pageSize);
+      this.piece.write(stored, page.number * this.format!.pageSize);
     }
     page.dirty = false;
     this.#cache.pagesWritten += 1;
+  }
+
+  /** Big-endian heaps of 6.0 are stored in a wrong way (format document, 4.10.5). */
+  #isTurned({ type, littleEndian }: Page): boolean {
+    return this.#how.heapsAsIn60 === true && type === pageType.heapData && !littleEndian;
   }
 
   forget(page: CachedPage): void {

@@ -13,6 +13,7 @@ import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
 import { StagedStorage } from './storage.ts';
+import { claimStage, stagePath, sweepStages } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
 
 export interface RecoverOptions {
@@ -81,12 +82,18 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   }
 
   makeDirectories(files, path.dirname(target));
-  const stage = `${target}.recovering-${randomBytes(4).toString('hex')}`;
+  const leftovers = sweepStages(files, target);
+  const stage = stagePath(target, randomBytes(4).toString('hex'));
   const copies = new BackgroundCopies(files);
   try {
+    makeDirectories(files, stage);
+    claimStage(files, stage);
     const staged = openStage(files, environment, stage, copies);
     const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
-    const warnings = [...(await copyDatabases(files, environment, prepared?.analysis.end.lsn, staged, watch))];
+    const warnings = [
+      ...leftovers,
+      ...(await copyDatabases(files, environment, prepared?.analysis.end.lsn, staged, watch)),
+    ];
     let report: RecoveryReport | undefined;
     if (!prepared) {
       warnings.push('there is no log: the files are restored as they were copied');

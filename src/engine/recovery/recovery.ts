@@ -4,6 +4,7 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { type Files } from '../files.ts';
+import { encryptedFile } from '../locked.ts';
 import { openLog, type Log } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { analyse, lastLsn, type Analysis } from './analysis.ts';
@@ -78,7 +79,7 @@ export async function prepareRecovery(
   environment: Environment,
   { restorePoint = { kind: 'end' }, watch = {} }: RecoveryOptions,
 ): Promise<PreparedRecovery> {
-  refuseUnsupported(environment);
+  requireKey(environment);
   const log = openLog(files, logPaths(environment));
   return { log, analysis: await analyse(files, log, restorePoint, watch) };
 }
@@ -115,7 +116,7 @@ export async function runPasses(
   pathOf: (name: string) => string,
   { cacheBytes = defaultCacheBytes, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
-  const table = new FileTable(environment, storage, pathOf, cacheBytes);
+  const table = new FileTable(environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
   const fileOperations = new FileOperations(table, analysis.creations);
   const passes = new Passes(files, log, analysis, table, fileOperations, watch);
   await passes.undo();
@@ -126,17 +127,9 @@ export async function runPasses(
   return { log, analysis, table, report: report(analysis, table, fileOperations, passes, log) };
 }
 
-function refuseUnsupported(environment: Environment): void {
+function requireKey(environment: Environment): void {
   for (const { path, format } of filesOfKind(environment, 'database')) {
-    if (format?.encrypted) {
-      throw new FigaroError(
-        'format-unsupported',
-        `${path} is encrypted, and encrypted databases can not be recovered yet`,
-        {
-          path,
-        },
-      );
-    }
+    if (format?.encrypted && !format.cipher) throw encryptedFile(path);
   }
 }
 
@@ -157,6 +150,7 @@ function requireSettled(table: FileTable, { missing }: FileOperations): void {
       { path: name, lsn: formatLsn(lsn), hint: 'add the file from an older copy that this log continues.' },
     );
   }
+  table.externalFiles.requireContents();
   for (const file of table) {
     for (const [pgno, { lsn, reason }] of file.questions) {
       throw new FigaroError(

@@ -4,6 +4,7 @@ import { checkPage } from '../../format/page/check.ts';
 import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { Page, isBlank } from '../../format/page/page.ts';
 import { logPaths, normalDirectory, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, openToRead, type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
 import { pause, type Watch } from '../pause.ts';
@@ -60,10 +61,12 @@ export async function copyDatabases(
   watch: Watch,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
+  const paged = pagedByPath(files, environment);
   for (const file of environment.files) {
     if (!isPiece(file)) continue;
     const to = stage.pathOf(file.name);
-    if (file.kind === 'database') await copyDatabase(files, file, to, pageCheck(file, end, warnings), watch);
+    const pages = paged.get(file.path);
+    if (pages) await copyDatabase(files, file, to, pageCheck(pages, end, warnings), watch);
     else await files.copy(file.path, to);
   }
   return warnings;
@@ -71,7 +74,7 @@ export async function copyDatabases(
 
 /** True for files that recovery works on: they get their names last. */
 export function isPiece({ kind }: EnvironmentFile): boolean {
-  return kind === 'database' || kind === 'placeholder' || kind === 'queue-extent';
+  return kind === 'database' || kind === 'placeholder' || kind === 'queue-extent' || kind === 'external-file';
 }
 
 function incompleteLogs(files: Files, environment: Environment): readonly string[] {
@@ -82,8 +85,11 @@ function incompleteLogs(files: Files, environment: Environment): readonly string
 /** Looks at the bytes of a copy as they pass: whole pages, from the first on. */
 type Inspect = (bytes: Uint8Array, position: number) => void;
 
-function pageCheck(file: EnvironmentFile, end: Lsn | undefined, warnings: string[]): Inspect {
-  const format = file.format!;
+function pagedByPath(files: Files, environment: Environment): Map<string, PagedFile> {
+  return new Map(pagedFiles(files, environment).map((paged) => [paged.file.path, paged]));
+}
+
+function pageCheck({ file, format, firstPgno }: PagedFile, end: Lsn | undefined, warnings: string[]): Inspect {
   const { pageSize } = format;
   if (file.stat.size % pageSize !== 0) {
     warnings.push(`${file.path} ends in the middle of a page; the part of a page is left out`);
@@ -91,7 +97,7 @@ function pageCheck(file: EnvironmentFile, end: Lsn | undefined, warnings: string
   return (bytes, position) => {
     for (let at = 0; at + pageSize <= bytes.length; at += pageSize) {
       const page = bytes.subarray(at, at + pageSize);
-      const pgno = (position + at) / pageSize;
+      const pgno = firstPgno + (position + at) / pageSize;
       const finding = checkPage(page, pgno, format);
       if (finding) {
         throw new FigaroError(finding.code, `${file.path}: page ${pgno} is damaged: ${finding.problem}`, {
@@ -100,7 +106,7 @@ function pageCheck(file: EnvironmentFile, end: Lsn | undefined, warnings: string
           hint: 'the log can not repair a page. Use an older copy of this file.',
         });
       }
-      requireInsideLog(page, pgno, file, end);
+      requireInsideLog(new Page(page, format), pgno, file, end);
     }
   };
 }
@@ -146,16 +152,17 @@ export async function checkDatabases(
   watch: Watch,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
-  for (const file of environment.files) {
-    if (file.kind === 'database') await read(files, file, pageCheck(file, end, warnings), watch);
+  for (const paged of pagedFiles(files, environment)) {
+    await read(files, paged.file, pageCheck(paged, end, warnings), watch);
   }
   return warnings;
 }
 
 /** Throws `not-recoverable` for a page whose last change lies behind the end of the log (A.15). */
-function requireInsideLog(bytes: Uint8Array, pgno: number, file: EnvironmentFile, end: Lsn | undefined): void {
-  if (isBlank(bytes)) return;
-  const { lsn } = new Page(bytes, file.format!);
+function requireInsideLog(page: Page, pgno: number, file: EnvironmentFile, end: Lsn | undefined): void {
+  const { bytes, lsn } = page;
+  // Where the number is turned round, so is the LSN (format document, 4.10.5).
+  if (isBlank(bytes) || page.pgno !== pgno) return;
   if (!isLogged(lsn) || (end && compareLsn(lsn, end) < 0)) return;
   const where = end ? `but the log ends at ${formatLsn(end)}` : 'but there is no log';
   throw new FigaroError(

@@ -1,6 +1,7 @@
 /** Where recovery keeps the bytes of files: a staging directory, or memory over read-only files. */
 
 import path from 'node:path';
+import { type Cipher } from '../../format/crypto.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
 
 /** The bytes of one file during recovery. */
@@ -16,12 +17,17 @@ export interface Piece {
 
 /** What a page store builds its files from. */
 export interface Storage {
+  /** The key to what is encrypted. */
+  readonly cipher: Cipher | undefined;
   /** The bytes of a file that was there before recovery, by the path it was found at. */
   existing(file: string): Piece;
-  /** A new, empty file. */
-  create(): Piece;
+  /** A new, empty file; `mode` are its permission bits as the log has them, 0 for the usual ones. */
+  create(mode?: number): Piece;
   close(): void;
 }
+
+/** Recovery has to read and write what it creates. */
+const ownersMode = 0o600;
 
 /** Handles kept open at the same time. */
 const maxHandles = 128;
@@ -31,6 +37,7 @@ const maxHandles = 128;
  * that no name is ever in the way of another.
  */
 export class StagedStorage implements Storage {
+  readonly cipher: Cipher | undefined;
   readonly #files: Files;
   readonly #directory: string;
   readonly #handles = new Map<string, OpenFile>();
@@ -38,6 +45,7 @@ export class StagedStorage implements Storage {
 
   constructor(files: Files, directory: string) {
     this.#files = files;
+    this.cipher = files.cipher;
     this.#directory = directory;
   }
 
@@ -46,10 +54,10 @@ export class StagedStorage implements Storage {
     return new StagedPiece(file, size, (name) => this.#handle(name));
   }
 
-  create(): StagedPiece {
+  create(mode = 0): StagedPiece {
     this.#count += 1;
     const file = path.join(this.#directory, `new-${this.#count}`);
-    this.#keep(file, this.#files.create(file));
+    this.#keep(file, this.#files.create(file, mode === 0 ? undefined : (mode & 0o777) | ownersMode));
     return new StagedPiece(file, 0, (name) => this.#handle(name));
   }
 
@@ -113,11 +121,13 @@ export class StagedPiece implements Piece {
 
 /** Nothing is written: what recovery changes stays in memory, over files that are only read. */
 export class OverlayStorage implements Storage {
+  readonly cipher: Cipher | undefined;
   readonly #files: Files;
   readonly #handles = new Map<string, OpenFile>();
 
   constructor(files: Files) {
     this.#files = files;
+    this.cipher = files.cipher;
   }
 
   existing(file: string): Piece {
@@ -149,7 +159,7 @@ class OverlayPiece implements Piece {
   /** Bytes of the file below that still count. */
   #base: number;
   #size: number;
-  /** Pages written, by position. Every write is of one whole page. */
+  /** Pages written, by position. Every write is of one whole page, or of the last part of the file. */
   readonly #written = new Map<number, Uint8Array>();
 
   constructor(size: number, readBase: (target: Uint8Array, position: number) => number) {
@@ -166,6 +176,7 @@ class OverlayPiece implements Piece {
     const written = this.#written.get(position);
     if (written) {
       target.set(written.subarray(0, target.length));
+      target.fill(0, Math.min(written.length, target.length));
       return;
     }
     const below = Math.max(0, Math.min(target.length, this.#base - position));

@@ -2,9 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { makeDirectories, readIfThere, removeTree, writeDurably, type Files } from '../files.ts';
-import { takeLock } from './lock.ts';
+import { throwIfStopped, type Watch } from '../pause.ts';
+import { takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
 
 const repositoryFormat = 1;
@@ -199,14 +201,46 @@ function syncDirectories(files: Files, directory: string): void {
   files.syncDirectory(directory);
 }
 
-/** Runs `write` as the only writer of the repository. What unfinished runs left behind is swept first. */
-export async function asWriter<T>(files: Files, repository: Repository, write: () => Promise<T>): Promise<T> {
-  const lock = takeLock(files, repository.directory);
+/** How often a lock that another run holds is looked at again, in ms. */
+const lockPeriodMs = 200;
+
+/** How long to wait for another writer. */
+export interface LockWait {
+  /** Not at all by default. */
+  readonly lockWaitMs?: number;
+  readonly watch?: Watch;
+}
+
+/**
+ * Runs `write` as the only writer of the repository. What unfinished runs left behind is swept first. Throws `busy` when
+ * another run does not finish in time.
+ */
+export async function asWriter<T>(
+  files: Files,
+  repository: Repository,
+  write: () => Promise<T>,
+  { lockWaitMs = 0, watch = {} }: LockWait = {},
+): Promise<T> {
+  const lock = await waitForLock(files, repository, performance.now() + lockWaitMs, watch);
   try {
     sweep(files, repository);
     return await write();
   } finally {
     lock.release();
+  }
+}
+
+async function waitForLock(files: Files, { directory }: Repository, deadline: number, watch: Watch): Promise<Lock> {
+  for (;;) {
+    try {
+      return takeLock(files, directory);
+    } catch (error) {
+      const isBusy = error instanceof FigaroError && error.code === 'busy';
+      if (!isBusy || performance.now() >= deadline) throw error;
+    }
+    watch.onProgress?.({ phase: 'wait for another run' });
+    await setTimeout(lockPeriodMs);
+    throwIfStopped(watch);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { accessMethods } from '../magic.ts';
 import { childOf, isTreeInternal, referenceOf, treeItemSize, treeItemType } from './btree.ts';
-import { hasRightChecksum } from './checksum.ts';
+import { fromStored, hasRightChecksum } from './checksum.ts';
 import { hashReferenceOf, isHashPage } from './hash.ts';
 import { heapProblem } from './heap.ts';
 import { metaAt, type DatabaseFormat } from './meta.ts';
@@ -27,20 +27,21 @@ const knownTypes: Readonly<Record<DatabaseFormat['method'], ReadonlySet<number>>
 };
 
 /**
- * Checks one page as it lies on disk. Of encrypted pages only position and type can be checked. The LSN is not looked
+ * Checks one page as it lies on disk. Of encrypted pages without a key only position and type can be checked. The LSN is not looked
  * at: what it may be depends on the log.
  */
 export function checkPage(bytes: Uint8Array, pgno: number, format: DatabaseFormat): PageFinding | undefined {
   if (isBlank(bytes)) return undefined;
-  if (!format.encrypted && !hasRightChecksum(bytes, format)) {
+  if (!hasRightChecksum(bytes, format)) {
     return { code: 'page-checksum', problem: 'it does not match its checksum' };
   }
-  const problem = structuralProblem(new Page(bytes, format), pgno);
+  const problem = structuralProblem(new Page(fromStored(bytes, format), format), pgno);
   return problem === undefined ? undefined : { code: 'page-type', problem };
 }
 
 function structuralProblem(page: Page, pgno: number): string | undefined {
   const { type, format } = page;
+  const isOpaque = format.encrypted && !format.cipher;
   if (!knownTypes[format.method].has(type)) return `it has type ${type}, which no ${format.method} file has`;
   if (page.pgno !== pgno) {
     // A page freed at the end of the file may have lost its number with everything else (recovery document, C.2.7).
@@ -52,11 +53,11 @@ function structuralProblem(page: Page, pgno: number): string | undefined {
     return `it calls itself page ${page.pgno}`;
   }
   if (isMetaType(type) || pgno === 0) return metaProblem(page, pgno);
-  if (type === pageType.queueData) return format.encrypted ? undefined : queueProblem(page);
+  if (type === pageType.queueData) return isOpaque ? undefined : queueProblem(page);
   // Which release wrote a big-endian heap in which way is not known here (format document, 4.10.5).
-  if (type === pageType.heapData) return format.encrypted || !format.littleEndian ? undefined : heapProblem(page);
+  if (type === pageType.heapData) return isOpaque || !format.littleEndian ? undefined : heapProblem(page);
   if (type === pageType.heapRegion || type === pageType.invalid) return undefined;
-  return levelProblem(page) ?? linkProblem(page, pgno) ?? (format.encrypted ? undefined : itemProblem(page, pgno));
+  return levelProblem(page) ?? linkProblem(page, pgno) ?? (isOpaque ? undefined : itemProblem(page, pgno));
 }
 
 function metaProblem(page: Page, pgno: number): string | undefined {

@@ -1,4 +1,5 @@
 import { hashWithHole } from '../checksum.ts';
+import { decryptedPage, encryptedPage, hasRightMac } from './encryption.ts';
 import { metaAt, metaSize, type DatabaseFormat } from './meta.ts';
 import { isBlank } from './page.ts';
 import { isMetaType } from './types.ts';
@@ -18,20 +19,28 @@ function checksumOf(page: Uint8Array, at: number, end: number): number {
 }
 
 /**
- * True when the page carries its checksum, or needs none: the database has no checksums, or the page was never written.
- * Encrypted pages carry a MAC instead; this is not for them.
+ * True when the page, as it lies on disk, carries its checksum, or needs none: the database has no checksums, or the page
+ * was never written. Of encrypted pages nothing can be said without the key.
  */
 export function hasRightChecksum(page: Uint8Array, format: DatabaseFormat): boolean {
   if (!format.checksums || isBlank(page)) return true;
+  if (format.encrypted) return !format.cipher || hasRightMac(page, format.cipher);
   const { at, end } = place(page);
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   return view.getUint32(at, format.littleEndian) === checksumOf(page, at, end);
 }
 
-/** Stores the checksum of a page that is about to be written, if its database has checksums. */
-export function storeChecksum(page: Uint8Array, format: DatabaseFormat): void {
-  if (!format.checksums || isBlank(page)) return;
+/** A page as it lies on disk to the page itself: decrypted where it is encrypted. */
+export function fromStored(page: Uint8Array, { cipher }: DatabaseFormat): Uint8Array {
+  return cipher && !isBlank(page) ? decryptedPage(page, cipher) : page;
+}
+
+/** A page as it is to be written, with its checksum, and encrypted, if its database has them. */
+export function toStored(page: Uint8Array, format: DatabaseFormat): Uint8Array {
+  if (!format.checksums || isBlank(page)) return page;
+  if (format.cipher) return encryptedPage(page, format.cipher);
   const { at, end } = place(page);
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   view.setUint32(at, checksumOf(page, at, end), format.littleEndian);
+  return page;
 }

@@ -1,4 +1,6 @@
+import { type Cipher } from '../crypto.ts';
 import { accessMethodOf, accessMethods, placeholderMagic, type AccessMethod } from '../magic.ts';
+import { decryptedPage } from './encryption.ts';
 
 /** Bytes of a metadata page that mean anything, whatever the page size (format document, 4.4.2). */
 export const metaSize = 512;
@@ -63,9 +65,11 @@ export interface DatabaseFormat {
   readonly littleEndian: boolean;
   readonly checksums: boolean;
   readonly encrypted: boolean;
+  /** The key of encrypted pages; undefined when they are not encrypted, or can not be read. */
+  readonly cipher: Cipher | undefined;
   /** Where the index of items starts on ordinary pages: 26, 32 with checksums, 64 encrypted. */
   readonly indexStart: number;
-  /** Unique id of the file as hex, 20 bytes; in encrypted files the last 8 bytes are ciphertext. */
+  /** Unique id of the file as hex, 20 bytes; without the key to an encrypted file the last 8 bytes are ciphertext. */
   readonly uid: string;
 }
 
@@ -76,6 +80,8 @@ export type FileRecognition =
   | { readonly kind: 'placeholder'; readonly uid: string }
   /** The magic number of a database, but something else is impossible: reported, never skipped. */
   | { readonly kind: 'damaged'; readonly problem: string }
+  /** An encrypted database that the key does not open. */
+  | { readonly kind: 'locked' }
   | { readonly kind: 'other' };
 
 function hex(bytes: Uint8Array): string {
@@ -84,15 +90,19 @@ function hex(bytes: Uint8Array): string {
 
 /**
  * Recognises a database file by its first 512 bytes (format document, 1.4). Give fewer only when the file has no more.
+ *
+ * @param cipher the key, should it be encrypted
  */
-export function recognizeFile(head: Uint8Array): FileRecognition {
+export function recognizeFile(head: Uint8Array, cipher?: Cipher): FileRecognition {
   if (head.length < metaAt.uid + 20) return { kind: 'other' };
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   for (const littleEndian of [true, false]) {
     const u32 = (offset: number): number => view.getUint32(offset, littleEndian);
     const magic = u32(metaAt.magic);
-    const uid = hex(head.subarray(metaAt.uid, metaAt.uid + 20));
-    if (magic === placeholderMagic && head.length <= metaSize) return { kind: 'placeholder', uid };
+    const uidOf = (page: Uint8Array): string => hex(page.subarray(metaAt.uid, metaAt.uid + 20));
+    if (magic === placeholderMagic && head.length <= metaSize) {
+      return { kind: 'placeholder', uid: uidOf(head) };
+    }
     const method = accessMethodOf(magic);
     if (!method) continue;
     const { metaType, oldest, newest } = accessMethods[method];
@@ -118,9 +128,14 @@ export function recognizeFile(head: Uint8Array): FileRecognition {
     const encrypted = encryption === 1;
     const checksums = encrypted || (head[metaAt.metaFlags]! & metaFlag.checksums) !== 0;
     const indexStart = encrypted ? 64 : checksums ? 32 : 26;
+    const key = encrypted ? cipher : undefined;
+    const plain = key ? decryptedPage(head, key) : head;
+    if (key && new DataView(plain.buffer).getUint32(metaAt.cryptoMagic, littleEndian) !== magic)
+      return { kind: 'locked' };
+    const uid = uidOf(plain);
     return {
       kind: 'database',
-      format: { method, version, pageSize, littleEndian, checksums, encrypted, indexStart, uid },
+      format: { method, version, pageSize, littleEndian, checksums, encrypted, cipher: key, indexStart, uid },
     };
   }
   return { kind: 'other' };

@@ -1,38 +1,15 @@
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { DatabaseFile } from '../../../src/engine/database/database-file.ts';
-import { bodyOf, databaseLabel } from '../../../src/engine/database/dump.ts';
-import { databasesOf } from '../../../src/engine/database/records.ts';
 import { discoverEnvironment, type Environment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
-import { databaseFiles, describeNative, recoverNatively, runWorkload, verifyNatively } from '../../support/native.ts';
+import { contentsOf, describeNative, recoverNatively, runWorkload, verifyNatively } from '../../support/native.ts';
 
 /** How many seeds to try: `SEEDS=1000 npx vitest run test/engine/recovery/native.test.ts` tries thousands. */
 const seeds = Number(process.env.SEEDS ?? 24);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
-
-/** Every database of a directory, by file and name: its method and a hash of its records. */
-function contentsOf(directory: string, except: readonly string[] = []): Record<string, string> {
-  const contents: Record<string, string> = {};
-  for (const file of databaseFiles(directory)) {
-    if (except.includes(file)) continue;
-    const opened = new DatabaseFile(nodeFiles, path.join(directory, file));
-    try {
-      for (const database of databasesOf(opened)) {
-        const hash = createHash('sha256');
-        for (const chunk of bodyOf(database, database.method === 'recno')) hash.update(chunk);
-        contents[`${file} ${databaseLabel(database) ?? ''}`] = `${database.method} ${hash.digest('hex')}`;
-      }
-    } finally {
-      opened.close();
-    }
-  }
-  return contents;
-}
 
 function without(contents: Record<string, string>, files: readonly string[]): Record<string, string> {
   const kept = Object.entries(contents).filter(([name]) => !files.includes(name.split(' ')[0]!));

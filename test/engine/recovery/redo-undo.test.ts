@@ -51,7 +51,7 @@ async function play(environment: Environment): Promise<{ counts: Map<string, num
   const log = openLog(nodeFiles, logPaths(environment));
   const analysis = await analyse(nodeFiles, log, { kind: 'end' }, {});
   const storage = new OverlayStorage(nodeFiles);
-  const table = new FileTable(environment, storage, () => '', 1 << 30);
+  const table = new FileTable(environment, storage, () => '', 1 << 30, log.files.at(-1)!.version);
   const fileOperations = new FileOperations(table, analysis.creations);
   const counts = new Map<string, number>();
   const differences: string[] = [];

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { chainsOf, findChain } from '../../../src/engine/repository/chain.ts';
@@ -13,6 +14,7 @@ import {
   type BackupSet,
   type Repository,
 } from '../../../src/engine/repository/repository.ts';
+import { takeLock } from '../../../src/engine/repository/lock.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure, failureOf, namesIn } from '../../support/trees.ts';
 
@@ -106,6 +108,26 @@ describe('sets', () => {
     const { sets, broken } = readSets(nodeFiles, repository);
     expect(sets).toEqual([]);
     expect(broken).toMatchObject([{ id, state: 'incomplete' }]);
+  });
+
+  test('of two runs at once are made one after the other, when the second waits', async () => {
+    const order: string[] = [];
+    const first = asWriter(nodeFiles, repository, async () => {
+      await setTimeout(300);
+      order.push('first');
+    });
+    await expectFailure('busy', () => asWriter(nodeFiles, repository, () => Promise.resolve()));
+    const second = asWriter(nodeFiles, repository, () => Promise.resolve(order.push('second')), { lockWaitMs: 30_000 });
+    await Promise.all([first, second]);
+    expect(order).toEqual(['first', 'second']);
+  });
+
+  test('are not waited for longer than asked', async () => {
+    const lock = takeLock(nodeFiles, directory);
+    const before = performance.now();
+    await expectFailure('busy', () => asWriter(nodeFiles, repository, () => Promise.resolve(), { lockWaitMs: 300 }));
+    expect(performance.now() - before).toBeGreaterThanOrEqual(300);
+    lock.release();
   });
 
   test('that are unfinished are swept by the next writer, and nothing else is', async () => {

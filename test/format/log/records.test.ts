@@ -1,14 +1,9 @@
 import { expect, test } from 'vitest';
 import { hexOf, type ByteRange } from '../../../src/format/byte-range.ts';
 import { encodeCheckpoint, encodeRecycle, encodeRegister } from '../../../src/format/log/encode.ts';
-import {
-  encodeFileHeader,
-  frameAt,
-  frameSize,
-  prefixSize,
-  readFileHeader,
-  sealRecord,
-} from '../../../src/format/log/frame.ts';
+import { encodeFileHeader, readFileHeader } from '../../../src/format/log/file-header.ts';
+import { frameAt, frameSize, prefixSize, sealRecord } from '../../../src/format/log/frame.ts';
+import { plainFraming } from '../../../src/format/log/framing.ts';
 import { RecordCursor } from '../../../src/format/log/cursor.ts';
 import { allLayouts, layoutsFor } from '../../../src/format/log/layouts.ts';
 
@@ -99,8 +94,9 @@ test('the examples of the format document are read as it says', () => {
 test('file headers of the format document are read, and written as they were', () => {
   const header = fromHex('9aff0300 1c000000 efa5493f 88090400 10000000 00000400 00000000');
   const reading = readFileHeader(header);
-  expect(reading).toEqual({ kind: 'header', header: { version: 16, maxSize: 262144, prev: 0x3ff9a } });
-  expect(encodeFileHeader({ version: 16, maxSize: 262144, prev: 0x3ff9a })).toEqual(header);
+  const fields = { version: 16, maxSize: 262144, prev: 0x3ff9a, framing: plainFraming };
+  expect(reading).toEqual({ kind: 'header', header: fields });
+  expect(encodeFileHeader(fields)).toEqual(header);
   expect(readFileHeader(new Uint8Array(28))).toEqual({ kind: 'incomplete' });
   expect(readFileHeader(header.subarray(0, 20))).toEqual({ kind: 'incomplete' });
   const flipped = header.slice();

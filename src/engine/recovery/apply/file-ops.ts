@@ -11,6 +11,8 @@ import { type BodyOf } from '../../../format/log/record.ts';
 import * as fileops from '../../../format/log/records/fileops.ts';
 import { formatLsn, type Lsn } from '../../../format/lsn.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
+import { normalDirectory } from '../../environment/discover.ts';
+import { type ExternalFiles } from '../external-files.ts';
 import { type FileTable } from '../file-table.ts';
 import { parseExtentName } from '../queue-extents.ts';
 
@@ -58,7 +60,7 @@ export class Creations {
 
   /** Unique id of the file created under a name; undefined when the log does not tell, or creates none. */
   uidOf(name: string): string | undefined {
-    return this.#uids.get(name) || undefined;
+    return this.#uids.get(plainName(name)) || undefined;
   }
 }
 
@@ -72,8 +74,14 @@ export class FileOperations {
   /** Files that native recovery loses: created and renamed after the copy (E.3a). */
   readonly nativeWouldLose = new Set<string>();
 
+  readonly #external: ExternalFiles;
+  /** Inside the environment. */
+  readonly #externalDirectory: string;
+
   constructor(table: FileTable, creations: Creations) {
     this.#table = table;
+    this.#external = table.externalFiles;
+    this.#externalDirectory = normalDirectory(table.environment.config.externalFileDirectory);
     this.#creations = creations;
   }
 
@@ -91,8 +99,11 @@ export class FileOperations {
         return this.#remove(bodyAs(record, fileops.remove)!, record);
       case fileops.fileRemove.code:
         return this.#removePlaceholder(bodyAs(record, fileops.fileRemove)!, record);
-      case fileops.writeFile.code:
-        throw unsupported(record, 'external files');
+      case fileops.writeFile.code: {
+        const { name, directory, offset, newData, flags } = bodyAs(record, fileops.writeFile)!;
+        const external = this.#name(name, directory, record);
+        return this.#external.write(external, offset, viewOf(newData), flags, record.lsn);
+      }
       default:
     }
   }
@@ -102,14 +113,18 @@ export class FileOperations {
     switch (record.code) {
       case fileops.create.code: {
         const body = bodyAs(record, fileops.create)!;
-        const file = this.#table.byName(this.#name(body.name, body.directory, record));
-        if (file) this.#table.remove(file);
+        const name = this.#name(body.name, body.directory, record);
+        const file = this.#table.byName(name);
+        if (isExternalFile(body.name, body.directory)) this.#external.remove(name);
+        else if (file) this.#table.remove(file);
         return;
       }
       case fileops.rename.code:
         return this.#undoRename(bodyAs(record, fileops.rename)!, record);
-      case fileops.writeFile.code:
-        throw unsupported(record, 'external files');
+      case fileops.writeFile.code: {
+        const { name, directory, offset, oldData, flags } = bodyAs(record, fileops.writeFile)!;
+        return this.#external.takeBack(this.#name(name, directory, record), offset, viewOf(oldData), flags);
+      }
       default:
     }
   }
@@ -125,7 +140,8 @@ export class FileOperations {
 
   #create(body: BodyOf<typeof fileops.create>, record: ScannedRecord): void {
     const name = this.#name(body.name, body.directory, record);
-    const uid = this.#creations.uidOf(name);
+    if (isExternalFile(body.name, body.directory)) return this.#external.create(name, body.mode);
+    const uid = this.#creations.uidOf(body.name);
     const there = uid === undefined ? undefined : this.#table.byUid(uid);
     if (there && there.name !== name) {
       this.#skipped.add(name);
@@ -133,11 +149,14 @@ export class FileOperations {
       return;
     }
     this.#skipped.delete(name);
-    this.#table.create(name, body.dataDirectory, body.mode);
+    if (body.directory === 'external-files') this.#table.createAt(name, '', body.mode);
+    else this.#table.create(name, body.dataDirectory, body.mode);
   }
 
   #write(body: BodyOf<typeof fileops.write>, record: ScannedRecord): void {
-    const name = this.#name(body.name, body.directory, record);
+    // The databases among external files are created there, but written as if they were data.
+    const isExternal = normalDirectory(body.dataDirectory) === this.#externalDirectory;
+    const name = this.#name(body.name, isExternal ? 'external-files' : body.directory, record);
     if (this.#skipped.has(name)) return;
     const file = this.#table.byName(name);
     if (!file) {
@@ -159,7 +178,7 @@ export class FileOperations {
     if (!file || (file.name !== undefined && file.name !== oldName)) return;
     if (
       !this.#table.initialUids.has(body.uid) &&
-      this.#creations.uidOf(oldName) === undefined &&
+      this.#creations.uidOf(body.oldName) === undefined &&
       !isTemporary(newName)
     ) {
       this.nativeWouldLose.add(newName);
@@ -204,6 +223,7 @@ export class FileOperations {
 
   #remove(body: BodyOf<typeof fileops.remove>, record: ScannedRecord): void {
     const name = this.#name(body.name, body.directory, record);
+    if (isExternalFile(body.name, body.directory)) return this.#external.remove(name);
     const file = body.uid === '' ? this.#table.byName(name) : this.#table.byUid(body.uid);
     this.missing.delete(body.uid);
     if (file) this.#table.remove(file);
@@ -216,12 +236,19 @@ export class FileOperations {
   }
 
   #name(name: string, directory: Directory, record: ScannedRecord): string {
-    if (directory === 'external-files') throw unsupported(record, 'external files');
+    if (directory === 'external-files') {
+      return `${this.#externalDirectory}/${checkedName(plainName(name), record)}`;
+    }
     if (directory !== 'data' && directory !== 'none' && directory !== 'meta') {
       throw unsupported(record, `files in the ${directory} directory`);
     }
     return checkedName(plainName(name), record);
   }
+}
+
+/** True for a file that holds a value, and not one of the databases beside them (format document, 1.6). */
+function isExternalFile(name: string, directory: Directory): boolean {
+  return directory === 'external-files' && /(^|[/\\])__db\.bl\d+$/.test(name);
 }
 
 /** Temporary names of files in the middle of being created, renamed or removed (format document, 1.5). */

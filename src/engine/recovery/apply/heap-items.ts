@@ -78,13 +78,14 @@ export class HeapItems {
     if (this.#layout === 'tail') this.#turnTail(false);
   }
 
-  /** Turns the slots and items of a page whose header is turned already from little-endian to the `tail` layout. */
-  static turnImage(change: Change, page: CachedPage): void {
+  /** Turns the slots and items of a page whose header is turned already from little-endian to a layout. */
+  static turnImage(change: Change, page: CachedPage, layout: HeapLayout): void {
     const { entries, indexStart, view } = page;
     const slots = entries === 0 ? 0 : page.u16(16) + 1;
     change.require(indexStart + 2 * slots <= page.size, page, 'the logged page image is damaged');
     const { bytes } = page;
-    for (let i = 0; i < Math.min(slots, entries); i++) {
+    const turned = layout === 'tail' ? Math.min(slots, entries) : slots;
+    for (let i = 0; i < turned; i++) {
       const at = indexStart + 2 * i;
       const offset = view.getUint16(at, true);
       view.setUint16(at, offset, false);

@@ -17,19 +17,21 @@ const mode = { add: 8, remove: 9 } as const;
 
 /**
  * How the release that wrote the log lays out the pages of this heap (format document, 4.10.5). Throws
- * `format-unsupported` for big-endian heaps of 6.0 and 6.1, which these releases damage.
+ * `format-unsupported` for big-endian heaps of 6.1, of which that is not known.
  */
 function layoutOf(change: Change): HeapLayout {
   if (change.file.format!.littleEndian) return 'plain';
   if (change.version <= 19) return 'old';
   if (change.version >= 23) return 'tail';
+  // In memory they are as they should be; the page store knows how they are stored.
+  if (change.version <= 21) return 'plain';
   throw new FigaroError(
     'format-unsupported',
-    `${change.file.label}: log record ${formatLsn(change.lsn)} changes a big-endian heap of release 6.0 or 6.1`,
+    `${change.file.label}: log record ${formatLsn(change.lsn)} changes a big-endian heap of release 6.1`,
     {
       path: change.file.label,
       lsn: formatLsn(change.lsn),
-      hint: 'these releases damage such heaps. Use `recover --engine native` with an installed db_recover.',
+      hint: 'how that release stores them is not known. Use `recover --engine native` with an installed db_recover.',
     },
   );
 }
@@ -210,11 +212,11 @@ const truncPage = {
 function turnImage(change: Change, page: CachedPage, layout: HeapLayout): void {
   swapPage(page.bytes, { littleEndian: true, indexStart: page.indexStart });
   // The two numbers about slots have changed places now.
-  if (layout !== 'tail' || page.type !== pageType.heapData) return;
+  if (layout === 'old' || page.type !== pageType.heapData) return;
   const first = page.u16(16);
   page.setU16(16, page.u16(18));
   page.setU16(18, first);
-  HeapItems.turnImage(change, page);
+  HeapItems.turnImage(change, page, layout);
 }
 
 export const heapOperations: readonly Operation[] = [

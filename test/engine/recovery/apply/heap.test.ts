@@ -193,8 +193,8 @@ describe('items of a heap page', () => {
     refused({ opcode: 9 }, /the item in slot 0 of 0 is removed, which is free/);
   });
 
-  test('a big-endian heap of 6.0 is refused by name', () => {
-    const db = database({ version: 21, littleEndian: false, checksums: false });
+  test('a big-endian heap of 6.1 is refused by name', () => {
+    const db = database({ version: 22, littleEndian: false, checksums: false });
     const before = hexOfPage(db.page(0));
     expect(() => db.redo(heap.pgAlloc, lsnAt(0), allocation)).toThrow(
       expect.objectContaining({ code: 'format-unsupported' }),

@@ -1,0 +1,27 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
+import { nodeFiles } from '../../../src/engine/files.ts';
+import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
+import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { expectFailure } from '../../support/trees.ts';
+
+afterAll(removeUnpacked);
+
+test('a damaged page in an extent of a queue is refused by name and number', async () => {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  fs.cpSync(corpusCase('queue-ext-48-hot').backup, home, { recursive: true });
+  const extent = '__dbq.qe.db.11';
+  const bytes = fs.readFileSync(path.join(home, extent));
+  // The type of its first page.
+  bytes[25] = 5;
+  fs.writeFileSync(path.join(home, extent), bytes);
+  const environment = discoverEnvironment(nodeFiles, home);
+  const target = path.join(directory, 'recovered');
+  const error = await expectFailure('page-type', () => recoverEnvironment(nodeFiles, { environment, target }));
+  expect(error.message).toContain(extent);
+  expect(fs.readdirSync(directory)).toEqual(['env']);
+});

@@ -1,0 +1,80 @@
+/** What is tried on a damaged environment. Everything has to end in a result, or in an error for the operator. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { FigaroError } from '../../src/errors.ts';
+import { takeBackup } from '../../src/engine/backup/backup.ts';
+import { DatabaseFile } from '../../src/engine/database/database-file.ts';
+import { bodyOf } from '../../src/engine/database/dump.ts';
+import { databasesOf } from '../../src/engine/database/records.ts';
+import { discoverEnvironment, filesOfKind } from '../../src/engine/environment/discover.ts';
+import { type Files } from '../../src/engine/files.ts';
+import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
+import { rehearse } from '../../src/engine/recovery/recovery.ts';
+import { openRepository } from '../../src/engine/repository/repository.ts';
+import { verifySets } from '../../src/engine/verify/set.ts';
+import { Chance, damage } from './mutate.ts';
+
+/** How the attempts at one damaged environment ended. */
+export interface Outcome {
+  readonly damage: readonly string[];
+  /** Code of the error, or `good`, by attempt. */
+  readonly results: Readonly<Record<string, string>>;
+  /** Stack traces of what must not happen. */
+  readonly bugs: readonly string[];
+}
+
+/** Lays out a copy of an environment in a directory, damages it, and tries everything. */
+export async function attempt(files: Files, original: string, directory: string, seed: number): Promise<Outcome> {
+  const home = path.join(directory, 'env');
+  fs.rmSync(directory, { recursive: true, force: true });
+  fs.cpSync(original, home, { recursive: true });
+  const chance = new Chance(seed);
+  const done = damage(home, chance);
+  const results: Record<string, string> = {};
+  const bugs: string[] = [];
+  const tryIt = async (name: string, work: () => unknown): Promise<void> => {
+    try {
+      await work();
+      results[name] = 'good';
+    } catch (error) {
+      if (error instanceof FigaroError) {
+        results[name] = error.code;
+      } else {
+        results[name] = 'bug';
+        bugs.push(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
+      }
+    }
+  };
+  const target = path.join(directory, 'recovered');
+  const repository = path.join(directory, 'repo');
+  await tryIt('rehearse', () => rehearse(files, discoverEnvironment(files, home)));
+  await tryIt('recover', () => recoverEnvironment(files, { environment: discoverEnvironment(files, home), target }));
+  await tryIt('dump', () => dumpAll(files, home));
+  if (fs.existsSync(target)) await tryIt('dump recovered', () => dumpAll(files, target));
+  if (chance.below(4) === 0) {
+    await tryIt('offline', () => takeBackup(files, 'offline', { home, repository }));
+    await tryIt('verify', () => verifySets(files, openRepository(files, repository), { rehearse: true }));
+  }
+  fs.rmSync(directory, { recursive: true, force: true });
+  return { damage: done, results, bugs };
+}
+
+/** Reads every record of every database; each file on its own, the first error is thrown at the end. */
+function dumpAll(files: Files, home: string): void {
+  let failure: unknown;
+  for (const { path: file } of filesOfKind(discoverEnvironment(files, home), 'database')) {
+    try {
+      const opened = new DatabaseFile(files, file);
+      try {
+        for (const database of databasesOf(opened)) for (const chunk of bodyOf(database, false)) void chunk;
+      } finally {
+        opened.close();
+      }
+    } catch (error) {
+      if (!(error instanceof FigaroError)) throw error;
+      failure ??= error;
+    }
+  }
+  if (failure) throw failure;
+}
