@@ -52,8 +52,8 @@ function numberAt(key: Uint8Array, at: number): KeyNumber {
 
 function compareNumbers(a: KeyNumber, b: KeyNumber): number {
   if (a.state !== b.state) return a.state - b.state;
-  const order = a.exponent - b.exponent || Buffer.compare(a.digits, b.digits);
-  return a.state === numberState.negative ? -order : order;
+  const [low, high] = a.state === numberState.negative ? [b, a] : [a, b];
+  return low.exponent - high.exponent || Buffer.compare(low.digits, high.digits);
 }
 
 /** Compares keys whose values are so many numbers one after another: everything before the value goes by bytes. */

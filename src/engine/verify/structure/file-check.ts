@@ -1,7 +1,7 @@
 /** What every part of the structural check needs: the pages of a file, whose each of them is, and what was found. */
 
 import { FigaroError, type ErrorCode } from '../../../errors.ts';
-import { metaAt, type DatabaseFormat } from '../../../format/page/meta.ts';
+import { type DatabaseFormat } from '../../../format/page/meta.ts';
 import { isBlank, type Page } from '../../../format/page/page.ts';
 import { pageType } from '../../../format/page/types.ts';
 
@@ -64,17 +64,16 @@ export class FileCheck {
   total = 0;
   /** What could not be checked. */
   readonly notes: string[] = [];
-  /** Pages that may be referred to: 0 up to this number. */
-  readonly end: number;
+  /** Pages in use: 0 up to this number. */
+  end: number;
   readonly #owners: Uint8Array;
   /** Of the first pages of overflow chains: how many items should refer to them, and how many do. */
   readonly #expectedReferences: Uint16Array;
   readonly #references: Uint16Array;
 
-  /** @param end pages that may be in use; undefined for all that are there */
-  constructor(file: CheckedFile, end = file.pageCount) {
+  constructor(file: CheckedFile) {
     this.file = file;
-    this.end = Math.min(end, file.pageCount);
+    this.end = file.pageCount;
     this.#owners = new Uint8Array(this.end);
     this.#expectedReferences = new Uint16Array(this.end);
     this.#references = new Uint16Array(this.end);
@@ -83,6 +82,10 @@ export class FileCheck {
   find(pgno: number, problem: string, code: ErrorCode = 'page-type'): void {
     const { name } = this.file;
     this.#add({ path: name, pgno, code, message: `${name}: page ${pgno}: ${problem}` });
+  }
+
+  note(text: string): void {
+    if (this.notes.length < maxFindings) this.notes.push(`${this.file.name}: ${text}`);
   }
 
   #add(finding: StructureFinding): void {
@@ -160,9 +163,4 @@ export class FileCheck {
       this.find(pgno, 'nothing refers to it');
     }
   }
-}
-
-/** Pages that the metadata on page 0 says there are (format document, 4.3). */
-export function pagesInUse(meta: Page): number {
-  return meta.u32(metaAt.lastPgno) + 1;
 }

@@ -54,7 +54,7 @@ class HashCheck {
     const check = this.#check;
     const maxBucket = this.#meta.u32(metaAt.hash.maxBucket);
     if (!this.#knowsHash) {
-      check.notes.push(`${check.file.name}: it has a hash function of its own: buckets of keys are not checked`);
+      check.note('it has a hash function of its own: whether keys are in their buckets is not checked');
     }
     for (const { firstBucket, firstPgno, reserved } of bucketGroups(this.#meta)) {
       if (firstPgno === firstBucket && firstBucket > 0) {

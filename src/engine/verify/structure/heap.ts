@@ -44,7 +44,7 @@ class HeapCheck {
       } else this.#countPieces(page);
     }
     if (this.#unreadable > 0) {
-      check.notes.push(`${check.file.name}: ${this.#unreadable} pages are in a byte order that can not be read`);
+      check.note(`${this.#unreadable} pages are in a byte order that can not be read, and are not checked`);
       return;
     }
     for (let pgno = 1; pgno < check.end; pgno++) {

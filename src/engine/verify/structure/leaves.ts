@@ -26,6 +26,8 @@ export function* checkPairs(
   checkDuplicateTree: CheckDuplicateTree,
 ): Steps<LeafResult> {
   const { duplicates, order, compressed } = shape;
+  // Most databases have no use for the data: views of them all would take more time than everything else.
+  const needsData = shape.onPair !== undefined || duplicates?.sorted === true;
   let first: Uint8Array | undefined;
   let key: Uint8Array | undefined;
   let previousKey: Uint8Array | undefined;
@@ -43,7 +45,7 @@ export function* checkPairs(
       if (isDeletedItem(page, keyOffset)) check.find(page.pgno, `the key in item ${i} is marked as deleted`);
       previousKey = key;
       previousData = undefined;
-      key = yield* leafItem(check, page, i, keyOffset);
+      key = isOnPage(page, keyOffset) ? treeItemData(page, keyOffset) : yield* leafItem(check, page, i, keyOffset);
       if (i === 0) first = key;
       const compared = order && key && previousKey ? order(previousKey, key) : -1;
       if (compared > 0 || (compared === 0 && !compressed)) {
@@ -52,7 +54,9 @@ export function* checkPairs(
       }
     }
     let data: Uint8Array | undefined;
-    if (treeItemType(page, dataOffset) !== itemType.duplicates) {
+    if (isOnPage(page, dataOffset)) {
+      if (needsData) data = treeItemData(page, dataOffset);
+    } else if (treeItemType(page, dataOffset) !== itemType.duplicates) {
       data = yield* leafItem(check, page, i + 1, dataOffset);
     } else if (duplicates && !isDuplicate) {
       yield* checkDuplicateTree(check, referenceOf(page, dataOffset), page.pgno, duplicates);
@@ -75,7 +79,7 @@ export function* checkPairs(
 export function* checkRecords(check: FileCheck, page: Page, shape: TreeShape): Steps<LeafResult> {
   for (let i = 0; i < page.entries; i++) {
     const offset = page.itemAt(i);
-    yield* leafItem(check, page, i, offset);
+    if (!isOnPage(page, offset)) yield* leafItem(check, page, i, offset);
     const { recordLength } = shape;
     if (recordLength === undefined || isDeletedItem(page, offset)) continue;
     const length = treeItemType(page, offset) === itemType.keyData ? page.u16(offset) : overflowLength(page, offset);
@@ -102,6 +106,10 @@ export function* checkDuplicates(check: FileCheck, page: Page, shape: TreeShape)
     if (!isDeletedItem(page, offset)) count += 1;
   }
   return { first, last, count };
+}
+
+function isOnPage(page: Page, offset: number): boolean {
+  return treeItemType(page, offset) === itemType.keyData;
 }
 
 /** Checks what an item refers to. Returns its bytes, or undefined where they are not known. */

@@ -5,7 +5,7 @@ import { pageType } from '../../../format/page/types.ts';
 import { type FileCheck, type Steps } from './file-check.ts';
 
 /** Longer items are checked, but not compared. */
-const maxKept = 1 << 20;
+const maxKept = 1 << 16;
 
 /**
  * Checks the chain of an item: links both ways, and the sum of its parts.
@@ -37,8 +37,9 @@ export function* checkOverflow(
     else if (page.entries !== 1) check.find(pgno, `one page refers to it, but it says ${page.entries}`);
     if (page.entries === 0) check.find(pgno, 'it is in use, but says that nothing refers to it');
     const part = overflowData(page);
-    if (length <= maxKept) kept.push(part);
     done += part.length;
+    // A copy, so that its page need not be kept.
+    if (done <= length && length <= maxKept) kept.push(part.slice());
     previous = pgno;
     pgno = page.nextPgno;
   }

@@ -3,7 +3,7 @@
 import { btreeFlag, metaAt } from '../../../format/page/meta.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { pageType } from '../../../format/page/types.ts';
-import { FileCheck, pagesInUse, type CheckedFile, type Steps } from './file-check.ts';
+import { FileCheck, type CheckedFile, type Steps } from './file-check.ts';
 import { checkHash } from './hash.ts';
 import { checkHeap } from './heap.ts';
 import { checkMetadata } from './metadata.ts';
@@ -14,18 +14,13 @@ import { checkTree } from './tree.ts';
 /** Checks a file. Every page is looked at once or twice, whatever is wrong. */
 export function* checkFile(file: CheckedFile, anyOrder: boolean): Steps<FileCheck> {
   const { method } = file.format;
-  const alone = new FileCheck(file, 1);
-  const meta = alone.claim(0, 0);
-  if (!meta || !checkMetadata(new FileCheck(file), meta)) {
-    if (meta) checkMetadata(alone, meta);
-    return alone;
-  }
+  const check = new FileCheck(file);
+  const meta = check.claim(0, 0);
+  if (!meta || !checkMetadata(check, meta)) return check;
   if (method === 'queue') {
-    yield* checkQueue(alone, meta);
-    return alone;
+    yield* checkQueue(check, meta);
+    return check;
   }
-  const check = new FileCheck(file, pagesInUse(meta));
-  check.claim(0, 0);
   const orders: Orders = anyOrder
     ? { keys: undefined, duplicates: undefined }
     : { keys: byteOrder, duplicates: byteOrder };
@@ -43,9 +38,10 @@ export function* checkFile(file: CheckedFile, anyOrder: boolean): Steps<FileChec
 
 /** The file has the pages that it says it has (4.3); those of a hash can be missing at its end (4.8.4). */
 function requireSize(check: FileCheck, meta: Page): void {
-  const said = pagesInUse(meta);
+  const said = meta.u32(metaAt.lastPgno) + 1;
   const { pageCount } = check.file;
   if (said === pageCount) return;
+  check.end = Math.min(said, pageCount);
   check.find(0, `it says that the file has ${said} pages, but it has ${pageCount}`);
 }
 
@@ -72,7 +68,7 @@ function isMaster(meta: Page): boolean {
 
 /** The tree of names on page 0, and every database it leads to (4.11.1). */
 function* checkSubDatabases(check: FileCheck, meta: Page, orders: Orders): Steps {
-  const databases: { readonly name: string; readonly meta: Page }[] = [];
+  const databases: { readonly name: string; readonly pgno: number }[] = [];
   const onPair = (key: Uint8Array, data: Uint8Array, from: number): void => {
     const name = Buffer.from(key).toString('utf8');
     if (data.length !== 4) {
@@ -81,20 +77,20 @@ function* checkSubDatabases(check: FileCheck, meta: Page, orders: Orders): Steps
     }
     // The page number is big-endian, whatever the byte order of the file.
     const pgno = new DataView(data.buffer, data.byteOffset, 4).getUint32(0, false);
-    const page = check.claim(pgno, from);
-    if (page) databases.push({ name, meta: page });
+    if (check.claim(pgno, from)) databases.push({ name, pgno });
   };
   yield* checkBtree(check, meta, { keys: byteOrder, duplicates: undefined }, onPair);
   const names = databases.map(({ name }) => name);
   const isXml = isXmlContainer(names);
-  for (const { name, meta: subMeta } of databases) {
+  for (const { name, pgno } of databases) {
+    const subMeta = check.look(pgno)!;
     if (subMeta.type !== pageType.btreeMeta && subMeta.type !== pageType.hashMeta) {
       check.find(subMeta.pgno, `it has type ${subMeta.type}, where sub-database ${name} has to begin`);
       continue;
     }
     const known = isXml ? ordersOf(name, orders) : orders;
     if (isXml && !known.keys && orders.keys) {
-      check.notes.push(`${check.file.name}: the order of the keys of ${name} is not checked`);
+      check.note(`the order of the keys of ${name} is not checked`);
     }
     if (checkMetadata(check, subMeta)) yield* checkDatabase(check, subMeta, known);
   }
