@@ -88,7 +88,8 @@ function describe({ id, manifest }: BackupSet): string {
       `proved recoverable: ${formatCount(transactionsCommitted, 'transaction')} in the log, ${formatCount(changesRedone, 'change')} to redo, ${changesUndone} to undo`,
     );
   }
-  if (manifest.log) lines.push(`can be restored up to ${formatCommit(manifest.log.lastCommit)}`);
+  if (manifest.unread) lines.push('encrypted, and copied without the password: not proved recoverable');
+  else if (manifest.log) lines.push(`can be restored up to ${formatCommit(manifest.log.lastCommit)}`);
   return `${lines.join('\n')}\n`;
 }
 

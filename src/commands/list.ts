@@ -45,9 +45,11 @@ function describeChain({ id, sets, bytes, window }: ListedChain): string {
   const { source, host, log } = sets[0]!.set.manifest;
   const reach = window
     ? `can be recovered to any commit from ${formatCommit(window.first)} to ${formatCommit(window.last)}`
-    : log
-      ? 'holds no commit'
-      : 'has no log: can be restored as it was copied';
+    : sets.some(({ set }) => set.manifest.unread)
+      ? 'encrypted, and copied without the password: what it can be recovered to is not known'
+      : log
+        ? 'holds no commit'
+        : 'has no log: can be restored as it was copied';
   const title = `${id}: ${source} on ${host}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n`;
   return title + indent(sets.map(describeSet));
 }

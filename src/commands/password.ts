@@ -1,7 +1,7 @@
 /** The password of encrypted environments: from a file, never from the command line. */
 
 import { type Command } from 'commander';
-import { readIfThere, type Files } from '../engine/files.ts';
+import { withFile, type Files } from '../engine/files.ts';
 import { FigaroError } from '../errors.ts';
 import { Cipher } from '../format/crypto.ts';
 import { type CommandContext } from './context.ts';
@@ -23,11 +23,38 @@ export function withPasswordOption(command: Command): Command {
 export function unlockedFiles({ files, io }: CommandContext, { passwordFile }: PasswordOptions): Files {
   const file = passwordFile ?? (io.env[variable] || undefined);
   if (file === undefined) return files;
-  const bytes = readIfThere(files, file);
-  if (!bytes) throw new FigaroError('password', `${file}: there is no such password file`, { path: file });
+  return { ...files, cipher: new Cipher(readPassword(files, file)) };
+}
+
+/** More than this is no password but another file, in bytes. */
+const longest = 4096;
+
+function readPassword(files: Files, file: string): Uint8Array {
+  const { bytes, size } = read(files, file);
   let end = bytes.length;
   // An editor ends the line; it is no part of the password.
   if (bytes[end - 1] === 10) end -= bytes[end - 2] === 13 ? 2 : 1;
-  if (end === 0) throw new FigaroError('password', `${file}: the password file is empty`, { path: file });
-  return { ...files, cipher: new Cipher(bytes.subarray(0, end)) };
+  if (size > longest) throw unusable(file, `it has ${size} bytes`);
+  if (end <= 0) throw unusable(file, 'it is empty');
+  if (bytes.includes(0)) throw unusable(file, 'it holds a byte of zero');
+  return bytes.subarray(0, end);
+}
+
+function read(files: Files, file: string): { bytes: Uint8Array; size: number } {
+  try {
+    return withFile(files, file, (opened) => {
+      const bytes = new Uint8Array(longest);
+      return { bytes: bytes.subarray(0, opened.readAt(bytes, 0)), size: opened.stat().size };
+    });
+  } catch (cause) {
+    if (!(cause instanceof FigaroError)) throw cause;
+    throw new FigaroError('password', `the password can not be read: ${cause.message}`, { path: file, cause });
+  }
+}
+
+function unusable(file: string, problem: string): FigaroError {
+  return new FigaroError('password', `the password can not be read: ${file}: ${problem}`, {
+    path: file,
+    hint: 'give a file that holds the password and nothing else.',
+  });
 }

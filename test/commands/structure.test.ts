@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { isTreeLeaf } from '../../src/format/page/btree.ts';
 import { pageType } from '../../src/format/page/types.ts';
-import { pagesOf } from '../support/damage.ts';
+import { pagesOf } from '../support/structural-damage.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';

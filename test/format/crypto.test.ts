@@ -15,8 +15,6 @@ describe('the digest of the library', () => {
     ['100 bytes', Uint8Array.from({ length: 100 }, (_, i) => i), '000421116cb190ae715923c3aa05516a6eb31ec4'],
   ])('of %s', (_, input, digest) => {
     expect(hex(libraryDigest(input))).toBe(digest);
-    // In pieces it is the same.
-    expect(hex(libraryDigest(input.subarray(0, 30), input.subarray(30)))).toBe(digest);
   });
 });
 
@@ -43,5 +41,9 @@ describe('a password', () => {
     const body = Uint8Array.from(Buffer.from('52aba0d62752ed543ec5ddaa2ab7196b', 'hex'));
     cipher.decrypt(body, Uint8Array.from(Buffer.from('303a54045c167faa5c0721fe1713703d', 'hex')));
     expect(hex(body)).toBe('88090400130000000000100000000000');
+  });
+
+  test('does not get into documents', () => {
+    expect(JSON.stringify(cipher)).toBe('{}');
   });
 });

@@ -9,7 +9,7 @@ import { databasesOf } from '../../src/engine/database/records.ts';
 import { type Environment } from '../../src/engine/environment/discover.ts';
 import { discoverLayers } from '../../src/engine/environment/layers.ts';
 import { nodeFiles, type Files } from '../../src/engine/files.ts';
-import { Cipher } from '../../src/format/crypto.ts';
+import { unlocked } from './unlocked.ts';
 
 /** A database as native recovery left it. */
 export interface ExpectedDatabase {
@@ -91,7 +91,7 @@ export class CorpusCase {
   /** The real files, with the password of this case. */
   get files(): Files {
     const { password } = this.description;
-    return password === undefined ? nodeFiles : { ...nodeFiles, cipher: new Cipher(Buffer.from(password)) };
+    return password === undefined ? nodeFiles : unlocked(password);
   }
 
   /** The environment to recover. */

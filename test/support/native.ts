@@ -75,19 +75,32 @@ export function runWorkload({ home, seed, operations, options = [] }: Workload):
   return true;
 }
 
+/** Arguments that give the tools a password. */
+function withPassword(password: string | undefined): string[] {
+  return password === undefined ? [] : ['-P', password];
+}
+
 /** Native recovery in place, catastrophic by default. */
 export function recoverNatively(
   directory: string,
   options: readonly string[] = ['-c'],
+  password?: string,
 ): { readonly ok: boolean; readonly messages: string } {
-  const { status, stderr } = spawnSync('db5.3_recover', [...options, '-h', directory], { encoding: 'utf8' });
+  const args = [...options, ...withPassword(password), '-h', directory];
+  const { status, stderr } = spawnSync('db5.3_recover', args, { encoding: 'utf8' });
   return { ok: status === 0, messages: stderr };
 }
 
 /** What `db5.3_verify` finds wrong with the databases of a directory. */
-export function verifyNatively(directory: string): { readonly file: string; readonly problem: string }[] {
+export function verifyNatively(
+  directory: string,
+  password?: string,
+): { readonly file: string; readonly problem: string }[] {
   return databaseFiles(directory).flatMap((file) => {
-    const { status, stderr } = spawnSync('db5.3_verify', [file], { cwd: directory, encoding: 'utf8' });
+    const { status, stderr } = spawnSync('db5.3_verify', [...withPassword(password), file], {
+      cwd: directory,
+      encoding: 'utf8',
+    });
     return status === 0 ? [] : [{ file, problem: stderr }];
   });
 }
@@ -98,11 +111,15 @@ export function databaseFiles(directory: string): string[] {
 }
 
 /** Every database of a directory, by file and name: its method and a hash of its records. */
-export function contentsOf(directory: string, except: readonly string[] = []): Record<string, string> {
+export function contentsOf(
+  directory: string,
+  except: readonly string[] = [],
+  files = nodeFiles,
+): Record<string, string> {
   const contents: Record<string, string> = {};
   for (const file of databaseFiles(directory)) {
     if (except.includes(file)) continue;
-    const opened = new DatabaseFile(nodeFiles, path.join(directory, file));
+    const opened = new DatabaseFile(files, path.join(directory, file));
     try {
       for (const database of databasesOf(opened)) {
         const hash = createHash('sha256');

@@ -1,4 +1,5 @@
 import { type Page } from '../../src/format/page/page.ts';
+import { heapItemFlag, heapSlots, readableHeapPage } from '../../src/format/page/heap.ts';
 import { pageType } from '../../src/format/page/types.ts';
 import { itemSize } from '../../src/engine/recovery/apply/items.ts';
 
@@ -10,7 +11,8 @@ export function pageState(page: Page): object {
   const { type, level, pgno, entries } = page;
   const isInternal = type === pageType.btreeInternal || type === pageType.recnoInternal;
   return {
-    lsn: page.lsn,
+    // Of queues a hint, too.
+    lsn: page.format.method === 'queue' ? undefined : page.lsn,
     pgno,
     type,
     level,
@@ -44,11 +46,29 @@ function contentsOf(page: Page): string | readonly string[] {
     case pageType.overflow:
       // Nobody refers to a page with reference count 0.
       return page.entries === 0 ? '' : hex(page.indexStart, page.indexStart + page.highFree);
+    case pageType.heapData:
+      return heapItems(page);
     case pageType.invalid:
+    // Hints: how full the pages of a heap are, and where a queue begins and ends (recovery document, C.7, C.8).
+    case pageType.heapRegion:
+    case pageType.queueMeta:
       return '';
     default:
       return hex(26, 460);
   }
+}
+
+/** The items of a heap page by slot; a big-endian page is read as its release writes it. */
+function heapItems(page: Page): readonly string[] {
+  const readable = readableHeapPage(page, page.pgno);
+  if (typeof readable === 'string') return [readable];
+  return Array.from({ length: heapSlots(readable) }, (_, i) => {
+    const offset = readable.itemAt(i);
+    if (offset === 0) return '';
+    const isSplit = (readable.bytes[offset]! & heapItemFlag.split) !== 0;
+    const end = offset + (isSplit ? 16 : 4) + readable.u16(offset + 2);
+    return Buffer.from(readable.bytes.subarray(offset, end)).toString('hex');
+  });
 }
 
 /** Bytes of an item without the padding behind it. */

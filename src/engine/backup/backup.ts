@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { discoverEnvironment, filesOfKind, type Environment } from '../environment/discover.ts';
+import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
 import { type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
@@ -133,15 +134,24 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
   const copied = discoverEnvironment(files, set.environment);
   const whole = before ? layerEnvironments([before, copied]) : copied;
   // The proof: recovery of the set, in memory, over the files just written.
-  watch.onProgress?.({ phase: 'prove that it can be recovered' });
-  const report = copy.log && (await prove(files, whole, chain, watch));
+  const isUnread = findOpaque(files, whole) !== undefined;
+  const report = copy.log && !isUnread ? await prove(files, whole, chain, watch) : undefined;
   const unexplained = (copy.unexplained ?? [])
     .filter(({ logName }) => !report?.databases.includes(logName))
     .map(
       ({ path: file }) =>
         `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
     );
-  return describe(set, parts, copy, report, unexplained);
+  const unread = isUnread ? [unreadWarning(home, kind)] : [];
+  return { ...describe(set, parts, copy, report, [...unread, ...unexplained]), ...(isUnread ? { unread: true } : {}) };
+}
+
+function unreadWarning(home: string, kind: SetKind): string {
+  const unchecked =
+    kind === 'incremental'
+      ? 'log records could not be checked'
+      : 'pages were read twice, but neither they nor log records could be checked';
+  return `${home} is encrypted and was copied without the password: ${unchecked}, and recovery was not rehearsed. Use --password-file, here or with verify --rehearse`;
 }
 
 /** Refusals of recovery that say something of the source. */
@@ -153,6 +163,7 @@ async function prove(
   chain: Chain | undefined,
   watch: Watch,
 ): Promise<RecoveryReport> {
+  watch.onProgress?.({ phase: 'prove that it can be recovered' });
   try {
     return await rehearse(files, whole, { watch });
   } catch (error) {
@@ -190,7 +201,7 @@ function describe(
     logDirectory: environment.config.logDirectory,
     files: copy.files,
     leftOut: environment.leftOut.map(({ name, reason }) => ({ path: name, reason })),
-    log: report && describeLog(copy.log!, chain, report),
+    log: copy.log && describeLog(copy.log, chain, report),
     proof: report && {
       records: report.records,
       transactionsCommitted: report.transactionsCommitted,
@@ -203,9 +214,9 @@ function describe(
 }
 
 function describeLog(
-  { version, firstFile, end, notes }: CopiedLog,
+  { version, firstFile, end, lastRecord, notes }: CopiedLog,
   chain: Chain | undefined,
-  { window, changesRedone, changesUndone }: RecoveryReport,
+  report: RecoveryReport | undefined,
 ): ManifestLog {
   const parent = chain?.sets.at(-1)!.manifest.log;
   return {
@@ -213,11 +224,11 @@ function describeLog(
     firstFile: parent?.firstFile ?? firstFile,
     lastFile: end.file,
     end,
-    lastRecord: notes.lastRecord ?? parent?.lastRecord,
+    lastRecord: lastRecord ?? parent?.lastRecord,
     checkpoint: notes.checkpoint?.lsn ?? parent?.checkpoint,
     redoFrom: notes.checkpoint?.redoFrom ?? parent?.redoFrom,
-    firstCommit: window.first,
-    lastCommit: window.last,
-    recoveryRequired: changesRedone > 0 || changesUndone > 0,
+    firstCommit: report?.window.first,
+    lastCommit: report?.window.last,
+    recoveryRequired: !report || report.changesRedone > 0 || report.changesUndone > 0,
   };
 }

@@ -3,19 +3,28 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { longestFileHeader, readFileHeader, type LogFileHeader } from '../../format/log/file-header.ts';
+import { encryptedFraming } from '../../format/log/framing.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { makeDirectories, type Files, type FileStat, type OpenFile } from '../files.ts';
-import { firstRecordOf, logFileName, logFileNumber, openLog, requireHeader } from '../log/log-files.ts';
+import { firstRecordOf, isOpaqueLog, logFileName, logFileNumber, openLog, requireHeader } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { ScannedRecord } from '../log/scanned-record.ts';
 
 const chunkSize = 1 << 20;
 const periodMs = 20;
+/** How long the last record of an opaque log has to stay as it is. */
+const apartMs = 30;
+
+/** What is known of a log file. */
+interface CopiedHeader extends Omit<LogFileHeader, 'version'> {
+  /** Undefined for an opaque one: encrypted, without the password. */
+  readonly version: number | undefined;
+}
 
 /** A log file of a set. */
 export interface CopiedLogFile {
   readonly number: number;
-  readonly header: LogFileHeader;
+  readonly header: CopiedHeader;
   /** Of the source. */
   readonly stat: FileStat;
   /** Bytes copied: up to the end of the last record. */
@@ -28,12 +37,14 @@ interface CurrentFile {
   readonly number: number;
   readonly source: OpenFile;
   readonly target: OpenFile;
-  readonly header: LogFileHeader;
+  readonly header: CopiedHeader;
   readonly hash: Hash;
   /** Where the next record will be. */
   end: number;
   /** Offset of the last record; 0 while there is only the header. */
   lastRecord: number;
+  /** The record behind the end of an opaque log, as it was read before, and when. */
+  pending: { readonly bytes: Uint8Array; readonly since: number } | undefined;
 }
 
 /** Where log files are read and written, and what becomes of their records. */
@@ -42,7 +53,9 @@ export interface LogCopyOptions {
   readonly to: string;
   /** Number of the file to begin with. */
   readonly first: number;
-  /** Called for every record copied, in order. */
+  /** Nobody writes to it: the last record of an opaque log is not waited for. */
+  readonly isAtRest?: boolean;
+  /** Called for every record copied, in order; but for none of an opaque log. */
   readonly onRecord?: (record: ScannedRecord) => void;
 }
 
@@ -57,6 +70,8 @@ export class LogCopy {
   #buffer = new Uint8Array(chunkSize);
   #current: CurrentFile | undefined;
   #closed = false;
+  /** The last record copied. */
+  lastRecord: Lsn | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** What went wrong while nobody was calling. */
   #failure: unknown;
@@ -71,6 +86,12 @@ export class LogCopy {
     const last = this.#done.at(-1);
     if (this.#current) return { file: this.#current.number, offset: this.#current.end };
     return { file: last!.number, offset: last!.size };
+  }
+
+  /** True when the log is encrypted and the password is not known: its records were not looked at. */
+  get isOpaque(): boolean {
+    const header = this.#current?.header ?? this.#done.at(-1)?.header;
+    return header !== undefined && header.version === undefined;
   }
 
   /** The files copied, in order; all of them after `close`. */
@@ -99,7 +120,7 @@ export class LogCopy {
       const finished = this.#current!;
       // The successor has its header: the file before is complete now.
       try {
-        this.#extend(finished);
+        this.#extend(finished, true);
         this.#requireFit(finished, next.header);
       } catch (error) {
         next.source.close();
@@ -109,6 +130,14 @@ export class LogCopy {
       this.#finish();
       this.#current = next;
     }
+  }
+
+  /** Follows to the end, as `follow` does, and makes sure of the last record where that takes time. */
+  async followToEnd(): Promise<Lsn> {
+    const end = this.follow();
+    if (!this.#current?.pending) return end;
+    await sleep(apartMs);
+    return this.follow();
   }
 
   /** Follows on its own between the calls of others: the application may remove files at any time. */
@@ -149,7 +178,7 @@ export class LogCopy {
     return path.join(this.#options.from, logFileName(number));
   }
 
-  #requireFit({ number, end, lastRecord }: CurrentFile, { prev }: LogFileHeader): void {
+  #requireFit({ number, end, lastRecord }: CurrentFile, { prev }: CopiedHeader): void {
     if (prev === lastRecord) return;
     const lsn = formatLsn({ file: number, offset: end });
     throw new FigaroError(
@@ -189,7 +218,7 @@ export class LogCopy {
         source.close();
         return undefined;
       }
-      const header = requireHeader(reading, file);
+      const header = reading.kind === 'encrypted' ? opaqueHeader(reading.prev) : requireHeader(reading, file);
       const end = firstRecordOf(header);
       const head = read.subarray(0, end);
       makeDirectories(this.#files, this.#options.to);
@@ -201,25 +230,33 @@ export class LogCopy {
         target.close();
         throw error;
       }
-      return { number, source, target, header, hash, end, lastRecord: 0 };
+      return { number, source, target, header, hash, end, lastRecord: 0, pending: undefined };
     } catch (error) {
       source.close();
       throw error;
     }
   }
 
-  /** Copies the whole records behind the end. */
-  #extend(current: CurrentFile): void {
+  /**
+   * Copies the whole records behind the end.
+   *
+   * @param isComplete nothing is written to this file any more
+   */
+  #extend(current: CurrentFile, isComplete = this.#options.isAtRest === true): void {
     for (let size = chunkSize; ;) {
       if (this.#buffer.length < size) this.#buffer = new Uint8Array(size);
       const buffer = this.#buffer.subarray(0, size);
       const bytes = buffer.subarray(0, current.source.readAt(buffer, current.end));
-      const { done, needed } = this.#wholeRecords(current, bytes);
+      const { done, needed } =
+        current.header.version === undefined
+          ? this.#opaqueRecords(current, bytes, isComplete)
+          : this.#wholeRecords(current, current.header.version, bytes);
       if (done > 0) {
         const whole = bytes.subarray(0, done);
         current.target.writeAt(whole, current.end);
         current.hash.update(whole);
         current.end += done;
+        this.lastRecord = { file: current.number, offset: current.lastRecord };
       } else if (needed > size && bytes.length === size) {
         size = needed;
         continue;
@@ -230,11 +267,11 @@ export class LogCopy {
   }
 
   /** Passes the whole records on; how many bytes they have, and how many the next one needs. */
-  #wholeRecords(current: CurrentFile, bytes: Uint8Array): { done: number; needed: number } {
+  #wholeRecords(current: CurrentFile, version: number, bytes: Uint8Array): { done: number; needed: number } {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { number, header } = current;
     const { onRecord } = this.#options;
-    const { framing, version } = header;
+    const { framing } = header;
     let at = 0;
     while (at + framing.shortest <= bytes.length) {
       // A length is believed up to the size of the file: the checksum decides.
@@ -253,12 +290,55 @@ export class LogCopy {
     }
     return { done: at, needed: 0 };
   }
+
+  /**
+   * Passes records of an opaque log. They are known by their frames, which are not encrypted. A log is written in order, so
+   * a record is whole when another follows it; the last one, when it stays as it is.
+   */
+  #opaqueRecords(current: CurrentFile, bytes: Uint8Array, isComplete: boolean): { done: number; needed: number } {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { framing } = current.header;
+    const left = current.source.stat().size - current.end;
+    const lengthAt = (at: number, prev: number): number =>
+      at + framing.shortest > bytes.length ? 0 : Math.max(0, framing.frameAt(bytes, view, at, left - at, prev, false));
+    let at = 0;
+    let length = lengthAt(0, current.lastRecord);
+    while (length > 0 && at + length <= bytes.length) {
+      const next = lengthAt(at + length, current.end + at);
+      if (next === 0 && !isComplete && !isSettled(current, bytes.subarray(at, at + length))) {
+        return { done: at, needed: 0 };
+      }
+      current.lastRecord = current.end + at;
+      at += length;
+      length = next;
+    }
+    return { done: at, needed: length };
+  }
+}
+
+function opaqueHeader(prev: number): CopiedHeader {
+  return { version: undefined, maxSize: 0, prev, framing: encryptedFraming(undefined) };
+}
+
+/** True when the last record of an opaque log was the same some time ago. */
+function isSettled(current: CurrentFile, bytes: Uint8Array): boolean {
+  const { pending } = current;
+  if (!pending || Buffer.compare(pending.bytes, bytes) !== 0) {
+    current.pending = { bytes: bytes.slice(), since: Date.now() };
+    return false;
+  }
+  if (Date.now() - pending.since < apartMs) return false;
+  current.pending = undefined;
+  return true;
 }
 
 const attempts = 5;
 const waitMs = 20;
 
-/** Throws `log-corrupt` when good records lie behind the place where a copy of a log being written ends. */
+/**
+ * Throws `log-corrupt` when good records lie behind the place where a copy of a log being written ends. Of an opaque log
+ * nothing can be said.
+ */
 export async function requireSoundEnd(files: Files, directory: string, end: Lsn): Promise<void> {
   for (let i = 1; ; i++) {
     try {
@@ -275,7 +355,7 @@ export async function requireSoundEnd(files: Files, directory: string, end: Lsn)
 export function requireSoundTail(files: Files, directory: string, number: number): void {
   const file = path.join(directory, logFileName(number));
   // Removed since: it had a successor then, which says where it ended.
-  if (!files.statIfThere(file)) return;
+  if (!files.statIfThere(file) || isOpaqueLog(files, [file])) return;
   const scan = scanLog(files, openLog(files, new Map([[number, file]])));
   while (!scan.next().done);
 }

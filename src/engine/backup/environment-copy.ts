@@ -13,10 +13,12 @@ import { type LogNotes } from './log-notes.ts';
 
 /** The log of a set as it was copied. */
 export interface CopiedLog {
-  readonly version: number;
+  /** Undefined for an opaque log: encrypted, and copied without the password. */
+  readonly version: number | undefined;
   /** Number of the first file copied. */
   readonly firstFile: number;
   readonly end: Lsn;
+  readonly lastRecord: Lsn | undefined;
   readonly notes: LogNotes;
 }
 
@@ -43,8 +45,8 @@ export function makeConfiguredDirectories(files: Files, { config, directories }:
 }
 
 export function describeLog(log: LogCopy, notes: LogNotes): CopiedLog {
-  const { copied, end } = log;
-  return { version: copied.at(-1)!.header.version, firstFile: copied[0]!.number, end, notes };
+  const { copied, end, lastRecord } = log;
+  return { version: copied.at(-1)!.header.version, firstFile: copied[0]!.number, end, lastRecord, notes };
 }
 
 /** The manifest's entries, in order of path. */

@@ -58,12 +58,14 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     // Pages that may have been in motion, and files that appeared or moved meanwhile.
     const { containers } = copy;
     const list = (): Promise<ReadonlySet<ContainerCopy>> => copy.refresh(watch);
-    copy.drop(await settle({ ...options, log, notes, named, containers, list }, watch));
+    // What the log names is hidden in an opaque one: then everything is read again.
+    const always = log.isOpaque ? { smallBytes: Infinity } : {};
+    copy.drop(await settle({ ...options, ...always, log, notes, named, containers, list }, watch));
     await copy.finish(named, watch);
     await copy.confirmExternalFiles(watch);
 
     // The log to its end. Every page copied was compared with it.
-    const end = log.follow();
+    const end = await log.followToEnd();
     log.close();
     await requireSoundEnd(files, from, end);
     return {
@@ -201,7 +203,8 @@ class HotCopy {
         copy.rename(name, this.#targetOf(name));
       }
       await copy.finish(watch);
-      copy.isUnlogged = !copy.isLogged && !named.of(copy.paged.format.uid);
+      // An opaque log does not tell.
+      copy.isUnlogged = !this.#log.isOpaque && !copy.isLogged && !named.of(copy.paged.format.uid);
       if (copy.isUnlogged) {
         this.warnings.push(
           `${copy.name} is written without the log: the set has it as it was on disk, and no log brings it forward`,

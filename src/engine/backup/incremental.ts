@@ -15,6 +15,7 @@ import { LogCopy, requireSoundEnd } from './copy-log.ts';
 import { copyPlain, type PlainCopy } from './copy-plain.ts';
 import { CreatedDatabases } from './created-databases.ts';
 import { describeLog, logDirectoryOf, manifestFiles, type EnvironmentCopy } from './environment-copy.ts';
+import { identityOf } from './page-source.ts';
 import { LogNotes } from './log-notes.ts';
 import { listSource } from './source.ts';
 
@@ -65,10 +66,11 @@ export async function copyIncremental(
     },
   });
   try {
-    const end = log.follow();
+    const end = await log.followToEnd();
     log.close();
     await requireSoundEnd(files, from, end);
     const { number, header } = log.copied[0]!;
+    if (log.isOpaque && number !== parent.end.file) throw unprovable(home, from);
     continuation.requireProof({ path: path.join(to, logFileName(number)), number, prev: header.prev }, log.end);
 
     // The parent has what did not grow.
@@ -83,12 +85,17 @@ export async function copyIncremental(
       const copied = await copyPlain(files, file, path.join(set.environment, file.name), watch);
       if (copied) others.push(copied);
     }
-    const known = new Set(before.files.map(({ uid }) => uid));
+    const known = new Set(before.files.map(identityOf));
     return {
       files: manifestFiles([], others, grown, logDirectory),
       log: describeLog(log, notes),
       warnings: [...environment.config.risks, ...changedConfig(chain, others), ...unloggedDatabases(chain)],
-      unexplained: filesOfKind(environment, 'database').filter(({ uid }) => !known.has(uid) && !created.has(uid!)),
+      // An opaque log does not say what it creates.
+      unexplained: log.isOpaque
+        ? []
+        : filesOfKind(environment, 'database').filter(
+            (file) => !known.has(identityOf(file)) && !created.has(file.uid!),
+          ),
     };
   } finally {
     log.close();
@@ -100,6 +107,15 @@ const hints = {
   mismatch:
     'it was restored, recovered to an earlier point, or is another environment. Begin a new chain with `figaro-backup hot`.',
 };
+
+/** The records that prove a continuation can not be read. */
+function unprovable(home: string, from: string): FigaroError {
+  return new FigaroError(
+    'password',
+    `${home} is encrypted: without the password it can not be proved that ${from} continues the chain, whose last log file is gone`,
+    { path: from, hint: 'give the file that holds it with --password-file, or take a full backup.' },
+  );
+}
 
 function requireSameLogDirectory(home: string, from: string, before: Environment, { end }: ManifestLog): void {
   if (path.join(home, logDirectoryOf(before)) === from) return;
@@ -135,9 +151,9 @@ function unloggedDatabases(chain: Chain): string[] {
 
 /** Throws `chain-mismatch` when a container was upgraded since the chain began: that is not in the log (I.3). */
 function requireSameFormats(environment: Environment, before: Environment): void {
-  const known = new Map(filesOfKind(before, 'database').map((file) => [file.uid, file]));
+  const known = new Map(filesOfKind(before, 'database').map((file) => [identityOf(file), file]));
   for (const file of filesOfKind(environment, 'database')) {
-    const earlier = known.get(file.uid);
+    const earlier = known.get(identityOf(file));
     if (!earlier || earlier.format!.version === file.format!.version) continue;
     throw new FigaroError(
       'chain-mismatch',

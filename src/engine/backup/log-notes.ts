@@ -6,7 +6,6 @@ import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 
 /** What a backup has to know of the log it copies. */
 export class LogNotes {
-  lastRecord: Lsn | undefined;
   checkpoint: LastCheckpoint | undefined;
   /** Time of the newest commit or checkpoint, in seconds since 1970. */
   newestTime = 0;
@@ -19,7 +18,6 @@ export class LogNotes {
 
   /** Takes note of a record; to be called for every record in order. */
   see(record: ScannedRecord): void {
-    this.lastRecord = record.lsn;
     const taken = bodyAs(record, checkpoint);
     if (taken) {
       const { redoFrom, timestamp } = taken;

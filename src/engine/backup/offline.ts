@@ -39,6 +39,7 @@ export async function copyOffline(files: Files, home: string, set: NewSet, watch
   const log = hasLog
     ? new LogCopy(files, {
         from,
+        isAtRest: true,
         to: path.join(set.environment, logDirectory),
         first: findFirstLogFile(files, from),
         onRecord: (record) => {
@@ -79,7 +80,10 @@ export async function copyOffline(files: Files, home: string, set: NewSet, watch
     log?.close();
     requireUnchanged(environment, (await listSource(files, home)).environment);
     requireNotInUse(files, environment);
-    const warnings = [...environment.config.risks, ...judge(home, containers, named, log && notes)];
+    const warnings = [
+      ...environment.config.risks,
+      ...judge(home, containers, named, log && notes, log?.isOpaque === true),
+    ];
     return {
       files: manifestFiles(containers, others, log?.copied ?? [], logDirectory),
       log: log && describeLog(log, notes),
@@ -96,6 +100,7 @@ function judge(
   containers: readonly ContainerCopy[],
   named: NamedPages,
   notes: LogNotes | undefined,
+  isOpaque: boolean,
 ): string[] {
   if (!notes) {
     const logged = containers.find(({ isLogged }) => isLogged);
@@ -109,6 +114,8 @@ function judge(
       },
     );
   }
+  // An opaque log tells neither.
+  if (isOpaque) return [];
   const warnings: string[] = [];
   for (const copy of containers) {
     copy.isUnlogged = !copy.isLogged && !named.of(copy.paged.format.uid);

@@ -3,7 +3,7 @@ import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { type Files } from '../files.ts';
 import { findLastCheckpoint } from '../log/find-checkpoint.ts';
-import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
+import { isOpaqueLog, logFileName, logFileNumber, openLog } from '../log/log-files.ts';
 
 const attempts = 3;
 
@@ -22,9 +22,17 @@ export function findFirstLogFile(files: Files, directory: string): number {
   }
 }
 
+/** An opaque log does not show its checkpoints: all of it that hangs together is needed. */
+function firstOfOpaque(numbers: readonly number[]): number {
+  const falling = [...numbers].sort((a, b) => b - a);
+  return falling.find((number) => !numbers.includes(number - 1))!;
+}
+
 function lookFromTheEnd(files: Files, directory: string): number {
   const names = files.listIfThere(directory) ?? [];
   const numbers = names.map(logFileNumber).filter((number) => number !== undefined);
+  const paths = numbers.map((number) => path.join(directory, logFileName(number)));
+  if (isOpaqueLog(files, paths)) return firstOfOpaque(numbers);
   const hint = 'let the application take a checkpoint, then run the same command again.';
   let previous: number | undefined;
   for (const number of numbers.sort((a, b) => b - a)) {

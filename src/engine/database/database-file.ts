@@ -5,6 +5,7 @@ import { btreeFlag, metaAt, metaSize, recognizeFile, type DatabaseFormat } from 
 import { Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
+import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile, lockedFile } from '../locked.ts';
 import { extentNumbers, extentPath } from './queue-extent.ts';
 
@@ -42,7 +43,7 @@ export class DatabaseFile {
           hint: 'give a database file: a container, or another file of an environment.',
         });
       }
-      if (recognition.format.encrypted && !recognition.format.cipher) throw encryptedFile(path);
+      if (isOpaque(recognition.format)) throw encryptedFile(path);
       this.format = recognition.format;
       this.pageCount = Math.floor(this.#opened.stat().size / this.format.pageSize);
       const meta = this.page(0);

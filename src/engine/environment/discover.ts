@@ -136,6 +136,8 @@ class Search {
   readonly #found: EnvironmentFile[] = [];
   readonly #leftOut: LeftOut[] = [];
   readonly #damaged: DamagedFile[] = [];
+  /** Databases that the password does not open. */
+  readonly #locked: { readonly name: string; readonly path: string }[] = [];
   readonly #directories: string[] = [];
 
   constructor(files: Files, home: string, config: DbConfig) {
@@ -150,6 +152,12 @@ class Search {
   }
 
   result(): Environment {
+    // A password that opens one database is right: what is wrong with another is damage.
+    const isRight = this.#found.some(({ format }) => format?.cipher);
+    for (const locked of this.#locked) {
+      if (!isRight) throw lockedFile(locked.path);
+      this.#damaged.push({ ...locked, problem: 'its first page can not be decrypted' });
+    }
     const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
     return {
       home: this.#home,
@@ -199,7 +207,8 @@ class Search {
       case 'database':
         return add('database', { format: recognition.format, uid: recognition.format.uid });
       case 'locked':
-        throw lockedFile(full);
+        this.#locked.push({ name: inside, path: full });
+        return;
       case 'placeholder':
         return add('placeholder', { uid: recognition.uid });
       case 'damaged':

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { fromStored } from '../../format/page/checksum.ts';
 import { metaAt, metaSize, type DatabaseFormat } from '../../format/page/meta.ts';
+import { headerSize, isBlank } from '../../format/page/page.ts';
 import { type Files } from '../files.ts';
+import { isOpaque } from './opaque.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from './discover.ts';
 
 /** A file that consists of pages: a database, or an extent of a queue. */
@@ -32,13 +34,31 @@ function extentOf(files: Files, file: EnvironmentFile, queues: readonly Environm
     (candidate) => path.posix.dirname(candidate.name) === directory && path.posix.basename(candidate.name) === name,
   );
   if (!queue) return undefined;
+  const { format } = queue;
+  if (isOpaque(format!)) return { file, format: format!, firstPgno: firstPgnoOf(files, file.path, format!) };
   const pages = extentPages(files, queue);
   return pages === 0 ? undefined : { file, format: queue.format!, firstPgno: 1 + Number(number) * pages };
 }
 
-/** Pages of an extent; 0 when the queue has none, or hides the number by encryption. */
+/** The number of an extent's first page, told by the first page that was written: its queue is not readable. */
+function firstPgnoOf(files: Files, file: string, { pageSize, littleEndian }: DatabaseFormat): number {
+  const opened = files.openIfThere(file);
+  if (!opened) return 1;
+  try {
+    const bytes = new Uint8Array(headerSize);
+    const pages = Math.floor(opened.stat().size / pageSize);
+    for (let i = 0; i < pages; i++) {
+      if (opened.readAt(bytes, i * pageSize) < headerSize) break;
+      if (!isBlank(bytes)) return new DataView(bytes.buffer).getUint32(8, littleEndian) - i;
+    }
+    return 1;
+  } finally {
+    opened.close();
+  }
+}
+
+/** Pages of an extent; 0 when the queue has none. */
 function extentPages(files: Files, { path: file, format }: EnvironmentFile): number {
-  if (format!.encrypted && !format!.cipher) return 0;
   const opened = files.openIfThere(file);
   if (!opened) return 0;
   try {

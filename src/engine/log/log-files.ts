@@ -52,7 +52,7 @@ export function openLog(files: Files, paths: ReadonlyMap<number, string>): Log {
   const incomplete: string[] = [];
   for (const number of numbers.toReversed()) {
     const file = paths.get(number)!;
-    const read = readLogFile(files, number, file);
+    const read = readLogFile(files, number, file, found.length > 0);
     if (read) {
       found.unshift(read);
     } else if (found.length === 0) {
@@ -73,12 +73,15 @@ export function openLog(files: Files, paths: ReadonlyMap<number, string>): Log {
   return { files: found, incomplete };
 }
 
-function readLogFile(files: Files, number: number, file: string): LogFile | undefined {
+/** @param opens the password, if there is one, opens another file of the log */
+function readLogFile(files: Files, number: number, file: string, opens: boolean): LogFile | undefined {
   return withFile(files, file, (opened) => {
     const head = new Uint8Array(longestFileHeader);
     const reading = readFileHeader(head.subarray(0, opened.readAt(head, 0)), files.cipher);
     if (reading.kind === 'incomplete') return undefined;
-    return { number, path: file, size: opened.stat().size, ...requireHeader(reading, file) };
+    const damaged = { kind: 'damaged', problem: 'its header does not match its checksum' } as const;
+    const header = requireHeader(reading.kind === 'locked' && opens ? damaged : reading, file);
+    return { number, path: file, size: opened.stat().size, ...header };
   });
 }
 
@@ -112,6 +115,17 @@ export function requireHeader(reading: HeaderReading, file: string): LogFileHead
       );
     }
   }
+}
+
+/** True for a log that is encrypted where no password was given: only the frames of its records can be read. */
+export function isOpaqueLog(files: Files, paths: Iterable<string>): boolean {
+  for (const file of paths) {
+    const head = new Uint8Array(longestFileHeader);
+    const read = withFile(files, file, (opened) => head.subarray(0, opened.readAt(head, 0)));
+    const { kind } = readFileHeader(read, files.cipher);
+    if (kind !== 'incomplete') return kind === 'encrypted';
+  }
+  return false;
 }
 
 function checkNeighbours(before: LogFile, after: LogFile): void {

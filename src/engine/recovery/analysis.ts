@@ -4,6 +4,7 @@ import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Files } from '../files.ts';
 import { type Log } from '../log/log-files.ts';
+import { RecordLinks } from '../log/record-links.ts';
 import { scanBatches, type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
@@ -54,12 +55,14 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
     }
   };
   const scan = scanBatches(files, log, point.kind === 'lsn' ? { acceptDamageAfter: point.lsn } : {});
+  const links = new RecordLinks(log.files[0]!.number);
   let records = 0;
   let logBytes = 0;
   let step = scan.next();
   for (; !step.done; step = scan.next()) {
     const batch = step.value;
-    const { number } = batch.file;
+    const { number, framing } = batch.file;
+    if (framing.cipher) for (let i = 0; i < batch.count; i++) links.check(batch.record(i));
     for (let i = 0; i < batch.count; i++) {
       const txnId = batch.txnId(i);
       if (txnId !== 0) transactions.follow(txnId, number, batch.offsetOf(i), batch.beginsTransaction(i));

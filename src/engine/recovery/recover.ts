@@ -8,7 +8,14 @@ import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment, checkStored, requireSound } from '../verify/structure/check-environment.ts';
 import { BackgroundCopies } from './background-copies.ts';
-import { prepareRecovery, rehearse, runPasses, type RecoveredState, type RecoveryReport } from './recovery.ts';
+import {
+  prepareRecovery,
+  rehearse,
+  requireKey,
+  runPasses,
+  type RecoveredState,
+  type RecoveryReport,
+} from './recovery.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
@@ -51,6 +58,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   const { environment, dryRun = false, engine = 'embedded', check = true, anyOrder = false, watch = {} } = options;
   const target = path.resolve(options.target);
   requireContents(environment);
+  requireKey(environment);
   requireEmptyTarget(files, target);
   const hasLogs = environment.files.some(({ kind }) => kind === 'log');
   const point = options.restorePoint ?? { kind: 'end' };
@@ -102,7 +110,8 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     } else if (engine === 'native') {
       await copies.finish();
       finishCopies(files, environment, staged);
-      const { version } = prepared.log.files.at(-1)!;
+      const { version, framing, path: file } = prepared.log.files.at(-1)!;
+      if (framing.cipher) throw noNativePassword(file);
       const program = await recoverNatively(files, staged.home, version, point, watch);
       warnings.push(`recovered by the installed ${program}, not by the engine of this program`);
     } else {
@@ -129,6 +138,14 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     removeTree(files, stage);
     throw error;
   }
+}
+
+/** Arguments of a process can be seen by everybody, and db_recover takes the password no other way. */
+function noNativePassword(file: string): FigaroError {
+  return new FigaroError('usage', `${file} is encrypted: the native engine would show the password to other users`, {
+    path: file,
+    hint: 'use the embedded engine.',
+  });
 }
 
 function requireContents(environment: Environment): void {

@@ -4,6 +4,7 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { type Files } from '../files.ts';
+import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile } from '../locked.ts';
 import { openLog, type Log } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
@@ -127,9 +128,10 @@ export async function runPasses(
   return { log, analysis, table, report: report(analysis, table, fileOperations, passes, log) };
 }
 
-function requireKey(environment: Environment): void {
+/** Throws `password` when databases are encrypted and it was not given. */
+export function requireKey(environment: Environment): void {
   for (const { path, format } of filesOfKind(environment, 'database')) {
-    if (format?.encrypted && !format.cipher) throw encryptedFile(path);
+    if (isOpaque(format!)) throw encryptedFile(path);
   }
 }
 

@@ -41,7 +41,8 @@ export interface ManifestCommit {
 
 /** The log of the whole chain up to this set. */
 export interface ManifestLog {
-  readonly version: number;
+  /** Undefined where it is not known: the log is encrypted, and was copied without the password. */
+  readonly version: number | undefined;
   readonly firstFile: number;
   readonly lastFile: number;
   /** Where the log of the set ends. */
@@ -88,6 +89,8 @@ export interface Manifest {
   /** What the set holds, in order of path. */
   readonly files: readonly ManifestFile[];
   readonly leftOut: readonly ManifestLeftOut[];
+  /** Encrypted, and copied without the password: neither pages nor log were checked, recovery was not rehearsed. */
+  readonly unread?: true;
   /** Undefined for environments without transactions. */
   readonly log: ManifestLog | undefined;
   readonly proof: ManifestProof | undefined;
@@ -165,6 +168,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     logDirectory: reader.has('logDirectory') ? reader.string('logDirectory') : undefined,
     files: readFiles(reader),
     leftOut: reader.list('leftOut').map((left) => ({ path: left.string('path'), reason: left.string('reason') })),
+    ...(reader.has('unread') && reader.boolean('unread') ? { unread: true as const } : {}),
     log: log && readLog(log),
     proof: proof && {
       records: proof.count('records'),
@@ -214,7 +218,7 @@ function readLog(log: FieldReader): ManifestLog {
     return fields && { lsn: fields.lsn('lsn'), time: fields.count('time') };
   };
   return {
-    version: log.count('version'),
+    version: log.has('version') ? log.count('version') : undefined,
     firstFile: log.count('firstFile'),
     lastFile: log.count('lastFile'),
     end: log.lsn('end'),

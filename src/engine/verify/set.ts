@@ -3,8 +3,10 @@
 import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
+import { findOpaque } from '../environment/opaque.ts';
 import { pagedFiles } from '../environment/paged-files.ts';
 import { readIfThere, type Files } from '../files.ts';
+import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
 import { type FileTable } from '../recovery/file-table.ts';
 import { rehearse, type RecoveredState } from '../recovery/recovery.ts';
@@ -132,12 +134,23 @@ class Verification {
   }
 
   async verifyChain(chain: Chain): Promise<void> {
+    this.#tellUnread(chain);
     for (const set of chain.sets) await this.verifySet(set);
     if (chain.sets.at(-1)!.manifest.log) {
       this.#records += await verifyLog(this.#files, chain, (finding) => this.find(finding), this.#watch);
       if (this.#options.rehearse) await this.#rehearse(chain);
     }
     for (const set of chain.sets) this.note(set, this.#options.rehearse === true);
+  }
+
+  /** Says what can not be checked of an encrypted chain. Throws `password` when its recovery is to be rehearsed. */
+  #tellUnread(chain: Chain): void {
+    const opaque = findOpaque(this.#files, chainEnvironment(this.#files, chain));
+    if (opaque === undefined) return;
+    if (this.#options.rehearse) throw encryptedFile(opaque);
+    this.warnings.push(
+      `${chain.id} is encrypted, and no password was given: pages and log records were not checked, only their SHA-256 and the headers of pages`,
+    );
   }
 
   /** The files of one set. */

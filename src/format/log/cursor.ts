@@ -55,9 +55,12 @@ export class RecordCursor {
     this.#version = version;
   }
 
-  /** True when the fields ended exactly where the record does, give or take the zero padding of encrypted records. */
+  /** True when the fields ended where the record does, but for up to `paddingBytes` zeros. */
   fits(paddingBytes: number): boolean {
-    return this.#position <= this.#end && this.#end - this.#position <= paddingBytes;
+    const left = this.#end - this.#position;
+    if (left < 0 || left > paddingBytes) return false;
+    for (let at = this.#position; at < this.#end; at++) if (this.#bytes[at] !== 0) return false;
+    return true;
   }
 
   /** Where the next field is; counted as `start` is. */

@@ -55,5 +55,5 @@ export function hasRightMac(stored: Uint8Array, cipher: Cipher): boolean {
 
 function macOf(page: Uint8Array, cipher: Cipher): Uint8Array {
   const { mac, covered } = placesOf(page);
-  return cipher.mac(page.subarray(0, mac), new Uint8Array(macSize), page.subarray(mac + macSize, covered));
+  return cipher.mac(page.slice(0, covered).fill(0, mac, mac + macSize));
 }

@@ -12,13 +12,14 @@ import { chainEnvironment, findChain, type Chain } from '../../../src/engine/rep
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { verifySets } from '../../../src/engine/verify/set.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { unlocked } from '../../support/unlocked.ts';
 import { describeNative, nativeProgram, recoverNatively } from '../../support/native.ts';
 
 const seconds = 8;
 
 /** Runs the application until it has something in its files. */
 async function startApplication(home: string, options: readonly string[]): Promise<ChildProcess> {
-  const args = ['write', '--home', home, '--seconds', `${seconds}`, ...options];
+  const args = ['write', '--home', home, ...options, '--seconds', `${seconds}`];
   const application = spawn(nativeProgram('ledger'), args, { stdio: 'ignore' });
   while (!existsSync(path.join(home, 'journal.db'))) await setTimeout(20);
   await setTimeout(700);
@@ -26,10 +27,9 @@ async function startApplication(home: string, options: readonly string[]): Promi
 }
 
 /** What the application’s own check says of a recovered environment: the number of transactions in it. */
-function transactionsIn(directory: string): number {
-  const { status, stdout, stderr } = spawnSync(nativeProgram('ledger'), ['check', '--home', directory], {
-    encoding: 'utf8',
-  });
+function transactionsIn(directory: string, options: readonly string[] = []): number {
+  const args = ['check', '--home', directory, ...options];
+  const { status, stdout, stderr } = spawnSync(nativeProgram('ledger'), args, { encoding: 'utf8' });
   expect({ status, problems: stdout.split('\n').slice(0, -2), stderr }).toEqual({
     status: 0,
     problems: [],
@@ -100,4 +100,46 @@ describeNative('an application that goes on writing', () => {
     application.kill();
     expect(taken).toBeGreaterThan(0);
   }, 60_000);
+
+  test.each(['with', 'without'])(
+    'in an encrypted environment is backed up %s its password',
+    async (how) => {
+      const directory = temporaryDirectory();
+      const home = path.join(directory, 'env');
+      const repository = path.join(directory, 'repo');
+      const password = ['--password', 'figaro-test'];
+      const readable = unlocked('figaro-test');
+      const files = how === 'with' ? readable : nodeFiles;
+      const application = await startApplication(home, [
+        ...password,
+        '--keep-logs',
+        '--pause-us',
+        '300',
+        '--seconds',
+        '3',
+      ]);
+      await takeBackup(files, 'hot', { home, repository, smallBytes: 0 });
+      await setTimeout(300);
+      await takeBackup(files, 'incremental', { home, repository });
+      if (application.exitCode === null) await once(application, 'exit');
+      const { manifest } = await takeBackup(files, 'incremental', { home, repository });
+      expect(manifest.unread).toBe(how === 'with' ? undefined : true);
+
+      const opened = openRepository(readable, repository);
+      const chain = findChain(readSets(readable, opened).sets);
+      expect((await verifySets(readable, opened, { rehearse: true })).findings).toEqual([]);
+      const counts: number[] = [];
+      for (let n = 1; n <= 3; n++) {
+        const environment = chainEnvironment(readable, { ...chain, sets: chain.sets.slice(0, n) });
+        const target = path.join(directory, `recovered${n}`);
+        await recoverEnvironment(readable, { environment, target });
+        counts.push(transactionsIn(target, password));
+      }
+      expect(counts).toEqual([...counts].sort((a, b) => a - b));
+      expect(counts[0]).toBeGreaterThan(0);
+      expect(recoverNatively(home, ['-c'], 'figaro-test').ok).toBe(true);
+      expect(counts[2]).toBe(transactionsIn(home, password));
+    },
+    60_000,
+  );
 });

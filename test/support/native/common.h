@@ -57,6 +57,13 @@ static int flag(int argc, char **argv, const char *name)
     return 0;
 }
 
+/* Encrypts what the environment writes when there is `--password WORD`. */
+static void set_password(DB_ENV *environment, int argc, char **argv)
+{
+    const char *password = option(argc, argv, "--password", NULL);
+    if (password) must("password", environment->set_encrypt(environment, password, DB_ENCRYPT_AES));
+}
+
 static DBT bytes(const void *data, size_t size)
 {
     DBT dbt;

@@ -16,6 +16,7 @@ struct account { int64_t balance; uint32_t last; char pad[180]; };
 struct entry { uint32_t from, to, number; int64_t amount; char pad[100]; };
 
 static DB_ENV *environment;
+static int encrypted;
 static DB *accounts[2], *journal;
 
 static void big_endian_key(uint32_t n, unsigned char *key)
@@ -32,6 +33,7 @@ static DB *open_database(const char *name, DB_TXN *txn, int page_size)
 {
     DB *db;
     must("db_create", db_create(&db, environment, 0));
+    if (encrypted) must("encrypt", db->set_flags(db, DB_ENCRYPT));
     if (page_size) must("page size", db->set_pagesize(db, page_size));
     must(name, db->open(db, txn, name, NULL, DB_BTREE, txn ? DB_CREATE : 0, 0640));
     return db;
@@ -151,6 +153,8 @@ int main(int argc, char **argv)
 {
     const char *home = option(argc, argv, "--home", ".");
     must("db_env_create", db_env_create(&environment, 0));
+    set_password(environment, argc, argv);
+    encrypted = option(argc, argv, "--password", NULL) != NULL;
     environment->set_errfile(environment, stderr);
     if (argc > 1 && strcmp(argv[1], "check") == 0) return check(home);
     char sub[512];

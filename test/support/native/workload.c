@@ -30,7 +30,7 @@ static struct database databases[MAX_DATABASES];
 static int count;
 static struct transaction transactions[MAX_OPEN];
 static long done, kill_after;
-static int page_size, checksum, big_endian, no_rename, no_remove, no_compact, with_hash;
+static int page_size, checksum, encrypted, big_endian, no_rename, no_remove, no_compact, with_hash;
 static int serial;
 
 static void open_database(struct database *d, DB_TXN *txn, int create)
@@ -42,6 +42,7 @@ static void open_database(struct database *d, DB_TXN *txn, int create)
         static const int sizes[] = { 512, 1024, 2048, 4096 };
         if (!d->name[0]) must("page size", db->set_pagesize(db, page_size ? page_size : sizes[below(4)]));
         u_int32_t flags = checksum ? DB_CHKSUM : 0;
+        if (encrypted) flags |= DB_ENCRYPT;
         if (d->kind == DUPLICATES) flags |= DB_DUP;
         if (d->kind == SORTED) flags |= DB_DUP | DB_DUPSORT;
         if (d->kind == COUNTED) flags |= DB_RECNUM;
@@ -51,6 +52,8 @@ static void open_database(struct database *d, DB_TXN *txn, int create)
         if (d->kind == PLAIN && chance(30)) must("minkey", db->set_bt_minkey(db, 4));
         must("flags", db->set_flags(db, flags));
         if (big_endian) must("order", db->set_lorder(db, 4321));
+    } else if (encrypted) {
+        must("flags", db->set_flags(db, DB_ENCRYPT));
     }
     int ret = db->open(db, txn, d->file, d->name[0] ? d->name : NULL, types[d->kind], create ? DB_CREATE : 0, 0640);
     if (ret == DB_LOCK_NOTGRANTED || ret == DB_LOCK_DEADLOCK || ret == EEXIST || ret == ENOENT) {
@@ -258,6 +261,7 @@ int main(int argc, char **argv)
     kill_after = number(argc, argv, "--kill-after", 0);
     page_size = (int)number(argc, argv, "--page-size", 0);
     checksum = flag(argc, argv, "--checksum");
+    encrypted = option(argc, argv, "--password", NULL) != NULL;
     big_endian = flag(argc, argv, "--big-endian");
     no_rename = flag(argc, argv, "--no-rename");
     no_remove = flag(argc, argv, "--no-remove");
@@ -265,6 +269,7 @@ int main(int argc, char **argv)
     with_hash = flag(argc, argv, "--hash");
     must("env_create", db_env_create(&environment, 0));
     environment->set_errfile(environment, NULL);
+    set_password(environment, argc, argv);
     must("cache", environment->set_cachesize(environment, 0, (u_int32_t)number(argc, argv, "--cache-kb", 128) * 1024, 1));
     must("log", environment->set_lg_max(environment, (u_int32_t)number(argc, argv, "--log-max", 200000)));
     must("log buffer", environment->set_lg_bsize(environment, 32768));

@@ -2,6 +2,7 @@
 
 import { FigaroError } from '../../../errors.ts';
 import { DatabaseFile } from '../../database/database-file.ts';
+import { isOpaque } from '../../environment/opaque.ts';
 import { filesOfKind, type Environment } from '../../environment/discover.ts';
 import { type Files } from '../../files.ts';
 import { pause, type Watch } from '../../pause.ts';
@@ -34,8 +35,8 @@ export async function checkEnvironment(
 ): Promise<StructureReport> {
   const collected = new Collected(options);
   for (const { name, path, format } of filesOfKind(environment, 'database')) {
-    if (format?.encrypted) {
-      collected.notes.push(`${name} is encrypted: its structure is not checked`);
+    if (isOpaque(format!)) {
+      collected.notes.push(`${name} is encrypted: without its password, its structure is not checked`);
       continue;
     }
     const file = collected.open(files, name, path);

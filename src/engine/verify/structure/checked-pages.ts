@@ -2,6 +2,7 @@
 
 import { FigaroError } from '../../../errors.ts';
 import { checkPage } from '../../../format/page/check.ts';
+import { fromStored } from '../../../format/page/checksum.ts';
 import { type DatabaseFormat } from '../../../format/page/meta.ts';
 import { Page } from '../../../format/page/page.ts';
 import { type DatabaseFile } from '../../database/database-file.ts';
@@ -58,7 +59,7 @@ export class StoredPages implements CheckedFile {
     const bytes = new Uint8Array(pageSize);
     place.piece.read(bytes, place.position);
     const finding = checkPage(bytes, pgno, this.format);
-    if (!finding) return new Page(bytes, this.format);
+    if (!finding) return new Page(fromStored(bytes, this.format), this.format);
     throw new FigaroError(finding.code, `${this.name}: page ${pgno} is damaged: ${finding.problem}`, {
       path: this.name,
       pgno,

@@ -48,7 +48,7 @@ export function checkMetadata(check: FileCheck, meta: Page): boolean {
 function compareWithFile({ file }: FileCheck, meta: Page, find: (problem: string) => void): void {
   const { format } = file;
   const uid = Buffer.from(meta.bytes.subarray(metaAt.uid, metaAt.uid + 20)).toString('hex');
-  if (!format.encrypted && uid !== format.uid) find(`it has the unique id ${uid}, but its file has ${format.uid}`);
+  if (uid !== format.uid) find(`it has the unique id ${uid}, but its file has ${format.uid}`);
   if ((meta.bytes[metaAt.encryption] === 1) !== format.encrypted) find('it differs from its file in being encrypted');
   const checksums = (meta.bytes[metaAt.metaFlags]! & metaFlag.checksums) !== 0;
   if (checksums !== format.checksums) find('it differs from its file in having checksums');

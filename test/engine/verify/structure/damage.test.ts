@@ -6,7 +6,7 @@ import { discoverEnvironment } from '../../../../src/engine/environment/discover
 import { nodeFiles } from '../../../../src/engine/files.ts';
 import { checkEnvironment } from '../../../../src/engine/verify/structure/check-environment.ts';
 import { metaAt } from '../../../../src/format/page/meta.ts';
-import { damages, pagesOf } from '../../../support/damage.ts';
+import { damages, pagesOf } from '../../../support/structural-damage.ts';
 import { temporaryDirectory } from '../../../support/demo-environment.ts';
 import { describeNative, nativeProgram } from '../../../support/native.ts';
 

@@ -1,0 +1,7 @@
+import { nodeFiles, type Files } from '../../src/engine/files.ts';
+import { Cipher } from '../../src/format/crypto.ts';
+
+/** The real files, with a password. */
+export function unlocked(password: string): Files {
+  return { ...nodeFiles, cipher: new Cipher(Buffer.from(password)) };
+}
