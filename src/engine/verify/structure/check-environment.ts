@@ -34,6 +34,9 @@ export async function checkEnvironment(
   options: StructureOptions = {},
 ): Promise<StructureReport> {
   const collected = new Collected(options);
+  for (const { name, problem } of environment.damaged) {
+    collected.find({ path: name, pgno: 0, code: 'page-type', message: `${name} is a damaged database: ${problem}` });
+  }
   for (const { name, path, format } of filesOfKind(environment, 'database')) {
     if (isOpaque(format!)) {
       collected.notes.push(`${name} is encrypted: without its password, its structure is not checked`);
@@ -88,10 +91,14 @@ class Collected {
     try {
       return new DatabaseFile(files, path);
     } catch (error) {
-      this.#findings.push(findingOf(name, 0, error));
-      this.#total += 1;
+      this.find(findingOf(name, 0, error));
       return undefined;
     }
+  }
+
+  find(finding: StructureFinding): void {
+    this.#findings.push(finding);
+    this.#total += 1;
   }
 
   report(): StructureReport {

@@ -16,9 +16,8 @@ const randomChanges = 12;
 
 /** Messages of everything found in a directory. */
 async function findIn(directory: string): Promise<string[]> {
-  const environment = discoverEnvironment(nodeFiles, directory);
-  const { findings } = await checkEnvironment(nodeFiles, environment);
-  return [...environment.damaged.map(({ problem }) => problem), ...findings.map(({ message }) => message)];
+  const { findings } = await checkEnvironment(nodeFiles, discoverEnvironment(nodeFiles, directory));
+  return findings.map(({ message }) => message);
 }
 
 function makeDatabases(options: readonly string[]): string {
