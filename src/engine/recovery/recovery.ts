@@ -69,6 +69,11 @@ export interface RecoveryOptions {
   readonly watch?: Watch;
 }
 
+export interface RehearsalOptions extends RecoveryOptions {
+  /** Looks at the recovered state while it is in memory. */
+  readonly inspect?: (state: RecoveredState) => Promise<void>;
+}
+
 /** Reads the log of an environment and finds out what recovery to the point asked for means. */
 export async function prepareRecovery(
   files: Files,
@@ -89,14 +94,16 @@ export async function prepareRecovery(
 export async function rehearse(
   files: Files,
   environment: Environment,
-  options: RecoveryOptions = {},
+  options: RehearsalOptions = {},
 ): Promise<RecoveryReport> {
   const prepared = await prepareRecovery(files, environment, options);
   const storage = new OverlayStorage(files);
   try {
     const paths = new Map(environment.files.map(({ name, path }) => [name, path]));
     const pathOf = (name: string): string => paths.get(name)!;
-    return (await runPasses(files, environment, prepared, storage, pathOf, options)).report;
+    const state = await runPasses(files, environment, prepared, storage, pathOf, options);
+    await options.inspect?.(state);
+    return state.report;
   } finally {
     storage.close();
   }
