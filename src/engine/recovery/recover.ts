@@ -12,6 +12,7 @@ import {
   prepareRecovery,
   rehearse,
   requireKey,
+  requireWhole,
   runPasses,
   type RecoveredState,
   type RecoveryReport,
@@ -149,7 +150,7 @@ function noNativePassword(file: string): FigaroError {
 }
 
 function requireContents(environment: Environment): void {
-  requireSound(environment);
+  requireWhole(environment);
   if (environment.files.some(({ kind }) => kind === 'database' || kind === 'log')) return;
   throw new FigaroError('environment-missing', `${environment.home}: neither a container nor a log file is here`, {
     path: environment.home,

@@ -80,7 +80,7 @@ export async function prepareRecovery(
   environment: Environment,
   { restorePoint = { kind: 'end' }, watch = {} }: RecoveryOptions,
 ): Promise<PreparedRecovery> {
-  requireSound(environment);
+  requireWhole(environment);
   requireKey(environment);
   const log = openLog(files, logPaths(environment));
   return { log, analysis: await analyse(files, log, restorePoint, watch) };
@@ -129,9 +129,8 @@ export async function runPasses(
   return { log, analysis, table, report: report(analysis, table, fileOperations, passes, log) };
 }
 
-/** Throws `password` when databases are encrypted and it was not given. */
-export /** Throws `page-type` when a file of the environment can only be a damaged database. */
-export function requireSound(environment: Environment): void {
+/** Throws `page-type` when a file of the environment can only be a damaged database. */
+export function requireWhole(environment: Environment): void {
   const damaged = environment.damaged[0];
   if (damaged) {
     throw new FigaroError('page-type', `${damaged.path} is a damaged database: ${damaged.problem}`, {
@@ -142,7 +141,8 @@ export function requireSound(environment: Environment): void {
   }
 }
 
-function requireKey(environment: Environment): void {
+/** Throws `password` when databases are encrypted and it was not given. */
+export function requireKey(environment: Environment): void {
   for (const { path, format } of filesOfKind(environment, 'database')) {
     if (isOpaque(format!)) throw encryptedFile(path);
   }
