@@ -47,6 +47,8 @@ export interface ErrorDetails {
   readonly pgno?: number;
   /** Printed form, `[12][4096]`. */
   readonly lsn?: string;
+  /** All that is wrong, where that is more than the message says. */
+  readonly findings?: readonly object[];
   readonly cause?: unknown;
 }
 

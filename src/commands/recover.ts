@@ -30,6 +30,8 @@ interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly dryRun?: true;
   readonly engine: 'embedded' | 'native';
   readonly cacheSize?: number;
+  readonly check: boolean;
+  readonly anyOrder?: true;
 }
 
 export function recoverCommand(context: CommandContext): Command {
@@ -68,6 +70,8 @@ export function recoverCommand(context: CommandContext): Command {
         .choices(['embedded', 'native'])
         .default('embedded'),
     )
+    .option('--no-check', 'do not check the structure of the result')
+    .option('--any-order', 'do not check the order of keys: the application has one of its own')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
   return withCommonOptions(withPasswordOption(command))
     .addHelpText(
@@ -92,6 +96,8 @@ export function recoverCommand(context: CommandContext): Command {
           restorePoint: point,
           dryRun: options.dryRun === true,
           engine: options.engine,
+          check: options.check,
+          anyOrder: options.anyOrder === true,
           ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
           watch,
         });

@@ -11,6 +11,7 @@ interface VerifyCommandOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
   readonly chain?: string;
   readonly rehearse?: true;
+  readonly anyOrder?: true;
   readonly record: boolean;
 }
 
@@ -23,7 +24,11 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
     .option('--chain <id>', 'the chain of this set (default: everything in the repository)')
-    .option('--rehearse', 'also go through the recovery of each chain, in memory')
+    .option(
+      '--rehearse',
+      'also go through the recovery of each chain, in memory, and check the structure of the result',
+    )
+    .option('--any-order', 'with --rehearse, do not check the order of keys: the application has one of its own')
     .option('--no-record', 'do not note the result in the sets');
   return withCommonOptions(withPasswordOption(command))
     .addHelpText(
@@ -38,6 +43,7 @@ export function verifyCommand(context: CommandContext): Command {
         verifySets(files, repository, {
           ...(options.chain === undefined ? {} : { chain: options.chain }),
           rehearse: options.rehearse === true,
+          anyOrder: options.anyOrder === true,
           record: options.record,
           watch,
         }),

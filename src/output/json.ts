@@ -16,8 +16,8 @@ function printValue(_key: string, value: unknown): unknown {
 }
 
 export function errorToJson({ code, message, details }: FigaroError, exitCode: number): string {
-  const { hint, path, pgno, lsn } = details;
-  return toJson({ error: { code, message, hint, path, pgno, lsn, exitCode } });
+  const { hint, path, pgno, lsn, findings } = details;
+  return toJson({ error: { code, message, hint, path, pgno, lsn, findings, exitCode } });
 }
 
 export function bugToJson(error: unknown): string {

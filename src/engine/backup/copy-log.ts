@@ -9,11 +9,10 @@ import { makeDirectories, type Files, type FileStat, type OpenFile } from '../fi
 import { firstRecordOf, isOpaqueLog, logFileName, logFileNumber, openLog, requireHeader } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { ScannedRecord } from '../log/scanned-record.ts';
+import { apartMs, followOpaque, type OpaqueFile } from './opaque-records.ts';
 
 const chunkSize = 1 << 20;
 const periodMs = 20;
-/** How long the last record of an opaque log has to stay as it is. */
-const apartMs = 30;
 
 /** What is known of a log file. */
 interface CopiedHeader extends Omit<LogFileHeader, 'version'> {
@@ -33,7 +32,7 @@ export interface CopiedLogFile {
 }
 
 /** A log file being copied. */
-interface CurrentFile {
+interface CurrentFile extends OpaqueFile {
   readonly number: number;
   readonly source: OpenFile;
   readonly target: OpenFile;
@@ -43,8 +42,6 @@ interface CurrentFile {
   end: number;
   /** Offset of the last record; 0 while there is only the header. */
   lastRecord: number;
-  /** The record behind the end of an opaque log, as it was read before, and when. */
-  pending: { readonly bytes: Uint8Array; readonly since: number } | undefined;
 }
 
 /** Where log files are read and written, and what becomes of their records. */
@@ -249,7 +246,7 @@ export class LogCopy {
       const bytes = buffer.subarray(0, current.source.readAt(buffer, current.end));
       const { done, needed } =
         current.header.version === undefined
-          ? this.#opaqueRecords(current, bytes, isComplete)
+          ? followOpaque(current, bytes, isComplete)
           : this.#wholeRecords(current, current.header.version, bytes);
       if (done > 0) {
         const whole = bytes.subarray(0, done);
@@ -290,46 +287,10 @@ export class LogCopy {
     }
     return { done: at, needed: 0 };
   }
-
-  /**
-   * Passes records of an opaque log. They are known by their frames, which are not encrypted. A log is written in order, so
-   * a record is whole when another follows it; the last one, when it stays as it is.
-   */
-  #opaqueRecords(current: CurrentFile, bytes: Uint8Array, isComplete: boolean): { done: number; needed: number } {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const { framing } = current.header;
-    const left = current.source.stat().size - current.end;
-    const lengthAt = (at: number, prev: number): number =>
-      at + framing.shortest > bytes.length ? 0 : Math.max(0, framing.frameAt(bytes, view, at, left - at, prev, false));
-    let at = 0;
-    let length = lengthAt(0, current.lastRecord);
-    while (length > 0 && at + length <= bytes.length) {
-      const next = lengthAt(at + length, current.end + at);
-      if (next === 0 && !isComplete && !isSettled(current, bytes.subarray(at, at + length))) {
-        return { done: at, needed: 0 };
-      }
-      current.lastRecord = current.end + at;
-      at += length;
-      length = next;
-    }
-    return { done: at, needed: length };
-  }
 }
 
 function opaqueHeader(prev: number): CopiedHeader {
   return { version: undefined, maxSize: 0, prev, framing: encryptedFraming(undefined) };
-}
-
-/** True when the last record of an opaque log was the same some time ago. */
-function isSettled(current: CurrentFile, bytes: Uint8Array): boolean {
-  const { pending } = current;
-  if (!pending || Buffer.compare(pending.bytes, bytes) !== 0) {
-    current.pending = { bytes: bytes.slice(), since: Date.now() };
-    return false;
-  }
-  if (Date.now() - pending.since < apartMs) return false;
-  current.pending = undefined;
-  return true;
 }
 
 const attempts = 5;

@@ -62,6 +62,7 @@ export class FileTable {
       const hidden = this.#byName.get(logName);
       if (hidden) throw sameName(name, logName);
       const file = this.#stored(storage.existing(pathOf(name)), logName, dataDirectory);
+      if (file.format && file.pageCount === 0) throw cutOff(name);
       const twin = file.uid === undefined ? undefined : this.#byUid.get(file.uid);
       if (twin) throw sameUid(name, twin.label, file.uid!);
       this.#files.add(file);
@@ -192,6 +193,14 @@ export class FileTable {
     this.#files.delete(file);
     file.discard();
   }
+}
+
+function cutOff(name: string): FigaroError {
+  return new FigaroError('page-type', `${name}: page 0 is damaged: the file ends before the page does`, {
+    path: name,
+    pgno: 0,
+    hint: 'use another copy of this file.',
+  });
 }
 
 function sameName(name: string, logName: string): FigaroError {

@@ -3,11 +3,20 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type Environment } from '../environment/discover.ts';
+import { discoverEnvironment, type Environment } from '../environment/discover.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
+import { checkEnvironment, checkStored, requireSound } from '../verify/structure/check-environment.ts';
 import { BackgroundCopies } from './background-copies.ts';
-import { prepareRecovery, rehearse, requireKey, runPasses, type RecoveryReport } from './recovery.ts';
+import {
+  prepareRecovery,
+  rehearse,
+  requireKey,
+  requireWhole,
+  runPasses,
+  type RecoveredState,
+  type RecoveryReport,
+} from './recovery.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
@@ -26,6 +35,10 @@ export interface RecoverOptions {
   /** `native` runs an installed db_recover on the staged copy. */
   readonly engine?: 'embedded' | 'native';
   readonly cacheBytes?: number;
+  /** Check the structure of the result before it gets its name; true by default. */
+  readonly check?: boolean;
+  /** The application orders keys in a way of its own, which the check can not know. */
+  readonly anyOrder?: boolean;
   readonly watch?: Watch;
 }
 
@@ -43,7 +56,7 @@ export interface RecoverResult {
  * synced, or not at all. Throws `target-not-empty`, and whatever keeps the environment from being recovered.
  */
 export async function recoverEnvironment(files: Files, options: RecoverOptions): Promise<RecoverResult> {
-  const { environment, dryRun = false, engine = 'embedded', watch = {} } = options;
+  const { environment, dryRun = false, engine = 'embedded', check = true, anyOrder = false, watch = {} } = options;
   const target = path.resolve(options.target);
   requireContents(environment);
   requireKey(environment);
@@ -68,8 +81,13 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   if (dryRun) {
     const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
     const warnings = await checkDatabases(files, environment, prepared?.analysis.end.lsn, watch);
-    const report = hasLogs ? await rehearse(files, environment, recovery) : undefined;
-    return done(report, [...warnings, ...(report?.warnings ?? [])]);
+    const notes: string[] = [];
+    const inspect = async ({ table }: RecoveredState): Promise<void> => {
+      if (check) notes.push(...requireSound(await checkStored(table, { anyOrder, watch })));
+    };
+    const report = hasLogs ? await rehearse(files, environment, { ...recovery, inspect }) : undefined;
+    if (check && !hasLogs) notes.push(...requireSound(await checkEnvironment(files, environment, { anyOrder, watch })));
+    return done(report, [...warnings, ...(report?.warnings ?? []), ...notes]);
   }
 
   makeDirectories(files, path.dirname(target));
@@ -109,6 +127,10 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
       }
       warnings.push(...report.warnings);
     }
+    if (check) {
+      const result = discoverEnvironment(files, staged.home);
+      warnings.push(...requireSound(await checkEnvironment(files, result, { anyOrder, watch })));
+    }
     syncTree(files, staged.home);
     publish(files, stage, staged.home, target);
     return done(report, warnings);
@@ -128,14 +150,7 @@ function noNativePassword(file: string): FigaroError {
 }
 
 function requireContents(environment: Environment): void {
-  const damaged = environment.damaged[0];
-  if (damaged) {
-    throw new FigaroError('page-type', `${damaged.path} is a damaged database: ${damaged.problem}`, {
-      path: damaged.path,
-      pgno: 0,
-      hint: 'use an older copy of this file.',
-    });
-  }
+  requireWhole(environment);
   if (environment.files.some(({ kind }) => kind === 'database' || kind === 'log')) return;
   throw new FigaroError('environment-missing', `${environment.home}: neither a container nor a log file is here`, {
     path: environment.home,

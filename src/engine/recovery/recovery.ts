@@ -69,12 +69,18 @@ export interface RecoveryOptions {
   readonly watch?: Watch;
 }
 
+export interface RehearsalOptions extends RecoveryOptions {
+  /** Looks at the recovered state while it is in memory. */
+  readonly inspect?: (state: RecoveredState) => Promise<void>;
+}
+
 /** Reads the log of an environment and finds out what recovery to the point asked for means. */
 export async function prepareRecovery(
   files: Files,
   environment: Environment,
   { restorePoint = { kind: 'end' }, watch = {} }: RecoveryOptions,
 ): Promise<PreparedRecovery> {
+  requireWhole(environment);
   requireKey(environment);
   const log = openLog(files, logPaths(environment));
   return { log, analysis: await analyse(files, log, restorePoint, watch) };
@@ -88,14 +94,16 @@ export async function prepareRecovery(
 export async function rehearse(
   files: Files,
   environment: Environment,
-  options: RecoveryOptions = {},
+  options: RehearsalOptions = {},
 ): Promise<RecoveryReport> {
   const prepared = await prepareRecovery(files, environment, options);
   const storage = new OverlayStorage(files);
   try {
     const paths = new Map(environment.files.map(({ name, path }) => [name, path]));
     const pathOf = (name: string): string => paths.get(name)!;
-    return (await runPasses(files, environment, prepared, storage, pathOf, options)).report;
+    const state = await runPasses(files, environment, prepared, storage, pathOf, options);
+    await options.inspect?.(state);
+    return state.report;
   } finally {
     storage.close();
   }
@@ -119,6 +127,18 @@ export async function runPasses(
   for (const file of table) finishQueue(file, lastLsn(analysis));
   requireSettled(table, fileOperations);
   return { log, analysis, table, report: report(analysis, table, fileOperations, passes, log) };
+}
+
+/** Throws `page-type` when a file of the environment can only be a damaged database. */
+export function requireWhole(environment: Environment): void {
+  const damaged = environment.damaged[0];
+  if (damaged) {
+    throw new FigaroError('page-type', `${damaged.path} is a damaged database: ${damaged.problem}`, {
+      path: damaged.path,
+      pgno: 0,
+      hint: 'use an older copy of this file.',
+    });
+  }
 }
 
 /** Throws `password` when databases are encrypted and it was not given. */

@@ -8,7 +8,8 @@ import { pagedFiles } from '../environment/paged-files.ts';
 import { readIfThere, type Files } from '../files.ts';
 import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
-import { rehearse } from '../recovery/recovery.ts';
+import { type FileTable } from '../recovery/file-table.ts';
+import { rehearse, type RecoveredState } from '../recovery/recovery.ts';
 import { chainEnvironment, chainsOf, findChain, whyOrphaned, type Chain } from '../repository/chain.ts';
 import { appendCheck, checksName } from '../repository/checks.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
@@ -16,6 +17,7 @@ import { checksumLines, environmentOf, readSets, type BackupSet, type Repository
 import { programVersion } from '../version.ts';
 import { verifyLog } from './log.ts';
 import { readFile } from './pages.ts';
+import { checkStored } from './structure/check-environment.ts';
 
 /** Something wrong in a set. */
 export interface Finding {
@@ -33,8 +35,10 @@ export interface Finding {
 export interface VerifyOptions {
   /** The chain of this set only; everything in the repository by default. */
   readonly chain?: string;
-  /** Go through the recovery of each chain, in memory. */
+  /** Go through the recovery of each chain, in memory, and check the structure of what comes out. */
   readonly rehearse?: boolean;
+  /** The application orders keys in a way of its own, which the check can not know. */
+  readonly anyOrder?: boolean;
   /** Note the result in each set; true by default. */
   readonly record?: boolean;
   readonly watch?: Watch;
@@ -225,8 +229,13 @@ class Verification {
   async #rehearse(chain: Chain): Promise<void> {
     try {
       this.#watch.onProgress?.({ phase: `rehearse the recovery of ${chain.id}` });
-      const report = await rehearse(this.#files, chainEnvironment(this.#files, chain), { watch: this.#watch });
-      this.#rehearsed.push(chain.id);
+      const environment = chainEnvironment(this.#files, chain);
+      let isSound = false;
+      const inspect = async ({ table }: RecoveredState): Promise<void> => {
+        isSound = await this.#checkStructure(chain, table);
+      };
+      const report = await rehearse(this.#files, environment, { watch: this.#watch, inspect });
+      if (isSound) this.#rehearsed.push(chain.id);
       this.warnings.push(...report.warnings);
     } catch (error) {
       if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
@@ -239,6 +248,18 @@ class Verification {
         ...(lsn === undefined ? {} : { lsn }),
       });
     }
+  }
+
+  /** Checks the structure of the databases that come out of a rehearsal; true when it is sound. */
+  async #checkStructure(chain: Chain, table: FileTable): Promise<boolean> {
+    const set = chain.sets.at(-1)!.id;
+    const { anyOrder = false } = this.#options;
+    const { findings, total, notes } = await checkStored(table, { anyOrder, watch: this.#watch });
+    for (const { code, message, path: name, pgno } of findings) this.find({ set, code, message, path: name, pgno });
+    const left = total - findings.length;
+    if (left > 0) this.warnings.push(`${set}: ${left} more findings about the structure of its databases are left out`);
+    this.warnings.push(...notes);
+    return total === 0;
   }
 
   /** Writes into the set that it was checked. A repository that can only be read can be checked all the same. */

@@ -13,6 +13,15 @@ export function hashItemEnd(page: Page, i: number): number {
   return i === 0 ? page.size : page.itemAt(i - 1);
 }
 
+/**
+ * The order of keys on a sorted page: by bytes as unsigned, but a key comes behind those that it is the beginning of
+ * (tried with 5.3: `ab`, then `a`).
+ */
+export function compareHashKeys(a: Uint8Array, b: Uint8Array): number {
+  const common = Math.min(a.length, b.length);
+  return Buffer.compare(a.subarray(0, common), b.subarray(0, common)) || b.length - a.length;
+}
+
 /** The bytes of the item at an offset, behind its type; a view. */
 export function hashItemData(page: Page, offset: number, end: number): Uint8Array {
   return page.bytes.subarray(offset + 1, end);
@@ -49,7 +58,10 @@ export function duplicatesIn(page: Page, offset: number, end: number): Uint8Arra
 /** Buckets whose first pages follow each other in the file. */
 export interface BucketGroup {
   readonly firstBucket: number;
+  /** Of those in use. */
   readonly buckets: number;
+  /** Pages that belong to the group: the table grows into them. */
+  readonly reserved: number;
   readonly firstPgno: number;
 }
 
@@ -62,7 +74,19 @@ export function bucketGroups(meta: Page): BucketGroup[] {
     if (firstBucket > maxBucket) break;
     const last = Math.min(maxBucket, group === 0 ? 0 : 2 ** group - 1);
     const firstPgno = firstBucket + meta.u32(metaAt.hash.spares + 4 * group);
-    groups.push({ firstBucket, buckets: last - firstBucket + 1, firstPgno });
+    groups.push({ firstBucket, buckets: last - firstBucket + 1, reserved: Math.max(1, firstBucket), firstPgno });
   }
   return groups;
+}
+
+/** What a hash database says of its hash function, when it is the default one (4.8.3). */
+export const defaultCharKey = 0x5e688dd1;
+
+/** The bucket of a key, by the default hash function. */
+export function bucketOf(key: Uint8Array, meta: Page): number {
+  let hash = 0;
+  for (const byte of key) hash = Math.imul(hash, 16777619) ^ byte;
+  hash >>>= 0;
+  const high = (hash & meta.u32(metaAt.hash.highMask)) >>> 0;
+  return high > meta.u32(metaAt.hash.maxBucket) ? (hash & meta.u32(metaAt.hash.lowMask)) >>> 0 : high;
 }

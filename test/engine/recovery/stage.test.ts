@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
+import { rehearse } from '../../../src/engine/recovery/recovery.ts';
 import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';
@@ -24,4 +25,19 @@ test('a damaged page in an extent of a queue is refused by name and number', asy
   const error = await expectFailure('page-type', () => recoverEnvironment(nodeFiles, { environment, target }));
   expect(error.message).toContain(extent);
   expect(fs.readdirSync(directory)).toEqual(['env']);
+});
+
+test('a queue that is cut off inside its first page is refused', async () => {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  fs.cpSync(corpusCase('queue-ext-48-hot').backup, home, { recursive: true });
+  fs.truncateSync(path.join(home, 'qe.db'), 511);
+  const read = (): ReturnType<typeof discoverEnvironment> => discoverEnvironment(nodeFiles, home);
+  await expectFailure('page-type', () => rehearse(nodeFiles, read()));
+  fs.writeFileSync(
+    path.join(home, 'qe.db'),
+    fs.readFileSync(path.join(corpusCase('queue-ext-48-hot').backup, 'qe.db')),
+  );
+  fs.truncateSync(path.join(home, 'side.db'), 600);
+  await expectFailure('page-type', () => rehearse(nodeFiles, read()));
 });

@@ -1,6 +1,7 @@
 /** Operations on the items of hash pages (recovery document, C.6; format document, 4.8). All of them check first. */
 
 import { viewOf, writeRange, type ByteRange } from '../../../format/byte-range.ts';
+import { compareHashKeys } from '../../../format/page/hash.ts';
 import { Page } from '../../../format/page/page.ts';
 import { swapPage } from '../../../format/page/swap.ts';
 import { hashItemType, pageType } from '../../../format/page/types.ts';
@@ -164,7 +165,7 @@ export class HashItems {
     for (let i = 0; i < this.count; i += 2) {
       pairs.push({ key: keyOf(i).slice(), items: [this.bytes(i).slice(), this.bytes(i + 1).slice()] });
     }
-    pairs.sort((a, b) => Buffer.compare(a.key, b.key));
+    pairs.sort((a, b) => compareHashKeys(a.key, b.key));
     const page = this.#page;
     page.initialize(page.pgno, page.prevPgno, page.nextPgno, 0, pageType.hash);
     let offset = page.size;
