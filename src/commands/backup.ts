@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { takeBackup } from '../engine/backup/backup.ts';
+import { Pace } from '../engine/pace.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/repository.ts';
 import { formatBytes, formatCommit, formatCount } from '../output/text.ts';
@@ -13,7 +14,7 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
-import { durationArgument, examples } from './options.ts';
+import { durationArgument, examples, sizeArgument } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
 interface BackupCommandOptions extends CommonOptions, PasswordOptions {
@@ -21,6 +22,7 @@ interface BackupCommandOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
   readonly chain?: string;
   readonly lockWait?: number;
+  readonly maxRate?: number;
 }
 
 const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
@@ -53,6 +55,12 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
       durationArgument,
     ),
   );
+  command.addOption(
+    new Option(
+      '--max-rate <size>',
+      'read containers at most so fast, in bytes a second: 20M (default: no limit)',
+    ).argParser(sizeArgument),
+  );
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
   return withCommonOptions(withPasswordOption(command))
     .addHelpText(
@@ -71,7 +79,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
           repository: required({ ...options }, 'repo', env, ...repoVariables),
           ...(options.chain === undefined ? {} : { chain: options.chain }),
           ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
-          watch,
+          watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
         }),
       );
       context.warn(options, set.manifest.warnings);

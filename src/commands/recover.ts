@@ -137,10 +137,11 @@ function findSource(context: CommandContext, files: Files, options: RecoverComma
   }
   const repository = openRepository(files, required({ ...options }, 'repo', context.io.env, ...repoVariables));
   const { sets, broken } = readSets(files, repository);
-  const chain = findChain(sets, {
+  const choice = {
     ...(chainId === undefined ? {} : { chain: chainId }),
     ...(toSet === undefined ? {} : { toSet }),
-  });
+  };
+  const chain = findChain(sets, choice, broken);
   const damaged = broken.filter(({ state }) => state === 'damaged');
   // The operator has to know when the newest sets are not the ones that are used.
   const warnings = [

@@ -83,6 +83,13 @@ const errorCodes: Readonly<Record<string, ErrorCode>> = {
   EROFS: 'not-permitted',
 };
 
+/** What this process, or the whole machine, has run out of. */
+const shortages: Readonly<Record<string, string>> = {
+  EMFILE: 'allow this user more open files (`ulimit -n`), then run the same command again.',
+  ENFILE: 'this machine has too many open files: close some, then run the same command again.',
+  ENOMEM: 'this machine is short of memory: make some free, then run the same command again.',
+};
+
 const hints: Partial<Record<ErrorCode, string>> = {
   'no-space': 'make room on that file system, then run the same command again.',
   'not-permitted': 'check who owns it and as which user this runs.',
@@ -100,12 +107,17 @@ function attempt<T>(operation: string, file: string, run: () => T): T {
 function failure(operation: string, file: string, cause: unknown): unknown {
   if (!isSystemError(cause)) return cause;
   const code = errorCodes[cause.code!] ?? 'io';
-  const hint = hints[code];
+  const hint = shortages[cause.code!] ?? hints[code];
   return new FigaroError(code, `${file}: cannot ${operation}: ${reason(cause)}`, {
     path: file,
     cause,
     ...(hint === undefined ? {} : { hint }),
   });
+}
+
+/** True for a failure that says nothing of the file it happened on: too many are open, or the memory is full. */
+export function isShortage({ details: { cause } }: FigaroError): boolean {
+  return isSystemError(cause) && cause.code! in shortages;
 }
 
 /** `EIO: i/o error, read` becomes `i/o error (EIO)`. */

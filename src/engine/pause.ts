@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { FigaroError } from '../errors.ts';
+import { largestUnit, type Pace } from './pace.ts';
 
 /** What a long piece of work tells the outside, and how it is told to stop. */
 export interface Watch {
@@ -7,6 +8,8 @@ export interface Watch {
   readonly onProgress?: (progress: Progress) => void;
   /** Aborted when the run has to stop. */
   readonly signal?: AbortSignal;
+  /** How fast files of pages may be read; as fast as possible without. */
+  readonly pace?: Pace;
 }
 
 export interface Progress {
@@ -23,14 +26,22 @@ let lastPause = 0;
 /**
  * Lets signals, timers and the terminal have their turn, at most every few milliseconds: call it freely in loops.
  * Throws `interrupted` when the run has to stop.
+ *
+ * @param bytes what was read since the last call: with a `pace`, it takes its time
  */
-export async function pause(watch: Watch, progress?: Progress): Promise<void> {
+export async function pause(watch: Watch, progress?: Progress, bytes = 0): Promise<void> {
+  if (bytes > 0) await watch.pace?.take(bytes, () => throwIfStopped(watch));
   const now = performance.now();
   if (now - lastPause < periodMs) return;
   lastPause = now;
   if (progress) watch.onProgress?.(progress);
   await setImmediate();
   throwIfStopped(watch);
+}
+
+/** How much of a file to read at a time, in bytes. */
+export function unitOf({ pace }: Watch): number {
+  return pace?.unit ?? largestUnit;
 }
 
 /** Throws `interrupted` when the run has to stop. */

@@ -103,7 +103,7 @@ function requireApart(home: string, repository: string): void {
 
 function chainToContinue(files: Files, repository: Repository, wanted: string | undefined): Chain {
   const { sets, broken } = readSets(files, repository);
-  const chain = findChain(sets, wanted === undefined ? {} : { chain: wanted });
+  const chain = findChain(sets, wanted === undefined ? {} : { chain: wanted }, broken);
   // A damaged set after the chain's last one may be its continuation.
   const newest = chain.sets.at(-1)!.id;
   const damaged = broken.find(({ id, state }) => state === 'damaged' && id > newest);

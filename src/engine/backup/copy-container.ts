@@ -4,11 +4,10 @@ import { setTimeout } from 'node:timers/promises';
 import { type EnvironmentFile } from '../environment/discover.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, type Files, type FileStat, type OpenFile } from '../files.ts';
-import { pause, type Watch } from '../pause.ts';
+import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from './copy-plain.ts';
 import { identityOf, PageSource, type LogBound, type OpenPages } from './page-source.ts';
 
-const copyUnit = 4 << 20;
 /** How often a page that changes is read again before it is given up, and the longest wait in between. */
 const attempts = 60;
 const longestWaitMs = 20;
@@ -103,7 +102,7 @@ export class ContainerCopy {
 
   async #copyPages(source: OpenPages, target: OpenFile, watch: Watch): Promise<void> {
     const hash = createHash('sha256');
-    const buffer = new Uint8Array(copyUnit);
+    const buffer = new Uint8Array(unitOf(watch));
     for (;;) {
       const bytes = source.read(buffer, this.size);
       if (bytes.length === 0) break;
@@ -111,15 +110,15 @@ export class ContainerCopy {
       hash.update(bytes);
       target.writeAt(bytes, this.size);
       this.size += bytes.length;
-      await this.#giveWay('copy', this.size, watch);
+      await this.#giveWay('copy', this.size, bytes.length, watch);
     }
     this.sha256 = hash.digest('hex');
   }
 
   /** Follows the log, so that no file of it is missed, and lets others have their turn. */
-  async #giveWay(verb: string, done: number, watch: Watch): Promise<void> {
+  async #giveWay(verb: string, done: number, bytes: number, watch: Watch): Promise<void> {
     this.#bound?.follow();
-    await pause(watch, { phase: `${verb} ${this.name}`, done, total: this.size });
+    await pause(watch, { phase: `${verb} ${this.name}`, done, total: this.size }, bytes);
   }
 
   /**
@@ -142,16 +141,16 @@ export class ContainerCopy {
   async confirmAll(watch: Watch): Promise<boolean> {
     return await this.#withBoth(async (source, copy) => {
       const moving: number[] = [];
-      const buffer = new Uint8Array(copyUnit);
-      const copied = new Uint8Array(copyUnit);
+      const buffer = new Uint8Array(unitOf(watch));
+      const copied = new Uint8Array(unitOf(watch));
       for (let position = 0; position < this.size;) {
-        const wanted = Math.min(copyUnit, this.size - position);
+        const wanted = Math.min(buffer.length, this.size - position);
         const bytes = source.read(buffer.subarray(0, wanted), position);
         if (bytes.length === 0) break;
         const then = copied.subarray(0, copy.readAt(copied.subarray(0, bytes.length), position));
         moving.push(...this.#keepNew(copy, bytes, then, position));
         position += bytes.length;
-        await this.#giveWay('read again', position, watch);
+        await this.#giveWay('read again', position, bytes.length, watch);
       }
       await this.#followMoving(source, copy, moving, watch);
     });
@@ -184,7 +183,7 @@ export class ContainerCopy {
       if (source.read(page, position).length === 0) break;
       copy.readAt(copied, position);
       different.push(...this.#keepNew(copy, page, copied, position));
-      if (++count % 256 === 0) await this.#giveWay('read again', position, watch);
+      if (++count % 256 === 0) await this.#giveWay('read again', position, 256 * page.length, watch);
     }
     return different;
   }
@@ -239,10 +238,10 @@ export class ContainerCopy {
     try {
       const { size } = source.stat();
       if (size !== this.stat.size) return `it had ${this.stat.size} bytes, and has ${size}`;
-      const buffer = new Uint8Array(copyUnit);
-      const copied = new Uint8Array(copyUnit);
+      const buffer = new Uint8Array(unitOf(watch));
+      const copied = new Uint8Array(unitOf(watch));
       for (let position = 0; position < this.size;) {
-        const bytes = source.read(buffer.subarray(0, Math.min(copyUnit, this.size - position)), position);
+        const bytes = source.read(buffer.subarray(0, Math.min(buffer.length, this.size - position)), position);
         if (bytes.length === 0) return 'it became shorter';
         const then = copied.subarray(0, copy.readAt(copied.subarray(0, bytes.length), position));
         if (Buffer.compare(bytes, then) !== 0) {
@@ -250,7 +249,7 @@ export class ContainerCopy {
           return `a second read gave other bytes on page ${Math.floor(this.#source.pgnoAt(position + at))}`;
         }
         position += bytes.length;
-        await this.#giveWay('read again', position, watch);
+        await this.#giveWay('read again', position, bytes.length, watch);
       }
       return undefined;
     } finally {

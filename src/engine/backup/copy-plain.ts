@@ -4,9 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
 import { makeDirectories, openToRead, type Files, type FileStat } from '../files.ts';
-import { pause, type Watch } from '../pause.ts';
+import { pause, unitOf, type Watch } from '../pause.ts';
 
-const copyUnit = 4 << 20;
 const attempts = 8;
 const waitMs = 20;
 
@@ -56,7 +55,7 @@ async function copyOnce(
     const copy = files.create(target, stat.mode);
     try {
       const hash = createHash('sha256');
-      const buffer = new Uint8Array(Math.max(1, Math.min(copyUnit, stat.size)));
+      const buffer = new Uint8Array(Math.max(1, Math.min(unitOf(watch), stat.size)));
       let size = 0;
       for (;;) {
         const bytes = buffer.subarray(0, source.readAt(buffer, size));
@@ -64,7 +63,7 @@ async function copyOnce(
         hash.update(bytes);
         copy.writeAt(bytes, size);
         size += bytes.length;
-        await pause(watch, { phase: `copy ${file.name}`, done: size, total: stat.size });
+        await pause(watch, { phase: `copy ${file.name}`, done: size, total: stat.size }, bytes.length);
       }
       copy.sync();
       return { file, stat, size, sha256: hash.digest('hex') };
@@ -91,14 +90,14 @@ export async function hashFile(
   const opened = openToRead(files, file);
   try {
     const hash = createHash('sha256');
-    const buffer = new Uint8Array(copyUnit);
+    const buffer = new Uint8Array(unitOf(watch));
     let size = 0;
     for (;;) {
       const bytes = buffer.subarray(0, opened.readAt(buffer, size));
       if (bytes.length === 0) break;
       hash.update(bytes);
       size += bytes.length;
-      await pause(watch, { phase: `read ${path.basename(file)}`, done: size });
+      await pause(watch, { phase: `read ${path.basename(file)}`, done: size }, bytes.length);
     }
     return { sha256: hash.digest('hex'), size };
   } finally {

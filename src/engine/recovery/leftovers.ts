@@ -27,6 +27,23 @@ export function claimStage(files: Files, stage: string): void {
   }
 }
 
+/** Removes a stage as far as that works: what is left is swept by a later recovery to the same target. */
+export function discardStage(files: Files, stage: string): void {
+  try {
+    removeStage(files, stage);
+  } catch {
+    // What went wrong before is what has to be told, and what went right stays right.
+  }
+}
+
+/** The owner goes last, so that whatever stays can be told to be nobody's. */
+function removeStage(files: Files, stage: string): void {
+  for (const name of files.listIfThere(stage) ?? []) {
+    if (name !== ownerName) removeTree(files, path.join(stage, name));
+  }
+  removeTree(files, stage);
+}
+
 /** Removes the stages beside a target whose runs are provably over. Returns warnings about those of unknown owners. */
 export function sweepStages(files: Files, target: string): string[] {
   const directory = path.dirname(target);
@@ -37,7 +54,7 @@ export function sweepStages(files: Files, target: string): string[] {
     const bytes = readIfThere(files, path.join(stage, ownerName));
     const owner = bytes && parseOwner(Buffer.from(bytes).toString('utf8'));
     if (!owner) warnings.push(`${stage} is left of an earlier recovery, of unknown origin: remove it by hand`);
-    else if (!isAlive(owner)) removeTree(files, stage);
+    else if (!isAlive(owner)) removeStage(files, stage);
   }
   return warnings;
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { discoverEnvironment, type Environment } from '../environment/discover.ts';
-import { makeDirectories, removeTree, type Files } from '../files.ts';
+import { makeDirectories, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment, checkStored, requireSound } from '../verify/structure/check-environment.ts';
 import { BackgroundCopies } from './background-copies.ts';
@@ -21,7 +21,7 @@ import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
 import { StagedStorage } from './storage.ts';
-import { claimStage, stagePath, sweepStages } from './leftovers.ts';
+import { claimStage, discardStage, stagePath, sweepStages } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
 
 export interface RecoverOptions {
@@ -136,7 +136,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     return done(report, warnings);
   } catch (error) {
     await copies.stop();
-    removeTree(files, stage);
+    discardStage(files, stage);
     throw error;
   }
 }
@@ -173,11 +173,15 @@ function requireEmptyTarget(files: Files, target: string): void {
   });
 }
 
-/** The last step: the recovered environment gets its name. */
+/** The last step: the recovered environment gets its name, for good or not at all. */
 function publish(files: Files, stage: string, home: string, target: string): void {
   if (files.statIfThere(target)) files.removeEmptyDirectory(target);
   files.rename(home, target);
-  files.syncDirectory(path.dirname(target));
-  removeTree(files, stage);
-  files.syncDirectory(path.dirname(target));
+  try {
+    files.syncDirectory(path.dirname(target));
+  } catch (error) {
+    files.rename(target, home);
+    throw error;
+  }
+  discardStage(files, stage);
 }

@@ -7,7 +7,7 @@ import { logPaths, normalDirectory, type Environment, type EnvironmentFile } fro
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, openToRead, type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
-import { pause, type Watch } from '../pause.ts';
+import { pause, unitOf, type Watch } from '../pause.ts';
 import { type BackgroundCopies } from './background-copies.ts';
 
 /** A copy of an environment, being recovered beside the target. */
@@ -21,8 +21,6 @@ export interface Stage {
   /** Where log files are, relative to `home`. */
   readonly logDirectory: string;
 }
-
-const copyUnit = 4 << 20;
 
 /**
  * Makes the directories of a stage, and begins to copy what recovery does not work on: log files above all. They are big,
@@ -134,10 +132,10 @@ async function read(files: Files, file: EnvironmentFile, inspect: Inspect, watch
   const source = openToRead(files, file.path);
   try {
     const { size } = file.stat;
-    const buffer = new Uint8Array(Math.min(copyUnit, size));
+    const buffer = new Uint8Array(Math.min(unitOf(watch), size));
     for (let position = 0; position < size; position += buffer.length) {
       inspect(buffer.subarray(0, source.readAt(buffer, position)), position);
-      await pause(watch, { phase: `read ${file.name}`, done: position, total: size });
+      await pause(watch, { phase: `read ${file.name}`, done: position, total: size }, buffer.length);
     }
   } finally {
     source.close();

@@ -2,7 +2,7 @@ import { FigaroError } from '../../errors.ts';
 import { type Environment } from '../environment/discover.ts';
 import { discoverLayers } from '../environment/layers.ts';
 import { type Files } from '../files.ts';
-import { environmentOf, type BackupSet } from './repository.ts';
+import { environmentOf, type BackupSet, type BrokenSet } from './repository.ts';
 
 /** A full set and the incrementals that follow it, in order. */
 export interface Chain {
@@ -41,8 +41,15 @@ export interface ChainChoice {
   readonly toSet?: string;
 }
 
-/** Finds a chain. Throws `set-missing` when there is no such set, `chain-gap` when its chain is broken. */
-export function findChain(sets: readonly BackupSet[], { chain, toSet }: ChainChoice = {}): Chain {
+/**
+ * Finds a chain. Throws `set-missing` when there is no such set, `chain-gap` when its chain is broken, and what is wrong
+ * with a broken set when it is the one wanted or there is no other.
+ */
+export function findChain(
+  sets: readonly BackupSet[],
+  { chain, toSet }: ChainChoice = {},
+  broken: readonly BrokenSet[] = [],
+): Chain {
   const { chains, orphans } = chainsOf(sets);
   const wanted = toSet ?? chain;
   const found =
@@ -52,6 +59,13 @@ export function findChain(sets: readonly BackupSet[], { chain, toSet }: ChainCho
     throw new FigaroError('chain-gap', `${orphan.id} ${whyOrphaned(sets, orphan)}`, {
       path: orphan.directory,
       hint: 'bring the missing set back, or use another chain.',
+    });
+  }
+  const damaged = broken.findLast(({ id, state }) => (wanted === undefined ? state === 'damaged' : id === wanted));
+  if (!found && damaged) {
+    throw new FigaroError(damaged.code, `${damaged.id} can not be used: ${damaged.problem}`, {
+      path: damaged.directory,
+      hint: wanted === undefined ? 'there is no other full set in this repository.' : 'see `figaro-backup list`.',
     });
   }
   if (!found) {

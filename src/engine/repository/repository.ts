@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { FigaroError } from '../../errors.ts';
-import { makeDirectories, readIfThere, removeTree, writeDurably, type Files } from '../files.ts';
+import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { isShortage, makeDirectories, readIfThere, removeTree, writeDurably, type Files } from '../files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
@@ -26,6 +26,7 @@ export interface BrokenSet {
   readonly directory: string;
   /** `incomplete`: the run that made it did not finish. `damaged`: its manifest can not be read. */
   readonly state: 'incomplete' | 'damaged';
+  readonly code: ErrorCode;
   readonly problem: string;
 }
 
@@ -110,10 +111,10 @@ export function readSets(
     try {
       const manifest = readManifest(files, directory, id);
       if (manifest) sets.push({ id, directory, manifest });
-      else broken.push({ id, directory, state: 'incomplete', problem: 'it has no manifest' });
+      else broken.push({ id, directory, state: 'incomplete', code: 'set-incomplete', problem: 'it has no manifest' });
     } catch (error) {
-      if (!(error instanceof FigaroError)) throw error;
-      broken.push({ id, directory, state: 'damaged', problem: error.message });
+      if (!(error instanceof FigaroError) || isShortage(error)) throw error;
+      broken.push({ id, directory, state: 'damaged', code: error.code, problem: error.message });
     }
   }
   // Names tell seconds only.
@@ -226,7 +227,16 @@ export async function asWriter<T>(
     sweep(files, repository);
     return await write();
   } finally {
+    release(lock);
+  }
+}
+
+/** The lock of a process that is no more is taken over: one that can not be removed changes nothing of what was done. */
+function release(lock: Lock): void {
+  try {
     lock.release();
+  } catch {
+    // See above.
   }
 }
 

@@ -74,7 +74,7 @@ export async function verifySets(
   const { sets, broken } = readSets(files, repository);
   const verification = new Verification(files, options);
   if (options.chain !== undefined) {
-    await verification.verifyChain(findChain(sets, { chain: options.chain }));
+    await verification.verifyChain(findChain(sets, { chain: options.chain }, broken));
     return verification.result();
   }
   const { chains, orphans } = chainsOf(sets);
@@ -84,8 +84,8 @@ export async function verifySets(
     await verification.verifySet(set);
     verification.note(set, false);
   }
-  for (const { id, state, problem } of broken) {
-    if (state === 'damaged') verification.find({ set: id, code: 'manifest-corrupt', message: problem });
+  for (const { id, state, code, problem } of broken) {
+    if (state === 'damaged') verification.find({ set: id, code, message: problem });
     else verification.warnings.push(`${id} was not finished and is no set; the next backup removes it`);
   }
   return verification.result();

@@ -4,9 +4,11 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { takeBackup, type BackupOptions } from '../../../src/engine/backup/backup.ts';
 import { nodeFiles, type Files } from '../../../src/engine/files.ts';
+import { Pace } from '../../../src/engine/pace.ts';
 import { type BackupSet } from '../../../src/engine/repository/repository.ts';
 import { compareLsn } from '../../../src/format/lsn.ts';
 import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
@@ -66,6 +68,16 @@ describe('a hot set', () => {
       }),
     );
     expect([...operations].sort()).toEqual(['close', 'listIfThere', 'openIfThere', 'readAt', 'stat', 'statIfThere']);
+  });
+
+  test('takes as long as its rate says for every read of a container', async () => {
+    const clock = fakeClock();
+    const began = clock.now();
+    const { manifest } = await hot(nodeFiles, { watch: { pace: new Pace(1_000_000, clock) } });
+    const containers = manifest.files.filter(({ kind }) => kind === 'database');
+    const bytes = containers.reduce((sum, { size }) => sum + size, 0);
+    // Copied, and read again.
+    expect(clock.now() - began).toBeGreaterThanOrEqual((2 * bytes) / 1000);
   });
 
   test('holds the containers and the log from the last checkpoint on', async () => {

@@ -1,0 +1,200 @@
+/**
+ * Every command that writes, with the operating system failing it at one call after the other. Where there are many calls,
+ * some are tried; FAULT_EVERY=1 tries all.
+ */
+
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { exitCodes } from '../../src/errors.ts';
+import { nodeFiles } from '../../src/engine/files.ts';
+import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
+import { verifySets } from '../../src/engine/verify/set.ts';
+import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { changes, Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';
+import { figaro, type CliResult } from '../support/run-cli.ts';
+import { fingerprint, namesIn } from '../support/trees.ts';
+
+const commands = ['offline', 'hot', 'incremental', 'recover'] as const;
+type CommandName = (typeof commands)[number];
+
+interface FaultKind {
+  readonly code: Fault;
+  readonly hits: (call: SystemCall) => boolean;
+  /** Everything after the first fault fails, too. */
+  readonly lasting: boolean;
+  readonly exitCode: number;
+}
+
+const all = (): boolean => true;
+const changing = ({ name }: SystemCall): boolean => changes.has(name);
+const growing = new Set(['create', 'writeSync', 'mkdirSync', 'fsyncSync', 'copyFile']);
+const opening = new Set(['create', 'openSync', 'readdirSync', 'copyFile']);
+
+const kinds: Readonly<Record<string, FaultKind>> = {
+  'fails once': { code: 'EIO', hits: all, lasting: false, exitCode: exitCodes.io },
+  'fails for good': { code: 'EIO', hits: all, lasting: true, exitCode: exitCodes.io },
+  'is full': {
+    code: 'ENOSPC',
+    hits: ({ name }) => growing.has(name),
+    lasting: true,
+    exitCode: exitCodes['no-space'],
+  },
+  'has no more descriptors': {
+    code: 'EMFILE',
+    hits: ({ name }) => opening.has(name),
+    lasting: false,
+    exitCode: exitCodes.io,
+  },
+  'is gone, the process killed': { code: undefined, hits: changing, lasting: true, exitCode: exitCodes.internal },
+};
+
+/** A directory with a source, and what a command needs. */
+class Place {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  get home(): string {
+    return path.join(this.directory, 'env');
+  }
+  get repository(): string {
+    return path.join(this.directory, 'repo');
+  }
+  get target(): string {
+    return path.join(this.directory, 'recovered');
+  }
+
+  arguments(command: CommandName): string[] {
+    return command === 'recover'
+      ? ['recover', '--quiet', '--repo', this.repository, '--to', this.target]
+      : [command, '--quiet', '--home', this.home, '--repo', this.repository];
+  }
+
+  async prepare(command: CommandName): Promise<void> {
+    const application = demoApplication(this.home);
+    application.commitUpTo([4, 72_115]);
+    if (command !== 'offline') expect((await figaro(this.arguments('offline'))).exitCode).toBe(0);
+    if (command === 'incremental') application.commitUpTo([6, 5737]);
+  }
+}
+
+/** Sets that are listed, all of them whole. */
+async function soundSets(repository: string): Promise<readonly string[]> {
+  if (!existsSync(path.join(repository, 'repository.json'))) return [];
+  const opened = openRepository(nodeFiles, repository);
+  expect(
+    (await verifySets(nodeFiles, opened, { record: false })).findings.filter(({ code }) => code !== 'set-incomplete'),
+  ).toEqual([]);
+  return readSets(nodeFiles, opened).sets.map(({ id }) => id);
+}
+
+function setsOf(repository: string): readonly string[] {
+  return namesIn(repository).filter((name) => existsSync(path.join(repository, name, 'manifest.json')));
+}
+
+async function runWith(
+  place: Place,
+  command: CommandName,
+  kind: FaultKind,
+  at: number,
+): Promise<{ calls: number; result: CliResult }> {
+  let calls = 0;
+  const decide = (call: SystemCall): Fault => {
+    if (!kind.hits(call)) return undefined;
+    const n = calls++;
+    if (n < at || (n > at && !kind.lasting)) return undefined;
+    if (kind.code === undefined) throw new Killed();
+    return kind.code;
+  };
+  const result = await withFaults(place.directory, decide, async () => await figaro(place.arguments(command)));
+  return { calls, result };
+}
+
+const manyCalls = 110;
+const someCalls = 30;
+
+/** Every so many calls are tried. */
+function strideFor(calls: number): number {
+  const { FAULT_EVERY: every } = process.env;
+  if (every !== undefined) return Number(every);
+  return calls > manyCalls ? Math.round(calls / someCalls) : 1;
+}
+
+test.each(commands.flatMap((command) => Object.keys(kinds).map((kind) => [command, kind] as const)))(
+  '%s, while the disk %s',
+  async (command, what) => {
+    const kind = kinds[what]!;
+    const prepared = new Place(temporaryDirectory());
+    await prepared.prepare(command);
+    const whole = new Place(temporaryDirectory());
+    cpSync(prepared.directory, whole.directory, { recursive: true, preserveTimestamps: true });
+    const { calls, result } = await runWith(whole, command, kind, Infinity);
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(calls).toBeGreaterThan(10);
+    const recovered = fingerprintOf(whole.target);
+    let failed = 0;
+    let tried = 0;
+    for (let at = 0; at < calls; at += strideFor(calls)) {
+      const place = new Place(temporaryDirectory());
+      cpSync(prepared.directory, place.directory, { recursive: true, preserveTimestamps: true });
+      const source = fingerprint(place.home);
+      const earlier = new Map(setsOf(place.repository).map((id) => [id, fingerprint(path.join(place.repository, id))]));
+      const { result: outcome } = await runWith(place, command, kind, at);
+      const context = `call ${at}: ${outcome.stderr}`;
+      tried++;
+      if (outcome.exitCode !== 0) failed++;
+      expect([0, kind.exitCode], context).toContain(outcome.exitCode);
+      if (kind.code !== undefined && outcome.exitCode !== 0)
+        expect(outcome.stderr, context).toMatch(/^error \[[a-z-]+\]: .*\n(hint: .*\n)?$/);
+
+      // The source and earlier sets are as they were.
+      expect(fingerprint(place.home), context).toEqual(source);
+      for (const [id, before] of earlier) expect(fingerprint(path.join(place.repository, id)), context).toEqual(before);
+
+      // What was made is listed and whole, or not there.
+      const isNew =
+        command === 'recover' ? existsSync(place.target) : (await soundSets(place.repository)).length > earlier.size;
+      expect(isNew || outcome.exitCode !== 0, context).toBe(true);
+      // What was made and could not be synced is taken back, if anything still works.
+      if (!kind.lasting) expect(isNew && outcome.exitCode !== 0, context).toBe(false);
+      if (command === 'recover' && isNew) expect(fingerprintOf(place.target), context).toEqual(recovered);
+
+      // The same command does it now. The process that holds the lock is gone, but this one is not.
+      nodeFiles.remove(path.join(place.repository, 'lock'));
+      if (outcome.exitCode !== 0 && !(command === 'recover' && isNew)) {
+        for (const name of namesIn(place.directory))
+          if (name.startsWith('recovered.')) rmSync(path.join(place.directory, name, 'owner'), { force: true });
+        expect(await figaro(place.arguments(command)), context).toMatchObject({ exitCode: 0 });
+        if (command === 'recover') expect(fingerprintOf(place.target), context).toEqual(recovered);
+        else expect((await soundSets(place.repository)).length, context).toBeGreaterThan(earlier.size);
+      }
+      // And nothing else is left lying about.
+      expect(namesIn(place.repository), context).toEqual([...setsOf(place.repository), 'repository.json'].sort());
+      rmSync(place.directory, { recursive: true });
+    }
+    console.log(`${command}: the disk ${what} at ${tried} of ${calls} calls, and ${failed} failed`);
+  },
+  3_600_000,
+);
+
+/** Names and sizes: finishing records tell the time. */
+function fingerprintOf(directory: string): readonly string[] {
+  return existsSync(directory) ? fingerprint(directory).map((line) => line.split(' ').slice(0, 2).join(' ')) : [];
+}
+
+test.each(commands)('%s, while no read and no write does more than half of what it was told', async (command) => {
+  const place = new Place(temporaryDirectory());
+  await place.prepare(command);
+  const result = await withFaults(
+    place.directory,
+    () => 'short',
+    async () => await figaro(place.arguments(command)),
+  );
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+  if (command === 'recover')
+    expect((await figaro(['verify', '--repo', place.repository, '--rehearse'])).exitCode).toBe(0);
+  else expect((await soundSets(place.repository)).length).toBeGreaterThan(0);
+});

@@ -1,0 +1,176 @@
+/**
+ * The program as a process of its own: killed at any time, told to stop, started twice. KILLS=500 tries more kills.
+ */
+
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { fingerprint, namesIn } from '../support/trees.ts';
+
+const program = path.join(import.meta.dirname, '../../bin/figaro-backup.js');
+
+interface Outcome {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
+function start(...args: readonly string[]): { readonly child: ChildProcess; readonly outcome: Promise<Outcome> } {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const outcome = once(child, 'close').then(([status, signal]) => ({ status, signal, stderr }) as Outcome);
+  return { child, outcome };
+}
+
+async function finish(...args: readonly string[]): Promise<Outcome> {
+  return await start(...args).outcome;
+}
+
+function setsIn(repository: string): string[] {
+  return namesIn(repository).filter((name) => existsSync(path.join(repository, name, 'manifest.json')));
+}
+
+const fine = { status: 0, signal: null, stderr: '' };
+
+/** An environment that is used up to its last log file. */
+function layEnvironment(): { directory: string; home: string; repository: string } {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  demoApplication(home).commitUpTo([4, 72_115]);
+  return { directory, home, repository: path.join(directory, 'repo') };
+}
+
+/** Numbers below one, the same in every run. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe('killed at any time', () => {
+  const kills = Number(process.env.KILLS ?? 5);
+
+  test.each(['offline', 'hot', 'incremental', 'recover'])(
+    '%s leaves earlier sets, and does its work the next time',
+    async (command) => {
+      const { directory, home, repository } = layEnvironment();
+      const target = path.join(directory, 'recovered');
+      const args =
+        command === 'recover' ? ['--repo', repository, '--to', target] : ['--home', home, '--repo', repository];
+      expect(await finish('offline', '--quiet', '--home', home, '--repo', repository)).toEqual(fine);
+      if (command === 'incremental') demoApplication(home).commitUpTo([6, 5737]);
+      const kept = path.join(directory, 'kept');
+      cpSync(repository, kept, { recursive: true, preserveTimestamps: true });
+      const source = fingerprint(home);
+      const began = performance.now();
+      expect(await finish(command, '--quiet', ...args)).toEqual(fine);
+      const usualMs = performance.now() - began;
+      const random = randomNumbers(7);
+      let killed = 0;
+      for (let i = 0; i < kills; i++) {
+        for (const used of [repository, target]) rmSync(used, { recursive: true, force: true });
+        cpSync(kept, repository, { recursive: true, preserveTimestamps: true });
+        const earlier = fingerprint(repository);
+        const { child, outcome } = start(command, '--quiet', ...args);
+        await setTimeout(usualMs * (0.2 + random() * 0.8));
+        child.kill('SIGKILL');
+        const { signal } = await outcome;
+        if (signal === 'SIGKILL') killed++;
+        expect(fingerprint(home)).toEqual(source);
+        const now = fingerprint(repository);
+        for (const line of earlier) expect(now).toContain(line);
+        expect(await finish('verify', '--quiet', '--repo', repository)).toMatchObject({ status: 0 });
+
+        // The dead process still holds the lock, and its unfinished set lies there.
+        if (command === 'recover' && existsSync(target)) continue;
+        expect(await finish(command, '--quiet', ...args)).toEqual(fine);
+        expect(namesIn(repository)).toEqual([...setsIn(repository), 'repository.json'].sort());
+        expect(namesIn(directory)).toEqual(['env', 'kept', ...(command === 'recover' ? ['recovered'] : []), 'repo']);
+      }
+      console.log(`${command}: killed ${killed} times`);
+      expect(killed).toBeGreaterThan(0);
+    },
+    3_600_000,
+  );
+});
+
+describe('told to stop', () => {
+  /** Starts a backup, and waits until it has begun to write a set. */
+  async function startWriting(repository: string, ...args: readonly string[]): Promise<ReturnType<typeof start>> {
+    const run = start(...args);
+    while (!namesIn(repository).includes('lock')) await setTimeout(2);
+    return run;
+  }
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('by %s it removes its set and its lock', async (signal, status) => {
+    const { home, repository } = layEnvironment();
+    const { child, outcome } = await startWriting(repository, 'hot', '--home', home, '--repo', repository);
+    child.kill(signal);
+    expect(await outcome).toEqual({
+      status,
+      signal: null,
+      stderr: 'error [interrupted]: stopped before it was finished\n',
+    });
+    expect(namesIn(repository)).toEqual(['repository.json']);
+  });
+
+  test('twice it ends at once, and the next run sweeps', async () => {
+    const { home, repository } = layEnvironment();
+    const { child, outcome } = await startWriting(repository, 'hot', '--home', home, '--repo', repository);
+    // Stopped, so that both signals find it in the middle of its work.
+    child.kill('SIGSTOP');
+    child.kill('SIGTERM');
+    child.kill('SIGCONT');
+    await setTimeout(1);
+    child.kill('SIGINT');
+    const { status, signal } = await outcome;
+    expect([status, signal]).toEqual(signal === null ? [143, null] : [null, 'SIGINT']);
+    expect(await finish('hot', '--quiet', '--home', home, '--repo', repository)).toEqual(fine);
+    expect(namesIn(repository)).toEqual([...setsIn(repository), 'repository.json']);
+    expect(setsIn(repository)).toHaveLength(1);
+  });
+
+  test('while it waits for another run it does not wait on', async () => {
+    const { home, repository } = layEnvironment();
+    const first = await startWriting(repository, 'hot', '--quiet', '--home', home, '--repo', repository);
+    first.child.kill('SIGSTOP');
+    const second = start('hot', '--lock-wait', '1h', '--home', home, '--repo', repository);
+    await setTimeout(600);
+    second.child.kill('SIGTERM');
+    expect(await second.outcome).toMatchObject({ status: 143 });
+    first.child.kill('SIGCONT');
+    expect(await first.outcome).toEqual(fine);
+  });
+});
+
+describe('two runs at the same time', () => {
+  test('make one set each, or one of them says who is writing', async () => {
+    const { home, repository } = layEnvironment();
+    const args = ['hot', '--quiet', '--home', home, '--repo', repository];
+    const outcomes = await Promise.all([finish(...args), finish(...args), finish(...args)]);
+    const made = outcomes.filter(({ status }) => status === 0).length;
+    expect(made).toBeGreaterThan(0);
+    expect(setsIn(repository)).toHaveLength(made);
+    for (const { status, stderr } of outcomes) {
+      if (status !== 0) expect([status, stderr]).toEqual([7, expect.stringContaining('is being written to')]);
+    }
+  });
+
+  test('make one set each when they wait', async () => {
+    const { home, repository } = layEnvironment();
+    const args = ['hot', '--quiet', '--lock-wait', '5m', '--home', home, '--repo', repository];
+    expect(await Promise.all([finish(...args), finish(...args), finish(...args)])).toEqual([fine, fine, fine]);
+    expect(setsIn(repository)).toHaveLength(3);
+    expect(spawnSync(process.execPath, [program, 'verify', '--quiet', '--repo', repository]).status).toBe(0);
+  });
+});
