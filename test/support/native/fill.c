@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     must("objects", environment->set_lk_max_objects(environment, 100000));
     must("remove", environment->log_set_config(environment, DB_LOG_AUTO_REMOVE, 1));
     must("open", environment->open(environment, option(argc, argv, "--home", "."),
-                                   DB_CREATE | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL | DB_INIT_LOCK | DB_PRIVATE, 0640));
+                                   DB_CREATE | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL | DB_INIT_LOCK, 0640));
     must("flags", environment->set_flags(environment, DB_TXN_NOSYNC, 1));
     for (int which = 0; which < containers; which++) {
         DB *db = open_container(environment, which);
