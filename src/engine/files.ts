@@ -65,6 +65,8 @@ export interface Files {
    */
   copy(from: string, to: string): Promise<void>;
   rename(from: string, to: string): void;
+  /** Gives a file a second name, all at once; false when the name is taken. */
+  link(file: string, name: string): boolean;
   /** Removes a file; nothing to do is fine. */
   remove(file: string): void;
   removeEmptyDirectory(directory: string): void;
@@ -249,6 +251,19 @@ export const nodeFiles: Files = {
   },
   rename(from, to) {
     attempt(`rename to ${to}`, from, () => fs.renameSync(from, to));
+  },
+  link(file, name) {
+    return attempt(`link to ${name}`, file, () => {
+      try {
+        fs.linkSync(file, name);
+      } catch (error) {
+        if (isCode(error, 'EEXIST')) return false;
+        // Some file systems know no second names. A copy comes nearest, though not all at once.
+        if (!isCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
+        fs.copyFileSync(file, name, fs.constants.COPYFILE_EXCL);
+      }
+      return true;
+    });
   },
   remove(file) {
     attempt('remove', file, () => fs.rmSync(file, { force: true }));

@@ -22,6 +22,7 @@ export const changes: ReadonlySet<string> = new Set([
   'ftruncateSync',
   'mkdirSync',
   'renameSync',
+  'linkSync',
   'rmSync',
   'rmdirSync',
   'utimesSync',
@@ -40,6 +41,7 @@ const byPath = [
   'utimesSync',
   'statfsSync',
   'renameSync',
+  'linkSync',
 ];
 const byDescriptor = ['fstatSync', 'readSync', 'writeSync', 'ftruncateSync', 'fsyncSync'];
 

@@ -156,6 +156,14 @@ export class VolatileDisk {
         source.directory.entries.delete(source.name);
         target.directory.entries.set(target.name, node);
       },
+      link: (file, name) => {
+        this.#change();
+        const source = this.#parent(file);
+        const target = this.#parent(name);
+        if (target.directory.entries.has(target.name)) return false;
+        target.directory.entries.set(target.name, source.directory.entries.get(source.name)!);
+        return true;
+      },
       remove: (file) => {
         this.#change();
         if (!find(file)) return;

@@ -82,6 +82,10 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
       see('rename', from);
       inner.rename(from, to);
     },
+    link(file, name) {
+      see('link', name);
+      return inner.link(file, name);
+    },
     remove(file) {
       see('remove', file);
       inner.remove(file);

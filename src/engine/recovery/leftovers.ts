@@ -1,47 +1,28 @@
-/** What recoveries that were killed leave beside their target. */
+/** What recoveries that were killed leave beside their target. The name of a stage tells whose it is. */
 
+import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { readIfThere, removeTree, type Files } from '../files.ts';
-import { describeThisProcess, isAlive, parseOwner } from '../owner.ts';
-
-const ownerName = 'owner';
+import { removeTree, type Files } from '../files.ts';
+import { isMarkAlive, markOfThisProcess } from '../owner.ts';
 
 /** Begins the name of a stage beside its target. */
 function stagePrefix(target: string): string {
   return `${path.basename(target)}.recovering-`;
 }
 
-/** The path of a stage beside its target. */
-export function stagePath(target: string, chance: string): string {
-  return path.join(path.dirname(target), `${stagePrefix(target)}${chance}`);
-}
-
-/** Writes into a stage whose it is, so that a later run can tell that it is nobody's any more. */
-export function claimStage(files: Files, stage: string): void {
-  const opened = files.create(path.join(stage, ownerName));
-  try {
-    opened.writeAt(Buffer.from(describeThisProcess()), 0);
-    opened.sync();
-  } finally {
-    opened.close();
-  }
+/** The path of a new stage beside its target. */
+export function newStage(target: string): string {
+  const chance = randomBytes(3).toString('hex');
+  return path.join(path.dirname(target), `${stagePrefix(target)}${markOfThisProcess()}.${chance}`);
 }
 
 /** Removes a stage as far as that works: what is left is swept by a later recovery to the same target. */
 export function discardStage(files: Files, stage: string): void {
   try {
-    removeStage(files, stage);
+    removeTree(files, stage);
   } catch {
     // What went wrong before is what has to be told, and what went right stays right.
   }
-}
-
-/** The owner goes last, so that whatever stays can be told to be nobody's. */
-function removeStage(files: Files, stage: string): void {
-  for (const name of files.listIfThere(stage) ?? []) {
-    if (name !== ownerName) removeTree(files, path.join(stage, name));
-  }
-  removeTree(files, stage);
 }
 
 /** Removes the stages beside a target whose runs are provably over. Returns warnings about those of unknown owners. */
@@ -51,10 +32,13 @@ export function sweepStages(files: Files, target: string): string[] {
   for (const name of files.listIfThere(directory) ?? []) {
     const stage = path.join(directory, name);
     if (!name.startsWith(stagePrefix(target)) || files.statIfThere(stage)?.kind !== 'directory') continue;
-    const bytes = readIfThere(files, path.join(stage, ownerName));
-    const owner = bytes && parseOwner(Buffer.from(bytes).toString('utf8'));
-    if (!owner) warnings.push(`${stage} is left of an earlier recovery, of unknown origin: remove it by hand`);
-    else if (!isAlive(owner)) removeStage(files, stage);
+    const mark = name.slice(stagePrefix(target).length).replace(/\.[0-9a-f]{6}$/, '');
+    const alive = isMarkAlive(mark);
+    if (alive === undefined) {
+      warnings.push(`${stage} is left of an earlier recovery, of unknown origin: remove it by hand`);
+    } else if (!alive) {
+      removeTree(files, stage);
+    }
   }
   return warnings;
 }

@@ -1,6 +1,5 @@
 /** `recover`: from copies of an environment to a new, recovered one. The order of it, step by step. */
 
-import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { discoverEnvironment, type Environment } from '../environment/discover.ts';
@@ -21,7 +20,7 @@ import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
 import { StagedStorage } from './storage.ts';
-import { claimStage, discardStage, stagePath, sweepStages } from './leftovers.ts';
+import { discardStage, newStage, sweepStages } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
 
 export interface RecoverOptions {
@@ -92,11 +91,10 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
 
   makeDirectories(files, path.dirname(target));
   const leftovers = sweepStages(files, target);
-  const stage = stagePath(target, randomBytes(4).toString('hex'));
+  const stage = newStage(target);
   const copies = new BackgroundCopies(files);
   try {
     makeDirectories(files, stage);
-    claimStage(files, stage);
     const staged = openStage(files, environment, stage, copies);
     const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
     const warnings = [

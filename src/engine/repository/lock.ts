@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readIfThere, type Files } from '../files.ts';
@@ -14,7 +14,16 @@ export interface Lock {
  * taken over. Throws `busy` otherwise.
  */
 export function takeLock(files: Files, repository: string): Lock {
-  return new LockFile(files, repository, path.join(repository, 'lock')).take(0);
+  return new LockFile(files, repository, path.join(repository, lockName)).take(0);
+}
+
+const lockName = 'lock';
+
+/** Removes what runs left that were killed while they took the lock. Only for who holds it. */
+export function sweepLocks(files: Files, repository: string): void {
+  for (const name of files.listIfThere(repository) ?? []) {
+    if (/^lock[-.]/.test(name)) files.remove(path.join(repository, name));
+  }
 }
 
 /** Nobody dies this often while taking over from the dead. */
@@ -50,26 +59,32 @@ class LockFile {
     return bytes && Buffer.from(bytes).toString('utf8');
   }
 
+  /** The lock appears with its contents, or not at all: an empty one could be nobody's, and never be taken over. */
   #tryCreate(contents: string): boolean {
     if (this.#files.statIfThere(this.#file)) return false;
-    let opened;
+    const draft = `${this.#file}.new-${randomBytes(6).toString('hex')}`;
     try {
-      opened = this.#files.create(this.#file);
-    } catch (error) {
-      // Another run was faster.
-      if (this.#files.statIfThere(this.#file)) return false;
-      throw error;
-    }
-    try {
-      opened.writeAt(Buffer.from(contents), 0);
-      opened.sync();
-    } catch (error) {
-      this.#files.remove(this.#file);
-      throw error;
+      const opened = this.#files.create(draft);
+      try {
+        opened.writeAt(Buffer.from(contents), 0);
+        opened.sync();
+      } finally {
+        opened.close();
+      }
+      return this.#link(draft);
     } finally {
-      opened.close();
+      this.#files.remove(draft);
     }
-    return true;
+  }
+
+  #link(draft: string): boolean {
+    try {
+      return this.#files.link(draft, this.#file);
+    } catch (error) {
+      // Another run was faster, and has swept.
+      if (!this.#files.statIfThere(draft)) return false;
+      throw error;
+    }
   }
 
   /**

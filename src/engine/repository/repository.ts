@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { isShortage, makeDirectories, readIfThere, removeTree, writeDurably, type Files } from '../files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
-import { takeLock, type Lock } from './lock.ts';
+import { sweepLocks, takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
 
 const repositoryFormat = 1;
@@ -183,6 +183,14 @@ export class NewSet {
   }
 }
 
+/** Removes a set: without its manifest it is none, and what is left of it after a crash is swept by the next run. */
+export function removeSet(files: Files, repository: Repository, { directory }: BackupSet): void {
+  files.remove(path.join(directory, 'manifest.json'));
+  files.syncDirectory(directory);
+  removeTree(files, directory);
+  files.syncDirectory(repository.directory);
+}
+
 /** The contents of SHA256SUMS, for `sha256sum -c` in the directory of the set. */
 export function checksumLines(manifest: Manifest): string {
   return manifest.files.map(({ path: name, sha256 }) => checksumLine(sha256, `environment/${name}`)).join('');
@@ -255,6 +263,7 @@ async function waitForLock(files: Files, { directory }: Repository, deadline: nu
 }
 
 function sweep(files: Files, repository: Repository): void {
+  sweepLocks(files, repository.directory);
   for (const { state, directory } of readSets(files, repository).broken) {
     // A link leads to what somebody put elsewhere: not ours to empty.
     if (state === 'incomplete' && files.statIfThere(directory)?.kind === 'directory') removeTree(files, directory);

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../../src/engine/files.ts';
-import { takeLock } from '../../../src/engine/repository/lock.ts';
+import { sweepLocks, takeLock } from '../../../src/engine/repository/lock.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
@@ -22,6 +22,7 @@ const deadPid = spawnSync(process.execPath, ['--version']).pid;
 
 /** Writes a lock as another run would have left it. */
 function leaveLock(changes: object): void {
+  rmSync(file, { force: true });
   const mine = takeLock(nodeFiles, directory);
   const owner = JSON.parse(readFileSync(file, 'utf8')) as object;
   mine.release();
@@ -72,6 +73,28 @@ describe('a lock is taken over', () => {
     expect(() => takeLock(files, directory)).toThrow('killed');
     takeLock(nodeFiles, directory).release();
   });
+});
+
+test('a run that is killed while it takes the lock keeps nobody out, whenever that is', async () => {
+  for (let turn = 0; ; turn++) {
+    let operations = 0;
+    const files = watchedFiles(nodeFiles, {
+      before() {
+        if (operations++ >= turn) throw new Error('killed');
+      },
+    });
+    try {
+      takeLock(files, directory);
+      break;
+    } catch (error) {
+      expect(error).toMatchObject({ message: 'killed' });
+    }
+    if (existsSync(file)) leaveLock({ ...(JSON.parse(readFileSync(file, 'utf8')) as object), pid: deadPid });
+    const lock = takeLock(nodeFiles, directory);
+    sweepLocks(nodeFiles, directory);
+    expect(readdirSync(directory)).toEqual(['lock']);
+    lock.release();
+  }
 });
 
 describe('a lock is left alone', () => {
