@@ -2,8 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { hotCommand, incrementalCommand, offlineCommand } from './commands/backup.ts';
 import { CommandContext, type Io } from './commands/context.ts';
 import { dumpCommand } from './commands/dump.ts';
+import { expireCommand } from './commands/expire.ts';
 import { listCommand } from './commands/list.ts';
 import { examples } from './commands/options.ts';
+import { pinCommand, unpinCommand } from './commands/pin.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
@@ -21,6 +23,9 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   recoverCommand,
   verifyCommand,
   listCommand,
+  expireCommand,
+  pinCommand,
+  unpinCommand,
   dumpCommand,
 ];
 

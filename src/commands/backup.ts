@@ -14,14 +14,13 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
-import { durationArgument, examples, sizeArgument } from './options.ts';
+import { examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
-interface BackupCommandOptions extends CommonOptions, PasswordOptions {
+interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptions {
   readonly home?: string;
   readonly repo?: string;
   readonly chain?: string;
-  readonly lockWait?: number;
   readonly maxRate?: number;
 }
 
@@ -51,18 +50,13 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     .option('--home <dir>', 'the environment (or $DB_HOME)')
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
   command.addOption(
-    new Option('--lock-wait <time>', 'wait for another run to finish: 30s, 15m (default: not at all)').argParser(
-      durationArgument,
-    ),
-  );
-  command.addOption(
     new Option(
       '--max-rate <size>',
       'read containers at most so fast, in bytes a second: 20M (default: no limit)',
     ).argParser(sizeArgument),
   );
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
-  return withCommonOptions(withPasswordOption(command))
+  return withCommonOptions(withPasswordOption(withLockWait(command)))
     .addHelpText(
       'after',
       examples(

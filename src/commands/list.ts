@@ -41,7 +41,7 @@ function describe({ chains, orphans, broken }: Catalog): string {
   return parts.length === 0 ? 'the repository is empty\n' : parts.join('\n');
 }
 
-function describeChain({ id, sets, bytes, window }: ListedChain): string {
+function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
   const { source, host, log } = sets[0]!.set.manifest;
   const reach = window
     ? `can be recovered to any commit from ${formatCommit(window.first)} to ${formatCommit(window.last)}`
@@ -50,7 +50,8 @@ function describeChain({ id, sets, bytes, window }: ListedChain): string {
       : log
         ? 'holds no commit'
         : 'has no log: can be restored as it was copied';
-  const title = `${id}: ${source} on ${host}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n`;
+  const pinned = pin ? `  pinned${pin.note === '' ? '' : `: ${pin.note}`}\n` : '';
+  const title = `${id}: ${source} on ${host}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${pinned}`;
   return title + indent(sets.map(describeSet));
 }
 
@@ -74,7 +75,7 @@ function toDocument({ chains, orphans, broken }: Catalog): object {
   };
 }
 
-function setDocument({ set, bytes, lastCheck }: ListedSet): object {
+function setDocument({ set, bytes, lastCheck, lastRehearsal }: ListedSet): object {
   const { files, leftOut: _leftOut, ...manifest } = set.manifest;
-  return { ...manifest, fileCount: files.length, bytes, lastCheck };
+  return { ...manifest, fileCount: files.length, bytes, lastCheck, lastRehearsal };
 }

@@ -1,6 +1,6 @@
 /** The values of options: sizes, times, LSNs. */
 
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseLsn, type Lsn } from '../format/lsn.ts';
 
 /** For `Option.argParser`: a size in bytes, or with K, M or G. */
@@ -18,6 +18,26 @@ export function durationArgument(text: string): number {
   const match = /^(\d+)([smhd]?)$/i.exec(text.trim());
   if (!match) throw new InvalidArgumentError('Write a duration as 30s, 15m, 2h or 7d.');
   return Number(match[1]) * unitMs[match[2]!.toLowerCase() || 's']!;
+}
+
+/** For `Option.argParser`: a whole number from 1 on. */
+export function countArgument(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text.trim())) throw new InvalidArgumentError('Write a number from 1 on.');
+  return Number(text.trim());
+}
+
+export interface LockOptions {
+  /** In ms. */
+  readonly lockWait?: number;
+}
+
+/** Adds the option of commands that write to a repository. */
+export function withLockWait(command: Command): Command {
+  return command.addOption(
+    new Option('--lock-wait <time>', 'wait for another run to finish: 30s, 15m (default: not at all)').argParser(
+      durationArgument,
+    ),
+  );
 }
 
 /** For options that may be given several times. */

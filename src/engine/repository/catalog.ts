@@ -1,7 +1,8 @@
 import { type Files } from '../files.ts';
 import { chainsOf, whyOrphaned, type Chain } from './chain.ts';
-import { lastCheck, type Check } from './checks.ts';
+import { readChecks, type Check } from './checks.ts';
 import { type ManifestCommit } from './manifest.ts';
+import { readPin, type Pin } from './pins.ts';
 import { readSets, type BackupSet, type BrokenSet, type Repository } from './repository.ts';
 
 /** A set as a catalog shows it. */
@@ -10,6 +11,8 @@ export interface ListedSet {
   readonly bytes: number;
   /** The newest verification; the set was proved when it was made, too. */
   readonly lastCheck: Check | undefined;
+  /** The newest one that went through the recovery of the chain, and found nothing. */
+  readonly lastRehearsal: Check | undefined;
 }
 
 /** A chain as a catalog shows it. */
@@ -17,6 +20,8 @@ export interface ListedChain {
   readonly id: string;
   readonly sets: readonly ListedSet[];
   readonly bytes: number;
+  /** Keeps it from being expired. */
+  readonly pin: Pin | undefined;
   /** Commits it can be recovered to; undefined for an environment without logs, and before the first commit. */
   readonly window: { readonly first: ManifestCommit; readonly last: ManifestCommit } | undefined;
 }
@@ -55,11 +60,18 @@ function describeChain(files: Files, chain: Chain): ListedChain {
     id: chain.id,
     sets,
     bytes: sets.reduce((sum, { bytes }) => sum + bytes, 0),
+    pin: readPin(files, chain.sets[0]!),
     window: first && last && { first, last },
   };
 }
 
 function describeSet(files: Files, set: BackupSet): ListedSet {
   const bytes = set.manifest.files.reduce((sum, { size }) => sum + size, 0);
-  return { set, bytes, lastCheck: lastCheck(files, set) };
+  const checks = readChecks(files, set);
+  return {
+    set,
+    bytes,
+    lastCheck: checks.at(-1),
+    lastRehearsal: checks.findLast(({ rehearsed, findings }) => rehearsed && findings === 0),
+  };
 }

@@ -33,16 +33,12 @@ export function appendCheck(files: Files, { directory }: BackupSet, check: Check
   files.syncDirectory(directory);
 }
 
-/** The newest check of a set; undefined when there was none. Lines that can not be read are passed over. */
-export function lastCheck(files: Files, { directory }: BackupSet): Check | undefined {
+/** The checks of a set in order of time. Lines that can not be read are passed over. */
+export function readChecks(files: Files, { directory }: BackupSet): readonly Check[] {
   const bytes = readIfThere(files, path.join(directory, checksName));
-  if (!bytes) return undefined;
+  if (!bytes) return [];
   const lines = Buffer.from(bytes).toString('utf8').split('\n');
-  for (const line of lines.reverse()) {
-    const check = parseCheck(line);
-    if (check) return check;
-  }
-  return undefined;
+  return lines.map(parseCheck).filter((check) => check !== undefined);
 }
 
 function parseCheck(line: string): Check | undefined {

@@ -12,6 +12,7 @@ import { type FileTable } from '../recovery/file-table.ts';
 import { rehearse, type RecoveredState } from '../recovery/recovery.ts';
 import { chainEnvironment, chainsOf, findChain, whyOrphaned, type Chain } from '../repository/chain.ts';
 import { appendCheck, checksName } from '../repository/checks.ts';
+import { pinName } from '../repository/pins.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
 import { checksumLines, environmentOf, readSets, type BackupSet, type Repository } from '../repository/repository.ts';
 import { programVersion } from '../version.ts';
@@ -205,7 +206,7 @@ class Verification {
 
   /** What is in a set beside the environment. */
   #verifyFrame({ id, directory, manifest }: BackupSet): void {
-    const known = ['environment', 'manifest.json', 'SHA256SUMS', checksName];
+    const known = ['environment', 'manifest.json', 'SHA256SUMS', checksName, pinName];
     for (const name of this.#files.listIfThere(directory) ?? []) {
       if (known.includes(name)) continue;
       this.find({ set: id, code: 'file-checksum', message: `${name} does not belong into a set`, path: name });

@@ -1,0 +1,105 @@
+import { Command, Option } from 'commander';
+import { expire } from '../engine/repository/expire.ts';
+import { openRepository } from '../engine/repository/repository.ts';
+import { type Decision, type RetentionRules } from '../engine/repository/retention.ts';
+import { FigaroError } from '../errors.ts';
+import { formatBytes, formatCount, table } from '../output/text.ts';
+import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { countArgument, durationArgument, examples, withLockWait, type LockOptions } from './options.ts';
+
+interface ExpireCommandOptions extends CommonOptions, LockOptions {
+  readonly repo?: string;
+  readonly keepFull?: number;
+  readonly keepWithin?: number;
+  readonly keepDaily?: number;
+  readonly keepWeekly?: number;
+  readonly keepMonthly?: number;
+  readonly dryRun?: true;
+}
+
+export function expireCommand(context: CommandContext): Command {
+  const count = (flag: string, what: string): Option => new Option(`${flag} <n>`, what).argParser(countArgument);
+  const command = new Command('expire')
+    .summary('remove chains that no rule keeps')
+    .description(
+      'Remove whole chains that no rule keeps. The newest chain, the newest without findings, the one whose recovery was rehearsed last, and pinned ones always stay. ' +
+        'A chain with findings takes no other one’s place.',
+    )
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
+    .addOption(count('--keep-full', 'keep the newest so many chains'))
+    .addOption(
+      new Option('--keep-within <time>', 'keep what it takes to go back to any moment since then: 12h, 30d').argParser(
+        durationArgument,
+      ),
+    )
+    .addOption(count('--keep-daily', 'keep the newest chain of each of so many days'))
+    .addOption(count('--keep-weekly', 'keep the newest chain of each of so many weeks'))
+    .addOption(count('--keep-monthly', 'keep the newest chain of each of so many months'))
+    .option('--dry-run', 'show what would go and why each other chain stays; remove nothing');
+  return withCommonOptions(withLockWait(command))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup expire --repo /backup/env --keep-within 30d --dry-run',
+        'figaro-backup expire --repo /backup/env --keep-full 2 --keep-daily 7 --keep-weekly 4 --keep-monthly 12',
+      ),
+    )
+    .action(async (options: ExpireCommandOptions) => {
+      const rules = rulesOf(options);
+      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+      const repository = openRepository(context.files, directory);
+      const dryRun = options.dryRun === true;
+      const decisions = await context.withWatch(options, (watch) =>
+        expire(context.files, repository, { rules, dryRun, lockWaitMs: options.lockWait ?? 0, watch }),
+      );
+      const text = (): string => describe(decisions, dryRun);
+      // A dry run was asked for its result; a real one only does its work.
+      if (dryRun) context.print(options, toDocument(decisions, dryRun), text);
+      else context.printSuccess(options, toDocument(decisions, dryRun), text);
+    });
+}
+
+function rulesOf(options: ExpireCommandOptions): RetentionRules {
+  const { keepFull: full, keepWithin: withinMs, keepDaily: daily, keepWeekly: weekly, keepMonthly: monthly } = options;
+  const given = Object.entries({ full, withinMs, daily, weekly, monthly }).filter(([, value]) => value !== undefined);
+  if (given.length === 0) {
+    throw new FigaroError('usage', 'no rule says what to keep', {
+      hint: 'give --keep-full, --keep-within, --keep-daily, --keep-weekly or --keep-monthly, and --dry-run to see what they do.',
+    });
+  }
+  return Object.fromEntries(given);
+}
+
+function describe(decisions: readonly Decision[], dryRun: boolean): string {
+  if (decisions.length === 0) return 'the repository holds no chain\n';
+  const going = decisions.filter(isGoing);
+  const freed = going.reduce((sum, { chain }) => sum + chain.bytes, 0);
+  const rows = decisions.map((decision) => {
+    const { id, sets, bytes } = decision.chain;
+    const fate = isGoing(decision) ? (dryRun ? 'would go' : 'removed') : 'stays';
+    return [fate, id, formatCount(sets.length, 'set'), formatBytes(bytes), reasonsOf(decision).join('; ')];
+  });
+  const sum = `${formatCount(going.length, 'chain')} ${dryRun ? 'would go' : 'removed'}, ${formatBytes(freed)}\n`;
+  return table(rows) + sum;
+}
+
+function isGoing({ reasons }: Decision): boolean {
+  return reasons.length === 0;
+}
+
+function reasonsOf({ reasons }: Decision): readonly string[] {
+  return [...new Set(reasons)];
+}
+
+function toDocument(decisions: readonly Decision[], dryRun: boolean): object {
+  return {
+    dryRun,
+    chains: decisions.map((decision) => ({
+      id: decision.chain.id,
+      sets: decision.chain.sets.map(({ set }) => set.id),
+      bytes: decision.chain.bytes,
+      kept: !isGoing(decision),
+      reasons: reasonsOf(decision),
+    })),
+  };
+}

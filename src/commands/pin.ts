@@ -1,0 +1,55 @@
+/** `pin` and `unpin`: keeping a chain from being expired. */
+
+import { Command } from 'commander';
+import { findChain } from '../engine/repository/chain.ts';
+import { pinChain, unpinChain } from '../engine/repository/pins.ts';
+import { asWriter, openRepository, readSets } from '../engine/repository/repository.ts';
+import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { examples, withLockWait, type LockOptions } from './options.ts';
+
+interface PinCommandOptions extends CommonOptions, LockOptions {
+  readonly repo?: string;
+  readonly note?: string;
+}
+
+export function pinCommand(context: CommandContext): Command {
+  const command = new Command('pin')
+    .summary('keep a chain whatever the rules of expire say')
+    .description('Pin the chain of a set: `expire` does not remove it.')
+    .argument('<set>', 'any set of the chain')
+    .option('--note <text>', 'why; `list` and `expire` show it', '');
+  return pinning(command, context, 'figaro-backup pin 20261122T081500Z-hot-7f3a9c --note "before the move"');
+}
+
+export function unpinCommand(context: CommandContext): Command {
+  const command = new Command('unpin')
+    .summary('let expire remove a pinned chain again')
+    .description('Take the pin from the chain of a set.')
+    .argument('<set>', 'any set of the chain');
+  return pinning(command, context, 'figaro-backup unpin 20261122T081500Z-hot-7f3a9c');
+}
+
+function pinning(command: Command, context: CommandContext, example: string): Command {
+  command.option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
+  return withCommonOptions(withLockWait(command))
+    .addHelpText('after', examples(example))
+    .action(async (id: string, options: PinCommandOptions) => {
+      const { files } = context;
+      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+      const repository = openRepository(files, directory);
+      const { chain, pin, changed } = await asWriter(
+        files,
+        repository,
+        () => {
+          const { sets, broken } = readSets(files, repository);
+          const found = findChain(sets, { chain: id }, broken);
+          const { note } = options;
+          const made = note === undefined ? undefined : pinChain(files, found, note, new Date());
+          return Promise.resolve({ chain: found.id, pin: made, changed: made ? true : unpinChain(files, found) });
+        },
+        { lockWaitMs: options.lockWait ?? 0 },
+      );
+      const text = pin ? `${chain} is pinned\n` : `${chain} ${changed ? 'is pinned no more' : 'was not pinned'}\n`;
+      context.printSuccess(options, { chain, pin }, () => text);
+    });
+}

@@ -1,0 +1,55 @@
+/** Removing chains that no rule keeps. */
+
+import { FigaroError } from '../../errors.ts';
+import { type Files } from '../files.ts';
+import { pause } from '../pause.ts';
+import { listSets, type Catalog, type ListedChain } from './catalog.ts';
+import { asWriter, removeSet, type LockWait, type Repository } from './repository.ts';
+import { decideRetention, type Decision, type RetentionRules } from './retention.ts';
+
+export interface ExpireOptions extends LockWait {
+  readonly rules: RetentionRules;
+  /** Decide, and remove nothing. */
+  readonly dryRun?: boolean;
+  readonly now?: Date;
+}
+
+/** What was decided about each chain, in order of time. Without `dryRun`, what goes is gone. */
+export async function expire(files: Files, repository: Repository, options: ExpireOptions): Promise<Decision[]> {
+  const { rules, dryRun = false, now = new Date(), watch = {} } = options;
+  const decide = (): Decision[] => {
+    const catalog = listSets(files, repository);
+    requireReadable(catalog);
+    return decideRetention(catalog.chains, rules, now);
+  };
+  if (dryRun) return decide();
+  return await asWriter(
+    files,
+    repository,
+    async () => {
+      const decisions = decide();
+      for (const { chain, reasons } of decisions) {
+        if (reasons.length > 0) continue;
+        await pause(watch, { phase: `remove ${chain.id}` });
+        removeChain(files, repository, chain);
+      }
+      return decisions;
+    },
+    options,
+  );
+}
+
+/** A disk that fails to show a set says nothing of what can be done without. */
+function requireReadable({ broken }: Catalog): void {
+  const unread = broken.find(({ code }) => code === 'io' || code === 'not-permitted');
+  if (!unread) return;
+  throw new FigaroError(unread.code, `${unread.id} can not be read: ${unread.problem}`, {
+    path: unread.directory,
+    hint: 'nothing was removed. See to that set first.',
+  });
+}
+
+/** From its end: what is left of it at any moment is a chain. */
+function removeChain(files: Files, repository: Repository, { sets }: ListedChain): void {
+  for (const { set } of sets.toReversed()) removeSet(files, repository, set);
+}

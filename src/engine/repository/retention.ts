@@ -1,0 +1,131 @@
+/** Which chains of a repository are kept, and why. */
+
+import { type ListedChain } from './catalog.ts';
+
+/** What to keep. Chains go or stay as a whole: an incremental is nothing without the sets before it. */
+export interface RetentionRules {
+  /** The newest so many chains. */
+  readonly full?: number;
+  /** What it takes to go back to any moment of this span, in ms. */
+  readonly withinMs?: number;
+  /** The newest chain of each of the newest so many days, weeks, months that have one (UTC). */
+  readonly daily?: number;
+  readonly weekly?: number;
+  readonly monthly?: number;
+}
+
+export interface Decision {
+  readonly chain: ListedChain;
+  /** Why it stays, each the end of a sentence about it; none when it goes. */
+  readonly reasons: readonly string[];
+}
+
+interface Draft extends Decision {
+  readonly reasons: string[];
+}
+
+/**
+ * Decides about chains, given in order of time. Chains in which the last verification found something are no substitute
+ * for others: rules go on counting until they have found enough sound ones. Whatever the rules say, the newest chain,
+ * the newest sound one, the one whose recovery was rehearsed last, and pinned ones stay.
+ */
+export function decideRetention(chains: readonly ListedChain[], rules: RetentionRules, now: Date): Decision[] {
+  const decisions = chains.map((chain): Draft => ({ chain, reasons: [] }));
+  const newestFirst = decisions.toReversed();
+  const sound = newestFirst.filter(({ chain }) => isSound(chain));
+  const rehearsed = lastRehearsed(sound);
+  newestFirst[0]?.reasons.push('the newest');
+  if (sound[0] && sound[0] !== newestFirst[0]) sound[0].reasons.push('the newest without findings');
+  rehearsed?.reasons.push('the last one rehearsed');
+  for (const { chain, reasons } of decisions) {
+    if (chain.pin) reasons.push(chain.pin.note === '' ? 'pinned' : `pinned: ${chain.pin.note}`);
+  }
+  keepBuckets(
+    newestFirst,
+    rules.full,
+    ({ id }) => id,
+    (n) => `one of the newest ${n}`,
+  );
+  keepBuckets(
+    newestFirst,
+    rules.daily,
+    (chain) => begun(chain).slice(0, 10),
+    (n) => `the last of a day, of ${n}`,
+  );
+  keepBuckets(
+    newestFirst,
+    rules.weekly,
+    (chain) => weekOf(begun(chain)),
+    (n) => `the last of a week, of ${n}`,
+  );
+  keepBuckets(
+    newestFirst,
+    rules.monthly,
+    (chain) => begun(chain).slice(0, 7),
+    (n) => `the last of a month, of ${n}`,
+  );
+  if (rules.withinMs !== undefined) keepWithin(newestFirst, new Date(now.getTime() - rules.withinMs).toISOString());
+  return decisions;
+}
+
+/** No newest check of a set of the chain found anything. */
+export function isSound({ sets }: ListedChain): boolean {
+  return sets.every(({ lastCheck }) => (lastCheck?.findings ?? 0) === 0);
+}
+
+/** When the recovery of a chain was last gone through without trouble, ISO 8601. */
+export function rehearsalOf({ sets }: ListedChain): string | undefined {
+  return sets.map(({ lastRehearsal }) => lastRehearsal?.time).reduce(later, undefined);
+}
+
+function later(a: string | undefined, b: string | undefined): string | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a;
+}
+
+function lastRehearsed(drafts: readonly Draft[]): Draft | undefined {
+  const time = drafts.map(({ chain }) => rehearsalOf(chain)).reduce(later, undefined);
+  return time === undefined ? undefined : drafts.find(({ chain }) => rehearsalOf(chain) === time);
+}
+
+/** Keeps the newest chain of each bucket until so many buckets hold a sound one. */
+function keepBuckets(
+  newestFirst: readonly Draft[],
+  wanted: number | undefined,
+  bucketOf: (chain: ListedChain) => string,
+  why: (wanted: number) => string,
+): void {
+  if (wanted === undefined) return;
+  const filled = new Set<string>();
+  for (const { chain, reasons } of newestFirst) {
+    if (filled.size === wanted) return;
+    const bucket = bucketOf(chain);
+    if (filled.has(bucket)) continue;
+    if (isSound(chain)) {
+      filled.add(bucket);
+      reasons.push(why(wanted));
+    } else {
+      reasons.push('it has findings, and may still be the only one of its time');
+    }
+  }
+}
+
+/** Keeps chains that reach behind a moment, and those that are needed to go back to that moment itself. */
+function keepWithin(newestFirst: readonly Draft[], since: string): void {
+  for (const { chain, reasons } of newestFirst) {
+    if (chain.sets.at(-1)!.set.manifest.finished >= since) reasons.push(`reaches behind ${since.slice(0, 19)}Z`);
+    if (begun(chain) > since) continue;
+    if (reasons.length === 0) reasons.push(`needed to go back to ${since.slice(0, 19)}Z`);
+    if (isSound(chain)) return;
+  }
+}
+
+function begun({ sets }: ListedChain): string {
+  return sets[0]!.set.manifest.started;
+}
+
+/** The Monday of a day's week. */
+function weekOf(time: string): string {
+  const day = new Date(time);
+  day.setUTCDate(day.getUTCDate() - ((day.getUTCDay() + 6) % 7));
+  return day.toISOString().slice(0, 10);
+}

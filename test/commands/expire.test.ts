@@ -1,0 +1,112 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { takeBackup } from '../../src/engine/backup/backup.ts';
+import { nodeFiles } from '../../src/engine/files.ts';
+import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { figaro, type CliResult } from '../support/run-cli.ts';
+import { namesIn } from '../support/trees.ts';
+
+let repo: string;
+let ids: string[];
+
+/** Three chains; the second has an incremental. */
+beforeEach(async () => {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  repo = path.join(directory, 'repo');
+  layDemoEnvironment(home);
+  ids = [];
+  for (const kind of ['hot', 'offline', 'incremental', 'hot'] as const) {
+    ids.push((await takeBackup(nodeFiles, kind, { home, repository: repo })).id);
+  }
+});
+
+async function run(...args: readonly string[]): Promise<CliResult> {
+  const result = await figaro([...args, '--repo', repo]);
+  const plain = (text: string): string => ids.reduce((before, id, i) => before.replaceAll(id, `<set ${i + 1}>`), text);
+  return { ...result, stdout: plain(result.stdout), stderr: plain(result.stderr) };
+}
+
+function sets(): string[] {
+  return namesIn(repo).filter((name) => name !== 'repository.json');
+}
+
+describe('expire', () => {
+  test('shows with --dry-run what would go and why the rest stays', async () => {
+    await run('pin', ids[0]!, '--note', 'before the move');
+    expect(await run('expire', '--keep-full', '1', '--dry-run')).toMatchInlineSnapshot(`
+      {
+        "exitCode": 0,
+        "stderr": "",
+        "stdout": "stays     <set 1>      1 set   1.3 MiB  pinned: before the move
+      would go  <set 2>  2 sets  1.3 MiB
+      stays     <set 4>      1 set   1.3 MiB  the newest; one of the newest 1
+      1 chain would go, 1.3 MiB
+      ",
+      }
+    `);
+    expect(sets().sort()).toEqual([...ids].sort());
+  });
+
+  test('removes whole chains, silently', async () => {
+    expect(await run('expire', '--keep-full', '1')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    expect(sets()).toEqual([ids[3]]);
+  });
+
+  test('keeps the chain that was rehearsed last', async () => {
+    expect((await run('verify', '--chain', ids[1]!, '--rehearse')).exitCode).toBe(0);
+    const { stdout } = await run('expire', '--keep-full', '1', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      dryRun: false,
+      chains: [
+        { id: '<set 1>', kept: false, reasons: [] },
+        { id: '<set 2>', sets: ['<set 2>', '<set 3>'], kept: true, reasons: ['the last one rehearsed'] },
+        { id: '<set 4>', kept: true, reasons: ['the newest', 'one of the newest 1'] },
+      ],
+    });
+    expect(sets().sort()).toEqual(ids.slice(1).sort());
+  });
+
+  test('leaves alone what is no set', async () => {
+    mkdirSync(path.join(repo, 'notes'));
+    await run('expire', '--keep-full', '1');
+    expect(namesIn(repo)).toContain('notes');
+  });
+
+  test.each([
+    [[], 'no rule says what to keep'],
+    [['--keep-full', '0'], 'Write a number from 1 on'],
+    [['--keep-within', 'a while'], 'Write a duration as'],
+  ])('without a sensible rule is refused: %j', async (args, message) => {
+    const { exitCode, stderr } = await run('expire', ...args);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(message) as string });
+    expect(sets()).toHaveLength(4);
+  });
+});
+
+describe('a pin', () => {
+  test('keeps its chain until it is taken away, whichever set is named', async () => {
+    expect((await run('pin', ids[2]!, '--note', 'audit', '-v')).stdout).toBe('<set 2> is pinned\n');
+    expect((await run('list')).stdout).toContain('pinned: audit');
+    expect((await run('verify')).exitCode).toBe(0);
+    await run('expire', '--keep-full', '1');
+    expect(sets().sort()).toEqual(ids.slice(1).sort());
+    expect((await run('unpin', ids[1]!, '-v')).stdout).toBe('<set 2> is pinned no more\n');
+    expect((await run('unpin', ids[1]!, '-v')).stdout).toBe('<set 2> was not pinned\n');
+    await run('expire', '--keep-full', '1');
+    expect(sets()).toEqual([ids[3]]);
+  });
+
+  test('that can not be read keeps its chain, too', async () => {
+    writeFileSync(path.join(repo, ids[0]!, 'pin.json'), '{');
+    expect((await run('expire', '--keep-full', '1', '--dry-run')).stdout).toContain('pinned: pin.json can not be read');
+  });
+
+  test('needs a set that is there', async () => {
+    expect(await run('pin', 'nonsense')).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringContaining('there is no set nonsense') as string,
+    });
+  });
+});
