@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { hotCommand, incrementalCommand, offlineCommand } from './commands/backup.ts';
+import { checkCommand } from './commands/check.ts';
 import { CommandContext, type Io } from './commands/context.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
@@ -23,6 +24,7 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   recoverCommand,
   verifyCommand,
   listCommand,
+  checkCommand,
   expireCommand,
   pinCommand,
   unpinCommand,

@@ -122,8 +122,8 @@ async function runWith(
   return { calls, result };
 }
 
-const manyCalls = 110;
-const someCalls = 30;
+const manyCalls = 60;
+const someCalls = 20;
 
 /** Every so many calls are tried. */
 function strideFor(calls: number): number {

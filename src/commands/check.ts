@@ -1,0 +1,110 @@
+import { Command, Option } from 'commander';
+import { writeDurably } from '../engine/files.ts';
+import { assessHealth, type Health } from '../engine/repository/health.ts';
+import { openRepository } from '../engine/repository/repository.ts';
+import { exitCodes, FigaroError } from '../errors.ts';
+import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
+import { formatBytes, formatCount, formatDuration, table } from '../output/text.ts';
+import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { durationArgument, examples, sizeArgument } from './options.ts';
+
+interface CheckCommandOptions extends CommonOptions {
+  readonly repo?: string;
+  readonly maxAge: number;
+  readonly maxRehearsalAge?: number;
+  readonly minFree?: number;
+  readonly nagios?: true;
+  readonly prometheus?: string;
+}
+
+const defaultMaxAge = '26h';
+
+export function checkCommand(context: CommandContext): Command {
+  const command = new Command('check')
+    .summary('tell whether backups are as they should be, for monitoring')
+    .description(
+      'Look whether the newest proved set is young enough, its chain whole, and what else is asked for. Reads manifests only; `verify` reads the sets. ' +
+        'Silent when all is well; otherwise says what is wrong and fails.',
+    )
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
+    .addOption(
+      new Option('--max-age <time>', 'how old the newest proved set may be')
+        .argParser(durationArgument)
+        .default(durationArgument(defaultMaxAge), defaultMaxAge),
+    )
+    .addOption(
+      new Option('--max-rehearsal-age <time>', 'how long ago the last rehearsal of a recovery may be: 8d').argParser(
+        durationArgument,
+      ),
+    )
+    .addOption(
+      new Option('--min-free <size>', 'how much room the repository needs to have: 20G').argParser(sizeArgument),
+    )
+    .option('--nagios', 'print one line, and exit as a Nagios plugin does')
+    .option('--prometheus <file>', 'write metrics for the textfile collector of node_exporter');
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup check --repo /backup/env --max-age 2h --max-rehearsal-age 8d',
+        'figaro-backup check --repo /backup/env --nagios',
+        'figaro-backup check --repo /backup/env --prometheus /var/lib/node_exporter/figaro.prom',
+      ),
+    )
+    .action((options: CheckCommandOptions) => {
+      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+      const { maxAge: maxAgeMs, maxRehearsalAge, minFree } = options;
+      const rules = {
+        maxAgeMs,
+        ...(maxRehearsalAge === undefined ? {} : { maxRehearsalAgeMs: maxRehearsalAge }),
+        ...(minFree === undefined ? {} : { minFreeBytes: minFree }),
+      };
+      const assess = (): Health => assessHealth(context.files, openRepository(context.files, directory), rules);
+      const outcome = attempt(assess);
+      if (options.prometheus !== undefined) {
+        const health = outcome instanceof FigaroError ? undefined : outcome;
+        writeDurably(context.files, options.prometheus, prometheusText(directory, health, new Date()));
+      }
+      if (options.nagios) {
+        const { line, status } =
+          outcome instanceof FigaroError ? nagiosUnknown(outcome) : nagiosLine(outcome, rules.maxAgeMs);
+        context.results.write(line);
+        context.exitCode = status;
+        return;
+      }
+      if (outcome instanceof FigaroError) throw outcome;
+      const worst = outcome.problems[0];
+      if (worst) context.exitCode = exitCodes[worst.code];
+      // Problems are a result that everybody wants to hear of.
+      if (worst) context.print({ ...options, quiet: false }, outcome, () => describe(outcome));
+      else context.printSuccess(options, outcome, () => describe(outcome));
+    });
+}
+
+function attempt(assess: () => Health): Health | FigaroError {
+  try {
+    return assess();
+  } catch (error) {
+    if (error instanceof FigaroError) return error;
+    throw error;
+  }
+}
+
+function describe({ problems, newest, restorableUntil, lastVerified, lastRehearsed, ...counts }: Health): string {
+  const lines = problems.map(({ code, message }) => `[${code}] ${message}\n`).join('');
+  const day = (time: string | undefined): string => (time === undefined ? 'never' : `${time.slice(0, 19)}Z`);
+  const rows = [
+    ['newest proved set', newest ? `${newest.set}, ${formatDuration(newest.ageMs)} old` : 'none'],
+    [
+      'restorable until',
+      restorableUntil === undefined ? 'no commit known' : day(new Date(restorableUntil * 1000).toISOString()),
+    ],
+    ['last verified', day(lastVerified)],
+    ['last rehearsed', day(lastRehearsed)],
+    [
+      'repository',
+      `${formatCount(counts.chains, 'chain')}, ${formatCount(counts.sets, 'set')}, ${formatBytes(counts.bytes)}, ${formatBytes(counts.freeBytes)} free`,
+    ],
+  ];
+  return lines + table(rows);
+}

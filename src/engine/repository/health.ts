@@ -1,0 +1,120 @@
+/** Whether a repository is as its owner would want it on the day of the disaster. Only manifests and notes are read. */
+
+import { type ErrorCode } from '../../errors.ts';
+import { type Files } from '../files.ts';
+import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
+import { type Repository } from './repository.ts';
+import { isSound, rehearsalOf } from './retention.ts';
+
+export interface HealthRules {
+  /** How old the newest proved set may be. */
+  readonly maxAgeMs: number;
+  /** How long ago the last rehearsal of a recovery may be; it need not have been one without. */
+  readonly maxRehearsalAgeMs?: number;
+  /** How much room there has to be. */
+  readonly minFreeBytes?: number;
+}
+
+export interface HealthProblem {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export interface Health {
+  /** The worst first; none when all is well. */
+  readonly problems: readonly HealthProblem[];
+  /** The newest set that was proved recoverable. */
+  readonly newest: { readonly set: string; readonly time: string; readonly ageMs: number } | undefined;
+  /** The last commit that the newest chain can be recovered to, in seconds since 1970. */
+  readonly restorableUntil: number | undefined;
+  /** ISO 8601, as the next. */
+  readonly lastVerified: string | undefined;
+  readonly lastRehearsed: string | undefined;
+  readonly chains: number;
+  readonly sets: number;
+  /** Orphans, damaged and unfinished sets. */
+  readonly others: number;
+  readonly bytes: number;
+  readonly freeBytes: number;
+}
+
+export function assessHealth(files: Files, repository: Repository, rules: HealthRules, now = new Date()): Health {
+  const catalog = listSets(files, repository);
+  const { chains, orphans, broken } = catalog;
+  const sets = chains.flatMap((chain) => chain.sets);
+  const proved = newestOf(sets.filter(({ set }) => set.manifest.unread !== true));
+  const newest = proved && {
+    set: proved.set.id,
+    time: proved.set.manifest.finished,
+    ageMs: age(proved.set.manifest.finished, now),
+  };
+  const lastRehearsed = latest(chains.map(rehearsalOf));
+  const freeBytes = files.freeSpace(repository.directory);
+  return {
+    problems: [
+      ...damage(chains.at(-1)),
+      ...gaps(catalog),
+      ...space(repository, freeBytes, rules.minFreeBytes),
+      ...tooOld('the newest proved set', newest?.time, rules.maxAgeMs, now),
+      ...(rules.maxRehearsalAgeMs === undefined
+        ? []
+        : tooOld('the last rehearsal of a recovery', lastRehearsed, rules.maxRehearsalAgeMs, now)),
+    ],
+    newest,
+    restorableUntil: chains.at(-1)?.window?.last.time,
+    lastVerified: latest(sets.map(({ lastCheck }) => lastCheck?.time)),
+    lastRehearsed,
+    chains: chains.length,
+    sets: sets.length,
+    others: orphans.length + broken.length,
+    bytes: [...sets, ...orphans].reduce((sum, { bytes }) => sum + bytes, 0),
+    freeBytes,
+  };
+}
+
+function newestOf(sets: readonly ListedSet[]): ListedSet | undefined {
+  const time = latest(sets.map(({ set }) => set.manifest.finished));
+  return sets.findLast(({ set }) => set.manifest.finished === time);
+}
+
+function latest(times: readonly (string | undefined)[]): string | undefined {
+  return times
+    .filter((time) => time !== undefined)
+    .sort()
+    .at(-1);
+}
+
+/** In ms; a clock that was put back makes nothing younger than now. */
+function age(time: string, now: Date): number {
+  return Math.max(0, now.getTime() - Date.parse(time));
+}
+
+function damage(chain: ListedChain | undefined): HealthProblem[] {
+  if (!chain || isSound(chain)) return [];
+  const found = chain.sets.filter(({ lastCheck }) => (lastCheck?.findings ?? 0) > 0).map(({ set }) => set.id);
+  return [{ code: 'not-recoverable', message: `the last verification found something wrong in ${found.join(', ')}` }];
+}
+
+/** What is newer than the newest chain and not part of it: backups have been going nowhere since. */
+function gaps({ chains, orphans, broken }: Catalog): HealthProblem[] {
+  const end = chains.at(-1)?.sets.at(-1)!.set;
+  return [
+    ...orphans
+      .filter(({ set }) => !end || set.manifest.started > end.manifest.started)
+      .map(({ set, problem }) => `${set.id} ${problem}`),
+    ...broken
+      .filter(({ id, state }) => state === 'damaged' && (!end || id > end.id))
+      .map(({ id, problem }) => `${id} is damaged: ${problem}`),
+  ].map((message) => ({ code: 'chain-gap', message }));
+}
+
+function space({ directory }: Repository, freeBytes: number, minFreeBytes = 0): HealthProblem[] {
+  if (freeBytes >= minFreeBytes) return [];
+  return [{ code: 'no-space', message: `${directory} has room for ${freeBytes} bytes, less than ${minFreeBytes}` }];
+}
+
+function tooOld(what: string, time: string | undefined, maxMs: number, now: Date): HealthProblem[] {
+  if (time === undefined) return [{ code: 'stale', message: `${what}: there is none` }];
+  if (age(time, now) <= maxMs) return [];
+  return [{ code: 'stale', message: `${what} is of ${time.slice(0, 19)}Z` }];
+}

@@ -1,0 +1,68 @@
+/** What monitoring systems read. */
+
+import { type Health } from '../engine/repository/health.ts';
+import { type FigaroError } from '../errors.ts';
+import { formatCount, formatDuration } from './text.ts';
+
+interface NagiosResult {
+  readonly line: string;
+  /** 0 OK, 2 CRITICAL, 3 UNKNOWN. */
+  readonly status: number;
+}
+
+/** One line in the form of the Nagios plugin guidelines, with performance data. */
+export function nagiosLine(health: Health, maxAgeMs: number): NagiosResult {
+  const { problems, newest, chains, sets, bytes, freeBytes } = health;
+  const data = [
+    ...(newest ? [`age=${seconds(newest.ageMs)}s;;${seconds(maxAgeMs)}`] : []),
+    `sets=${sets}`,
+    `bytes=${bytes}B`,
+    `free=${freeBytes}B`,
+  ].join(' ');
+  const state =
+    problems.length > 0
+      ? problems.map(({ message }) => message).join('; ')
+      : `newest set ${formatDuration(newest!.ageMs)} old, ${formatCount(chains, 'chain')}`;
+  const word = problems.length > 0 ? 'CRITICAL' : 'OK';
+  return { line: `FIGARO ${word}: ${inOneLine(state)} | ${data}\n`, status: problems.length > 0 ? 2 : 0 };
+}
+
+export function nagiosUnknown({ message }: FigaroError): NagiosResult {
+  return { line: `FIGARO UNKNOWN: ${inOneLine(message)}\n`, status: 3 };
+}
+
+/** The pipe separates performance data. */
+function inOneLine(text: string): string {
+  return text.replaceAll(/[|\n]/g, ' ');
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000);
+}
+
+/** Metrics in the text format of Prometheus; without `health`, that there is something wrong is all that can be said. */
+export function prometheusText(repository: string, health: Health | undefined, now: Date): string {
+  const time = (text: string | undefined): number | undefined =>
+    text === undefined ? undefined : Date.parse(text) / 1000;
+  const metrics: readonly (readonly [name: string, help: string, value: number | undefined])[] = [
+    ['ok', 'Whether nothing is wrong with the backups.', health && health.problems.length === 0 ? 1 : 0],
+    ['check_timestamp_seconds', 'When this was looked at.', now.getTime() / 1000],
+    ['newest_set_timestamp_seconds', 'When the newest proved set was finished.', time(health?.newest?.time)],
+    ['restorable_until_timestamp_seconds', 'The last commit that can be restored.', health?.restorableUntil],
+    ['last_verified_timestamp_seconds', 'When a set was last verified.', time(health?.lastVerified)],
+    ['last_rehearsed_timestamp_seconds', 'When a recovery was last rehearsed.', time(health?.lastRehearsed)],
+    ['chains', 'Chains in the repository.', health?.chains],
+    ['sets', 'Sets in chains.', health?.sets],
+    ['other_sets', 'Sets without their chain, damaged or unfinished.', health?.others],
+    ['bytes', 'Bytes in sets.', health?.bytes],
+    ['free_bytes', 'Room left for the repository.', health?.freeBytes],
+  ];
+  const label = repository.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  return metrics
+    .filter(([, , value]) => value !== undefined)
+    .map(([name, help, value]) => {
+      const full = `figaro_backup_${name}`;
+      return `# HELP ${full} ${help}\n# TYPE ${full} gauge\n${full}{repository="${label}"} ${value}\n`;
+    })
+    .join('');
+}

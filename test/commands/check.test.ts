@@ -1,0 +1,157 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { figaro, type CliResult } from '../support/run-cli.ts';
+import { namesIn } from '../support/trees.ts';
+
+const taken = new Date('2026-11-22T10:00:00Z');
+const hours = (n: number): Date => new Date(taken.getTime() + n * 3_600_000);
+
+let directory: string;
+let repo: string;
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: taken });
+  directory = temporaryDirectory();
+  repo = path.join(directory, 'repo');
+  const home = path.join(directory, 'env');
+  const application = demoApplication(home);
+  application.commitUpTo([4, 72_115]);
+  await figaro(['offline', '--quiet', '--home', home, '--repo', repo]);
+  application.commitUpTo([6, 5737]);
+  await figaro(['incremental', '--quiet', '--home', home, '--repo', repo]);
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function check(...args: readonly string[]): Promise<CliResult> {
+  const result = await figaro(['check', '--repo', repo, ...args], { directory });
+  const plain = (text: string): string =>
+    text
+      .replaceAll(/\d{8}T\d{6}Z-(\w+)-[0-9a-f]{6}/g, '<set>-$1')
+      .replaceAll(/(free[ =]?)[\d.]+/g, '$1<n>')
+      .replaceAll(/[\d.]+ [KMGT]iB free/g, '<n> free')
+      .replaceAll(/has room for \d+/g, 'has room for <n>');
+  return { ...result, stdout: plain(result.stdout), stderr: plain(result.stderr) };
+}
+
+const silent = { exitCode: 0, stdout: '', stderr: '' };
+
+test('says nothing when all is well, and tells when asked', async () => {
+  vi.setSystemTime(hours(2));
+  expect(await check()).toEqual(silent);
+  expect((await check('-v')).stdout).toMatchInlineSnapshot(`
+    "newest proved set  <set>-incremental, 2h old
+    restorable until   2026-11-22T09:23:25Z
+    last verified      never
+    last rehearsed     never
+    repository         1 chain, 2 sets, 1.3 MiB, <n> free
+    "
+  `);
+});
+
+describe('says what is wrong, and fails:', () => {
+  test('the newest set is too old', async () => {
+    vi.setSystemTime(hours(27));
+    expect(await check()).toMatchInlineSnapshot(`
+      {
+        "exitCode": 11,
+        "stderr": "",
+        "stdout": "[stale] the newest proved set is of 2026-11-22T10:00:00Z
+      newest proved set  <set>-incremental, 1d 3h old
+      restorable until   2026-11-22T09:23:25Z
+      last verified      never
+      last rehearsed     never
+      repository         1 chain, 2 sets, 1.3 MiB, <n> free
+      ",
+      }
+    `);
+    expect(await check('--max-age', '2d')).toEqual(silent);
+  });
+
+  test('no recovery was rehearsed, or long ago', async () => {
+    expect(await check('--max-rehearsal-age', '7d')).toMatchObject({
+      exitCode: 11,
+      stdout: expect.stringContaining('[stale] the last rehearsal of a recovery: there is none\n') as string,
+    });
+    await figaro(['verify', '--repo', repo, '--rehearse']);
+    expect(await check('--max-rehearsal-age', '7d')).toEqual(silent);
+    vi.setSystemTime(hours(8 * 24));
+    expect(await check('--max-age', '30d', '--max-rehearsal-age', '7d')).toMatchObject({
+      exitCode: 11,
+      stdout: expect.stringContaining(
+        '[stale] the last rehearsal of a recovery is of 2026-11-22T10:00:00Z\n',
+      ) as string,
+    });
+  });
+
+  test('the last verification found something', async () => {
+    const set = namesIn(repo).find((name) => name.includes('offline'))!;
+    writeFileSync(path.join(repo, set, 'environment/e.dbxml'), '');
+    expect((await figaro(['verify', '--repo', repo])).exitCode).toBe(4);
+    expect(await check()).toMatchObject({
+      exitCode: 4,
+      stdout: expect.stringContaining(
+        '[not-recoverable] the last verification found something wrong in <set>-offline\n',
+      ) as string,
+    });
+  });
+
+  test('the chain is broken', async () => {
+    const set = namesIn(repo).find((name) => name.includes('offline'))!;
+    const manifest = path.join(repo, set, 'manifest.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('offline', 'online'));
+    const { exitCode, stdout } = await check();
+    expect(exitCode).toBe(5);
+    expect(stdout).toContain(
+      '[chain-gap] <set>-incremental continues <set>-offline, which is not in the repository\n[chain-gap] <set>-offline is damaged: ',
+    );
+  });
+
+  test('there is too little room', async () => {
+    expect(await check('--min-free', '1K')).toEqual(silent);
+    expect(await check('--min-free', '999999999G')).toMatchObject({
+      exitCode: 6,
+      stdout: expect.stringContaining('[no-space] <dir>/repo has room for <n> bytes, less than') as string,
+    });
+  });
+
+  test('there is no repository', async () => {
+    expect(await check('--repo', path.join(directory, 'none'))).toMatchObject({ exitCode: 5, stdout: '' });
+  });
+});
+
+describe('for Nagios', () => {
+  test.each([
+    [2, [], 0],
+    [48, [], 2],
+    [2, ['--repo', '/none'], 3],
+  ])('after %d hours with %j', async (later, args, exitCode) => {
+    vi.setSystemTime(hours(later));
+    const result = await check('--nagios', ...args);
+    expect(result).toMatchObject({ exitCode, stderr: '' });
+    expect(result.stdout).toMatchSnapshot();
+  });
+});
+
+describe('for Prometheus', () => {
+  test('writes what there is to tell', async () => {
+    vi.setSystemTime(hours(2));
+    const file = path.join(directory, 'figaro.prom');
+    expect(await check('--prometheus', file)).toEqual(silent);
+    const text = readFileSync(file, 'utf8')
+      .replaceAll(directory, '<dir>')
+      .replace(/free_bytes\{(.*)\} \d+/, 'free_bytes{$1} <n>');
+    expect(text).toMatchSnapshot();
+    expect(namesIn(directory)).toEqual(['env', 'figaro.prom', 'repo']);
+  });
+
+  test('says so when there is nothing to be seen', async () => {
+    const file = path.join(directory, 'figaro.prom');
+    expect((await check('--prometheus', file, '--repo', '/none')).exitCode).toBe(5);
+    expect(readFileSync(file, 'utf8')).toContain('figaro_backup_ok{repository="/none"} 0\n');
+  });
+});
