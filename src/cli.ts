@@ -6,6 +6,7 @@ import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
 import { listCommand } from './commands/list.ts';
 import { examples } from './commands/options.ts';
+import { logsCommand } from './commands/logs/logs.ts';
 import { pinCommand, unpinCommand } from './commands/pin.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -28,6 +29,7 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   expireCommand,
   pinCommand,
   unpinCommand,
+  logsCommand,
   dumpCommand,
 ];
 

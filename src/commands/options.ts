@@ -26,6 +26,12 @@ export function countArgument(text: string): number {
   return Number(text.trim());
 }
 
+/** For `Option.argParser`: the number of a page. */
+export function pageArgument(text: string): number {
+  if (!/^\d{1,10}$/.test(text.trim())) throw new InvalidArgumentError('Write the number of a page.');
+  return Number(text.trim());
+}
+
 export interface LockOptions {
   /** In ms. */
   readonly lockWait?: number;

@@ -45,6 +45,11 @@ export function formatCommit(commit: Commit | undefined): string {
   return commit ? `${formatTime(commit.time)} ${formatLsn(commit.lsn)}` : 'none';
 }
 
+/** A word of a command line, as a shell takes it. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
 /** Rows in columns of even width; the last column is not padded. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];

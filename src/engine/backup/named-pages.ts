@@ -1,34 +1,6 @@
-import { RecordCursor, type FreePage } from '../../format/log/cursor.ts';
 import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
+import { PageCollector } from '../log/page-collector.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
-
-/** Notes the page numbers that a record is read with: the pages it changes. */
-class PageCollector extends RecordCursor {
-  readonly pgnos: number[] = [];
-  /** Undefined when the record is about no database. */
-  collectedFileId: number | undefined;
-
-  reset(): void {
-    this.pgnos.length = 0;
-    this.collectedFileId = undefined;
-  }
-
-  override fileId(): number {
-    return (this.collectedFileId = super.fileId());
-  }
-
-  override pgno(): number {
-    const pgno = super.pgno();
-    this.pgnos.push(pgno);
-    return pgno;
-  }
-
-  override freeList(): readonly FreePage[] {
-    const list = super.freeList();
-    for (const { pgno } of list) this.pgnos.push(pgno);
-    return list;
-  }
-}
 
 const closing: ReadonlySet<number> = new Set([registration.close, registration.recoveryClose]);
 const asserting: ReadonlySet<number> = new Set([registration.checkpoint, registration.exclusiveCheckpoint]);

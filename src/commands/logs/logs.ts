@@ -1,0 +1,16 @@
+/** `logs`: looking into logs. */
+
+import { Command } from 'commander';
+import { type CommandContext } from '../context.ts';
+import { logsListCommand } from './list.ts';
+import { logsPrintCommand } from './print.ts';
+import { logsTimelineCommand } from './timeline.ts';
+
+export function logsCommand(context: CommandContext): Command {
+  return new Command('logs')
+    .summary('look into a log: its files, its records, what was committed when')
+    .description('Look into the log of an environment, a chain or a plain copy. Nothing is written.')
+    .addCommand(logsListCommand(context))
+    .addCommand(logsPrintCommand(context))
+    .addCommand(logsTimelineCommand(context));
+}

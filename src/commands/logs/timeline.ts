@@ -1,0 +1,141 @@
+import { Command, Option } from 'commander';
+import {
+  readHistory,
+  type CommittedTransaction,
+  type History,
+  type HistoryOptions,
+  type Second,
+} from '../../engine/history/history.ts';
+import { formatLsn } from '../../format/lsn.ts';
+import { bar, niceStep } from '../../output/bars.ts';
+import { formatBytes, formatCount, formatTime, table } from '../../output/text.ts';
+import { withCommonOptions, type CommandContext } from '../context.ts';
+import { countArgument, examples, timeArgument, type GivenTime } from '../options.ts';
+import { openLogSource, withLogSource, type LogSourceOptions } from './source.ts';
+
+interface TimelineOptions extends LogSourceOptions {
+  readonly since?: GivenTime;
+  readonly until?: GivenTime;
+  readonly container?: string;
+  readonly largest: number;
+}
+
+const defaultLargest = 10;
+/** Lines of the picture, and characters of its longest bar. */
+const rows = 24;
+const barWidth = 40;
+
+export function logsTimelineCommand(context: CommandContext): Command {
+  const command = new Command('timeline')
+    .summary('show when how much was committed, and the largest transactions')
+    .description(
+      'Draw when how much was committed, and list the largest transactions with the command that restores to just before each: to find the moment before a mistake. Narrow it with --since, --until and --container.',
+    );
+  withLogSource(command)
+    .addOption(new Option('--since <time>', 'from this second on').argParser(timeArgument))
+    .addOption(new Option('--until <time>', 'up to this second').argParser(timeArgument))
+    .option('--container <name>', 'only transactions that changed this file')
+    .addOption(
+      new Option('--largest <n>', 'how many of the largest transactions to list')
+        .argParser(countArgument)
+        .default(defaultLargest),
+    );
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup logs timeline --repo /backup/env',
+        'figaro-backup logs timeline --repo /backup/env --since 2026-11-22T09:00:00 --container docs.dbxml --largest 3',
+      ),
+    )
+    .action(async (options: TimelineOptions) => {
+      const { files, log, recoverOptions } = openLogSource(context, options);
+      const history = await context.withWatch(options, (watch) =>
+        readHistory(files, log, historyOptions(options), watch),
+      );
+      context.print(options, toDocument(history), () => describe(history, recoverOptions));
+    });
+}
+
+function historyOptions({ since, until, container, largest }: TimelineOptions): HistoryOptions {
+  return {
+    largest,
+    ...(since ? { since: since.time.getTime() / 1000 } : {}),
+    ...(until ? { until: until.time.getTime() / 1000 } : {}),
+    ...(container === undefined ? {} : { container }),
+  };
+}
+
+function describe({ seconds, largest, commits, uncommitted }: History, recoverOptions: string): string {
+  if (commits === 0) return 'nothing was committed\n';
+  const bytes = seconds.reduce((sum, second) => sum + second.bytes, 0);
+  const first = seconds[0]!.time;
+  const last = seconds.at(-1)!.time;
+  const lines = [
+    `${formatCount(commits, 'commit')} from ${formatTime(first)} to ${formatTime(last)}, ${formatBytes(bytes)} of log; ${formatCount(uncommitted, 'transaction')} did not commit\n`,
+    '\n',
+    picture(seconds),
+  ];
+  if (largest.length > 0) lines.push('\nthe largest transactions:\n', transactions(largest));
+  const example = largest.find(({ previous }) => previous);
+  if (example) {
+    lines.push(
+      '\nto restore to just before one of them, name the commit before it:\n',
+      `  figaro-backup recover ${recoverOptions} --to DIR --to-lsn '${formatLsn(example.previous!.lsn)}'\n`,
+    );
+  }
+  return lines.join('');
+}
+
+/** A line for each span of time. */
+function picture(seconds: readonly Second[]): string {
+  const first = seconds[0]!.time;
+  const step = niceStep(seconds.at(-1)!.time - first + 1, rows);
+  const start = first - (first % step);
+  const spans: { commits: number; bytes: number }[] = [];
+  for (const { time, commits, bytes } of seconds) {
+    const i = Math.floor((time - start) / step);
+    const before = spans[i] ?? { commits: 0, bytes: 0 };
+    spans[i] = { commits: before.commits + commits, bytes: before.bytes + bytes };
+  }
+  const all = Array.from(spans, (span) => span ?? { commits: 0, bytes: 0 });
+  const most = Math.max(...all.map((span) => span.bytes));
+  return table(
+    all.map((span, i) => [
+      formatTime(start + i * step),
+      span.commits > 0 ? formatCount(span.commits, 'commit') : '',
+      span.commits > 0 ? formatBytes(span.bytes) : '',
+      bar(span.bytes, most, barWidth),
+    ]),
+  );
+}
+
+function transactions(largest: readonly CommittedTransaction[]): string {
+  const header = ['committed', 'transaction', 'size', 'records', 'commit before it', 'changed'];
+  return table([
+    header,
+    ...largest.map(({ time, id, bytes, records, previous, databases }) => [
+      formatTime(time),
+      id.toString(16),
+      formatBytes(bytes),
+      String(records),
+      previous ? formatLsn(previous.lsn) : '',
+      databases.map(({ name, records: changes }) => `${name} (${changes})`).join(', '),
+    ]),
+  ]);
+}
+
+function toDocument({ seconds, largest, commits, uncommitted, end }: History): object {
+  return {
+    commits,
+    uncommitted,
+    end: end.lsn,
+    seconds: seconds.map(({ time, ...second }) => ({ time: formatTime(time), ...second })),
+    largest: largest.map(({ id, time, previous, ...transaction }) => ({
+      id: id.toString(16),
+      time: formatTime(time),
+      ...transaction,
+      previous: previous && { lsn: previous.lsn, time: formatTime(previous.time) },
+    })),
+  };
+}
