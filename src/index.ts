@@ -22,5 +22,6 @@ export { recoverEnvironment, type RecoverOptions, type RecoverResult } from './e
 export { rehearse, type RecoveryReport } from './engine/recovery/recovery.ts';
 export { type Commit, type RestorePoint, type RestoreWindow } from './engine/recovery/restore-point.ts';
 export { listSets, type Catalog } from './engine/repository/catalog.ts';
-export { verifySets, type Finding, type VerifyOptions, type VerifyResult } from './engine/verify/set.ts';
+export { verifySets } from './engine/verify/set.ts';
+export { type Finding, type VerifyOptions, type VerifyResult } from './engine/verify/verification.ts';
 export { requireIntact } from './engine/verify/intact.ts';

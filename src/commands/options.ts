@@ -32,6 +32,14 @@ export function pageArgument(text: string): number {
   return Number(text.trim());
 }
 
+/** For `Option.argParser`: `1/7`. */
+export function shareArgument(text: string): number {
+  const match = /^(\d{1,6})\/(\d{1,6})$/.exec(text.trim());
+  const share = match ? Number(match[1]) / Number(match[2]) : 0;
+  if (!(share > 0 && share <= 1)) throw new InvalidArgumentError('Write a share as 1/7.');
+  return share;
+}
+
 export interface LockOptions {
   /** In ms. */
   readonly lockWait?: number;

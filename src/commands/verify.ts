@@ -1,15 +1,20 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { openRepository } from '../engine/repository/repository.ts';
-import { verifySets, type Finding, type VerifyResult } from '../engine/verify/set.ts';
-import { exitCodes } from '../errors.ts';
+import { verifySets } from '../engine/verify/set.ts';
+import { type Finding, type VerifyResult } from '../engine/verify/verification.ts';
+import { exitCodes, FigaroError } from '../errors.ts';
 import { formatBytes, formatCount } from '../output/text.ts';
 import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
-import { examples } from './options.ts';
+import { durationArgument, examples, shareArgument } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
 interface VerifyCommandOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
   readonly chain?: string;
+  readonly set?: string;
+  readonly share?: number;
+  readonly budget?: number;
+  readonly quick?: true;
   readonly rehearse?: true;
   readonly anyOrder?: true;
   readonly record: boolean;
@@ -24,6 +29,19 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
     .option('--chain <id>', 'the chain of this set (default: everything in the repository)')
+    .option('--set <id>', 'the files of this set only')
+    .addOption(
+      new Option('--share <n/m>', 'only this part of the chains, the least recently verified first: 1/7').argParser(
+        shareArgument,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--budget <time>',
+        'begin no further chain after this time, the least recently verified first: 30m',
+      ).argParser(durationArgument),
+    )
+    .option('--quick', 'compare names and sizes with the manifest only')
     .option(
       '--rehearse',
       'also go through the recovery of each chain, in memory, and check the structure of the result',
@@ -33,15 +51,24 @@ export function verifyCommand(context: CommandContext): Command {
   return withCommonOptions(withPasswordOption(command))
     .addHelpText(
       'after',
-      examples('figaro-backup verify --repo /backup/env', 'figaro-backup verify --repo /backup/env --rehearse --json'),
+      examples(
+        'figaro-backup verify --repo /backup/env',
+        'figaro-backup verify --repo /backup/env --share 1/7',
+        'figaro-backup verify --repo /backup/env --rehearse --json',
+      ),
     )
     .action(async (options: VerifyCommandOptions) => {
+      requireCompatible(options);
       const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
       const files = unlockedFiles(context, options);
       const repository = openRepository(files, directory);
       const result = await context.withWatch(options, (watch) =>
         verifySets(files, repository, {
           ...(options.chain === undefined ? {} : { chain: options.chain }),
+          ...(options.set === undefined ? {} : { set: options.set }),
+          ...(options.share === undefined ? {} : { share: options.share }),
+          ...(options.budget === undefined ? {} : { budgetMs: options.budget }),
+          quick: options.quick === true,
           rehearse: options.rehearse === true,
           anyOrder: options.anyOrder === true,
           record: options.record,
@@ -56,13 +83,27 @@ export function verifyCommand(context: CommandContext): Command {
     });
 }
 
+function requireCompatible({ chain, set, share, budget, quick, rehearse }: VerifyCommandOptions): void {
+  const parts = Object.entries({ chain, set, share, budget }).filter(([, value]) => value !== undefined);
+  const isSingle = chain !== undefined || set !== undefined;
+  if (isSingle && parts.length > 1) {
+    throw new FigaroError('usage', `${parts.map(([name]) => `--${name}`).join(' and ')} exclude each other`);
+  }
+  if (rehearse && (quick === true || set !== undefined)) {
+    throw new FigaroError(
+      'usage',
+      `--rehearse goes through the recovery of a whole chain, not with --${quick ? 'quick' : 'set'}`,
+    );
+  }
+}
+
 /** Damage weighs more than a gap. */
 function exitCodeOf(findings: readonly Finding[]): number {
   const codes = findings.map(({ code }) => exitCodes[code]);
   return codes.includes(4) ? 4 : (codes[0] ?? 0);
 }
 
-function describe({ sets, records, rehearsed, findings }: VerifyResult): string {
+function describe({ sets, records, rehearsed, left, findings }: VerifyResult): string {
   const lines = findings.map(({ set, code, message }) => `${set}: [${code}] ${message}`);
   const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
   const pages = sets.reduce((sum, set) => sum + set.pages, 0);
@@ -72,5 +113,6 @@ function describe({ sets, records, rehearsed, findings }: VerifyResult): string 
     }`,
   );
   if (rehearsed.length > 0) lines.push(`recovery rehearsed: ${formatCount(rehearsed.length, 'chain')}`);
+  if (left.length > 0) lines.push(`left to the next run: ${formatCount(left.length, 'chain')}`);
   return `${lines.join('\n')}\n`;
 }

@@ -12,7 +12,7 @@ import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
 import { chainEnvironment, type Chain } from '../repository/chain.ts';
 import { environmentOf, type BackupSet } from '../repository/repository.ts';
-import { type Finding } from './set.ts';
+import { type Finding } from './verification.ts';
 
 type Report = (finding: Finding) => void;
 

@@ -15,7 +15,8 @@ import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { listSets } from '../../../src/engine/repository/catalog.ts';
 import { openRepository, type BackupSet } from '../../../src/engine/repository/repository.ts';
-import { verifySets, type VerifyOptions, type VerifyResult } from '../../../src/engine/verify/set.ts';
+import { verifySets } from '../../../src/engine/verify/set.ts';
+import { type VerifyOptions, type VerifyResult } from '../../../src/engine/verify/verification.ts';
 import { corpusCase } from '../../support/corpus.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
 import { namesIn } from '../../support/trees.ts';
@@ -195,4 +196,64 @@ test('an unfinished set is no finding, and is not touched', async () => {
   expect(told(result)).toEqual([]);
   expect(result.warnings).toEqual([`${incremental.id} was not finished and is no set; the next backup removes it`]);
   expect(existsSync(incremental.directory)).toBe(true);
+});
+
+describe('a part of a repository', () => {
+  /** A chain of its own for each of some times, the full sets of another environment. */
+  async function addChains(count: number): Promise<string[]> {
+    const home = path.join(temporaryDirectory(), 'env');
+    demoApplication(home).commitUpTo([4, 72_115]);
+    const ids = [full.id];
+    for (let i = 0; i < count; i++) ids.push((await takeBackup(nodeFiles, 'hot', { home, repository })).id);
+    return ids;
+  }
+
+  test('is taken up where the last run left off', async () => {
+    const ids = await addChains(2);
+    const seen: string[] = [];
+    for (let run = 0; run < 3; run++) {
+      const { sets, left } = await verify({ share: 1 / 3 });
+      const chains = [...new Set(sets.map(({ chain }) => chain))];
+      expect(chains).toHaveLength(1);
+      expect([...chains, ...left].sort()).toEqual([...ids].sort());
+      seen.push(...chains);
+    }
+    expect(seen.sort()).toEqual([...ids].sort());
+  });
+
+  test('is one chain at least, however little time there is', async () => {
+    await addChains(2);
+    const { sets, left } = await verify({ budgetMs: 0 });
+    expect(new Set(sets.map(({ chain }) => chain)).size).toBe(1);
+    expect(left).toHaveLength(2);
+  });
+
+  test('can be one set', async () => {
+    flipBit(inside(full, 'd.dbxml'), 5000);
+    expect(told(await verify({ set: incremental.id }))).toEqual([]);
+    expect((await verify({ set: full.id })).findings[0]).toMatchObject({ set: full.id, code: 'file-checksum' });
+    await expect(verify({ set: 'nonsense' })).rejects.toThrow('there is no set nonsense');
+  });
+});
+
+describe('a quick look', () => {
+  test('finds what is missing, and sizes that are wrong, but not what only reading tells', async () => {
+    flipBit(inside(full, 'd.dbxml'), 5000);
+    expect(told(await verify({ quick: true }))).toEqual([]);
+    truncateSync(inside(full, 'd.dbxml'), 4096);
+    unlinkSync(inside(incremental, 'log.0000000006'));
+    const findings = told(await verify({ quick: true }));
+    expect(findings).toHaveLength(2);
+    expect(findings.join()).toMatch(/d\.dbxml has 4096 bytes, not \d+ .*log\.0000000006 is missing/);
+  });
+
+  test('reads no file but the first bytes, and is no check that counts', async () => {
+    let bytes = 0;
+    const files = watchedFiles(nodeFiles, {
+      afterRead: (file, { length }) => (bytes += file.endsWith('.dbxml') ? length : 0),
+    });
+    await verifySets(files, openRepository(files, repository), { quick: true });
+    expect(bytes).toBeLessThan(20_000);
+    expect(existsSync(path.join(full.directory, 'checks.jsonl'))).toBe(false);
+  });
 });

@@ -1,0 +1,299 @@
+/** What is looked at in sets and chains, and what was found. */
+
+import path from 'node:path';
+import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { findOpaque } from '../environment/opaque.ts';
+import { pagedFiles } from '../environment/paged-files.ts';
+import { readIfThere, type Files } from '../files.ts';
+import { encryptedFile } from '../locked.ts';
+import { type Watch } from '../pause.ts';
+import { type FileTable } from '../recovery/file-table.ts';
+import { rehearse, type RecoveredState } from '../recovery/recovery.ts';
+import { chainEnvironment, type Chain } from '../repository/chain.ts';
+import { appendCheck, checksName, readChecks } from '../repository/checks.ts';
+import { pinName } from '../repository/pins.ts';
+import { type ManifestFile } from '../repository/manifest.ts';
+import { checksumLines, environmentOf, type BackupSet } from '../repository/repository.ts';
+import { programVersion } from '../version.ts';
+import { verifyLog } from './log.ts';
+import { readFile } from './pages.ts';
+import { checkStored } from './structure/check-environment.ts';
+
+/** Something wrong in a set. */
+export interface Finding {
+  /** The set it is in. */
+  readonly set: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Inside the set. */
+  readonly path?: string;
+  readonly pgno?: number;
+  /** Printed form. */
+  readonly lsn?: string;
+}
+
+export interface VerifyOptions {
+  /** The chain of this set only; everything in the repository by default. */
+  readonly chain?: string;
+  /** This set only: its files, not how it continues its chain. */
+  readonly set?: string;
+  /** Only so large a part of the chains, the least recently verified first: more than 0, up to 1. */
+  readonly share?: number;
+  /** Begin no further chain after so many ms; the least recently verified come first. */
+  readonly budgetMs?: number;
+  /** Compare names and sizes with the manifest, and read nothing else. Not noted as a check. */
+  readonly quick?: boolean;
+  /** Go through the recovery of each chain, in memory, and check the structure of what comes out. */
+  readonly rehearse?: boolean;
+  /** The application orders keys in a way of its own, which the check can not know. */
+  readonly anyOrder?: boolean;
+  /** Note the result in each set; true by default. */
+  readonly record?: boolean;
+  readonly watch?: Watch;
+}
+
+/** What was looked at in a set. */
+export interface VerifiedSet {
+  readonly id: string;
+  readonly chain: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly pages: number;
+  readonly findings: number;
+}
+
+export interface VerifyResult {
+  readonly sets: readonly VerifiedSet[];
+  /** Log records read. */
+  readonly records: number;
+  /** Chains whose recovery was gone through without trouble. */
+  readonly rehearsed: readonly string[];
+  /** Chains that were left to the next run. */
+  readonly left: readonly string[];
+  readonly findings: readonly Finding[];
+  /** What does not touch the sets: a check that could not be noted, a run that did not finish. */
+  readonly warnings: readonly string[];
+}
+
+/** More than these of one set say nothing new. */
+const maxFindings = 1000;
+
+/** One run over sets. */
+export class Verification {
+  readonly #files: Files;
+  readonly #options: VerifyOptions;
+  readonly #watch: Watch;
+  readonly #sets: Omit<VerifiedSet, 'findings'>[] = [];
+  readonly #findings: Finding[] = [];
+  readonly #counts = new Map<string, number>();
+  readonly #rehearsed: string[] = [];
+  #left: readonly string[] = [];
+  #records = 0;
+  readonly warnings: string[] = [];
+
+  constructor(files: Files, options: VerifyOptions) {
+    this.#files = files;
+    this.#options = options;
+    this.#watch = options.watch ?? {};
+  }
+
+  result(): VerifyResult {
+    return {
+      sets: this.#sets.map((set) => ({ ...set, findings: this.#countOf(set.id) })),
+      records: this.#records,
+      rehearsed: this.#rehearsed,
+      left: this.#left,
+      findings: this.#findings,
+      warnings: this.warnings,
+    };
+  }
+
+  find(finding: Finding): void {
+    const count = this.#countOf(finding.set);
+    this.#counts.set(finding.set, count + 1);
+    if (count < maxFindings) this.#findings.push(finding);
+    else if (count === maxFindings)
+      this.warnings.push(`${finding.set} has more findings than the first ${maxFindings}`);
+  }
+
+  #countOf(id: string): number {
+    return this.#counts.get(id) ?? 0;
+  }
+
+  /** As many as `share` and `budgetMs` allow; one at least. */
+  async verifyChains(chains: readonly Chain[]): Promise<void> {
+    const { share = 1, budgetMs = Infinity } = this.#options;
+    const isPartial = share < 1 || budgetMs < Infinity;
+    const waiting = isPartial ? this.#longestUnverifiedFirst(chains) : [...chains];
+    const end = performance.now() + budgetMs;
+    const count = Math.ceil(chains.length * share);
+    for (let done = 0; done < count && (done === 0 || performance.now() < end); done++) {
+      await this.verifyChain(waiting.shift()!);
+    }
+    this.#left = waiting.map(({ id }) => id);
+  }
+
+  #longestUnverifiedFirst(chains: readonly Chain[]): Chain[] {
+    const lastOf = ({ sets }: Chain): string =>
+      sets.map((set) => readChecks(this.#files, set).at(-1)?.time ?? '').sort()[0]!;
+    const times = new Map(chains.map((chain) => [chain, lastOf(chain)]));
+    return [...chains].sort((a, b) => (times.get(a)! < times.get(b)! ? -1 : 1));
+  }
+
+  async verifyChain(chain: Chain): Promise<void> {
+    if (this.#options.quick) {
+      for (const set of chain.sets) await this.verifySet(set);
+      return;
+    }
+    this.#tellUnread(chain);
+    for (const set of chain.sets) await this.verifySet(set);
+    if (chain.sets.at(-1)!.manifest.log) {
+      this.#records += await verifyLog(this.#files, chain, (finding) => this.find(finding), this.#watch);
+      if (this.#options.rehearse) await this.#rehearse(chain);
+    }
+    for (const set of chain.sets) this.note(set, this.#options.rehearse === true);
+  }
+
+  /** Says what can not be checked of an encrypted chain. Throws `password` when its recovery is to be rehearsed. */
+  #tellUnread(chain: Chain): void {
+    const opaque = findOpaque(this.#files, chainEnvironment(this.#files, chain));
+    if (opaque === undefined) return;
+    if (this.#options.rehearse) throw encryptedFile(opaque);
+    this.warnings.push(
+      `${chain.id} is encrypted, and no password was given: pages and log records were not checked, only their SHA-256 and the headers of pages`,
+    );
+  }
+
+  /** The files of one set. */
+  async verifySet(set: BackupSet): Promise<void> {
+    const files = this.#files;
+    const { id, directory, manifest } = set;
+    const environment = discoverEnvironment(files, environmentOf(directory));
+    const paged = new Map(pagedFiles(files, environment).map((candidate) => [candidate.file.name, candidate]));
+    const left = new Set(this.#list(environmentOf(directory), ''));
+    let bytes = 0;
+    let pages = 0;
+    for (const file of manifest.files) {
+      if (!left.delete(file.path)) {
+        this.find({ set: id, code: 'set-incomplete', message: `${file.path} is missing`, path: file.path });
+        continue;
+      }
+      const full = path.join(environmentOf(directory), file.path);
+      if (this.#options.quick) {
+        const { size } = files.statIfThere(full)!;
+        bytes += size;
+        this.#compare(set, file, { size, sha256: file.sha256 });
+        continue;
+      }
+      const reading = await readFile(files, full, paged.get(file.path), manifest.log?.end, this.#watch);
+      bytes += reading.size;
+      pages += reading.pages;
+      this.#compare(set, file, reading);
+      for (const { code, pgno, problem } of reading.problems) {
+        this.find({ set: id, code, message: `${file.path}: page ${pgno} ${problem}`, path: file.path, pgno });
+      }
+    }
+    for (const name of left) {
+      this.find({ set: id, code: 'file-checksum', message: `${name} is not in the manifest`, path: name });
+    }
+    for (const { name, problem } of environment.damaged) {
+      this.find({
+        set: id,
+        code: 'page-type',
+        message: `${name} is a damaged database: ${problem}`,
+        path: name,
+        pgno: 0,
+      });
+    }
+    this.#verifyFrame(set);
+    this.#sets.push({ id, chain: manifest.chain, files: manifest.files.length, bytes, pages });
+  }
+
+  #compare(set: BackupSet, file: ManifestFile, { size, sha256 }: { size: number; sha256: string }): void {
+    const problem =
+      size !== file.size
+        ? `has ${size} bytes, not ${file.size} as in the manifest`
+        : sha256 !== file.sha256
+          ? 'does not match its SHA-256 in the manifest'
+          : undefined;
+    if (problem === undefined) return;
+    this.find({ set: set.id, code: 'file-checksum', message: `${file.path} ${problem}`, path: file.path });
+  }
+
+  /** What is in a set beside the environment. */
+  #verifyFrame({ id, directory, manifest }: BackupSet): void {
+    const known = ['environment', 'manifest.json', 'SHA256SUMS', checksName, pinName];
+    for (const name of this.#files.listIfThere(directory) ?? []) {
+      if (known.includes(name)) continue;
+      this.find({ set: id, code: 'file-checksum', message: `${name} does not belong into a set`, path: name });
+    }
+    const sums = readIfThere(this.#files, path.join(directory, 'SHA256SUMS'));
+    if (sums && Buffer.from(sums).toString('utf8') === checksumLines(manifest)) return;
+    const message = sums ? 'SHA256SUMS differs from the manifest' : 'SHA256SUMS is missing';
+    this.find({ set: id, code: 'file-checksum', message, path: 'SHA256SUMS' });
+  }
+
+  /** Names of all files in a directory, relative to it. */
+  #list(directory: string, inside: string): string[] {
+    const names = this.#files.listIfThere(path.join(directory, inside)) ?? [];
+    return names.flatMap((name) => {
+      const entry = inside === '' ? name : `${inside}/${name}`;
+      const kind = this.#files.statIfThere(path.join(directory, entry))?.kind;
+      return kind === 'directory' ? this.#list(directory, entry) : [entry];
+    });
+  }
+
+  async #rehearse(chain: Chain): Promise<void> {
+    try {
+      this.#watch.onProgress?.({ phase: `rehearse the recovery of ${chain.id}` });
+      const environment = chainEnvironment(this.#files, chain);
+      let isSound = false;
+      const inspect = async ({ table }: RecoveredState): Promise<void> => {
+        isSound = await this.#checkStructure(chain, table);
+      };
+      const report = await rehearse(this.#files, environment, { watch: this.#watch, inspect });
+      if (isSound) this.#rehearsed.push(chain.id);
+      this.warnings.push(...report.warnings);
+    } catch (error) {
+      if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
+      const { pgno, lsn } = error.details;
+      this.find({
+        set: chain.sets.at(-1)!.id,
+        code: error.code,
+        message: error.message,
+        ...(pgno === undefined ? {} : { pgno }),
+        ...(lsn === undefined ? {} : { lsn }),
+      });
+    }
+  }
+
+  /** Checks the structure of the databases that come out of a rehearsal; true when it is sound. */
+  async #checkStructure(chain: Chain, table: FileTable): Promise<boolean> {
+    const set = chain.sets.at(-1)!.id;
+    const { anyOrder = false } = this.#options;
+    const { findings, total, notes } = await checkStored(table, { anyOrder, watch: this.#watch });
+    for (const { code, message, path: name, pgno } of findings) this.find({ set, code, message, path: name, pgno });
+    const left = total - findings.length;
+    if (left > 0) this.warnings.push(`${set}: ${left} more findings about the structure of its databases are left out`);
+    this.warnings.push(...notes);
+    return total === 0;
+  }
+
+  /** Writes into the set that it was checked. A repository that can only be read can be checked all the same. */
+  note(set: BackupSet, rehearsed: boolean): void {
+    if (this.#options.record === false || this.#options.quick) return;
+    const check = {
+      time: new Date().toISOString(),
+      program: `figaro-backup ${programVersion}`,
+      findings: this.#countOf(set.id),
+      rehearsed,
+    };
+    try {
+      appendCheck(this.#files, set, check);
+    } catch (error) {
+      if (!(error instanceof FigaroError)) throw error;
+      this.warnings.push(`the check of ${set.id} could not be noted: ${error.message}`);
+    }
+  }
+}
