@@ -30,7 +30,7 @@ import { listSource } from './source.ts';
 export async function copyOffline(files: Files, home: string, set: NewSet, watch: Watch): Promise<EnvironmentCopy> {
   // The first look.
   const { environment, paged, plain } = await listSource(files, home);
-  requireNotInUse(files, environment);
+  requireNotInUse(files, environment, hintFor);
   const hasLog = filesOfKind(environment, 'log').length > 0;
   const logDirectory = logDirectoryOf(environment);
   const from = path.join(home, logDirectory);
@@ -79,7 +79,7 @@ export async function copyOffline(files: Files, home: string, set: NewSet, watch
     if (log && !equalLsn(log.follow(), end!)) throw changed(home, 'its log has grown');
     log?.close();
     requireUnchanged(environment, (await listSource(files, home)).environment);
-    requireNotInUse(files, environment);
+    requireNotInUse(files, environment, hintFor);
     const warnings = [
       ...environment.config.risks,
       ...judge(home, containers, named, log && notes, log?.isOpaque === true),
@@ -92,6 +92,12 @@ export async function copyOffline(files: Files, home: string, set: NewSet, watch
   } finally {
     log?.close();
   }
+}
+
+function hintFor({ files }: Environment): string {
+  return files.some(({ kind }) => kind === 'log')
+    ? 'stop it, or use `figaro-backup hot`.'
+    : 'stop it: an environment without logs can only be backed up while nobody writes to it.';
 }
 
 /** What is to be said of the copies. Throws `log-missing` when there should be a log. */

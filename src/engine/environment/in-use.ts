@@ -1,27 +1,43 @@
+/** Whether a process has an environment open, as far as Linux tells this user; elsewhere nothing is seen. */
+
 import { FigaroError } from '../../errors.ts';
 import { readSystemFile, type Files, type FileStat } from '../files.ts';
 import { type Environment } from './discover.ts';
 
+/** What the operator can do about it, in the words of the command. */
+export type InUseHint = (environment: Environment) => string;
+
 /**
- * Throws `environment-in-use` when a process has a container or log file open for writing. It sees what Linux shows in
- * /proc to this user, and nothing elsewhere: that it returns proves nothing.
+ * Throws `environment-in-use`, naming the process, when one has a container, a log file or the registry open for writing,
+ * or a region mapped: a process that has joined an environment keeps its regions mapped, even when it only reads. What a
+ * process left behind that is no more does not count. That it returns proves nothing.
  */
-export function requireNotInUse(files: Files, environment: Environment): void {
-  const watched = new Map<string, string>();
-  for (const { kind, path, stat } of environment.files) {
-    if (kind !== 'config' && kind !== 'external-file') watched.set(`${deviceOf(stat)} ${stat.inode}`, path);
-  }
+export function requireNotInUse(files: Files, environment: Environment, hintFor: InUseHint): void {
+  const watched = watchedFiles(files, environment);
   for (const pid of list(files, '/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const file = openForWriting(files, pid, watched);
+    const file = openForWriting(files, pid, watched) ?? mapped(pid, watched);
     if (file === undefined) continue;
-    throw new FigaroError('environment-in-use', `${environment.home} is in use: process ${pid} has ${file} open`, {
+    const name = readSystemFile(`/proc/${pid}/comm`).trim();
+    const who = name === '' ? `process ${pid}` : `process ${pid} (${name})`;
+    throw new FigaroError('environment-in-use', `${environment.home} is in use: ${who} has ${file} open`, {
       path: file,
-      hint: environment.files.some(({ kind }) => kind === 'log')
-        ? 'stop it, or use `figaro-backup hot`.'
-        : 'stop it: an environment without logs can only be backed up while nobody writes to it.',
+      hint: hintFor(environment),
     });
   }
+}
+
+/** Paths by device and inode, as the kernel prints them. */
+function watchedFiles(files: Files, { files: known, leftOut }: Environment): ReadonlyMap<string, string> {
+  const watched = new Map<string, string>();
+  for (const { kind, path, stat } of known) {
+    if (kind !== 'config' && kind !== 'external-file') watched.set(`${deviceOf(stat)} ${stat.inode}`, path);
+  }
+  for (const { reason, path } of leftOut) {
+    const stat = reason === 'region' || reason === 'registry' ? files.statIfThere(path) : undefined;
+    if (stat) watched.set(`${deviceOf(stat)} ${stat.inode}`, path);
+  }
+  return watched;
 }
 
 function openForWriting(files: Files, pid: string, watched: ReadonlyMap<string, string>): string | undefined {
@@ -34,6 +50,18 @@ function openForWriting(files: Files, pid: string, watched: ReadonlyMap<string, 
     if ((flags & 3) === 0 || inode === undefined) continue;
     devices ??= mountedDevices(pid);
     const file = watched.get(`${devices.get(field(info, 'mnt_id') ?? '')} ${inode}`);
+    if (file !== undefined) return file;
+  }
+  return undefined;
+}
+
+/** A file that is mapped so that others see what is written: regions are; containers that are only read are not. */
+function mapped(pid: string, watched: ReadonlyMap<string, string>): string | undefined {
+  for (const line of readSystemFile(`/proc/${pid}/maps`).split('\n')) {
+    const match = /^\S+ .w.s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line);
+    if (!match) continue;
+    const [, major = '', minor = '', inode] = match;
+    const file = watched.get(`${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)} ${inode}`);
     if (file !== undefined) return file;
   }
   return undefined;

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { discoverEnvironment, type Environment } from '../environment/discover.ts';
+import { requireNotInUse } from '../environment/in-use.ts';
 import { makeDirectories, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment, checkStored, requireSound } from '../verify/structure/check-environment.ts';
@@ -58,6 +59,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   const { environment, dryRun = false, engine = 'embedded', check = true, anyOrder = false, watch = {} } = options;
   const target = path.resolve(options.target);
   requireContents(environment);
+  requireNotInUse(files, environment, () => stopHint);
   requireKey(environment);
   requireEmptyTarget(files, target);
   const hasLogs = environment.files.some(({ kind }) => kind === 'log');
@@ -138,6 +140,9 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     throw error;
   }
 }
+
+const stopHint =
+  'stop it first: what is recovered has to stand still. Of an environment in use, take a set with `figaro-backup hot`.';
 
 /** Arguments of a process can be seen by everybody, and db_recover takes the password no other way. */
 function noNativePassword(file: string): FigaroError {

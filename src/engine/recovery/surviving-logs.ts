@@ -2,7 +2,14 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { logPaths, normalDirectory, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import {
+  discoverEnvironment,
+  logPaths,
+  normalDirectory,
+  type Environment,
+  type EnvironmentFile,
+} from '../environment/discover.ts';
+import { requireNotInUse } from '../environment/in-use.ts';
 import { type Files } from '../files.ts';
 import { Continuation, type ChainEnd } from '../log/continuation.ts';
 import { logFileName, logFileNumber, openLog, type Log } from '../log/log-files.ts';
@@ -14,6 +21,8 @@ const hints = {
   mismatch:
     'these are the log files of another environment, or of one that was recovered to an earlier point. Recover without --surviving-logs.',
 };
+
+const stopHint = 'stop it first: what it goes on to commit would be lost.';
 
 /**
  * An environment with the log files of `directory` in place of its own, from its last one on. Throws `chain-gap` and
@@ -31,6 +40,7 @@ export async function withSurvivingLogs(
       hint: 'sets of environments without logs are restored as they are.',
     });
   }
+  requireNotInUse(files, discoverEnvironment(files, directory), () => stopHint);
   const parent = endOf(files, openLog(files, chainLog));
   const continuation = new Continuation(files, { subject: directory, from: directory, chainLog, parent, hints });
   const first = continuation.firstFile();
