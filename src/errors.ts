@@ -71,5 +71,6 @@ export class FigaroError extends Error {
 
 /** True for errors of the operating system, which carry a code such as `ENOENT`. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string';
+  if (!(error instanceof Error) || error instanceof FigaroError) return false;
+  return typeof (error as NodeJS.ErrnoException).code === 'string';
 }

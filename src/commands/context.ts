@@ -6,6 +6,7 @@ import { toJson } from '../output/json.ts';
 import { showProgress } from '../output/progress.ts';
 import { colours, hasColours, warningText } from '../output/report.ts';
 import { Results } from '../output/results.ts';
+import { printable } from '../output/text.ts';
 
 /** The streams and surroundings of a run. */
 export interface Io {
@@ -56,7 +57,7 @@ export class CommandContext {
   /** A result that was asked for: one JSON document, or text. */
   print(options: CommonOptions, value: unknown, text: () => string): void {
     if (options.json) this.results.write(toJson(value));
-    else if (!options.quiet) this.results.write(text());
+    else if (!options.quiet) this.results.write(printable(text()));
   }
 
   /** A result that cron does not want to hear of: text only on a terminal, or when asked for. */

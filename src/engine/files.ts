@@ -28,6 +28,9 @@ export interface FileStat {
   readonly inode: number;
 }
 
+/** Whose a file is, and who may do what with it. */
+export type FileOwner = Pick<FileStat, 'mode' | 'uid' | 'gid'>;
+
 export interface OpenFile {
   readonly path: string;
   stat(): FileStat;
@@ -47,7 +50,7 @@ export const passwordHint = 'give the file that holds the password: --password-f
 export interface Files {
   /** The key to what is encrypted; undefined when no password was given. */
   readonly cipher?: Cipher | undefined;
-  /** Opens read-only; undefined when there is no such file. */
+  /** Opens read-only; undefined when there is no such file. What is there and no file, such as a pipe, is an error. */
   openIfThere(file: string): OpenFile | undefined;
   /** Creates a new file for reading and writing; fails when the name is taken. */
   create(file: string, mode?: number): OpenFile;
@@ -55,12 +58,14 @@ export interface Files {
   openToWrite(file: string): OpenFile;
   /** What is at the name itself: a link is not followed. Undefined when nothing is. */
   statIfThere(file: string): FileStat | undefined;
+  /** What a name leads to: links are followed. Undefined when nothing is there, or links lead in a circle. */
+  statThrough(file: string): FileStat | undefined;
   /** Names in a directory, sorted; undefined when there is no such directory. */
   listIfThere(directory: string): readonly string[] | undefined;
   /** Creates one directory; false when it is there already. */
   makeDirectory(directory: string, mode?: number): boolean;
   /**
-   * Copies a file that nobody writes to, with its mode, to a name that is not taken, and syncs the copy. Unlike everything
+   * Copies a file that nobody writes to, with its mode, owner and times, to a name that is not taken, and syncs the copy. Unlike everything
    * else here it goes on beside the caller's work: await it.
    */
   copy(from: string, to: string): Promise<void>;
@@ -71,6 +76,8 @@ export interface Files {
   remove(file: string): void;
   removeEmptyDirectory(directory: string): void;
   setTimes(file: string, mtimeMs: number): void;
+  /** Gives a file or directory its permission bits, and its owner and group where this user may; false where not. */
+  setOwner(file: string, owner: FileOwner): boolean;
   /** Makes creations, renamings and removals in a directory last. */
   syncDirectory(directory: string): void;
   /** Bytes that can still be written to the file system of `directory`. */
@@ -196,7 +203,7 @@ export const nodeFiles: Files = {
   openIfThere(file) {
     return attempt('open', file, () => {
       try {
-        return new NodeFile(file, fs.openSync(file, 'r'));
+        return openRegular(file);
       } catch (error) {
         if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
         throw error;
@@ -213,6 +220,16 @@ export const nodeFiles: Files = {
     return attempt('look at', file, () => {
       const stat = fs.lstatSync(file, { throwIfNoEntry: false });
       return stat && statOf(stat);
+    });
+  },
+  statThrough(file) {
+    return attempt('look at', file, () => {
+      try {
+        return statOf(fs.statSync(file));
+      } catch (error) {
+        if (isCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+        throw error;
+      }
     });
   },
   listIfThere(directory) {
@@ -239,6 +256,9 @@ export const nodeFiles: Files = {
   async copy(from, to) {
     try {
       await fs.promises.copyFile(from, to, fs.constants.COPYFILE_EXCL);
+      const stat = statOf(await fs.promises.stat(from));
+      nodeFiles.setOwner(to, stat);
+      nodeFiles.setTimes(to, stat.mtimeMs);
       const handle = await fs.promises.open(to, 'r+');
       try {
         await handle.sync();
@@ -274,6 +294,14 @@ export const nodeFiles: Files = {
   setTimes(file, mtimeMs) {
     attempt('set the times of', file, () => fs.utimesSync(file, mtimeMs / 1000, mtimeMs / 1000));
   },
+  setOwner(file, { mode, uid, gid }) {
+    return attempt('set the owner of', file, () => {
+      const isKept = changeOwner(file, uid, gid);
+      // Neither owner nor umask has a say in what the source had.
+      fs.chmodSync(file, mode);
+      return isKept;
+    });
+  },
   syncDirectory(directory) {
     // Windows has no way to sync a directory, and does not need one.
     if (process.platform === 'win32') return;
@@ -293,6 +321,38 @@ export const nodeFiles: Files = {
     });
   },
 };
+
+/** Opening a pipe would wait for somebody to write to it. */
+const withoutWaiting = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
+
+function openRegular(file: string): NodeFile {
+  const descriptor = fs.openSync(file, withoutWaiting);
+  try {
+    if (fs.fstatSync(descriptor).isFile()) return new NodeFile(file, descriptor);
+  } catch (error) {
+    fs.closeSync(descriptor);
+    throw error;
+  }
+  fs.closeSync(descriptor);
+  throw new FigaroError('io', `${file}: is no file`, { path: file });
+}
+
+/** False when this user may not. */
+function changeOwner(file: string, uid: number, gid: number): boolean {
+  if (process.platform === 'win32') return true;
+  const isTheirs = (): boolean => {
+    const now = fs.statSync(file);
+    return now.uid === uid && now.gid === gid;
+  };
+  if (isTheirs()) return true;
+  try {
+    fs.chownSync(file, uid, gid);
+  } catch (error) {
+    if (!isCode(error, 'EPERM', 'EINVAL', 'ENOTSUP')) throw error;
+  }
+  // The library keeps a refusal to itself.
+  return isTheirs();
+}
 
 /** A file of the operating system, such as those in /proc; empty where there is none. */
 export function readSystemFile(file: string): string {

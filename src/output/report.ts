@@ -2,6 +2,7 @@
 
 import { Chalk, type ChalkInstance } from 'chalk';
 import { type FigaroError } from '../errors.ts';
+import { printable } from './text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -18,13 +19,17 @@ export function colours(stream: { isTTY?: boolean }, env: Environment, wanted: b
 
 export function errorText(error: FigaroError, chalk: ChalkInstance): string {
   const { hint } = error.details;
-  const lines = [`${chalk.red(`error [${error.code}]:`)} ${error.message}`];
-  if (hint !== undefined) lines.push(`${chalk.cyan('hint:')} ${hint}`);
+  const lines = [`${chalk.red(`error [${error.code}]:`)} ${inOneLine(error.message)}`];
+  if (hint !== undefined) lines.push(`${chalk.cyan('hint:')} ${inOneLine(hint)}`);
   return `${lines.join('\n')}\n`;
 }
 
 export function warningText(warning: string, chalk: ChalkInstance): string {
-  return `${chalk.yellow('warning:')} ${warning}\n`;
+  return `${chalk.yellow('warning:')} ${inOneLine(warning)}\n`;
+}
+
+function inOneLine(text: string): string {
+  return printable(text).replaceAll('\n', String.raw`\n`);
 }
 
 /** For something that must not happen: the one message with a stack trace. */

@@ -45,6 +45,15 @@ export function formatCommit(commit: Commit | undefined): string {
   return commit ? `${formatTime(commit.time)} ${formatLsn(commit.lsn)}` : 'none';
 }
 
+/** Text without what does something to a terminal: names of files can hold anything. */
+export function printable(text: string): string {
+  return text.replaceAll(controls, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** Control characters but the end of a line. */
+// oxlint-disable-next-line no-control-regex
+const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g;
+
 /** A word of a command line, as a shell takes it. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;

@@ -26,6 +26,8 @@ export const changes: ReadonlySet<string> = new Set([
   'rmSync',
   'rmdirSync',
   'utimesSync',
+  'chmodSync',
+  'chownSync',
   'copyFile',
 ]);
 
@@ -34,6 +36,9 @@ type Calls = Record<string, AnyCall>;
 
 const byPath = [
   'lstatSync',
+  'statSync',
+  'chmodSync',
+  'chownSync',
   'readdirSync',
   'mkdirSync',
   'rmSync',
@@ -82,7 +87,7 @@ export async function withFaults<T>(
     });
   }
   replace(system, 'openSync', (original) => (...args) => {
-    judge(args[1] === 'r' || args[1] === 'r+' ? 'openSync' : 'create', args[0] as string);
+    judge(args[1] === 'wx+' ? 'create' : 'openSync', args[0] as string);
     const descriptor = original(...args);
     paths.set(descriptor, args[0] as string);
     return descriptor;

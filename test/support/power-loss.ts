@@ -124,6 +124,7 @@ export class VolatileDisk {
         const node = find(file);
         return node && statOf(node);
       },
+      statThrough: (file) => (inside(file) ? this.files.statIfThere(file) : outside.statThrough(file)),
       listIfThere: (directory) => {
         if (!inside(directory)) return outside.listIfThere(directory);
         const node = find(directory);
@@ -178,6 +179,10 @@ export class VolatileDisk {
         directory.entries.delete(name);
       },
       setTimes: () => this.#change(),
+      setOwner: () => {
+        this.#change();
+        return true;
+      },
       syncDirectory: (file) => {
         this.#change();
         const node = find(file);

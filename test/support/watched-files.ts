@@ -66,6 +66,11 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
       const stat = inner.statIfThere(file);
       return stat && seen(file, stat);
     },
+    statThrough(file) {
+      see('statThrough', file);
+      const stat = inner.statThrough(file);
+      return stat && seen(file, stat);
+    },
     listIfThere(directory) {
       see('listIfThere', directory);
       return inner.listIfThere(directory);
@@ -97,6 +102,10 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
     setTimes(file, mtimeMs) {
       see('setTimes', file);
       inner.setTimes(file, mtimeMs);
+    },
+    setOwner(file, owner) {
+      see('setOwner', file);
+      return inner.setOwner(file, owner);
     },
     syncDirectory(directory) {
       see('syncDirectory', directory);

@@ -22,7 +22,7 @@ import {
   type Repository,
 } from '../repository/repository.ts';
 import { programVersion } from '../version.ts';
-import { type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
+import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
 import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { copyOffline } from './offline.ts';
@@ -123,7 +123,7 @@ interface Parts extends Omit<BackupOptions, 'chain'> {
 
 /** Copies the files and proves them. Returns what the manifest says of it. */
 async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> {
-  const { kind, home, chain, watch = {} } = parts;
+  const { kind, home, environment, chain, watch = {} } = parts;
   const before = chain && chainEnvironment(files, chain);
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
     kind === 'hot'
@@ -131,6 +131,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
       : kind === 'offline'
         ? await copyOffline(files, home, set, watch)
         : await copyIncremental(files, home, chain!, before!, set, watch);
+  keepAttributes(files, environment, copy.files, set.environment);
   const copied = discoverEnvironment(files, set.environment);
   const whole = before ? layerEnvironments([before, copied]) : copied;
   // The proof: recovery of the set, in memory, over the files just written.

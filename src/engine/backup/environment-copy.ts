@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { type Lsn } from '../../format/lsn.ts';
 import { normalDirectory, type Environment } from '../environment/discover.ts';
-import { makeDirectories, type Files } from '../files.ts';
+import { makeDirectories, type Files, type FileStat } from '../files.ts';
 import { logFileName } from '../log/log-files.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
 import { type ContainerCopy } from './copy-container.ts';
@@ -49,6 +49,35 @@ export function describeLog(log: LogCopy, notes: LogNotes): CopiedLog {
   return { version: copied.at(-1)!.header.version, firstFile: copied[0]!.number, end, lastRecord, notes };
 }
 
+/** What a manifest says of a file beside its contents. */
+function attributesOf({
+  mode,
+  uid,
+  gid,
+  mtimeMs,
+}: FileStat): Pick<ManifestFile, 'mode' | 'uid' | 'gid' | 'modifiedMs'> {
+  return { mode, uid, gid, modifiedMs: mtimeMs };
+}
+
+/** Gives the copies the owners, permissions and times of their sources, as far as this user may. */
+export function keepAttributes(
+  files: Files,
+  { home, directories }: Environment,
+  entries: readonly ManifestFile[],
+  target: string,
+): void {
+  for (const { path: name, mode, uid, gid, modifiedMs } of entries) {
+    files.setOwner(path.join(target, name), { mode, uid: uid!, gid: gid! });
+    files.setTimes(path.join(target, name), modifiedMs);
+  }
+  for (const directory of directories) {
+    const copy = path.join(target, directory);
+    const stat = files.statThrough(path.join(home, directory));
+    // To add files to it and to remove it again, its owner has to have all rights.
+    if (stat && files.statIfThere(copy)) files.setOwner(copy, { ...stat, mode: stat.mode | 0o700 });
+  }
+}
+
 /** The manifest's entries, in order of path. */
 export function manifestFiles(
   containers: readonly ContainerCopy[],
@@ -62,8 +91,7 @@ export function manifestFiles(
       kind: paged.file.kind,
       size,
       sha256,
-      mode: stat.mode,
-      modifiedMs: stat.mtimeMs,
+      ...attributesOf(stat),
       pageSize: paged.format.pageSize,
       ...(isUnlogged ? { unlogged: true as const } : {}),
     })),
@@ -72,16 +100,14 @@ export function manifestFiles(
       kind: file.kind,
       size,
       sha256,
-      mode: stat.mode,
-      modifiedMs: stat.mtimeMs,
+      ...attributesOf(stat),
     })),
     ...logs.map(({ number, size, sha256, stat }) => ({
       path: path.posix.join(logDirectory, logFileName(number)),
       kind: 'log' as const,
       size,
       sha256,
-      mode: stat.mode,
-      modifiedMs: stat.mtimeMs,
+      ...attributesOf(stat),
     })),
   ];
   return entries.sort((a, b) => (a.path < b.path ? -1 : 1));

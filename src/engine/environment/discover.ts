@@ -84,7 +84,7 @@ export function discoverEnvironment(files: Files, home: string, inherited?: DbCo
     configBytes || !inherited ? parseDbConfig(configBytes ? Buffer.from(configBytes).toString('utf8') : '') : inherited;
   refuseForeignDirectories(home, config);
   const search = new Search(files, home, config);
-  search.walk('');
+  search.begin();
   return search.result();
 }
 
@@ -139,6 +139,8 @@ class Search {
   /** Databases that the password does not open. */
   readonly #locked: { readonly name: string; readonly path: string }[] = [];
   readonly #directories: string[] = [];
+  /** The directories that the search is in, by device and inode. */
+  readonly #open = new Set<string>();
 
   constructor(files: Files, home: string, config: DbConfig) {
     this.#files = files;
@@ -169,7 +171,11 @@ class Search {
     };
   }
 
-  walk(directory: string): void {
+  begin(): void {
+    this.#enter('', this.#home, this.#files.statThrough(this.#home)!);
+  }
+
+  #walk(directory: string): void {
     const names = this.#files.listIfThere(path.join(this.#home, directory));
     // A directory may vanish between its listing and ours.
     if (!names) return;
@@ -177,12 +183,33 @@ class Search {
     for (const name of names) {
       const inside = directory === '' ? name : `${directory}/${name}`;
       const full = path.join(this.#home, inside);
-      const stat = this.#files.statIfThere(full);
-      if (!stat) continue;
-      if (stat.kind === 'directory') this.walk(inside);
+      // The library follows links, too.
+      const stat = this.#files.statThrough(full);
+      if (!stat) this.#unseen(inside, full);
+      else if (stat.kind === 'directory') this.#enter(inside, full, stat);
       else if (stat.kind === 'file') this.#classify(directory, name, inside, full, stat);
-      else this.#leave(inside, full, stat.kind === 'link' ? 'link' : 'other');
+      else this.#leave(inside, full, 'other');
     }
+  }
+
+  /** Nothing is behind the name: it is gone by now, or a link that leads nowhere, or not a name we can say. */
+  #unseen(name: string, full: string): void {
+    if (this.#files.statIfThere(full)) this.#leave(name, full, 'link');
+    else if (name.includes('\uFFFD')) {
+      throw new FigaroError('format-unsupported', `${full}: this name is not UTF-8, and can not be backed up`, {
+        path: full,
+        hint: 'rename the file, or move it out of the environment if it does not belong there.',
+      });
+    }
+  }
+
+  #enter(name: string, full: string, { device, inode }: FileStat): void {
+    const id = `${device} ${inode}`;
+    // A link back to where it came from.
+    if (this.#open.has(id)) return this.#leave(name, full, 'link');
+    this.#open.add(id);
+    this.#walk(name);
+    this.#open.delete(id);
   }
 
   #leave(name: string, full: string, reason: LeftOut['reason']): void {

@@ -19,6 +19,7 @@ import {
 } from './recovery.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
+import { giveOwners } from './owners.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
 import { StagedStorage } from './storage.ts';
 import { discardStage, newStage, sweepStages } from './leftovers.ts';
@@ -132,6 +133,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
       warnings.push(...requireSound(await checkEnvironment(files, result, { anyOrder, watch })));
     }
     syncTree(files, staged.home);
+    warnings.push(...giveOwners(files, environment, staged.home));
     publish(files, stage, staged.home, target);
     return done(report, warnings);
   } catch (error) {

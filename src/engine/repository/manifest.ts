@@ -20,6 +20,9 @@ export interface ManifestFile {
   readonly sha256: string;
   /** Permission bits. */
   readonly mode: number;
+  /** Owner and group; not in sets of earlier versions of this program. */
+  readonly uid?: number;
+  readonly gid?: number;
   readonly modifiedMs: number;
   /** Databases and extents of queues: in bytes. */
   readonly pageSize?: number;
@@ -206,6 +209,8 @@ function readFile(file: FieldReader): ManifestFile {
     size: file.count('size'),
     sha256,
     mode: file.count('mode'),
+    ...(file.has('uid') ? { uid: file.count('uid') } : {}),
+    ...(file.has('gid') ? { gid: file.count('gid') } : {}),
     modifiedMs: file.number('modifiedMs'),
     ...(file.has('pageSize') ? { pageSize: file.count('pageSize') } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),

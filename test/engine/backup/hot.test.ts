@@ -67,7 +67,15 @@ describe('a hot set', () => {
         },
       }),
     );
-    expect([...operations].sort()).toEqual(['close', 'listIfThere', 'openIfThere', 'readAt', 'stat', 'statIfThere']);
+    expect([...operations].sort()).toEqual([
+      'close',
+      'listIfThere',
+      'openIfThere',
+      'readAt',
+      'stat',
+      'statIfThere',
+      'statThrough',
+    ]);
   });
 
   test('takes as long as its rate says for every read of a container', async () => {

@@ -155,7 +155,9 @@ test.runIf(process.platform === 'linux')('an environment in use is refused, and 
   try {
     await once(child, 'spawn');
     const error = await expectFailure('environment-in-use', () => offline());
-    expect(error.message).toBe(`${home} is in use: process ${child.pid} (sleep) has ${path.join(home, 'd.dbxml')} open`);
+    expect(error.message).toBe(
+      `${home} is in use: process ${child.pid} (sleep) has ${path.join(home, 'd.dbxml')} open`,
+    );
   } finally {
     child.kill();
     closeSync(descriptor);
