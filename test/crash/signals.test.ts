@@ -144,8 +144,9 @@ describe('told to stop', () => {
     const { home, repository } = layEnvironment();
     const first = await startWriting(repository, 'hot', '--quiet', '--home', home, '--repo', repository);
     first.child.kill('SIGSTOP');
-    const second = start('hot', '--lock-wait', '1h', '--home', home, '--repo', repository);
-    await setTimeout(600);
+    const second = start('hot', '--verbose', '--lock-wait', '1h', '--home', home, '--repo', repository);
+    // It says that it waits.
+    await once(second.child.stderr!, 'data');
     second.child.kill('SIGTERM');
     expect(await second.outcome).toMatchObject({ status: 143 });
     first.child.kill('SIGCONT');
