@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { hotCommand, incrementalCommand, offlineCommand } from './commands/backup.ts';
 import { checkCommand } from './commands/check.ts';
-import { CommandContext, type Io } from './commands/context.ts';
+import { configCommand } from './commands/config.ts';
+import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
 import { listCommand } from './commands/list.ts';
@@ -9,6 +10,7 @@ import { examples } from './commands/options.ts';
 import { logsCommand } from './commands/logs/logs.ts';
 import { pinCommand, unpinCommand } from './commands/pin.ts';
 import { recoverCommand } from './commands/recover.ts';
+import { applySettings, readSettings } from './commands/settings.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
 import { programVersion } from './engine/version.ts';
@@ -31,6 +33,7 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   unpinCommand,
   logsCommand,
   dumpCommand,
+  configCommand,
 ];
 
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
@@ -70,6 +73,13 @@ export function buildProgram(context: CommandContext): Command {
       ) + exitCodeHelp(),
     );
   for (const create of commands) adopt(program, create(context));
+  program.hook('preAction', (_program, command) => {
+    const [argument] = command.registeredArguments;
+    const environment =
+      argument?.name() === 'environment' ? (command.processedArgs[0] as string | undefined) : undefined;
+    const { config } = command.opts<CommonOptions>();
+    applySettings(command, readSettings(context.files, context.io.env, { config, environment }));
+  });
   return program;
 }
 

@@ -11,6 +11,7 @@ import {
   repoVariables,
   required,
   withCommonOptions,
+  withEnvironment,
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
@@ -56,7 +57,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     ).argParser(sizeArgument),
   );
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
-  return withCommonOptions(withPasswordOption(withLockWait(command)))
+  return withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command))))
     .addHelpText(
       'after',
       examples(
@@ -64,7 +65,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
         `DB_HOME=/srv/env FIGARO_BACKUP_REPO=/backup/env figaro-backup ${kind} --json`,
       ),
     )
-    .action(async (options: BackupCommandOptions) => {
+    .action(async (_environment: string | undefined, options: BackupCommandOptions) => {
       const { env } = context.io;
       const files = unlockedFiles(context, options);
       const set = await context.withWatch(options, (watch) =>

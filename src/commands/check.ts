@@ -5,7 +5,14 @@ import { openRepository } from '../engine/repository/repository.ts';
 import { exitCodes, FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
 import { formatBytes, formatCount, formatDuration, table } from '../output/text.ts';
-import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import {
+  repoVariables,
+  required,
+  withCommonOptions,
+  withEnvironment,
+  type CommandContext,
+  type CommonOptions,
+} from './context.ts';
 import { durationArgument, examples, sizeArgument } from './options.ts';
 
 interface CheckCommandOptions extends CommonOptions {
@@ -42,7 +49,7 @@ export function checkCommand(context: CommandContext): Command {
     )
     .option('--nagios', 'print one line, and exit as a Nagios plugin does')
     .option('--prometheus <file>', 'write metrics for the textfile collector of node_exporter');
-  return withCommonOptions(command)
+  return withCommonOptions(withEnvironment(command))
     .addHelpText(
       'after',
       examples(
@@ -51,7 +58,7 @@ export function checkCommand(context: CommandContext): Command {
         'figaro-backup check --repo /backup/env --prometheus /var/lib/node_exporter/figaro.prom',
       ),
     )
-    .action((options: CheckCommandOptions) => {
+    .action((_environment: string | undefined, options: CheckCommandOptions) => {
       const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
       const { maxAge: maxAgeMs, maxRehearsalAge, minFree } = options;
       const rules = {

@@ -22,6 +22,7 @@ export interface CommonOptions {
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly color?: boolean;
+  readonly config?: string;
 }
 
 /** What a command gets from the process: streams, files, progress. */
@@ -79,7 +80,13 @@ export function withCommonOptions(command: Command): Command {
     .option('--json', 'print one JSON document on stdout, errors included')
     .option('-q, --quiet', 'print errors only')
     .option('-v, --verbose', 'print the result and the phases of the work even where nobody watches')
-    .option('--no-color', 'no colours (also: NO_COLOR=1)');
+    .option('--no-color', 'no colours (also: NO_COLOR=1)')
+    .option('--config <file>', 'the configuration file (or $FIGARO_BACKUP_CONFIG)');
+}
+
+/** Lets an environment of the configuration file be named in place of its options. */
+export function withEnvironment(command: Command): Command {
+  return command.argument('[environment]', 'an environment of the configuration file, in place of its options');
 }
 
 /** The value of an option, or of the variable that stands for it. Throws `usage` when there is neither. */

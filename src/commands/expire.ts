@@ -4,7 +4,14 @@ import { openRepository } from '../engine/repository/repository.ts';
 import { type Decision, type RetentionRules } from '../engine/repository/retention.ts';
 import { FigaroError } from '../errors.ts';
 import { formatBytes, formatCount, table } from '../output/text.ts';
-import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import {
+  repoVariables,
+  required,
+  withCommonOptions,
+  withEnvironment,
+  type CommandContext,
+  type CommonOptions,
+} from './context.ts';
 import { countArgument, durationArgument, examples, withLockWait, type LockOptions } from './options.ts';
 
 interface ExpireCommandOptions extends CommonOptions, LockOptions {
@@ -36,7 +43,7 @@ export function expireCommand(context: CommandContext): Command {
     .addOption(count('--keep-weekly', 'keep the newest chain of each of so many weeks'))
     .addOption(count('--keep-monthly', 'keep the newest chain of each of so many months'))
     .option('--dry-run', 'show what would go and why each other chain stays; remove nothing');
-  return withCommonOptions(withLockWait(command))
+  return withCommonOptions(withEnvironment(withLockWait(command)))
     .addHelpText(
       'after',
       examples(
@@ -44,7 +51,7 @@ export function expireCommand(context: CommandContext): Command {
         'figaro-backup expire --repo /backup/env --keep-full 2 --keep-daily 7 --keep-weekly 4 --keep-monthly 12',
       ),
     )
-    .action(async (options: ExpireCommandOptions) => {
+    .action(async (_environment: string | undefined, options: ExpireCommandOptions) => {
       const rules = rulesOf(options);
       const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
       const repository = openRepository(context.files, directory);

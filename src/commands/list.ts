@@ -3,7 +3,14 @@ import { listSets, type Catalog, type ListedChain, type ListedSet } from '../eng
 import { openRepository } from '../engine/repository/repository.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, table } from '../output/text.ts';
-import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import {
+  repoVariables,
+  required,
+  withCommonOptions,
+  withEnvironment,
+  type CommandContext,
+  type CommonOptions,
+} from './context.ts';
 import { examples } from './options.ts';
 
 interface ListCommandOptions extends CommonOptions {
@@ -18,12 +25,12 @@ export function listCommand(context: CommandContext): Command {
         'Sets that are damaged, unfinished or without their parent are listed apart.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
-  return withCommonOptions(command)
+  return withCommonOptions(withEnvironment(command))
     .addHelpText(
       'after',
       examples('figaro-backup list --repo /backup/env', 'figaro-backup list --repo /backup/env --json'),
     )
-    .action((options: ListCommandOptions) => {
+    .action((_environment: string | undefined, options: ListCommandOptions) => {
       const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
       const catalog = listSets(context.files, openRepository(context.files, directory));
       context.print(options, toDocument(catalog), () => describe(catalog));

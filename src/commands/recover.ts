@@ -13,7 +13,14 @@ import { requireIntact } from '../engine/verify/intact.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, table } from '../output/text.ts';
-import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import {
+  repoVariables,
+  required,
+  withCommonOptions,
+  withEnvironment,
+  type CommandContext,
+  type CommonOptions,
+} from './context.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { collect, examples, lsnArgument, sizeArgument, timeArgument, txnArgument, type GivenTime } from './options.ts';
 
@@ -73,7 +80,7 @@ export function recoverCommand(context: CommandContext): Command {
     .option('--no-check', 'do not check the structure of the result')
     .option('--any-order', 'do not check the order of keys: the application has one of its own')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
-  return withCommonOptions(withPasswordOption(command))
+  return withCommonOptions(withEnvironment(withPasswordOption(command)))
     .addHelpText(
       'after',
       examples(
@@ -83,7 +90,7 @@ export function recoverCommand(context: CommandContext): Command {
         'figaro-backup recover --from /backup/monday --from /backup/tuesday-logs --to /restore/env',
       ),
     )
-    .action(async (options: RecoverCommandOptions) => {
+    .action(async (_environment: string | undefined, options: RecoverCommandOptions) => {
       const files = unlockedFiles(context, options);
       const found = findSource(context, files, options);
       const point = restorePointOf(options);

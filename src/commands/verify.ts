@@ -4,7 +4,14 @@ import { verifySets } from '../engine/verify/set.ts';
 import { type Finding, type VerifyResult } from '../engine/verify/verification.ts';
 import { exitCodes, FigaroError } from '../errors.ts';
 import { formatBytes, formatCount } from '../output/text.ts';
-import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import {
+  repoVariables,
+  required,
+  withCommonOptions,
+  withEnvironment,
+  type CommandContext,
+  type CommonOptions,
+} from './context.ts';
 import { durationArgument, examples, shareArgument } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
@@ -48,7 +55,7 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .option('--any-order', 'with --rehearse, do not check the order of keys: the application has one of its own')
     .option('--no-record', 'do not note the result in the sets');
-  return withCommonOptions(withPasswordOption(command))
+  return withCommonOptions(withEnvironment(withPasswordOption(command)))
     .addHelpText(
       'after',
       examples(
@@ -57,7 +64,7 @@ export function verifyCommand(context: CommandContext): Command {
         'figaro-backup verify --repo /backup/env --rehearse --json',
       ),
     )
-    .action(async (options: VerifyCommandOptions) => {
+    .action(async (_environment: string | undefined, options: VerifyCommandOptions) => {
       requireCompatible(options);
       const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
       const files = unlockedFiles(context, options);

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { listLogFiles, type ListedLogFile, type LogList } from '../../engine/history/log-list.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCount, formatTime, table } from '../../output/text.ts';
-import { withCommonOptions, type CommandContext } from '../context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
 import { openLogSource, withLogSource, type LogSourceOptions } from './source.ts';
 
@@ -12,12 +12,12 @@ export function logsListCommand(context: CommandContext): Command {
     .description(
       'List the files of a log: their records and commits, the times of these, and which files a recovery of the containers as they are would read.',
     );
-  return withCommonOptions(withLogSource(command))
+  return withCommonOptions(withEnvironment(withLogSource(command)))
     .addHelpText(
       'after',
       examples('figaro-backup logs list --home /srv/env', 'figaro-backup logs list --repo /backup/env --json'),
     )
-    .action(async (options: LogSourceOptions) => {
+    .action(async (_environment: string | undefined, options: LogSourceOptions) => {
       const { files, log } = openLogSource(context, options);
       const list = await context.withWatch(options, (watch) => listLogFiles(files, log, watch));
       context.print(options, toDocument(list), () => describe(list));

@@ -6,7 +6,7 @@ import { FigaroError } from '../../errors.ts';
 import { allLayouts } from '../../format/log/layouts.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { recordJson, recordLine } from '../../output/log-record.ts';
-import { withCommonOptions, type CommandContext } from '../context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
 import { examples, lsnArgument, pageArgument, timeArgument, txnArgument, type GivenTime } from '../options.ts';
 import { openLogSource, withLogSource, type LogSource, type LogSourceOptions } from './source.ts';
 
@@ -41,7 +41,7 @@ export function logsPrintCommand(context: CommandContext): Command {
     .addOption(new Option('--from-lsn <lsn>', 'from here on').argParser(lsnArgument))
     .addOption(new Option('--to-lsn <lsn>', 'up to here').argParser(lsnArgument))
     .option('--whole', 'print items of any length to their end');
-  return withCommonOptions(command)
+  return withCommonOptions(withEnvironment(command))
     .addHelpText(
       'after',
       examples(
@@ -50,7 +50,7 @@ export function logsPrintCommand(context: CommandContext): Command {
         'figaro-backup logs print --from /copy --container docs.dbxml --page 7 --json',
       ),
     )
-    .action(async (options: PrintOptions) => {
+    .action(async (_environment: string | undefined, options: PrintOptions) => {
       requireType(options.type);
       const source = openLogSource(context, options);
       await context.withWatch(options, (watch) => print(context, options, source, watch));

@@ -9,7 +9,7 @@ import {
 import { formatLsn } from '../../format/lsn.ts';
 import { bar, niceStep } from '../../output/bars.ts';
 import { formatBytes, formatCount, formatTime, table } from '../../output/text.ts';
-import { withCommonOptions, type CommandContext } from '../context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
 import { countArgument, examples, timeArgument, type GivenTime } from '../options.ts';
 import { openLogSource, withLogSource, type LogSourceOptions } from './source.ts';
 
@@ -40,7 +40,7 @@ export function logsTimelineCommand(context: CommandContext): Command {
         .argParser(countArgument)
         .default(defaultLargest),
     );
-  return withCommonOptions(command)
+  return withCommonOptions(withEnvironment(command))
     .addHelpText(
       'after',
       examples(
@@ -48,7 +48,7 @@ export function logsTimelineCommand(context: CommandContext): Command {
         'figaro-backup logs timeline --repo /backup/env --since 2026-11-22T09:00:00 --container docs.dbxml --largest 3',
       ),
     )
-    .action(async (options: TimelineOptions) => {
+    .action(async (_environment: string | undefined, options: TimelineOptions) => {
       const { files, log, recoverOptions } = openLogSource(context, options);
       const history = await context.withWatch(options, (watch) =>
         readHistory(files, log, historyOptions(options), watch),

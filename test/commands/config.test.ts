@@ -1,0 +1,148 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { figaro, type CliResult } from '../support/run-cli.ts';
+import { namesIn } from '../support/trees.ts';
+
+let directory: string;
+let file: string;
+let env: Record<string, string>;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  file = path.join(directory, 'figaro-backup.toml');
+  env = { XDG_CONFIG_HOME: directory };
+});
+
+/** `<dir>` in the text is the directory of the test. */
+function configure(text: string): void {
+  writeFileSync(file, text.replaceAll('<dir>', directory));
+}
+
+async function run(...args: readonly string[]): Promise<CliResult> {
+  return await figaro(args, { directory, env });
+}
+
+/** Standard output; how wide columns are depends on the name of the directory. */
+async function shown(...args: readonly string[]): Promise<string> {
+  return (await run(...args)).stdout.replaceAll(/ {2,}/g, '  ');
+}
+
+const orders = `
+[defaults]
+lock-wait = "15m"
+keep-full = 3
+
+[environments.orders]
+home = "<dir>/orders"
+repo = "<dir>/backup/orders"
+max-rate = "50M"
+`;
+
+describe('an environment of the configuration file', () => {
+  beforeEach(() => {
+    configure(orders);
+    layDemoEnvironment(path.join(directory, 'orders'));
+    mkdirSync(path.join(directory, 'backup'));
+  });
+
+  test('is named in place of its options', async () => {
+    expect(await run('hot', 'orders')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    expect(namesIn(path.join(directory, 'backup/orders'))).toHaveLength(2);
+    expect(await run('verify', 'orders')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    expect((await run('list', 'orders')).stdout).toContain('1 set');
+    expect((await run('logs', 'list', 'orders')).stdout).toContain(
+      'recovery of the containers as they are reads 5 files',
+    );
+    expect((await run('expire', 'orders', '--dry-run')).stdout).toContain('one of the newest 3');
+    const target = path.join(directory, 'recovered');
+    expect((await run('recover', 'orders', '--to', target)).exitCode).toBe(0);
+    expect(namesIn(target)).toContain('d.dbxml');
+  });
+
+  test('is not mixed with another one that variables name', async () => {
+    env = { ...env, DB_HOME: '/elsewhere', FIGARO_BACKUP_REPO: '/elsewhere', FIGARO_BACKUP_MAX_RATE: '70M' };
+    expect(await shown('config', 'show', 'orders')).toMatchInlineSnapshot(`
+      "home  <dir>/orders  <dir>/figaro-backup.toml [environments.orders]
+      repo  <dir>/backup/orders  <dir>/figaro-backup.toml [environments.orders]
+      lock-wait  15m  <dir>/figaro-backup.toml [defaults]
+      max-rate  70M  $FIGARO_BACKUP_MAX_RATE
+      keep-full  3  <dir>/figaro-backup.toml [defaults]
+      "
+    `);
+    expect(await shown('config', 'show')).toMatchInlineSnapshot(`
+      "home  /elsewhere  $DB_HOME
+      repo  /elsewhere  $FIGARO_BACKUP_REPO
+      lock-wait  15m  <dir>/figaro-backup.toml [defaults]
+      max-rate  70M  $FIGARO_BACKUP_MAX_RATE
+      keep-full  3  <dir>/figaro-backup.toml [defaults]
+      "
+    `);
+    expect((await run('hot', 'orders')).exitCode).toBe(0);
+  });
+
+  test('gives way to the command line', async () => {
+    const repo = path.join(directory, 'other');
+    expect((await run('hot', 'orders', '--repo', repo)).exitCode).toBe(0);
+    expect(namesIn(repo)).toHaveLength(2);
+    const target = path.join(directory, 'recovered');
+    const copy = path.join(directory, 'orders');
+    env = { ...env, FIGARO_BACKUP_REPO: repo };
+    expect((await run('recover', '--from', copy, '--to', target)).exitCode).toBe(0);
+  });
+
+  test('that is not there is refused', async () => {
+    expect(await run('hot', 'odrers')).toMatchInlineSnapshot(`
+      {
+        "exitCode": 2,
+        "stderr": "error [usage]: <dir>/figaro-backup.toml has no environment odrers
+      hint: it has orders.
+      ",
+        "stdout": "",
+      }
+    `);
+    env = {};
+    expect(await run('hot', 'orders')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('there is no configuration file that could say what orders is') as string,
+    });
+  });
+});
+
+describe('a configuration file', () => {
+  test.each([
+    ['that is no TOML', '[environments'],
+    ['with a stranger', 'home = "/srv"'],
+    ['with a setting nobody knows', '[defaults]\nhoem = "/srv"'],
+    ['with a list', '[defaults]\nhome = ["/srv"]'],
+    ['with a value for a section', 'environments = 3'],
+    ['with a value that does not fit', '[defaults]\nmax-age = "soon"\nrepo = "/none"'],
+    ['with a truth that is none', '[defaults]\nany-order = "maybe"\nrepo = "/none"'],
+  ])('%s is refused', async (_how, text) => {
+    configure(text);
+    const command = text.includes('any-order') ? 'verify' : 'check';
+    const { exitCode, stdout, stderr } = await run(command);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/^error \[usage\]: .*<dir>\/figaro-backup\.toml.*\n(hint: .*\n)?$/);
+  });
+
+  test('can be anywhere', async () => {
+    env = {};
+    configure(orders);
+    expect((await run('config', 'show', 'orders', '--config', file)).stdout).toContain('<dir>/orders');
+    env = { FIGARO_BACKUP_CONFIG: file };
+    expect(JSON.parse((await run('config', 'show', 'orders', '--json')).stdout)).toMatchObject({
+      settings: expect.arrayContaining([
+        { name: 'max-rate', value: '50M', source: '<dir>/figaro-backup.toml [environments.orders]' },
+      ]) as object,
+    });
+    expect(await run('config', 'show', '--config', '/none')).toMatchObject({ exitCode: 2 });
+  });
+
+  test('need not be there', async () => {
+    expect((await run('config', 'show')).stdout).toBe(
+      'nothing is set; the configuration file would be <dir>/figaro-backup.toml or /etc/figaro-backup.toml\n',
+    );
+  });
+});
