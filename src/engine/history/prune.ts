@@ -1,0 +1,163 @@
+/** Removing log files at the source that neither it nor the chain needs any more (recovery document, F.4). */
+
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { findFirstLogFile } from '../backup/redo-start.ts';
+import { logDirectoryOf } from '../backup/environment-copy.ts';
+import { discoverEnvironment, filesOfKind, type EnvironmentFile } from '../environment/discover.ts';
+import { openToRead, type Files } from '../files.ts';
+import { logFileName } from '../log/log-files.ts';
+import { pause, unitOf, type Watch } from '../pause.ts';
+import { findChain, type Chain } from '../repository/chain.ts';
+import { readChecks } from '../repository/checks.ts';
+import {
+  asWriter,
+  environmentOf,
+  readSets,
+  type BackupSet,
+  type LockWait,
+  type Repository,
+} from '../repository/repository.ts';
+
+export interface PruneOptions extends LockWait {
+  readonly home: string;
+  /** Leave so many of the files that could go. */
+  readonly keep?: number;
+  /** Let those go, too, that no set holds because they are from before the chain: there is no way back into their time. */
+  readonly olderThanChain?: boolean;
+  /** Remove; otherwise only find out. */
+  readonly confirm?: boolean;
+}
+
+export interface PrunedFile {
+  readonly number: number;
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Why it stays, the end of a sentence about it; undefined for one that goes. */
+  readonly stays: string | undefined;
+}
+
+export interface PruneResult {
+  readonly chain: string;
+  /** In order of number. */
+  readonly files: readonly PrunedFile[];
+  /** False for a run that only looked. */
+  readonly removed: boolean;
+}
+
+/**
+ * Decides about the log files of an environment, and with `confirm` removes what can go. A file goes when recovery of the
+ * source does not read it, the chain has got past it, and a set of the chain without findings holds the same records, both
+ * read and compared now. Files go from the oldest on, so that the log never has a gap.
+ */
+export async function pruneLog(files: Files, repository: Repository, options: PruneOptions): Promise<PruneResult> {
+  const { home, keep = 0, olderThanChain = false, confirm = false, watch = {} } = options;
+  const prune = async (): Promise<PruneResult> => {
+    const environment = discoverEnvironment(files, home);
+    const logs = [...filesOfKind(environment, 'log')].sort((a, b) => a.logNumber! - b.logNumber!);
+    const needed = findFirstLogFile(files, path.join(home, logDirectoryOf(environment)));
+    const { sets, broken } = readSets(files, repository);
+    const chain = findChain(sets, {}, broken);
+    requireSameSource(chain, home);
+    const decided: PrunedFile[] = [];
+    let blocked: string | undefined;
+    const last = logs.filter(({ logNumber }) => logNumber! < needed).length - keep;
+    for (const [i, log] of logs.entries()) {
+      blocked ??=
+        log.logNumber! >= needed
+          ? 'recovery needs it'
+          : i >= last
+            ? 'it is to be kept'
+            : await whyKept(files, chain, log, olderThanChain, watch);
+      decided.push({ number: log.logNumber!, path: log.path, size: log.stat.size, stays: blocked });
+      // What comes behind one that stays would leave a gap.
+      if (blocked !== undefined && log.logNumber! < needed && i < last) blocked = `log file ${log.logNumber} stays`;
+    }
+    if (confirm) remove(files, decided);
+    return { chain: chain.id, files: decided, removed: confirm };
+  };
+  // No backup may be under way that counts on a file.
+  return confirm ? await asWriter(files, repository, prune, options) : await prune();
+}
+
+function requireSameSource({ id, sets }: Chain, home: string): void {
+  const { source } = sets.at(-1)!.manifest;
+  if (path.resolve(home) === source) return;
+  throw new FigaroError('chain-mismatch', `${id} is a chain of ${source}, not of ${path.resolve(home)}`, {
+    hint: 'name the repository with the sets of this environment.',
+  });
+}
+
+/** Why a file has to stay that recovery of the source does not need; undefined when it can go. */
+async function whyKept(
+  files: Files,
+  chain: Chain,
+  { logNumber, path: source }: EnvironmentFile,
+  olderThanChain: boolean,
+  watch: Watch,
+): Promise<string | undefined> {
+  const end = chain.sets.at(-1)!.manifest.log!.end;
+  if (logNumber! >= end.file) return 'the next incremental begins with it';
+  const first = chain.sets[0]!;
+  if (logNumber! < first.manifest.log!.firstFile) {
+    if (!olderThanChain) return `no set holds it: it is from before ${chain.id}`;
+    return hasFindings(files, first) ? foundIn(first) : undefined;
+  }
+  // The newest copy is the whole one.
+  const holder = chain.sets.findLast(({ manifest }) => entryOf(manifest.files, logNumber!) !== undefined);
+  if (!holder) return `no set of ${chain.id} holds it`;
+  if (hasFindings(files, holder)) return foundIn(holder);
+  if (holder.manifest.unread) return `${holder.id} holds it, but was not proved: it is encrypted`;
+  const entry = entryOf(holder.manifest.files, logNumber!)!;
+  const copy = path.join(environmentOf(holder.directory), entry.path);
+  if ((await hashStart(files, copy, entry.size, watch)) !== entry.sha256) {
+    return `the copy in ${holder.id} is damaged: verify the repository`;
+  }
+  if ((await hashStart(files, source, entry.size, watch)) !== entry.sha256) {
+    return `the copy in ${holder.id} holds other records: this log has another history`;
+  }
+  return undefined;
+}
+
+function hasFindings(files: Files, set: BackupSet): boolean {
+  return (readChecks(files, set).at(-1)?.findings ?? 0) > 0;
+}
+
+function foundIn({ id }: BackupSet): string {
+  return `the last verification found something in ${id}`;
+}
+
+function entryOf<T extends { readonly kind: string; readonly path: string }>(
+  entries: readonly T[],
+  number: number,
+): T | undefined {
+  const name = logFileName(number);
+  return entries.find(({ kind, path: file }) => kind === 'log' && path.posix.basename(file) === name);
+}
+
+/** SHA-256 of the first bytes of a file: log files may have room behind their last record. */
+async function hashStart(files: Files, file: string, size: number, watch: Watch): Promise<string> {
+  const opened = openToRead(files, file);
+  try {
+    const hash = createHash('sha256');
+    const buffer = new Uint8Array(unitOf(watch));
+    for (let position = 0; position < size; position += buffer.length) {
+      const wanted = buffer.subarray(0, Math.min(buffer.length, size - position));
+      hash.update(wanted.subarray(0, opened.readAt(wanted, position)));
+      await pause(watch, { phase: `compare ${path.basename(file)}`, done: position, total: size });
+    }
+    return hash.digest('hex');
+  } finally {
+    opened.close();
+  }
+}
+
+function remove(files: Files, decided: readonly PrunedFile[]): void {
+  for (const { path: file, stays } of decided) {
+    if (stays !== undefined) return;
+    files.remove(file);
+    files.syncDirectory(path.dirname(file));
+  }
+}
