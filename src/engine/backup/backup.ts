@@ -84,6 +84,17 @@ function requireEnvironment(files: Files, home: string, kind: SetKind): Environm
       hint: 'give the directory that holds the containers and log files.',
     });
   }
+  // Log files that lie there are of another time.
+  if (environment.config.logInMemory && kind !== 'offline') {
+    throw new FigaroError(
+      'log-missing',
+      `${home} keeps its log in memory: it can not be backed up while it is in use`,
+      {
+        path: path.join(home, 'DB_CONFIG'),
+        hint: 'let the application write its log to files, then take a full backup.',
+      },
+    );
+  }
   if (logs === 0 && kind !== 'offline') {
     throw new FigaroError('log-missing', `${home} has no log files: it can not be backed up while it is in use`, {
       path: home,

@@ -127,18 +127,32 @@ class HotCopy {
       const { name } = candidate.file;
       const identity = identityOf(candidate.file) ?? name;
       if (this.containers.some((copy) => copy.name === name || copy.identity === identity)) continue;
+      this.#forget(name);
       const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log);
       if (await copy.copy(watch)) this.containers.push(copy);
     }
     for (const file of plain) {
       if (this.others.some((copy) => copy.file.name === file.name)) continue;
+      // A stand-in for a file that is copied already: the log says what becomes of that one.
+      if (this.containers.some((copy) => copy.name === file.name)) continue;
       const copied = await copyPlain(this.#files, file, this.#targetOf(file.name), watch);
-      if (copied) this.others.push(copied);
+      if (!copied) continue;
+      this.others.push(copied);
+      // The file that it stood in for is back: that one is no plain file, and found by the next look.
+      if (file.kind === 'placeholder' && copied.stat.inode !== file.stat.inode) this.#forget(file.name);
     }
   }
 
   #targetOf(name: string): string {
     return path.join(this.#set.environment, name);
+  }
+
+  /** Removes the copy of a file that only stood in for one that comes, or comes back, under the name. */
+  #forget(name: string): void {
+    const known = this.others.findIndex(({ file }) => file.name === name);
+    if (known === -1) return;
+    this.#files.remove(this.#targetOf(name));
+    this.others.splice(known, 1);
   }
 
   /**
@@ -153,8 +167,7 @@ class HotCopy {
         const known = this.others.findIndex((copy) => copy.file.name === file.name);
         if (known !== -1) {
           if (stateOf({ path: file.path, stat: this.others[known]!.stat }) === stateOf(file)) continue;
-          this.#files.remove(this.#targetOf(file.name));
-          this.others.splice(known, 1);
+          this.#forget(file.name);
         }
         const copied = await copyPlain(this.#files, file, this.#targetOf(file.name), watch);
         if (copied) this.others.push(copied);
@@ -200,6 +213,7 @@ class HotCopy {
       // A file that got its lasting name meanwhile gets it in the set, too: native recovery goes by names.
       const { name } = copy.source;
       if (isPassing(copy.name) && !isPassing(name) && !this.containers.some((other) => other.name === name)) {
+        this.#forget(name);
         copy.rename(name, this.#targetOf(name));
       }
       await copy.finish(watch);

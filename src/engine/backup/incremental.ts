@@ -2,8 +2,14 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { formatLsn } from '../../format/lsn.ts';
-import { filesOfKind, logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import {
+  filesOfKind,
+  logPaths,
+  normalDirectory,
+  type Environment,
+  type EnvironmentFile,
+} from '../environment/discover.ts';
 import { type Files } from '../files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../log/log-files.ts';
@@ -48,6 +54,7 @@ export async function copyIncremental(
   // Where the chain goes on, and whether it does.
   requireSameFormats(environment, before);
   requireSameLogDirectory(home, from, before, parent);
+  requireDataDirectories(home, environment, before, parent);
   const chainLog = logPaths(before);
   const continuation = new Continuation(files, { subject: home, from, chainLog, parent, hints });
   const first = continuation.firstFile();
@@ -119,10 +126,33 @@ function unprovable(home: string, from: string): FigaroError {
 
 function requireSameLogDirectory(home: string, from: string, before: Environment, { end }: ManifestLog): void {
   if (path.join(home, logDirectoryOf(before)) === from) return;
-  throw new FigaroError(
+  throw rearranged(home, end, `its log files are in ${from} now`);
+}
+
+/** Recovered, a container of the chain would be where the application no longer looks for it. */
+function requireDataDirectories(
+  home: string,
+  { config }: Environment,
+  before: Environment,
+  { end }: ManifestLog,
+): void {
+  const now = config.dataDirectories.map(normalDirectory);
+  const lost = before.files.find(
+    ({ dataDirectory }) => dataDirectory !== '' && !now.includes(normalDirectory(dataDirectory)),
+  );
+  if (lost)
+    throw rearranged(home, end, `the chain has ${lost.name}, but ${lost.dataDirectory} is no data directory now`);
+}
+
+function rearranged(home: string, end: Lsn, how: string): FigaroError {
+  return new FigaroError(
     'chain-mismatch',
-    `${home} does not continue the chain, which ends at ${formatLsn(end)}: its log files are in ${from} now`,
-    { path: home, lsn: formatLsn(end), hint: hints.mismatch },
+    `${home} does not continue the chain, which ends at ${formatLsn(end)}: ${how}`,
+    {
+      path: home,
+      lsn: formatLsn(end),
+      hint: 'DB_CONFIG has changed, and files were moved. Begin a new chain with `figaro-backup hot`.',
+    },
   );
 }
 

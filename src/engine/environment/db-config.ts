@@ -9,6 +9,8 @@ export interface DbConfig {
   readonly logDirectory: string | undefined;
   /** Where external files are. */
   readonly externalFileDirectory: string;
+  /** The log is never written to a disk. */
+  readonly logInMemory: boolean;
   /** Properties that matter to somebody who makes backups, as sentences. */
   readonly risks: readonly string[];
   /** Set when the environment is split into slices, which are environments of their own. */
@@ -27,6 +29,8 @@ const riskyFlags: Readonly<Record<string, string>> = {
   db_txn_write_nosync: 'commits do not wait for the disk (db_txn_write_nosync): the newest may be missing',
 };
 
+const inMemoryFlags: ReadonlySet<string> = new Set(['db_log_inmemory', 'db_log_in_memory']);
+
 /** Reads the text of a `DB_CONFIG` file; every text is a valid one. */
 export function parseDbConfig(text: string): DbConfig {
   const dataDirectories: string[] = [];
@@ -34,6 +38,7 @@ export function parseDbConfig(text: string): DbConfig {
   let logDirectory: string | undefined;
   let externalFileDirectory = '__db_bl';
   let sliced = false;
+  let logInMemory = false;
   const risks: string[] = [];
   const addDataDirectory = (directory: string): void => {
     if (!dataDirectories.includes(directory)) dataDirectories.push(directory);
@@ -70,11 +75,12 @@ export function parseDbConfig(text: string): DbConfig {
         const [flag = '', state] = value.toLowerCase().split(/\s+/);
         const risk = riskyFlags[flag];
         if (risk !== undefined && state !== 'off') risks.push(risk);
+        if (inMemoryFlags.has(flag)) logInMemory = state !== 'off';
         break;
       }
     }
   }
-  return { dataDirectories, createDirectory, logDirectory, externalFileDirectory, risks, sliced };
+  return { dataDirectories, createDirectory, logDirectory, externalFileDirectory, logInMemory, risks, sliced };
 }
 
 function* directives(text: string): Generator<{ directive: string; value: string }> {

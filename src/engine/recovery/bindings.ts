@@ -141,6 +141,12 @@ export class FileBindings {
     return open.sort((a, b) => compareLsn(b.from, a.from) || b.fileId - a.fileId);
   }
 
+  /** True when the log has changes of a file to tell, or says that there are none. */
+  knows(uid: string): boolean {
+    for (const binding of this.all()) if (binding.uid === uid) return true;
+    return false;
+  }
+
   /** Every binding of the log. */
   *all(): Generator<Binding> {
     for (const intervals of this.#intervals.values()) yield* intervals;

@@ -82,7 +82,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   });
   if (dryRun) {
     const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
-    const warnings = await checkDatabases(files, environment, prepared?.analysis.end.lsn, watch);
+    const warnings = await checkDatabases(files, environment, prepared?.analysis, watch);
     const notes: string[] = [];
     const inspect = async ({ table }: RecoveredState): Promise<void> => {
       if (check) notes.push(...requireSound(await checkStored(table, { anyOrder, watch })));
@@ -100,10 +100,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     makeDirectories(files, stage);
     const staged = openStage(files, environment, stage, copies);
     const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
-    const warnings = [
-      ...leftovers,
-      ...(await copyDatabases(files, environment, prepared?.analysis.end.lsn, staged, watch)),
-    ];
+    const warnings = [...leftovers, ...(await copyDatabases(files, environment, prepared?.analysis, staged, watch))];
     let report: RecoveryReport | undefined;
     if (!prepared) {
       warnings.push('there is no log: the files are restored as they were copied');

@@ -1,13 +1,14 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { checkPage } from '../../format/page/check.ts';
-import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, isLogged } from '../../format/lsn.ts';
 import { Page, isBlank } from '../../format/page/page.ts';
 import { logPaths, normalDirectory, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, openToRead, type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
+import { type Analysis } from './analysis.ts';
 import { type BackgroundCopies } from './background-copies.ts';
 
 /** A copy of an environment, being recovered beside the target. */
@@ -48,13 +49,13 @@ export function openStage(files: Files, environment: Environment, stage: string,
  * Copies the databases of an environment to its stage. Every page is checked on the way (format document, 7.2): a damaged
  * one is `page-checksum` or `page-type`, one from behind the end of the log, or without a log, `not-recoverable`.
  *
- * @param end end of the log; undefined when there is none
+ * @param analysis of the log; undefined when there is none
  * @returns warnings
  */
 export async function copyDatabases(
   files: Files,
   environment: Environment,
-  end: Lsn | undefined,
+  analysis: Analysis | undefined,
   stage: Stage,
   watch: Watch,
 ): Promise<readonly string[]> {
@@ -64,8 +65,13 @@ export async function copyDatabases(
     if (!isPiece(file)) continue;
     const to = stage.pathOf(file.name);
     const pages = paged.get(file.path);
-    if (pages) await copyDatabase(files, file, to, pageCheck(pages, end, warnings), watch);
-    else await files.copy(file.path, to);
+    if (pages) {
+      const check = new PageCheck(pages, analysis, warnings);
+      await copyDatabase(files, file, to, check.inspect, watch);
+      check.finish();
+    } else {
+      await files.copy(file.path, to);
+    }
   }
   return warnings;
 }
@@ -87,12 +93,27 @@ function pagedByPath(files: Files, environment: Environment): Map<string, PagedF
   return new Map(pagedFiles(files, environment).map((paged) => [paged.file.path, paged]));
 }
 
-function pageCheck({ file, format, firstPgno }: PagedFile, end: Lsn | undefined, warnings: string[]): Inspect {
-  const { pageSize } = format;
-  if (file.stat.size % pageSize !== 0) {
-    warnings.push(`${file.path} ends in the middle of a page; the part of a page is left out`);
+/** Looks at every page of a file, and tells what is to be said of the file. */
+class PageCheck {
+  readonly #paged: PagedFile;
+  readonly #analysis: Analysis | undefined;
+  readonly #warnings: string[];
+  /** Some page carries the LSN of a log record. */
+  #isLogged = false;
+
+  constructor(paged: PagedFile, analysis: Analysis | undefined, warnings: string[]) {
+    this.#paged = paged;
+    this.#analysis = analysis;
+    this.#warnings = warnings;
+    const { file, format } = paged;
+    if (file.stat.size % format.pageSize !== 0) {
+      warnings.push(`${file.path} ends in the middle of a page; the part of a page is left out`);
+    }
   }
-  return (bytes, position) => {
+
+  readonly inspect: Inspect = (bytes, position) => {
+    const { file, format, firstPgno } = this.#paged;
+    const { pageSize } = format;
     for (let at = 0; at + pageSize <= bytes.length; at += pageSize) {
       const page = bytes.subarray(at, at + pageSize);
       const pgno = firstPgno + (position + at) / pageSize;
@@ -104,9 +125,35 @@ function pageCheck({ file, format, firstPgno }: PagedFile, end: Lsn | undefined,
           hint: 'the log can not repair a page. Use an older copy of this file.',
         });
       }
-      requireInsideLog(new Page(page, format), pgno, file, end);
+      this.#requireInsideLog(new Page(page, format), pgno);
     }
   };
+
+  /** Throws `not-recoverable` for a page whose last change lies behind the end of the log (A.15). */
+  #requireInsideLog(page: Page, pgno: number): void {
+    const { bytes, lsn } = page;
+    // Where the number is turned round, so is the LSN (format document, 4.10.5).
+    if (isBlank(bytes) || page.pgno !== pgno || !isLogged(lsn)) return;
+    this.#isLogged = true;
+    const end = this.#analysis?.end.lsn;
+    if (end && compareLsn(lsn, end) < 0) return;
+    const { path: file } = this.#paged.file;
+    const where = end ? `but the log ends at ${formatLsn(end)}` : 'but there is no log';
+    throw new FigaroError('not-recoverable', `${file}: page ${pgno} was last changed at ${formatLsn(lsn)}, ${where}`, {
+      path: file,
+      pgno,
+      lsn: formatLsn(lsn),
+      hint: 'log files are missing, or the file belongs to another environment.',
+    });
+  }
+
+  /** To be called after the last page. */
+  finish(): void {
+    const { file } = this.#paged;
+    if (!this.#analysis || this.#isLogged || file.kind !== 'database') return;
+    if (this.#analysis.bindings.knows(file.uid!)) return;
+    this.#warnings.push(`${file.name} is written without the log: it comes out as it was copied`);
+  }
 }
 
 async function copyDatabase(
@@ -146,31 +193,14 @@ async function read(files: Files, file: EnvironmentFile, inspect: Inspect, watch
 export async function checkDatabases(
   files: Files,
   environment: Environment,
-  end: Lsn | undefined,
+  analysis: Analysis | undefined,
   watch: Watch,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
   for (const paged of pagedFiles(files, environment)) {
-    await read(files, paged.file, pageCheck(paged, end, warnings), watch);
+    const check = new PageCheck(paged, analysis, warnings);
+    await read(files, paged.file, check.inspect, watch);
+    check.finish();
   }
   return warnings;
-}
-
-/** Throws `not-recoverable` for a page whose last change lies behind the end of the log (A.15). */
-function requireInsideLog(page: Page, pgno: number, file: EnvironmentFile, end: Lsn | undefined): void {
-  const { bytes, lsn } = page;
-  // Where the number is turned round, so is the LSN (format document, 4.10.5).
-  if (isBlank(bytes) || page.pgno !== pgno) return;
-  if (!isLogged(lsn) || (end && compareLsn(lsn, end) < 0)) return;
-  const where = end ? `but the log ends at ${formatLsn(end)}` : 'but there is no log';
-  throw new FigaroError(
-    'not-recoverable',
-    `${file.path}: page ${pgno} was last changed at ${formatLsn(lsn)}, ${where}`,
-    {
-      path: file.path,
-      pgno,
-      lsn: formatLsn(lsn),
-      hint: 'log files are missing, or the file belongs to another environment.',
-    },
-  );
 }

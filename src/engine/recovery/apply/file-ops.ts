@@ -47,20 +47,29 @@ interface ExtentFields {
 /** The files that a log creates: unique id by the temporary name they are created under. */
 export class Creations {
   readonly #uids = new Map<string, string>();
+  /** Unique ids of files that were created before the log begins and renamed in it, by their old name. */
+  readonly #earlier = new Map<string, string>();
 
   /** Takes note of a record during analysis, whatever the fate of its transaction. */
   see(record: ScannedRecord): void {
     const created = bodyAs(record, fileops.create);
     if (created) this.#uids.set(plainName(created.name), '');
     const renamed = bodyAs(record, fileops.rename, fileops.renameNoUndo);
-    if (renamed && this.#uids.get(plainName(renamed.oldName)) === '') {
-      this.#uids.set(plainName(renamed.oldName), renamed.uid);
-    }
+    if (!renamed) return;
+    const oldName = plainName(renamed.oldName);
+    const known = this.#uids.get(oldName);
+    if (known === '') this.#uids.set(oldName, renamed.uid);
+    if (known === undefined) this.#earlier.set(oldName, renamed.uid);
   }
 
   /** Unique id of the file created under a name; undefined when the log does not tell, or creates none. */
   uidOf(name: string): string | undefined {
     return this.#uids.get(plainName(name)) || undefined;
+  }
+
+  /** The same of a file whose creation begins before the log. */
+  earlierUidOf(name: string): string | undefined {
+    return this.#earlier.get(plainName(name));
   }
 }
 
@@ -160,6 +169,12 @@ export class FileOperations {
     if (this.#skipped.has(name)) return;
     const file = this.#table.byName(name);
     if (!file) {
+      // The log begins in the middle of its creation, which was over when the files were copied (F.1).
+      const uid = this.#creations.earlierUidOf(body.name);
+      if (uid !== undefined) {
+        if (!this.#table.byUid(uid)) this.missing.set(uid, { name, lsn: record.lsn });
+        return;
+      }
       throw new FigaroError(
         'not-recoverable',
         `log record ${formatLsn(record.lsn)} writes to ${name}, which does not exist`,
