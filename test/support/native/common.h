@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A generator of its own (splitmix64), so that a seed gives the same numbers everywhere. */
-static uint64_t random_state;
+/* A generator of its own (splitmix64), so that a seed gives the same numbers everywhere; one for each thread. */
+static __thread uint64_t random_state;
 
 static uint64_t next_random(void)
 {

@@ -170,6 +170,20 @@ describe('items of a heap page', () => {
     expect(db.page(1).lsn).toEqual({ file: 0, offset: 1 });
   });
 
+  test('the last one removed leaves nothing in the table of slots, which db_verify looks at', () => {
+    const kind = { version: 19, littleEndian: true, checksums: true };
+    const db = database(kind);
+    db.redo(heap.pgAlloc, lsnAt(0), allocation);
+    const data = new Uint8Array(80);
+    const { steps } = plan(
+      [true, false].map((add) => ({ add, slot: 0, data })),
+      kind,
+    );
+    for (const { lsn, body } of steps) db.redo(heap.addrem, lsn, body);
+    const page = db.page(dataPgno);
+    expect([page.entries, page.u16(page.indexStart)]).toEqual([0, 0]);
+  });
+
   test('records that do not fit are refused', () => {
     const db = database({ version: 19, littleEndian: true, checksums: false });
     db.redo(heap.pgAlloc, lsnAt(0), allocation);

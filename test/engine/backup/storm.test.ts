@@ -1,0 +1,142 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { FigaroError } from '../../../src/errors.ts';
+import { takeBackup } from '../../../src/engine/backup/backup.ts';
+import { nodeFiles, type Files } from '../../../src/engine/files.ts';
+import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
+import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
+import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { contentsOf, describeNative, recoverNatively, verifyNatively } from '../../support/native.ts';
+import { Storm, transactionsIn, type Marks, type StormOptions } from '../../support/storm.ts';
+import { watchedFiles } from '../../support/watched-files.ts';
+
+/** How many environments to try: `SEEDS=300 npx vitest run test/engine/backup/storm.test.ts` tries hundreds. */
+const seeds = Number(process.env.SEEDS ?? 5);
+const firstSeed = Number(process.env.FIRST_SEED ?? 1);
+/** Backups of each, while it is written to. */
+const rounds = Number(process.env.ROUNDS ?? 3);
+
+const pageSizes = [4096, 512, 65536, 16384, 1024, 8192, 32768, 2048];
+
+/** A seed stands for page size, cache, sharing, and how commits, log files and backups are made. */
+function variantOf(seed: number): StormOptions & { readonly keepsLogs: boolean; readonly smallBytes: number } {
+  const pick = <T>(prime: number, ...choices: readonly T[]): T => choices[Math.floor(seed / prime) % choices.length]!;
+  const keepsLogs = seed % 4 !== 0;
+  const isShared = seed % 2 === 0;
+  const pageSize = pageSizes[(seed - 1) % pageSizes.length]!;
+  return {
+    seed,
+    writers: pick(1, 3, 2, 1, 4),
+    pageSize,
+    keepsLogs,
+    // By the log, or everything read again.
+    smallBytes: seed % 3 === 0 ? Number.MAX_SAFE_INTEGER : 0,
+    more: [
+      ...(isShared ? ['--shared'] : []),
+      ...(keepsLogs ? ['--keep-logs'] : []),
+      ...(seed % 5 < 2 ? ['--checksum'] : []),
+      ...(seed % 7 === 3 ? ['--no-sync'] : []),
+      ...(seed % 6 === 1 ? ['--extents'] : []),
+      ...['--cache-kb', pick(3, '20', '64', '256')],
+      ...['--log-max', pick(2, '150000', '1000000', '400000')],
+      ...['--log-buffer', pick(5, '32768', '65536')],
+      // Not at full speed where log files go away, since they are to be copied first, or where items are huge.
+      ...['--pause-us', keepsLogs ? (pageSize >= 32768 ? '1000' : pick(2, '0', '0', '300')) : '1500'],
+    ],
+  };
+}
+
+/** Refusals that say something of the source, where it removes its log files. */
+const honest: ReadonlySet<string> = new Set(['log-missing', 'chain-gap']);
+
+describeNative('several writers at full speed', () => {
+  const tried = { seeds: 0, sets: 0, transactions: 0, redone: 0, logMissing: 0, unstable: 0 };
+  afterAll(() => {
+    console.log(
+      `environments written at full speed: ${tried.seeds}, sets taken of them: ${tried.sets}, transactions in the last ones: ${tried.transactions}, changes redone: ${tried.redone}; backups refused: log files removed ${tried.logMissing}, pages in motion ${tried.unstable}`,
+    );
+  });
+
+  /** Recovers the newest set of the newest chain, with and without this program. Returns the transactions in it. */
+  async function recover(directory: string, options: StormOptions): Promise<readonly number[]> {
+    const { sets } = readSets(nodeFiles, openRepository(nodeFiles, path.join(directory, 'repo')));
+    const chain = findChain(sets);
+    const ours = path.join(directory, 'ours');
+    const plain = path.join(directory, 'plain');
+    try {
+      const environment = chainEnvironment(nodeFiles, chain);
+      const { report } = await recoverEnvironment(nodeFiles, { environment, target: ours });
+      for (const set of chain.sets) fs.cpSync(path.join(set.directory, 'environment'), plain, { recursive: true });
+      expect(recoverNatively(plain)).toMatchObject({ ok: true });
+      expect(verifyNatively(ours)).toEqual([]);
+      expect(verifyNatively(plain)).toEqual([]);
+      expect(contentsOf(ours)).toEqual(contentsOf(plain));
+      tried.redone += report!.changesRedone;
+      return transactionsIn(ours, options);
+    } finally {
+      for (const made of [ours, plain]) fs.rmSync(made, { recursive: true, force: true });
+    }
+  }
+
+  test.each(Array.from({ length: seeds }, (_, i) => firstSeed + i))(
+    'seed %i gives sets of one moment, with all that was committed before the last page was read',
+    async (seed) => {
+      const directory = temporaryDirectory();
+      const repository = path.join(directory, 'repo');
+      const variant = variantOf(seed);
+      const storm = new Storm(directory, variant);
+      const { home } = storm;
+      let atLastPage: Marks;
+      const files: Files = watchedFiles(nodeFiles, {
+        before(operation, file) {
+          // The log is followed to its end after the last page is read.
+          if (operation === 'readAt' && file.startsWith(home) && !/\/log\.\d+$/.test(file)) atLastPage = storm.marks();
+        },
+      });
+      const backUp = async (kind: 'hot' | 'incremental'): Promise<readonly number[] | undefined> => {
+        const before = storm.marks();
+        atLastPage = before;
+        try {
+          await takeBackup(files, kind, { home, repository, smallBytes: variant.smallBytes });
+        } catch (error) {
+          if (!(error instanceof FigaroError)) throw error;
+          if (error.code === 'page-unstable') tried.unstable++;
+          else if (!variant.keepsLogs && honest.has(error.code)) tried.logMissing++;
+          else throw error;
+          return undefined;
+        }
+        tried.sets++;
+        const after = storm.marks();
+        const least = kind === 'hot' ? atLastPage : before;
+        // It writes more in the meantime than anybody wants to recover.
+        const counts = await storm.whileResting(async () => await recover(directory, variant));
+        counts.forEach((count, writer) => {
+          expect(count, `writer ${writer}`).toBeGreaterThanOrEqual(least.written[writer]!);
+          expect(count, `writer ${writer}`).toBeLessThanOrEqual(after.begun[writer]!);
+        });
+        return counts;
+      };
+      try {
+        await storm.advance(40);
+        let hasChain = false;
+        for (let round = 0; round < rounds; round++) {
+          hasChain = (await backUp(hasChain && round % 4 !== 3 ? 'incremental' : 'hot')) !== undefined;
+          storm.requireRunning();
+          await storm.advance(20);
+        }
+        await storm.kill();
+        // What is left is what a crash leaves: a set of it comes to the same as recovery in place.
+        const last = (hasChain && (await backUp('incremental'))) || (await backUp('hot'));
+        expect(recoverNatively(home)).toMatchObject({ ok: true });
+        expect(last).toEqual(transactionsIn(home, variant));
+        tried.transactions += last!.reduce((sum, n) => sum + n, 0);
+        tried.seeds++;
+      } finally {
+        await storm.kill();
+      }
+    },
+    120_000,
+  );
+});
