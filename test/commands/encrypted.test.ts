@@ -209,7 +209,7 @@ describe('a password', () => {
         fs.rmSync(passwordFile);
         fs.mkdirSync(passwordFile);
       },
-      'cannot read: ',
+      'is no file',
     ],
     ['is another file', () => fs.writeFileSync(passwordFile, 'x'.repeat(5000)), 'it has 5000 bytes'],
   ])('whose file %s is no password', async (_what, spoil, problem) => {
