@@ -60,6 +60,8 @@ export interface Files {
   statIfThere(file: string): FileStat | undefined;
   /** What a name leads to: links are followed. Undefined when nothing is there, or links lead in a circle. */
   statThrough(file: string): FileStat | undefined;
+  /** The path of what is there, without links. */
+  realPath(file: string): string;
   /** Names in a directory, sorted; undefined when there is no such directory. */
   listIfThere(directory: string): readonly string[] | undefined;
   /** Creates one directory; false when it is there already. */
@@ -232,6 +234,9 @@ export const nodeFiles: Files = {
       }
     });
   },
+  realPath(file) {
+    return attempt('follow links to', file, () => fs.realpathSync(file));
+  },
   listIfThere(directory) {
     return attempt('list', directory, () => {
       try {
@@ -334,7 +339,10 @@ function openRegular(file: string): NodeFile {
     throw error;
   }
   fs.closeSync(descriptor);
-  throw new FigaroError('io', `${file}: is no file`, { path: file });
+  throw new FigaroError('io', `${file}: is no file`, {
+    path: file,
+    hint: 'a directory, pipe, socket or device is where a file has to be. Move it away.',
+  });
 }
 
 /** False when this user may not. */

@@ -5,7 +5,14 @@ import { formatLsn, type Lsn } from '../format/lsn.ts';
 
 /** One JSON document: LSNs as Berkeley DB prints them, bytes as hex. */
 export function toJson(value: unknown): string {
-  return `${JSON.stringify(value, printValue, 2)}\n`;
+  return `${JSON.stringify(value, printValue, 2).replaceAll(unescaped, escape)}\n`;
+}
+
+/** Control characters that JSON allows in texts, and terminals obey. */
+const unescaped = /[\u007f-\u009f]/g;
+
+function escape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function printValue(_key: string, value: unknown): unknown {

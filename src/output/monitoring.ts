@@ -2,7 +2,7 @@
 
 import { type Health } from '../engine/repository/health.ts';
 import { type FigaroError } from '../errors.ts';
-import { formatCount, formatDuration } from './text.ts';
+import { formatCount, formatDuration, printable } from './text.ts';
 
 interface NagiosResult {
   readonly line: string;
@@ -33,7 +33,7 @@ export function nagiosUnknown({ message }: FigaroError): NagiosResult {
 
 /** The pipe separates performance data. */
 function inOneLine(text: string): string {
-  return text.replaceAll(/[|\n]/g, ' ');
+  return printable(text.replaceAll(/[|\n]/g, ' '));
 }
 
 function seconds(ms: number): number {

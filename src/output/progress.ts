@@ -1,5 +1,5 @@
 import { type Progress } from '../engine/pause.ts';
-import { formatBytes } from './text.ts';
+import { formatBytes, inOneLine } from './text.ts';
 
 /** Shows what a long run is doing. */
 export interface ProgressView {
@@ -50,7 +50,7 @@ function phases(stream: NodeJS.WritableStream): ProgressView {
   let last = '';
   return {
     update({ phase }) {
-      if (phase !== last) stream.write(`${phase}\n`);
+      if (phase !== last) stream.write(`${inOneLine(phase)}\n`);
       last = phase;
     },
     stop() {},
@@ -58,5 +58,6 @@ function phases(stream: NodeJS.WritableStream): ProgressView {
 }
 
 function describe({ phase, done = 0, total }: Progress): string {
-  return total ? `${phase}: ${Math.floor((100 * done) / total)}% of ${formatBytes(total)}` : phase;
+  const name = inOneLine(phase);
+  return total ? `${name}: ${Math.floor((100 * done) / total)}% of ${formatBytes(total)}` : name;
 }

@@ -2,7 +2,7 @@
 
 import { Chalk, type ChalkInstance } from 'chalk';
 import { type FigaroError } from '../errors.ts';
-import { printable } from './text.ts';
+import { inOneLine, printable } from './text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,15 +28,11 @@ export function warningText(warning: string, chalk: ChalkInstance): string {
   return `${chalk.yellow('warning:')} ${inOneLine(warning)}\n`;
 }
 
-function inOneLine(text: string): string {
-  return printable(text).replaceAll('\n', String.raw`\n`);
-}
-
 /** For something that must not happen: the one message with a stack trace. */
 export function bugText(error: unknown, version: string, chalk: ChalkInstance): string {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return (
-    `${chalk.red('error [internal]:')} ${stack}\n` +
+    `${chalk.red('error [internal]:')} ${printable(stack)}\n` +
     `${chalk.cyan('hint:')} this is a bug in figaro-backup ${version}. Please report it with the lines above.\n`
   );
 }

@@ -50,6 +50,11 @@ export function printable(text: string): string {
   return text.replaceAll(controls, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
+/** The same where a second line would not be ours. */
+export function inOneLine(text: string): string {
+  return printable(text).replaceAll('\n', String.raw`\n`);
+}
+
 /** Control characters but the end of a line. */
 // oxlint-disable-next-line no-control-regex
 const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g;

@@ -30,3 +30,10 @@ test('a terminal that does not know its width gets no moving line: ora would dra
   const stream = Object.assign(new CollectingStream(true), { columns: 0 });
   expect(await watchPhases(stream, plain)).toBe('');
 });
+
+test('a phase with the name of a file does nothing to the terminal', async () => {
+  const stream = new CollectingStream();
+  const view = await showProgress(stream, { ...plain, verbose: true });
+  view.update({ phase: 'copy x\u001b[2J\u009by\nz.dbxml' });
+  expect(stream.text).toBe(String.raw`copy x\x1b[2J\x9by\nz.dbxml` + '\n');
+});

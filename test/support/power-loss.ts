@@ -125,6 +125,7 @@ export class VolatileDisk {
         return node && statOf(node);
       },
       statThrough: (file) => (inside(file) ? this.files.statIfThere(file) : outside.statThrough(file)),
+      realPath: (file) => (inside(file) ? file : outside.realPath(file)),
       listIfThere: (directory) => {
         if (!inside(directory)) return outside.listIfThere(directory);
         const node = find(directory);

@@ -37,7 +37,15 @@ export class Storm {
     this.#marks = path.join(directory, 'marks');
     this.#options = options;
     fs.mkdirSync(this.home);
-    const args = ['write', ...optionsOf(this.home, options), '--marks', this.#marks, '--seconds', '100', ...options.more];
+    const args = [
+      'write',
+      ...optionsOf(this.home, options),
+      '--marks',
+      this.#marks,
+      '--seconds',
+      '100',
+      ...options.more,
+    ];
     this.#process = spawn(nativeProgram('storm'), args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       // A group of its own: its processes rest and end together.

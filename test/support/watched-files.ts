@@ -71,6 +71,10 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
       const stat = inner.statThrough(file);
       return stat && seen(file, stat);
     },
+    realPath(file) {
+      see('realPath', file);
+      return inner.realPath(file);
+    },
     listIfThere(directory) {
       see('listIfThere', directory);
       return inner.listIfThere(directory);

@@ -46,7 +46,7 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
   const home = path.resolve(options.home);
   const directory = path.resolve(options.repository);
   requireEnvironment(files, home, kind);
-  requireApart(home, directory);
+  requireApart(files, home, directory);
   const repository =
     kind === 'incremental' ? openRepository(files, directory) : openOrCreateRepository(files, directory);
   const write = async (): Promise<BackupSet> => {
@@ -104,12 +104,19 @@ function requireEnvironment(files: Files, home: string, kind: SetKind): Environm
   return environment;
 }
 
-function requireApart(home: string, repository: string): void {
-  const inside = path.relative(home, repository);
-  if (inside.startsWith('..') || path.isAbsolute(inside)) return;
+function requireApart(files: Files, home: string, repository: string): void {
+  const inside = path.relative(files.realPath(home), realPathToBe(files, repository));
+  if (inside === '..' || inside.startsWith(`..${path.sep}`) || path.isAbsolute(inside)) return;
   throw new FigaroError('usage', `the repository ${repository} lies inside the environment ${home}`, {
     hint: 'choose a repository outside of it, best on another disk.',
   });
+}
+
+/** Where a directory is, or would be: links above it are followed. */
+function realPathToBe(files: Files, directory: string): string {
+  if (files.statThrough(directory)) return files.realPath(directory);
+  const parent = path.dirname(directory);
+  return parent === directory ? directory : path.join(realPathToBe(files, parent), path.basename(directory));
 }
 
 function chainToContinue(files: Files, repository: Repository, wanted: string | undefined): Chain {
@@ -212,6 +219,7 @@ function describe(
     dataDirectories: environment.config.dataDirectories,
     logDirectory: environment.config.logDirectory,
     files: copy.files,
+    directories: [...environment.owners].map(([name, owner]) => ({ path: name, ...owner })),
     leftOut: environment.leftOut.map(({ name, reason }) => ({ path: name, reason })),
     log: copy.log && describeLog(copy.log, chain, report),
     proof: report && {

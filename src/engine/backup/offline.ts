@@ -5,6 +5,7 @@ import { FigaroError } from '../../errors.ts';
 import { equalLsn } from '../../format/lsn.ts';
 import { filesOfKind, type Environment } from '../environment/discover.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
+import { differenceSince } from '../environment/unchanged.ts';
 import { type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
@@ -136,12 +137,8 @@ function judge(
 function requireUnchanged(first: Environment, last: Environment): void {
   const now = new Map(last.files.map((file) => [file.name, file]));
   for (const { name, path: file, stat } of first.files) {
-    const later = now.get(name);
-    if (!later) throw changed(file, 'it is gone');
-    if (later.stat.size !== stat.size) throw changed(file, `it had ${stat.size} bytes, and has ${later.stat.size}`);
-    if (later.stat.mtimeMs !== stat.mtimeMs || later.stat.inode !== stat.inode) {
-      throw changed(file, 'it was written to');
-    }
+    const difference = differenceSince(stat, now.get(name)?.stat);
+    if (difference !== undefined) throw changed(file, difference);
     now.delete(name);
   }
   for (const { path: file } of now.values()) throw changed(file, 'it is new');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { regionMagic } from '../../format/magic.ts';
 import { metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
-import { readIfThere, type Files, type FileStat } from '../files.ts';
+import { readIfThere, type Files, type FileOwner, type FileStat } from '../files.ts';
 import { lockedFile } from '../locked.ts';
 import { logFileNumber } from '../log/log-files.ts';
 import { parseDbConfig, type DbConfig } from './db-config.ts';
@@ -64,6 +64,8 @@ export interface Environment {
   readonly damaged: readonly DamagedFile[];
   /** Directories that exist, relative to home; `''` is home itself. */
   readonly directories: readonly string[];
+  /** Whose directories are; of files, where a manifest says more than the files themselves. By name. */
+  readonly owners: ReadonlyMap<string, FileOwner>;
 }
 
 /**
@@ -115,11 +117,15 @@ function refuseForeignDirectories(home: string, config: DbConfig): void {
   for (const directory of named) {
     if (directory === undefined) continue;
     const normal = normalDirectory(directory);
-    if (path.isAbsolute(directory) || path.win32.isAbsolute(directory) || normal.startsWith('..')) {
+    const leadsOut = normal === '..' || normal.startsWith('../');
+    if (path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut) {
       throw new FigaroError(
         'format-unsupported',
         `${home}: DB_CONFIG names the directory ${directory}, outside of the environment`,
-        { path: path.join(home, 'DB_CONFIG'), hint: 'directories outside of the environment are not supported yet.' },
+        {
+          path: path.join(home, 'DB_CONFIG'),
+          hint: 'a recovered copy would share that directory with the original. Put a link to it into the environment, and name the link in DB_CONFIG.',
+        },
       );
     }
   }
@@ -138,7 +144,7 @@ class Search {
   readonly #damaged: DamagedFile[] = [];
   /** Databases that the password does not open. */
   readonly #locked: { readonly name: string; readonly path: string }[] = [];
-  readonly #directories: string[] = [];
+  readonly #owners = new Map<string, FileOwner>();
   /** The directories that the search is in, by device and inode. */
   readonly #open = new Set<string>();
 
@@ -167,7 +173,8 @@ class Search {
       files: this.#found.sort(byName),
       leftOut: this.#leftOut.sort(byName),
       damaged: this.#damaged.sort(byName),
-      directories: this.#directories.sort(),
+      directories: [...this.#owners.keys()].sort(),
+      owners: this.#owners,
     };
   }
 
@@ -175,11 +182,11 @@ class Search {
     this.#enter('', this.#home, this.#files.statThrough(this.#home)!);
   }
 
-  #walk(directory: string): void {
+  #walk(directory: string, { mode, uid, gid }: FileStat): void {
     const names = this.#files.listIfThere(path.join(this.#home, directory));
     // A directory may vanish between its listing and ours.
     if (!names) return;
-    this.#directories.push(directory);
+    this.#owners.set(directory, { mode, uid, gid });
     for (const name of names) {
       const inside = directory === '' ? name : `${directory}/${name}`;
       const full = path.join(this.#home, inside);
@@ -194,8 +201,10 @@ class Search {
 
   /** Nothing is behind the name: it is gone by now, or a link that leads nowhere, or not a name we can say. */
   #unseen(name: string, full: string): void {
-    if (this.#files.statIfThere(full)) this.#leave(name, full, 'link');
-    else if (name.includes('\uFFFD')) {
+    if (this.#files.statIfThere(full)) {
+      this.#requireNotNeeded(name, full);
+      this.#leave(name, full, 'link');
+    } else if (name.includes('\uFFFD')) {
       throw new FigaroError('format-unsupported', `${full}: this name is not UTF-8, and can not be backed up`, {
         path: full,
         hint: 'rename the file, or move it out of the environment if it does not belong there.',
@@ -203,12 +212,29 @@ class Search {
     }
   }
 
-  #enter(name: string, full: string, { device, inode }: FileStat): void {
-    const id = `${device} ${inode}`;
+  /** A link whose end is not there, as when a disk is not mounted, may stand for what must not be missing in a set. */
+  #requireNotNeeded(name: string, full: string): void {
+    const { createDirectory } = this.#config;
+    const inLogDirectory = path.posix.join(this.#logDirectory, path.posix.basename(name)) === name;
+    const isLog = inLogDirectory && logFileNumber(path.posix.basename(name)) !== undefined;
+    const leadsTo = (directory: string): boolean => `${directory}/`.startsWith(`${name}/`);
+    const data = [this.#externalDirectory, ...this.#dataDirectories.map(({ normal }) => normal)];
+    if (createDirectory !== undefined) data.push(normalDirectory(createDirectory));
+    const isData = name === 'DB_CONFIG' || /\.(db|dbxml)$|(^|\/)__dbq\.[^/]+$/.test(name) || data.some(leadsTo);
+    if (!isLog && !isData && !leadsTo(this.#logDirectory)) return;
+    const code = isData ? 'container-missing' : 'log-missing';
+    throw new FigaroError(code, `${full} is a link that leads nowhere`, {
+      path: full,
+      hint: 'is the disk mounted that it leads to? If the link does not belong here, remove it.',
+    });
+  }
+
+  #enter(name: string, full: string, stat: FileStat): void {
+    const id = `${stat.device} ${stat.inode}`;
     // A link back to where it came from.
     if (this.#open.has(id)) return this.#leave(name, full, 'link');
     this.#open.add(id);
-    this.#walk(name);
+    this.#walk(name, stat);
     this.#open.delete(id);
   }
 

@@ -10,13 +10,15 @@ export type InUseHint = (environment: Environment) => string;
 /**
  * Throws `environment-in-use`, naming the process, when one has a container, a log file or the registry open for writing,
  * or a region mapped: a process that has joined an environment keeps its regions mapped, even when it only reads. What a
- * process left behind that is no more does not count. That it returns proves nothing.
+ * process left behind that is no more does not count. Of processes of other users only locks can be seen, which those
+ * hold that registered. That it returns proves nothing.
  */
 export function requireNotInUse(files: Files, environment: Environment, hintFor: InUseHint): void {
   const watched = watchedFiles(files, environment);
+  const locked = lockedFiles(watched);
   for (const pid of list(files, '/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const file = openForWriting(files, pid, watched) ?? mapped(pid, watched);
+    const file = openForWriting(files, pid, watched) ?? mapped(pid, watched) ?? locked.get(pid);
     if (file === undefined) continue;
     const name = readSystemFile(`/proc/${pid}/comm`).trim();
     const who = name === '' ? `process ${pid}` : `process ${pid} (${name})`;
@@ -60,11 +62,29 @@ function mapped(pid: string, watched: ReadonlyMap<string, string>): string | und
   for (const line of readSystemFile(`/proc/${pid}/maps`).split('\n')) {
     const match = /^\S+ .w.s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line);
     if (!match) continue;
-    const [, major = '', minor = '', inode] = match;
-    const file = watched.get(`${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)} ${inode}`);
+    const [, major = '', minor = '', inode = ''] = match;
+    const file = watched.get(keyOf(major, minor, inode));
     if (file !== undefined) return file;
   }
   return undefined;
+}
+
+/** Files that are locked to write, by process. The kernel shows everybody's locks to everybody. */
+function lockedFiles(watched: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const locked = new Map<string, string>();
+  for (const line of readSystemFile('/proc/locks').split('\n')) {
+    const match = /^\d+: POSIX +\S+ +WRITE (\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /.exec(line);
+    if (!match) continue;
+    const [, pid = '', major = '', minor = '', inode = ''] = match;
+    const file = watched.get(keyOf(major, minor, inode));
+    if (file !== undefined) locked.set(pid, file);
+  }
+  return locked;
+}
+
+/** A key of the files watched, from numbers in hex. */
+function keyOf(major: string, minor: string, inode: string): string {
+  return `${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)} ${inode}`;
 }
 
 function field(info: string, name: string): string | undefined {

@@ -34,6 +34,7 @@ export function layerEnvironments(environments: readonly Environment[]): Environ
     files: [...found.values()].sort(byName),
     leftOut: environments.flatMap(({ leftOut }) => leftOut),
     damaged: [...damaged.values()].sort(byName),
+    owners: new Map(environments.flatMap(({ owners }) => [...owners])),
     directories: [...new Set(environments.flatMap(({ directories }) => directories))].sort(),
   };
 }

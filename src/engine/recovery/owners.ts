@@ -9,12 +9,12 @@ import { type Files, type FileOwner } from '../files.ts';
  * gets the owner of the rest. Returns warnings: a user who is not root can give nothing away.
  */
 export function giveOwners(files: Files, environment: Environment, home: string): readonly string[] {
-  const known = new Map<string, FileOwner>(environment.files.map(({ name, stat }) => [name, stat]));
-  for (const directory of environment.directories) {
-    const stat = files.statThrough(path.join(environment.home, directory));
-    if (stat) known.set(directory, stat);
-  }
-  const usual = (environment.files.findLast(({ kind }) => kind === 'log') ?? environment.files[0])!.stat;
+  const known = new Map<string, FileOwner>([
+    ...environment.files.map(({ name, stat }) => [name, stat] as const),
+    ...environment.owners,
+  ]);
+  const first = (environment.files.findLast(({ kind }) => kind === 'log') ?? environment.files[0])!;
+  const usual = known.get(first.name)!;
   let lost: FileOwner | undefined;
   const give = (name: string): void => {
     const file = path.join(home, name);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { discoverEnvironment, type Environment } from '../environment/discover.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
+import { requireStill } from '../environment/unchanged.ts';
 import { makeDirectories, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment, checkStored, requireSound } from '../verify/structure/check-environment.ts';
@@ -89,6 +90,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     };
     const report = hasLogs ? await rehearse(files, environment, { ...recovery, inspect }) : undefined;
     if (check && !hasLogs) notes.push(...requireSound(await checkEnvironment(files, environment, { anyOrder, watch })));
+    requireStill(files, environment);
     return done(report, [...warnings, ...(report?.warnings ?? []), ...notes]);
   }
 
@@ -129,6 +131,8 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
       const result = discoverEnvironment(files, staged.home);
       warnings.push(...requireSound(await checkEnvironment(files, result, { anyOrder, watch })));
     }
+    requireNotInUse(files, environment, () => stopHint);
+    requireStill(files, environment);
     syncTree(files, staged.home);
     warnings.push(...giveOwners(files, environment, staged.home));
     publish(files, stage, staged.home, target);

@@ -60,7 +60,7 @@ export async function withSurvivingLogs(
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
   const survivors = [...paths].map(([number, from]): EnvironmentFile => {
     const name = path.posix.join(logDirectory, logFileName(number));
-    const stat = files.statIfThere(from)!;
+    const stat = files.statThrough(from)!;
     return { kind: 'log', name, path: from, logName: name, dataDirectory: '', stat, logNumber: number };
   });
   const kept = environment.files.filter(({ kind, logNumber }) => kind !== 'log' || logNumber! < first);

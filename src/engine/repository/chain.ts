@@ -94,8 +94,15 @@ export function whyOrphaned(sets: readonly BackupSet[], { manifest }: BackupSet)
 
 /** The environment that the sets of a chain make up together. */
 export function chainEnvironment(files: Files, chain: Chain): Environment {
-  return discoverLayers(
+  const environment = discoverLayers(
     files,
     chain.sets.map(({ directory }) => environmentOf(directory)),
   );
+  // The files of a set may have become somebody else's, as when the repository was copied.
+  const written = chain.sets
+    .flatMap(({ manifest }) => [...manifest.files, ...(manifest.directories ?? [])])
+    .flatMap(({ path, mode, uid, gid }) =>
+      uid === undefined || gid === undefined ? [] : [[path, { mode, uid, gid }] as const],
+    );
+  return { ...environment, owners: new Map([...environment.owners, ...written]) };
 }

@@ -30,6 +30,15 @@ export interface ManifestFile {
   readonly unlogged?: true;
 }
 
+/** A directory of the source. */
+export interface ManifestDirectory {
+  /** Inside the environment, with `/`; empty for the environment itself. */
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** A file of the source that does not belong into a set, and why. */
 export interface ManifestLeftOut {
   readonly path: string;
@@ -91,6 +100,8 @@ export interface Manifest {
   readonly logDirectory: string | undefined;
   /** What the set holds, in order of path. */
   readonly files: readonly ManifestFile[];
+  /** Not in sets of earlier versions of this program. */
+  readonly directories?: readonly ManifestDirectory[];
   readonly leftOut: readonly ManifestLeftOut[];
   /** Encrypted, and copied without the password: neither pages nor log were checked, recovery was not rehearsed. */
   readonly unread?: true;
@@ -170,6 +181,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     dataDirectories: reader.strings('dataDirectories'),
     logDirectory: reader.has('logDirectory') ? reader.string('logDirectory') : undefined,
     files: readFiles(reader),
+    ...(reader.has('directories') ? { directories: reader.list('directories').map(readDirectory) } : {}),
     leftOut: reader.list('leftOut').map((left) => ({ path: left.string('path'), reason: left.string('reason') })),
     ...(reader.has('unread') && reader.boolean('unread') ? { unread: true as const } : {}),
     log: log && readLog(log),
@@ -214,6 +226,15 @@ function readFile(file: FieldReader): ManifestFile {
     modifiedMs: file.number('modifiedMs'),
     ...(file.has('pageSize') ? { pageSize: file.count('pageSize') } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
+  };
+}
+
+function readDirectory(directory: FieldReader): ManifestDirectory {
+  return {
+    path: directory.string('path'),
+    mode: directory.count('mode'),
+    uid: directory.count('uid'),
+    gid: directory.count('gid'),
   };
 }
 

@@ -72,6 +72,7 @@ describe('a hot set', () => {
       'listIfThere',
       'openIfThere',
       'readAt',
+      'realPath',
       'stat',
       'statIfThere',
       'statThrough',

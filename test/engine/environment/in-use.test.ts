@@ -1,11 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { describeNative, nativeProgram } from '../../support/native.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
+
+const program = path.join(import.meta.dirname, '../../../bin/figaro-backup.js');
 
 let directory: string;
 let home: string;
@@ -81,6 +83,37 @@ describeNative('an environment that a process has open', () => {
     await once(holder, 'exit');
     expect((await offline()).exitCode).toBe(0);
     expect((await recover()).exitCode).toBe(0);
+  });
+
+  test.runIf(process.getuid?.() === 0)('is seen to be so by its registry when another user has it open', async () => {
+    leave();
+    const holder = await hold('--register');
+    const repo = path.join(directory, 'repo');
+    mkdirSync(repo);
+    chmodSync(repo, 0o777);
+    spawnSync('chmod', ['-R', 'a+rX', directory]);
+    const backUp = (): { status: number | null; stderr: string } => {
+      const { status, stderr } = spawnSync(process.execPath, [program, 'offline', '--home', home, '--repo', repo], {
+        uid: 65534,
+        gid: 65534,
+        encoding: 'utf8',
+      });
+      return { status, stderr };
+    };
+    const { status, stderr } = backUp();
+    expect(status).toBe(8);
+    expect(stderr).toContain(`is in use: process ${holder.pid} (figaro-native-h) has ${home}/__db.register open`);
+    // The registry stays, and its slot with it; the lock does not.
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    expect(backUp().status).toBe(0);
+  });
+
+  test('is not in use by this program itself', async () => {
+    leave();
+    const own = openSync(path.join(home, 'held.db'), 'r+');
+    onTestFinished(() => closeSync(own));
+    expect((await offline()).exitCode).toBe(0);
   });
 
   test('is not in use by one that only looks at its files', async () => {

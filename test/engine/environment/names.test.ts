@@ -99,7 +99,8 @@ describe('what is no file', () => {
     expect(spawnSync('mkfifo', [path.join(home, 'log.0000000007')]).status).toBe(0);
     expect(await hot()).toMatchObject({
       exitCode: 6,
-      stderr: 'error [io]: <dir>/env/log.0000000007: is no file\n',
+      stderr:
+        'error [io]: <dir>/env/log.0000000007: is no file\nhint: a directory, pipe, socket or device is where a file has to be. Move it away.\n',
     });
   });
 });

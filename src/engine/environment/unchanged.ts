@@ -1,0 +1,25 @@
+/** Whether files stood still while they were read: what is left to look at where other processes can not be seen. */
+
+import { FigaroError } from '../../errors.ts';
+import { type Files, type FileStat } from '../files.ts';
+import { type Environment } from './discover.ts';
+
+/** How a file differs from an earlier look, as the end of a sentence; undefined when it does not. */
+export function differenceSince(before: FileStat, now: FileStat | undefined): string | undefined {
+  if (!now) return 'it is gone';
+  if (now.size !== before.size) return `it had ${before.size} bytes, and has ${now.size}`;
+  if (now.mtimeMs !== before.mtimeMs || now.inode !== before.inode) return 'it was written to';
+  return undefined;
+}
+
+/** Throws `environment-changed` when a file of an environment is not as it was when the environment was listed. */
+export function requireStill(files: Files, environment: Environment): void {
+  for (const { path, stat } of environment.files) {
+    const difference = differenceSince(stat, files.statThrough(path));
+    if (difference === undefined) continue;
+    throw new FigaroError('environment-changed', `${path} changed while it was read: ${difference}`, {
+      path,
+      hint: 'what is recovered has to stand still. Stop what writes to it, and try again.',
+    });
+  }
+}
