@@ -5,7 +5,12 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { nativeProgram } from './native.ts';
+import { expect } from 'vitest';
+import { nodeFiles } from '../../src/engine/files.ts';
+import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
+import { chainEnvironment, findChain } from '../../src/engine/repository/chain.ts';
+import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
+import { contentsOf, nativeProgram, recoverNatively, verifyNatively } from './native.ts';
 
 export interface StormOptions {
   readonly seed: number;
@@ -26,6 +31,7 @@ export interface Marks {
 /** A running application with several writers. */
 export class Storm {
   readonly home: string;
+  readonly #directory: string;
   readonly #options: StormOptions;
   readonly #marks: string;
   readonly #process: ChildProcess;
@@ -33,6 +39,7 @@ export class Storm {
 
   /** @param directory gets the environment and the marks */
   constructor(directory: string, options: StormOptions) {
+    this.#directory = directory;
     this.home = path.join(directory, 'env');
     this.#marks = path.join(directory, 'marks');
     this.#options = options;
@@ -73,6 +80,14 @@ export class Storm {
       }
       await setTimeout(10);
     }
+  }
+
+  /** Copies all containers, while nothing is written, into a directory; returns it. */
+  async snapshot(name: string): Promise<string> {
+    const directory = path.join(this.#directory, name);
+    const isContainer = (file: string): boolean => file === this.home || /\.(db|dbxml)$/.test(file);
+    await this.whileResting(async () => fs.cpSync(this.home, directory, { recursive: true, filter: isContainer }));
+    return directory;
   }
 
   requireRunning(): void {
@@ -116,4 +131,29 @@ export function transactionsIn(home: string, options: StormOptions): readonly nu
   const { status, stdout, stderr } = spawnSync(nativeProgram('storm'), args, { encoding: 'utf8', timeout: 60_000 });
   if (status !== 0) throw new Error(`${home} is not of one moment: ${status} ${stdout}${stderr}`);
   return stdout.trim().split(' ').map(Number);
+}
+
+/**
+ * Recovers the newest chain in the `repo` of a directory, with this program and, from a plain copy, with Berkeley DB:
+ * both come to the same, and every record is there. Returns the transactions of each writer, and the changes redone.
+ */
+export async function recoverBothWays(
+  directory: string,
+  options: StormOptions,
+): Promise<{ readonly counts: readonly number[]; readonly redone: number }> {
+  const chain = findChain(readSets(nodeFiles, openRepository(nodeFiles, path.join(directory, 'repo'))).sets);
+  const ours = path.join(directory, 'ours');
+  const plain = path.join(directory, 'plain');
+  try {
+    const environment = chainEnvironment(nodeFiles, chain);
+    const { report } = await recoverEnvironment(nodeFiles, { environment, target: ours });
+    for (const set of chain.sets) fs.cpSync(path.join(set.directory, 'environment'), plain, { recursive: true });
+    expect(recoverNatively(plain)).toMatchObject({ ok: true });
+    expect(verifyNatively(ours)).toEqual([]);
+    expect(verifyNatively(plain)).toEqual([]);
+    expect(contentsOf(ours)).toEqual(contentsOf(plain));
+    return { counts: transactionsIn(ours, options), redone: report!.changesRedone };
+  } finally {
+    for (const made of [ours, plain]) fs.rmSync(made, { recursive: true, force: true });
+  }
 }

@@ -6,11 +6,10 @@ import { type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, type Files, type FileStat, type OpenFile } from '../files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from './copy-plain.ts';
-import { identityOf, PageSource, type LogBound, type OpenPages } from './page-source.ts';
+import { apartMs, identityOf, PageSource, type LogBound, type OpenPages } from './page-source.ts';
 
-/** How often a page that changes is read again before it is given up, and the longest wait in between. */
-const attempts = 60;
-const longestWaitMs = 20;
+/** How often a page that changes is read again before it is given up. */
+const attempts = 100;
 
 /** A file of pages in a set that is being made: a container, or an extent of a queue. */
 export class ContainerCopy {
@@ -193,7 +192,7 @@ export class ContainerCopy {
     let moving = first;
     for (let i = 1; moving.length > 0; i++) {
       if (i > attempts) throw this.#source.unstable(moving[0]!);
-      await setTimeout(Math.min(i, longestWaitMs));
+      await setTimeout(apartMs);
       moving = await this.#readAgain(source, copy, moving, watch);
     }
     const page = new Uint8Array(this.#source.pageSize);

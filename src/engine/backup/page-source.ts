@@ -14,6 +14,12 @@ import { type Files, type FileStat, type OpenFile } from '../files.ts';
 const attempts = 12;
 const waitMs = 5;
 
+/**
+ * A page must not be read again while the same write goes on: two reads that agree prove something only if a write would
+ * have come to its end in between. In milliseconds.
+ */
+export const apartMs = 30;
+
 /** What is known of the log while pages are read. */
 export interface LogBound {
   readonly end: Lsn;

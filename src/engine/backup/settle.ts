@@ -16,6 +16,7 @@ import { type ContainerCopy } from './copy-container.ts';
 import { type LogCopy } from './copy-log.ts';
 import { type LogNotes } from './log-notes.ts';
 import { type NamedPages } from './named-pages.ts';
+import { apartMs } from './page-source.ts';
 
 export interface Settling {
   readonly log: LogCopy;
@@ -32,8 +33,6 @@ export interface Settling {
 const defaultSmallBytes = 64 << 20;
 /** A container up to this size is read again as a whole: it may have been created, page by page, just then. In bytes. */
 const newbornBytes = 1 << 20;
-/** A page must not be read again while the same write goes on. */
-const apartMs = 30;
 const pollMs = 20;
 /** After how long without a word in its log the application is taken for idle. */
 const idleMs = 500;
