@@ -163,7 +163,7 @@ export class Change {
         path: this.file.label,
         pgno: page.number,
         lsn: formatLsn(this.lsn),
-        hint: 'file and log are not of one history: the LSNs were reset, a database in it is written without the log, or it comes from another environment. Take a full backup after the next checkpoint.',
+        hint: 'file and log are not of one history: the LSNs were reset, a database in it is written without the log, or it comes from another environment. Take a full backup after a checkpoint in a new log file.',
       },
     );
   }

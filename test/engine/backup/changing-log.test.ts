@@ -8,6 +8,7 @@ import { logFileName } from '../../../src/engine/log/log-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets, type BackupSet } from '../../../src/engine/repository/repository.ts';
+import { write } from '../../../src/format/log/records/fileops.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative, recoverNatively } from '../../support/native.ts';
 import { rebuiltNatively } from '../../support/rebuilt.ts';
@@ -69,7 +70,7 @@ describeNative('a log that changes during a backup', () => {
 
   test('by many files is copied to its end', async () => {
     const application = begin();
-    const { manifest } = await hot(meanwhile(() => application.do('put a auto 0 600 100 more')));
+    const { manifest } = await hot(meanwhile(() => application.do('begin t', 'put a t 0 600 100 more', 'commit t')));
     expect(manifest.log!.end.file - manifest.log!.firstFile).toBeGreaterThan(10);
     expect(await recovered('hot')).toEqual(rebuiltNatively(home, manifest.log!.end, path.join(directory, 'rebuilt')));
   });
@@ -108,7 +109,7 @@ describeNative('a log that changes during a backup', () => {
   test('by files that are gone before they could be copied fails the backup', async () => {
     const application = begin(['--auto-remove']);
     const error = await expectFailure('log-missing', () =>
-      hot(meanwhile(() => application.do('put a auto 0 900 100 more', 'checkpoint'))),
+      hot(meanwhile(() => application.do('begin t', 'put a t 0 900 100 more', 'commit t', 'checkpoint'))),
     );
     expect(error.message).toMatch(/log\.\d{10} is gone before it could be copied/);
     expect(error.details.hint).toContain('faster than they are copied');
@@ -118,7 +119,7 @@ describeNative('a log that changes during a backup', () => {
   test('by files that are gone before the next incremental is a gap', async () => {
     const application = begin(['--auto-remove']);
     const full = await hot();
-    application.do('put a auto 0 900 100 more', 'checkpoint');
+    application.do('begin t', 'put a t 0 900 100 more', 'commit t', 'checkpoint');
     const error = await expectFailure('chain-gap', incremental);
     expect(error.details.hint).toContain('figaro-backup hot');
     expect(namesIn(repository)).toEqual([full.id, 'repository.json']);
@@ -130,12 +131,31 @@ describeNative('a log that changes during a backup', () => {
     // Two checkpoints with the next file begun in between: then the last file of the chain is not needed any more.
     application.do('put a auto 0 90 100 more');
     await incremental();
-    application.do('put a auto 0 900 100 more', 'checkpoint');
+    application.do('begin t', 'put a t 0 900 100 more', 'commit t', 'checkpoint');
     await incremental();
     application.do('remove-logs', 'put a auto 0 20 100 last');
     await incremental();
     await application.die();
     expect(await recovered('incremental')).toEqual(recoveredNatively());
+  });
+
+  test('and that begins in the middle of the creation of a container is enough', async () => {
+    const application = new Session(home, small);
+    // The code of the first record behind the header: that of a write to the new file, which has no lasting name yet.
+    const isInTheMiddle = (): boolean =>
+      readFileSync(path.join(home, logsOf().at(-1)!)).readUInt32LE(40) === write.code;
+    let n = 0;
+    do {
+      n++;
+      application.do(`open a auto c${n}.db - btree 512`, 'put a auto 0 3 20 first', 'flush', 'close a');
+    } while (!isInTheMiddle());
+    application.do('checkpoint', 'remove-logs');
+    const last = logsOf();
+    expect(last).toHaveLength(1);
+    const { manifest } = await hot();
+    expect(manifest.log).toMatchObject({ firstFile: Number(last[0]!.slice(4)) });
+    await application.die();
+    expect(await recovered('hot')).toEqual(recoveredNatively());
   });
 
   test.each([
