@@ -9,7 +9,7 @@ import { hashFile } from './copy-plain.ts';
 import { apartMs, identityOf, PageSource, type LogBound, type OpenPages } from './page-source.ts';
 
 /** How often a page that changes is read again before it is given up. */
-const attempts = 100;
+const attempts = 200;
 
 /** A file of pages in a set that is being made: a container, or an extent of a queue. */
 export class ContainerCopy {
@@ -187,8 +187,9 @@ export class ContainerCopy {
     return different;
   }
 
-  /** Follows pages that moved until each was read twice with equal bytes, and is whole. */
+  /** Follows pages that moved until each is whole: by its checksum, or read twice with equal bytes. */
   async #followMoving(source: OpenPages, copy: OpenFile, first: readonly number[], watch: Watch): Promise<void> {
+    if (this.#source.tellsWhole) return await this.#takeWhole(source, copy, first);
     let moving = first;
     for (let i = 1; moving.length > 0; i++) {
       if (i > attempts) throw this.#source.unstable(moving[0]!);
@@ -201,6 +202,18 @@ export class ContainerCopy {
       const before = page.slice();
       await source.requireWhole(page, position);
       if (Buffer.compare(before, page) !== 0) throw this.#source.unstable(position);
+    }
+  }
+
+  /** Reads each page again until it is whole. What is written all the time is whole at times. */
+  async #takeWhole(source: OpenPages, copy: OpenFile, positions: readonly number[]): Promise<void> {
+    const page = new Uint8Array(this.#source.pageSize);
+    for (const position of positions) {
+      // Cut off meanwhile: the log says so.
+      if (source.read(page, position).length === 0) return;
+      await source.requireWhole(page, position);
+      copy.writeAt(page, position);
+      this.#patched = true;
     }
   }
 

@@ -103,15 +103,18 @@ export class LogCopy {
   }
 
   /**
-   * Copies what has been written since the last call, and returns the new end. Throws `log-missing` when a file was
+   * Copies what has been written since the last call, and returns the new end. Files that come meanwhile are left to the
+   * next call: an application that writes faster than we copy would keep us here. Throws `log-missing` when a file was
    * removed before it was copied, `log-corrupt` when a file and its successor do not fit.
    */
   follow(): Lsn {
     if (this.#failure) throw this.#failure;
     if (this.#closed) throw new Error('the copy of the log is closed');
     this.begin();
+    const newest = Math.max(0, ...this.#numbersThere());
     for (;;) {
       this.#extend(this.#current!);
+      if (this.#current!.number >= newest) return this.end;
       const next = this.#open(this.#current!.number + 1);
       if (!next) return this.end;
       const finished = this.#current!;
@@ -171,6 +174,12 @@ export class LogCopy {
     }
   }
 
+  /** Numbers of the log files of the source. */
+  #numbersThere(): readonly number[] {
+    const names = this.#files.listIfThere(this.#options.from) ?? [];
+    return names.map(logFileNumber).filter((number) => number !== undefined);
+  }
+
   #source(number: number): string {
     return path.join(this.#options.from, logFileName(number));
   }
@@ -201,8 +210,8 @@ export class LogCopy {
     const file = this.#source(number);
     const source = this.#files.openIfThere(file);
     if (!source) {
-      const numbers = (this.#files.listIfThere(this.#options.from) ?? []).map(logFileNumber);
-      if (numbers.some((later) => later !== undefined && later > number) && !numbers.includes(number)) {
+      const numbers = this.#numbersThere();
+      if (numbers.some((later) => later > number) && !numbers.includes(number)) {
         throw this.#missing(number);
       }
       return undefined;

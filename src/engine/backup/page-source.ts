@@ -64,6 +64,12 @@ export class PageSource {
     return this.paged.format.pageSize;
   }
 
+  /** A page shows by itself whether it is whole: it has a checksum, and we can read it. */
+  get tellsWhole(): boolean {
+    const { checksums, encrypted, cipher } = this.paged.format;
+    return checksums && (!encrypted || cipher !== undefined);
+  }
+
   /** Opens the file, if it is there and still the same database. */
   open(): OpenPages | undefined {
     const opened = this.#files.openIfThere(this.file.path);

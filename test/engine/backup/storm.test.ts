@@ -38,9 +38,8 @@ function variantOf(seed: number): StormOptions & { readonly keepsLogs: boolean; 
       ...['--cache-kb', pick(3, '20', '64', '256')],
       ...['--log-max', pick(2, '150000', '1000000', '400000')],
       ...['--log-buffer', pick(5, '32768', '65536')],
-      // Not at full speed where log files go away, since they are to be copied first, or where items are huge: log
-      // files that come faster than they are copied are followed for as long as they come.
-      ...['--pause-us', keepsLogs ? (pageSize >= 32768 ? '5000' : pick(2, '0', '0', '300')) : '1500'],
+      // Not at full speed where log files go away, since they are to be copied first, or where items are huge.
+      ...['--pause-us', keepsLogs ? (pageSize >= 32768 ? '1000' : pick(2, '0', '0', '300')) : '1500'],
     ],
   };
 }
