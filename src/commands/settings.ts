@@ -92,11 +92,21 @@ interface ConfigFile {
 function findConfig(files: Files, env: Variables, given: string | undefined): ConfigFile | undefined {
   const wanted = given ?? (env['FIGARO_BACKUP_CONFIG'] || undefined);
   for (const place of wanted === undefined ? configPlaces(env) : [wanted]) {
-    const bytes = readIfThere(files, place);
+    const bytes = wanted === undefined ? readIfPermitted(files, place) : readIfThere(files, place);
     if (bytes) return parseConfig(place, Buffer.from(bytes).toString('utf8'));
   }
   if (wanted === undefined) return undefined;
   throw new FigaroError('usage', `${wanted}: there is no such configuration file`, { path: wanted });
+}
+
+/** What nobody named, and we may not read, is another user’s: HOME often is, with sudo. */
+function readIfPermitted(files: Files, file: string): Uint8Array | undefined {
+  try {
+    return readIfThere(files, file);
+  } catch (error) {
+    if (error instanceof FigaroError && error.code === 'not-permitted') return undefined;
+    throw error;
+  }
 }
 
 function parseConfig(file: string, text: string): ConfigFile {

@@ -115,7 +115,7 @@ export class PageSource {
     return new FigaroError('page-unstable', `${path}: page ${pgno} was different each time it was read`, {
       path,
       pgno,
-      hint: 'try again when the application writes less.',
+      hint: 'try again when the application writes less, or give it a larger cache: pages in use stay in it, then.',
     });
   }
 

@@ -45,16 +45,16 @@ async function recover(chain: Chain, target: string): Promise<number> {
 
 describeNative('an application that goes on writing', () => {
   test.each([
-    ['4 KiB pages, read again by the log', '4096', 0],
-    ['16 KiB pages, read again by the log', '16384', 0],
-    ['64 KiB pages, all read again', '65536', Number.MAX_SAFE_INTEGER],
+    ['4 KiB pages, read again by the log', '4096', 0, '300'],
+    ['16 KiB pages, read again by the log', '16384', 0, '1000'],
+    ['64 KiB pages, all read again', '65536', Number.MAX_SAFE_INTEGER, '4000'],
   ])(
     'gives sets of one moment each: %s',
-    async (_what, pageSize, smallBytes) => {
+    async (_what, pageSize, smallBytes, pauseUs) => {
       const directory = temporaryDirectory();
       const home = path.join(directory, 'env');
       const repository = path.join(directory, 'repo');
-      const application = await startApplication(home, ['--page-size', pageSize, '--keep-logs', '--pause-us', '300']);
+      const application = await startApplication(home, ['--page-size', pageSize, '--keep-logs', '--pause-us', pauseUs]);
       await takeBackup(nodeFiles, 'hot', { home, repository, smallBytes });
       await setTimeout(300);
       await takeBackup(nodeFiles, 'incremental', { home, repository });
