@@ -50,6 +50,8 @@ export class StoredFile {
   /** Pages that exist: 0 up to this number. */
   pageCount = 0;
   readonly questions = new Map<number, OpenQuestion>();
+  /** By page: the metadata page whose root it became by a change that is being undone. */
+  readonly rootsUndone = new Map<number, number>();
   readonly knownLsns = new KnownLsns();
   /** Changes that recovery made to its pages. */
   changes = 0;

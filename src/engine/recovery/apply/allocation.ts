@@ -56,6 +56,7 @@ const pgAlloc = {
 
   undo(body: PgAlloc, change: Change): void {
     const { file } = change;
+    file.rootsUndone.delete(body.pgno);
     if (!file.page(body.metaPgno)) return;
     const extended = isNoLsn(body.pageLsn);
     const meta = change.undo(body.metaPgno, body.metaLsn);
@@ -319,6 +320,17 @@ function removeLastItems(change: Change, page: CachedPage, count: number): void 
   }
 }
 
+/** Where the copy of a page became the root of its tree, and that is being undone, the page becomes it again. */
+function moveRootBack(body: Merge, change: Change): void {
+  const { rootsUndone } = change.file;
+  const metaPgno = rootsUndone.get(body.pgno);
+  const meta = metaPgno === undefined ? undefined : change.file.page(metaPgno);
+  rootsUndone.delete(body.pgno);
+  if (!meta) return;
+  meta.setU32(metaAt.btree.root, body.sourcePgno);
+  meta.dirty = true;
+}
+
 const merge = {
   redo(body: Merge, change: Change): void {
     const isOld = change.version <= 16;
@@ -347,6 +359,7 @@ const merge = {
 
   undo(body: Merge, change: Change): void {
     const isOld = change.version <= 16;
+    if (body.copy !== 0) moveRootBack(body, change);
     const page = change.undo(body.pgno, body.pageLsn);
     if (page) {
       const image = imageOf(change, page, body.hdr);

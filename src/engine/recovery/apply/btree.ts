@@ -351,9 +351,14 @@ const root = {
     const page = change.redo(body.metaPgno, body.metaLsn);
     if (page) page.setU32(metaAt.btree.root, body.rootPgno);
   },
+  /**
+   * The record does not tell the old root. Where the database was being created there was none; where compaction moved
+   * the root, the record of the move tells it (`merge` in allocation.ts). Native recovery leaves the new root, which is
+   * a free page then.
+   */
   undo(body: Root, change: Change): void {
-    // The value stays: the database is being un-created.
-    change.undo(body.metaPgno, body.metaLsn);
+    const page = change.undo(body.metaPgno, body.metaLsn);
+    if (page) change.file.rootsUndone.set(body.rootPgno, body.metaPgno);
   },
 };
 
