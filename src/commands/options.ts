@@ -59,6 +59,14 @@ export function collect(value: string, before: readonly string[] = []): string[]
   return [...before, value];
 }
 
+/** For `Option.argParser`, several times: `old=new`. */
+export function mappingArgument(text: string, before: ReadonlyMap<string, string> = new Map()): Map<string, string> {
+  const [, from, to] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (from === undefined || to === undefined) throw new InvalidArgumentError('Write OLD=NEW, as in data=store.');
+  if (before.has(from)) throw new InvalidArgumentError(`${from} has a new name already.`);
+  return new Map([...before, [from, to]]);
+}
+
 /** For `Option.argParser`: `[12][4096]` or `12/4096`. */
 export function lsnArgument(text: string): Lsn {
   const lsn = parseLsn(text);
