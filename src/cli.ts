@@ -11,6 +11,7 @@ import { logsCommand } from './commands/logs/logs.ts';
 import { pinCommand, unpinCommand } from './commands/pin.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { applySettings, readSettings } from './commands/settings.ts';
+import { showCommand } from './commands/show.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
 import { programVersion } from './engine/version.ts';
@@ -27,6 +28,7 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   recoverCommand,
   verifyCommand,
   listCommand,
+  showCommand,
   checkCommand,
   expireCommand,
   pinCommand,
