@@ -119,16 +119,20 @@ async function makePrimary(
   return notes;
 }
 
-/** Gives every database its name. Those that have it already are left alone. */
+/** Gives every database its name. It keeps the other one until this one is sure to last. */
 function nameFiles(files: Files, { directory, state }: Standby): void {
   const { home, pieces } = partsOf(directory);
-  for (const { piece, name } of state.files) {
-    const from = path.join(pieces, piece);
+  const named = state.files.filter(({ piece }) => files.statIfThere(path.join(pieces, piece)));
+  for (const { piece, name } of named) {
     const to = path.join(home, name);
-    if (!files.statIfThere(from)) continue;
     makeDirectories(files, path.dirname(to));
-    files.rename(from, to);
+    // What a run before this one left may be half a copy, where files can have no second name.
+    files.remove(to);
+    files.link(path.join(pieces, piece), to);
   }
+  syncTree(files, home);
+  for (const { piece } of named) files.remove(path.join(pieces, piece));
+  files.syncDirectory(pieces);
 }
 
 /** Appends what a recovery leaves at the end of a log (recovery document, A.10). */
