@@ -6,48 +6,17 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { exitCodes } from '../../src/errors.ts';
 import { nodeFiles } from '../../src/engine/files.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/set.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
-import { changes, Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';
+import { faultKinds as kinds, strideFor, type FaultKind } from '../support/fault-kinds.ts';
+import { Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
 
 const commands = ['offline', 'hot', 'incremental', 'recover', 'expire'] as const;
 type CommandName = (typeof commands)[number];
-
-interface FaultKind {
-  readonly code: Fault;
-  readonly hits: (call: SystemCall) => boolean;
-  /** Everything after the first fault fails, too. */
-  readonly lasting: boolean;
-  readonly exitCode: number;
-}
-
-const all = (): boolean => true;
-const changing = ({ name }: SystemCall): boolean => changes.has(name);
-const growing = new Set(['create', 'writeSync', 'mkdirSync', 'fsyncSync', 'copyFile']);
-const opening = new Set(['create', 'openSync', 'readdirSync', 'copyFile']);
-
-const kinds: Readonly<Record<string, FaultKind>> = {
-  'fails once': { code: 'EIO', hits: all, lasting: false, exitCode: exitCodes.io },
-  'fails for good': { code: 'EIO', hits: all, lasting: true, exitCode: exitCodes.io },
-  'is full': {
-    code: 'ENOSPC',
-    hits: ({ name }) => growing.has(name),
-    lasting: true,
-    exitCode: exitCodes['no-space'],
-  },
-  'has no more descriptors': {
-    code: 'EMFILE',
-    hits: ({ name }) => opening.has(name),
-    lasting: false,
-    exitCode: exitCodes.io,
-  },
-  'is gone, the process killed': { code: undefined, hits: changing, lasting: true, exitCode: exitCodes.internal },
-};
 
 /** A directory with a source, and what a command needs. */
 class Place {
@@ -120,16 +89,6 @@ async function runWith(
   };
   const result = await withFaults(place.directory, decide, async () => await figaro(place.arguments(command)));
   return { calls, result };
-}
-
-const manyCalls = 60;
-const someCalls = 20;
-
-/** Every so many calls are tried. */
-function strideFor(calls: number): number {
-  const { FAULT_EVERY: every } = process.env;
-  if (every !== undefined) return Number(every);
-  return calls > manyCalls ? Math.round(calls / someCalls) : 1;
 }
 
 test.each(commands.flatMap((command) => Object.keys(kinds).map((kind) => [command, kind] as const)))(

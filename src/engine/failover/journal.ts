@@ -41,6 +41,7 @@ export class JournalStorage implements Storage {
   readonly #journal: OpenFile;
   readonly #handles = new Map<string, OpenFile>();
   #length = 0;
+  #isClosed = false;
 
   constructor(files: Files, directory: string) {
     this.#files = files;
@@ -97,7 +98,8 @@ export class JournalStorage implements Storage {
 
   close(): void {
     this.#closeHandles();
-    this.#journal.close();
+    if (!this.#isClosed) this.#journal.close();
+    this.#isClosed = true;
   }
 
   #closeHandles(): void {

@@ -1,0 +1,45 @@
+/** The ways in which the operating system fails a command. */
+
+import { exitCodes } from '../../src/errors.ts';
+import { changes, type Fault, type SystemCall } from './faulty-system.ts';
+
+export interface FaultKind {
+  readonly code: Fault;
+  readonly hits: (call: SystemCall) => boolean;
+  /** Everything after the first fault fails, too. */
+  readonly lasting: boolean;
+  readonly exitCode: number;
+}
+
+const all = (): boolean => true;
+const changing = ({ name }: SystemCall): boolean => changes.has(name);
+const growing = new Set(['create', 'writeSync', 'mkdirSync', 'fsyncSync', 'copyFile']);
+const opening = new Set(['create', 'openSync', 'readdirSync', 'copyFile']);
+
+export const faultKinds: Readonly<Record<string, FaultKind>> = {
+  'fails once': { code: 'EIO', hits: all, lasting: false, exitCode: exitCodes.io },
+  'fails for good': { code: 'EIO', hits: all, lasting: true, exitCode: exitCodes.io },
+  'is full': {
+    code: 'ENOSPC',
+    hits: ({ name }) => growing.has(name),
+    lasting: true,
+    exitCode: exitCodes['no-space'],
+  },
+  'has no more descriptors': {
+    code: 'EMFILE',
+    hits: ({ name }) => opening.has(name),
+    lasting: false,
+    exitCode: exitCodes.io,
+  },
+  'is gone, the process killed': { code: undefined, hits: changing, lasting: true, exitCode: exitCodes.internal },
+};
+
+const manyCalls = 60;
+const someCalls = 20;
+
+/** Every so many calls are tried; FAULT_EVERY says how many. */
+export function strideFor(calls: number): number {
+  const { FAULT_EVERY: every } = process.env;
+  if (every !== undefined) return Number(every);
+  return calls > manyCalls ? Math.round(calls / someCalls) : 1;
+}
