@@ -23,6 +23,7 @@ import {
   type CommonOptions,
 } from './context.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
+import { hooked, withHooks } from './run/hooks.ts';
 import {
   collect,
   examples,
@@ -99,7 +100,7 @@ export function recoverCommand(context: CommandContext): Command {
     .option('--no-check', 'do not check the structure of the result')
     .option('--any-order', 'do not check the order of keys: the application has one of its own')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
-  return withCommonOptions(withEnvironment(withPasswordOption(command)))
+  return withHooks(withCommonOptions(withEnvironment(withPasswordOption(command))))
     .addHelpText(
       'after',
       examples(
@@ -110,34 +111,38 @@ export function recoverCommand(context: CommandContext): Command {
         'figaro-backup recover --from /backup/monday --from /backup/tuesday-logs --to /restore/env',
       ),
     )
-    .action(async (_environment: string | undefined, options: RecoverCommandOptions) => {
-      const files = unlockedFiles(context, options);
-      const found = findSource(context, files, options);
-      const point = restorePointOf(options);
-      const { source, result } = await context.withWatch(options, async (watch, note) => {
-        const { chain } = found;
-        if (chain && !options.only) await requireIntact(files, chain, found.environment, watch);
-        const environment = await withSurvivors(files, options, found.environment, watch);
-        const outcome = await recoverEnvironment(files, {
-          environment,
-          target: options.to,
-          restorePoint: point,
-          onPreflight: (needs) => note(`needs ${describeNeeds(needs)}`),
-          dryRun: options.dryRun === true,
-          engine: options.engine,
-          check: options.check,
-          anyOrder: options.anyOrder === true,
-          ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
-          ...(options.only ? { only: options.only } : {}),
-          ...(options.mapDir ? { moves: options.mapDir } : {}),
-          ...(chain ? { requireIntact: (names) => requireIntact(files, chain, found.environment, watch, names) } : {}),
-          watch,
+    .action(
+      hooked(context, async (_environment, options: RecoverCommandOptions) => {
+        const files = unlockedFiles(context, options);
+        const found = findSource(context, files, options);
+        const point = restorePointOf(options);
+        const { source, result } = await context.withWatch(options, async (watch, note) => {
+          const { chain } = found;
+          if (chain && !options.only) await requireIntact(files, chain, found.environment, watch);
+          const environment = await withSurvivors(files, options, found.environment, watch);
+          const outcome = await recoverEnvironment(files, {
+            environment,
+            target: options.to,
+            restorePoint: point,
+            onPreflight: (needs) => note(`needs ${describeNeeds(needs)}`),
+            dryRun: options.dryRun === true,
+            engine: options.engine,
+            check: options.check,
+            anyOrder: options.anyOrder === true,
+            ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
+            ...(options.only ? { only: options.only } : {}),
+            ...(options.mapDir ? { moves: options.mapDir } : {}),
+            ...(chain
+              ? { requireIntact: (names) => requireIntact(files, chain, found.environment, watch, names) }
+              : {}),
+            watch,
+          });
+          return { source: { ...found, environment }, result: outcome };
         });
-        return { source: { ...found, environment }, result: outcome };
-      });
-      context.warn(options, [...source.warnings, ...result.warnings]);
-      context.print(options, toDocument(source, options, point, result), () => describe(source, options, result));
-    });
+        context.warn(options, [...source.warnings, ...result.warnings]);
+        context.print(options, toDocument(source, options, point, result), () => describe(source, options, result));
+      }),
+    );
 }
 
 async function withSurvivors(

@@ -1,6 +1,6 @@
 /** The JSON documents that `--json` prints. */
 
-import { type FigaroError } from '../errors.ts';
+import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 
 /** One JSON document: LSNs as Berkeley DB prints them, bytes as hex. */
@@ -22,12 +22,13 @@ function printValue(_key: string, value: unknown): unknown {
   return typeof file === 'number' && typeof offset === 'number' ? formatLsn({ file, offset }) : value;
 }
 
-export function errorToJson({ code, message, details }: FigaroError, exitCode: number): string {
+/** The document for what made a command fail. */
+export function errorDocument(error: unknown, exitCode: number): { readonly error: object } {
+  if (!(error instanceof FigaroError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { error: { code: 'internal', message, exitCode } };
+  }
+  const { code, message, details } = error;
   const { hint, path, pgno, lsn, findings } = details;
-  return toJson({ error: { code, message, hint, path, pgno, lsn, findings, exitCode } });
-}
-
-export function bugToJson(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return toJson({ error: { code: 'internal', message, exitCode: 1 } });
+  return { error: { code, message, hint, path, pgno, lsn, findings, exitCode } };
 }
