@@ -34,7 +34,7 @@ function showCommand(context: CommandContext): Command {
           : table(
               settings.map(({ command, name, value, source }) => [
                 command === undefined ? name : `${command}: ${name}`,
-                value,
+                value === '' ? '""' : value,
                 source,
               ]),
             ),
@@ -47,7 +47,7 @@ function shown({ name, value, source, command }: Setting): Omit<Setting, 'file'>
   return {
     ...(command === undefined ? {} : { command }),
     name,
-    value: name === 'heartbeat' ? maskedUrl(value) : value,
+    value: name === 'heartbeat' && value !== '' ? maskedUrl(value) : value,
     source,
   };
 }
