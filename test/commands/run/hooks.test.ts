@@ -199,7 +199,7 @@ describe('a hook that takes too long', () => {
     expect(before).toContain('alive');
     await setTimeout(600);
     expect(logged()).toBe(before);
-  });
+  }, 60_000);
 
   test('may leave something running when it ends by itself', async () => {
     expect(await hot('--run-after', `(sleep 0.5; ${note('running')}) & true`)).toEqual(fine);
