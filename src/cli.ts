@@ -5,6 +5,7 @@ import { configCommand } from './commands/config.ts';
 import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
+import { failoverCommand } from './commands/failover/failover.ts';
 import { listCommand } from './commands/list.ts';
 import { examples } from './commands/options.ts';
 import { logsCommand } from './commands/logs/logs.ts';
@@ -33,6 +34,7 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   pinCommand,
   unpinCommand,
   logsCommand,
+  failoverCommand,
   dumpCommand,
   configCommand,
 ];

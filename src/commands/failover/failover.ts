@@ -1,0 +1,19 @@
+/** `failover`: a standby that is kept current, and brought up when the primary is lost. */
+
+import { Command } from 'commander';
+import { type CommandContext } from '../context.ts';
+import { failoverFollowCommand } from './follow.ts';
+import { failoverPromoteCommand } from './promote.ts';
+import { failoverStatusCommand } from './status.ts';
+
+export function failoverCommand(context: CommandContext): Command {
+  return new Command('failover')
+    .summary('keep a standby current from a log, and bring it up when the primary is lost')
+    .description(
+      'Keep a standby of an environment: its databases are as of the last round of `follow`, each of which applies the log that is new. ' +
+        '`promote` makes it an environment that the application opens.',
+    )
+    .addCommand(failoverFollowCommand(context))
+    .addCommand(failoverStatusCommand(context))
+    .addCommand(failoverPromoteCommand(context));
+}
