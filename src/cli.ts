@@ -39,9 +39,13 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   configCommand,
 ];
 
+/** With `--json`, these print a document a line, the one of an error included. */
+const printLines: ReadonlySet<string> = new Set(['logs print']);
+
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
 export async function run(argv: readonly string[], io: Io, files: Files = nodeFiles): Promise<number> {
   const context = new CommandContext(io, files);
+  context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
     await buildProgram(context).parseAsync(argv, { from: 'user' });
     context.writeDocument();
@@ -82,10 +86,11 @@ export function buildProgram(context: CommandContext): Command {
     const environment =
       argument?.name() === 'environment' ? (command.processedArgs[0] as string | undefined) : undefined;
     const { config } = command.opts<CommonOptions>();
+    context.command = commandName(command);
     applySettings(
       context.files,
       command,
-      readSettings(context.files, context.io.env, { config, environment, command: commandName(command) }),
+      readSettings(context.files, context.io.env, { config, environment, command: context.command }),
     );
   });
   return program;

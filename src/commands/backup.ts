@@ -81,9 +81,18 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
         );
         context.madeSet = set.id;
         context.warn(options, set.manifest.warnings);
-        context.printSuccess(options, { set: set.manifest }, () => describe(set));
+        context.printSuccess(options, { set: toDocument(set) }, () => describe(set));
       }),
     );
+}
+
+/** The manifest, with times as in all documents. */
+function toDocument({ manifest }: BackupSet): object {
+  const files = manifest.files.map(({ modifiedMs, ...file }) => ({
+    ...file,
+    modified: new Date(modifiedMs).toISOString(),
+  }));
+  return { ...manifest, files };
 }
 
 function describe({ id, manifest }: BackupSet): string {

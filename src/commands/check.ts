@@ -4,7 +4,7 @@ import { assessHealth, type Health } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
-import { formatBytes, formatCount, formatDuration, table } from '../output/text.ts';
+import { formatBytes, formatCount, formatDuration, formatTime, table } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -87,8 +87,8 @@ export function checkCommand(context: CommandContext): Command {
         const worst = outcome.problems[0];
         if (worst) context.found(worst.code, worst.message);
         // Problems are a result that everybody wants to hear of.
-        if (worst) context.print({ ...options, quiet: false }, outcome, () => describe(outcome));
-        else context.printSuccess(options, outcome, () => describe(outcome));
+        if (worst) context.print({ ...options, quiet: false }, toDocument(outcome), () => describe(outcome));
+        else context.printSuccess(options, toDocument(outcome), () => describe(outcome));
       }),
     );
 }
@@ -100,6 +100,10 @@ function attempt(assess: () => Health): Health | FigaroError {
     if (error instanceof FigaroError) return error;
     throw error;
   }
+}
+
+function toDocument({ restorableUntil, ...health }: Health): object {
+  return { ...health, restorableUntil: restorableUntil === undefined ? undefined : formatTime(restorableUntil) };
 }
 
 function describe({ problems, newest, restorableUntil, lastVerified, lastRehearsed, ...counts }: Health): string {

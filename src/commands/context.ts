@@ -2,7 +2,7 @@ import { type Command, type OptionValues } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Files } from '../engine/files.ts';
 import { type Watch } from '../engine/pause.ts';
-import { errorDocument, toJson } from '../output/json.ts';
+import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/json.ts';
 import { showProgress } from '../output/progress.ts';
 import { colours, errorText, hasColours, warningText } from '../output/report.ts';
 import { Results } from '../output/results.ts';
@@ -42,6 +42,10 @@ export class CommandContext {
   problem: Problem | undefined;
   /** The id of the set that this run made. */
   madeSet: string | undefined;
+  /** The command that runs, as typed; undefined until that is known. */
+  command: string | undefined;
+  /** With `--json`, this command prints many documents, one a line. */
+  printsLines = false;
   /** With `--json`, the result, until the run is over. */
   #document: object | undefined;
   /** Those about the run rather than its result. */
@@ -91,7 +95,13 @@ export class CommandContext {
     if (!document) return;
     const { warnings = [] } = document as { readonly warnings?: readonly string[] };
     const all = [...warnings, ...this.#warnings];
-    this.results.write(toJson(all.length > 0 ? { ...document, warnings: all } : document));
+    const complete = { ...this.envelope, ...document, ...(all.length > 0 ? { warnings: all } : {}) };
+    this.results.write(toJson(complete, this.printsLines));
+  }
+
+  /** What a document begins with. */
+  get envelope(): Envelope {
+    return { schema: schemaVersion, ...(this.command === undefined ? {} : { command: this.command }) };
   }
 
   /** The document of an error takes the place of a result. */

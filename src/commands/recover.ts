@@ -259,24 +259,25 @@ function toDocument(
 ): object {
   const { report } = result;
   return {
-    command: 'recover',
     dryRun: result.dryRun,
     engine: result.engine,
     target: result.target,
     ...(chain ? { chain: chain.id, sets: chain.sets.map(({ id }) => id) } : { from: directories }),
     ...(survivingLogs === undefined ? {} : { survivingLogs }),
-    restorePoint: point,
+    restorePoint: point.kind === 'transaction' ? { ...point, id: formatTxnId(point.id) } : point,
     preflight: result.preflight,
     ...(report && {
       ...report,
-      recoveredTo: commitToJson(report.recoveredTo),
-      window: { first: commitToJson(report.window.first), last: commitToJson(report.window.last) },
+      recoveredTo: commitOf(report.recoveredTo),
+      window: { first: commitOf(report.window.first), last: commitOf(report.window.last) },
+      inDoubt: report.inDoubt.map(({ id, gid }) => ({ id: formatTxnId(id), gid })),
     }),
     files: result.copied.map(({ kind, name, stat, path: from }) => ({ kind, name, from, size: stat.size })),
     warnings: [...warnings, ...result.warnings],
   };
 }
 
-function commitToJson(commit: Commit | undefined): object | undefined {
-  return commit && { lsn: commit.lsn, time: formatTime(commit.time) };
+/** Without what recovery knows of its transaction. */
+function commitOf(commit: Commit | undefined): Commit | undefined {
+  return commit && { lsn: commit.lsn, time: commit.time };
 }

@@ -57,12 +57,16 @@ export function logsPruneCommand(context: CommandContext): Command {
           const result = await context.withWatch(options, (watch) =>
             pruneLog(files, repository, { home, keep, olderThanChain, confirm, lockWaitMs, watch }),
           );
-          if (confirm) context.printSuccess(options, result, () => describe(result));
-          else context.print(options, result, () => describe(result));
+          if (confirm) context.printSuccess(options, toDocument(result), () => describe(result));
+          else context.print(options, toDocument(result), () => describe(result));
         },
         ({ confirm }) => confirm !== true,
       ),
     );
+}
+
+function toDocument({ chain, files, removed }: PruneResult): object {
+  return { dryRun: !removed, chain, files };
 }
 
 function describe({ files, removed }: PruneResult): string {
