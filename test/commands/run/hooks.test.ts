@@ -1,7 +1,13 @@
 import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { type Command } from 'commander';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { buildProgram } from '../../../src/cli.ts';
+import { CommandContext } from '../../../src/commands/context.ts';
+import { commandsWithTables } from '../../../src/commands/setting-names.ts';
+import { commandName } from '../../../src/commands/settings.ts';
+import { nodeFiles } from '../../../src/engine/files.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
@@ -308,4 +314,13 @@ run-before = ""
       stderr: expect.stringMatching(/^error \[usage\]: .*<dir>\/figaro-backup\.toml/) as string,
     });
   });
+});
+
+test('commands have hooks where they can have a table of their own', () => {
+  const leaves = (command: Command): Command[] => [command, ...command.commands.flatMap(leaves)];
+  const program = buildProgram(
+    new CommandContext({ stdout: process.stdout, stderr: process.stderr, env: {} }, nodeFiles),
+  );
+  const hooked = leaves(program).filter(({ options }) => options.some(({ long }) => long === '--run-before'));
+  expect(hooked.map(commandName)).toEqual([...commandsWithTables]);
 });
