@@ -153,7 +153,7 @@ class HookedRun {
     return problem === undefined ? undefined : `${name} ${problem}`;
   }
 
-  /** A run that a hook started would start the hook again, and so on: it has those hooks only that its command line names. */
+  /** A run that a hook starts has only hooks that its command line names: it would start itself again and again. */
   #commandOf(name: HookName): string | undefined {
     const { options, command } = this.#subject;
     const key = ({ 'run-before': 'runBefore', 'run-failed': 'runFailed', 'run-after': 'runAfter' } as const)[name];
