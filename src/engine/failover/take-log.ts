@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { LogCopy, requireSoundEnd } from '../backup/copy-log.ts';
 import { firstDifference } from '../compare.ts';
 import { normalDirectory, parseDbConfig } from '../environment/db-config.ts';
@@ -10,7 +10,7 @@ import { logPaths } from '../environment/discover.ts';
 import { makeDirectories, readIfThere, removeTree, type Files } from '../files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName, openLog } from '../log/log-files.ts';
-import { chainEnvironment, chainsOf, type Chain } from '../repository/chain.ts';
+import { chainEnvironment, chainsOf } from '../repository/chain.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
 import { logDirectoryIn, partsOf, standbyEnvironment, type Standby } from './standby.ts';
 
@@ -71,19 +71,10 @@ function logDirectoryOf(files: Files, home: string): string {
 export async function takeLogFrom(files: Files, standby: Standby, repo: string): Promise<void> {
   const { directory, state } = standby;
   const environment = standbyEnvironment(files, standby);
-  const { chains } = chainsOf(readSets(files, openRepository(files, repo)).sets);
   const { end } = state;
-  const paths = logThatGoesOn(files, repo, chains, end);
-  const first = paths.get(end.file);
   const ours = logPaths(environment).get(end.file)!;
-  const different = first && firstDifference(files, first, ours, end.offset);
-  if (different !== undefined) {
-    throw new FigaroError(
-      'chain-mismatch',
-      `${first} differs from the standby’s at byte ${different}, before ${end.offset}`,
-      { path: first!, lsn: formatLsn(end), hint: hints.mismatch },
-    );
-  }
+  const paths = logThatGoesOn(files, repo, end, ours);
+  const first = paths.get(end.file);
   const incoming = emptyIncoming(files, directory);
   const numbers = [...paths.keys()].filter((number) => number >= end.file).sort((a, b) => a - b);
   const grown = numbers.filter(
@@ -96,17 +87,42 @@ export async function takeLogFrom(files: Files, standby: Standby, repo: string):
   moveIn(files, incoming, logDirectoryIn(environment), grown);
 }
 
-/** The log of the newest chain that goes on where a standby ends, by number. */
-function logThatGoesOn(files: Files, repo: string, chains: readonly Chain[], end: Lsn): Map<number, string> {
-  for (const chain of chains.toReversed()) {
+/**
+ * The log, by number, of the chain that goes on furthest from where a standby ends.
+ *
+ * @param ours the standby's last log file
+ */
+function logThatGoesOn(files: Files, repo: string, end: Lsn, ours: string): Map<number, string> {
+  const { sets } = readSets(files, openRepository(files, repo));
+  let best: { readonly paths: Map<number, string>; readonly to: Lsn } | undefined;
+  let different: FigaroError | undefined;
+  for (const chain of chainsOf(sets).chains.toReversed()) {
+    const to = chain.sets.at(-1)!.manifest.log?.end;
+    if (!to || compareLsn(to, best?.to ?? end) < 0) continue;
     const paths = logPaths(chainEnvironment(files, chain));
-    if (paths.has(end.file) || paths.has(end.file + 1)) return paths;
+    if (!paths.has(end.file) && !paths.has(end.file + 1)) continue;
+    const place = differenceFrom(files, paths.get(end.file), ours, end);
+    if (place) different ??= place;
+    else best = { paths, to };
   }
+  if (best) return best.paths;
+  if (different) throw different;
   throw new FigaroError('chain-gap', `${repo} does not continue the standby, which ends at ${formatLsn(end)}`, {
     path: repo,
     lsn: formatLsn(end),
     hint: hints.gap,
   });
+}
+
+function differenceFrom(files: Files, file: string | undefined, ours: string, end: Lsn): FigaroError | undefined {
+  if (file === undefined) return undefined;
+  const different = firstDifference(files, file, ours, end.offset);
+  if (different === undefined) return undefined;
+  return new FigaroError(
+    'chain-mismatch',
+    `${file} differs from the standby’s at byte ${different}, before ${end.offset}`,
+    { path: file, lsn: formatLsn(end), hint: hints.mismatch },
+  );
 }
 
 function requireSuccessor(files: Files, file: string, number: number, { state }: Standby): void {

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readIfThere, type Files } from '../files.ts';
-import { partsOf } from './standby.ts';
+import { partsOf, stateName } from './standby.ts';
 
 export interface Trouble {
   /** ISO 8601, UTC. */
@@ -14,6 +14,7 @@ export interface Trouble {
 
 export function noteTrouble(files: Files, directory: string, error: unknown): void {
   if (!(error instanceof FigaroError) || error.code === 'interrupted') return;
+  if (!files.statIfThere(path.join(directory, stateName))) return;
   const trouble: Trouble = { time: new Date().toISOString(), code: error.code, message: error.message };
   try {
     clearTrouble(files, directory);
