@@ -11,14 +11,13 @@ import { examples } from './commands/options.ts';
 import { logsCommand } from './commands/logs/logs.ts';
 import { pinCommand, unpinCommand } from './commands/pin.ts';
 import { recoverCommand } from './commands/recover.ts';
-import { applySettings, readSettings } from './commands/settings.ts';
+import { applySettings, commandName, readSettings } from './commands/settings.ts';
 import { showCommand } from './commands/show.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
 import { programVersion } from './engine/version.ts';
-import { FigaroError, exitCodes } from './errors.ts';
+import { FigaroError } from './errors.ts';
 import { exitCodeHelp } from './output/exit-codes.ts';
-import { bugToJson, errorToJson } from './output/json.ts';
 import { bugText, colours, errorText } from './output/report.ts';
 
 /** In the order of the help. */
@@ -40,11 +39,16 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   configCommand,
 ];
 
+/** With `--json`, these print a document a line, the one of an error included. */
+const printLines: ReadonlySet<string> = new Set(['logs print']);
+
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
 export async function run(argv: readonly string[], io: Io, files: Files = nodeFiles): Promise<number> {
   const context = new CommandContext(io, files);
+  context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
     await buildProgram(context).parseAsync(argv, { from: 'user' });
+    context.writeDocument();
     await context.results.flush();
     return context.exitCode;
   } catch (error) {
@@ -82,7 +86,12 @@ export function buildProgram(context: CommandContext): Command {
     const environment =
       argument?.name() === 'environment' ? (command.processedArgs[0] as string | undefined) : undefined;
     const { config } = command.opts<CommonOptions>();
-    applySettings(command, readSettings(context.files, context.io.env, { config, environment }));
+    context.command = commandName(command);
+    applySettings(
+      context.files,
+      command,
+      readSettings(context.files, context.io.env, { config, environment, command: context.command }),
+    );
   });
   return program;
 }
@@ -95,20 +104,14 @@ function adopt(parent: Command, command: Command): void {
 }
 
 /** Tells what went wrong, and returns the exit status. With `--json`, stdout gets the one document it always gets. */
-function tell(error: unknown, argv: readonly string[], { io, results }: CommandContext): number {
+function tell(error: unknown, argv: readonly string[], context: CommandContext): number {
+  const { io } = context;
   const wantsJson = argv.includes('--json');
   const chalk = colours(io.stderr, io.env, !argv.includes('--no-color'));
   if (error === undefined) return 0;
-  if (error instanceof FigaroError) {
-    const isTerminated = error.code === 'interrupted' && io.signal?.reason === 'SIGTERM';
-    const exitCode = isTerminated ? 143 : error.exitCode;
-    if (wantsJson) results.write(errorToJson(error, exitCode));
-    io.stderr.write(errorText(error, chalk));
-    return exitCode;
-  }
-  if (wantsJson) results.write(bugToJson(error));
-  io.stderr.write(bugText(error, programVersion, chalk));
-  return exitCodes.internal;
+  if (wantsJson) context.writeErrorDocument(error);
+  io.stderr.write(error instanceof FigaroError ? errorText(error, chalk) : bugText(error, programVersion, chalk));
+  return context.exitCodeOf(error);
 }
 
 /** Undefined for what commander throws after printing help or version. */

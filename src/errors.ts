@@ -34,6 +34,7 @@ export const exitCodes = {
   'page-unstable': 9,
   password: 10,
   stale: 11,
+  'hook-failed': 12,
   interrupted: 130,
 } as const;
 

@@ -93,6 +93,26 @@ describe('the day of the disaster', () => {
   });
 });
 
+test('the service of the hooks is stopped, backed up, and started again', () => {
+  demoApplication(home).commitUpTo([4, 72_115]);
+  const [, configuration] = blocks('Commands', 'toml');
+  const log = path.join(directory, 'log');
+  // The heartbeat goes to the internet.
+  const local = inHere(configuration!).replace(/^heartbeat = .*$/m, '');
+  writeFileSync(path.join(directory, 'config/figaro-backup.toml'), local);
+  for (const name of ['systemctl', 'logger']) {
+    writeFileSync(path.join(directory, 'bin', name), `#!/bin/sh\necho ${name} "$@" >> '${log}'\n`);
+    chmodSync(path.join(directory, 'bin', name), 0o755);
+  }
+  followed('figaro-backup offline orders');
+  expect(readFileSync(log, 'utf8')).toBe('systemctl stop orders\nsystemctl start orders\n');
+  rmSync(home, { recursive: true });
+  expect(shell('figaro-backup offline orders').status).toBe(3);
+  expect(inHere(readFileSync(log, 'utf8'))).toMatch(
+    /stop orders\nlogger -p user.err figaro-backup offline: .*\/srv\/orders.*\nsystemctl start orders\n$/,
+  );
+});
+
 describeNative('a mistake at a known time', () => {
   test('is found by its bar, and its orders come back', async () => {
     const application = new Session(home);

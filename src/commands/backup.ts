@@ -17,6 +17,7 @@ import {
 } from './context.ts';
 import { examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
+import { hooked, withHooks } from './run/hooks.ts';
 
 interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptions {
   readonly home?: string;
@@ -57,7 +58,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     ).argParser(sizeArgument),
   );
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
-  return withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command))))
+  return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
     .addHelpText(
       'after',
       examples(
@@ -65,21 +66,33 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
         `DB_HOME=/srv/env FIGARO_BACKUP_REPO=/backup/env figaro-backup ${kind} --json`,
       ),
     )
-    .action(async (_environment: string | undefined, options: BackupCommandOptions) => {
-      const { env } = context.io;
-      const files = unlockedFiles(context, options);
-      const set = await context.withWatch(options, (watch) =>
-        takeBackup(files, kind, {
-          home: required({ ...options }, 'home', env, ...homeVariables),
-          repository: required({ ...options }, 'repo', env, ...repoVariables),
-          ...(options.chain === undefined ? {} : { chain: options.chain }),
-          ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
-          watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
-        }),
-      );
-      context.warn(options, set.manifest.warnings);
-      context.printSuccess(options, { set: set.manifest }, () => describe(set));
-    });
+    .action(
+      hooked(context, async (_environment, options: BackupCommandOptions) => {
+        const { env } = context.io;
+        const files = unlockedFiles(context, options);
+        const set = await context.withWatch(options, (watch) =>
+          takeBackup(files, kind, {
+            home: required({ ...options }, 'home', env, ...homeVariables),
+            repository: required({ ...options }, 'repo', env, ...repoVariables),
+            ...(options.chain === undefined ? {} : { chain: options.chain }),
+            ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
+            watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
+          }),
+        );
+        context.madeSet = set.id;
+        context.warn(options, set.manifest.warnings);
+        context.printSuccess(options, { set: toDocument(set) }, () => describe(set));
+      }),
+    );
+}
+
+/** The manifest, with times as in all documents. */
+function toDocument({ manifest }: BackupSet): object {
+  const files = manifest.files.map(({ modifiedMs, ...file }) => ({
+    ...file,
+    modified: new Date(modifiedMs).toISOString(),
+  }));
+  return { ...manifest, files };
 }
 
 function describe({ id, manifest }: BackupSet): string {

@@ -2,9 +2,9 @@ import { Command, Option } from 'commander';
 import { writeDurably } from '../engine/files.ts';
 import { assessHealth, type Health } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
-import { exitCodes, FigaroError } from '../errors.ts';
+import { FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
-import { formatBytes, formatCount, formatDuration, table } from '../output/text.ts';
+import { formatBytes, formatCount, formatDuration, formatTime, table } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -13,6 +13,7 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
+import { hooked, withHooks } from './run/hooks.ts';
 import { durationArgument, examples, sizeArgument } from './options.ts';
 
 interface CheckCommandOptions extends CommonOptions {
@@ -49,7 +50,7 @@ export function checkCommand(context: CommandContext): Command {
     )
     .option('--nagios', 'print one line, and exit as a Nagios plugin does')
     .option('--prometheus <file>', 'write metrics for the textfile collector of node_exporter');
-  return withCommonOptions(withEnvironment(command))
+  return withHooks(withCommonOptions(withEnvironment(command)))
     .addHelpText(
       'after',
       examples(
@@ -58,34 +59,38 @@ export function checkCommand(context: CommandContext): Command {
         'figaro-backup check --repo /backup/env --prometheus /var/lib/node_exporter/figaro.prom',
       ),
     )
-    .action((_environment: string | undefined, options: CheckCommandOptions) => {
-      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
-      const { maxAge: maxAgeMs, maxRehearsalAge, minFree } = options;
-      const rules = {
-        maxAgeMs,
-        ...(maxRehearsalAge === undefined ? {} : { maxRehearsalAgeMs: maxRehearsalAge }),
-        ...(minFree === undefined ? {} : { minFreeBytes: minFree }),
-      };
-      const assess = (): Health => assessHealth(context.files, openRepository(context.files, directory), rules);
-      const outcome = attempt(assess);
-      if (options.prometheus !== undefined) {
-        const health = outcome instanceof FigaroError ? undefined : outcome;
-        writeDurably(context.files, options.prometheus, prometheusText(directory, health, new Date()));
-      }
-      if (options.nagios) {
-        const { line, status } =
-          outcome instanceof FigaroError ? nagiosUnknown(outcome) : nagiosLine(outcome, rules.maxAgeMs);
-        context.results.write(line);
-        context.exitCode = status;
-        return;
-      }
-      if (outcome instanceof FigaroError) throw outcome;
-      const worst = outcome.problems[0];
-      if (worst) context.exitCode = exitCodes[worst.code];
-      // Problems are a result that everybody wants to hear of.
-      if (worst) context.print({ ...options, quiet: false }, outcome, () => describe(outcome));
-      else context.printSuccess(options, outcome, () => describe(outcome));
-    });
+    .action(
+      hooked(context, (_environment, options: CheckCommandOptions) => {
+        const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+        const { maxAge: maxAgeMs, maxRehearsalAge, minFree } = options;
+        const rules = {
+          maxAgeMs,
+          ...(maxRehearsalAge === undefined ? {} : { maxRehearsalAgeMs: maxRehearsalAge }),
+          ...(minFree === undefined ? {} : { minFreeBytes: minFree }),
+        };
+        const assess = (): Health => assessHealth(context.files, openRepository(context.files, directory), rules);
+        const outcome = attempt(assess);
+        if (options.prometheus !== undefined) {
+          const health = outcome instanceof FigaroError ? undefined : outcome;
+          writeDurably(context.files, options.prometheus, prometheusText(directory, health, new Date()));
+        }
+        if (options.nagios) {
+          const { line, status } =
+            outcome instanceof FigaroError ? nagiosUnknown(outcome) : nagiosLine(outcome, rules.maxAgeMs);
+          context.results.write(line);
+          const problem = outcome instanceof FigaroError ? outcome : outcome.problems[0];
+          if (problem) context.found(problem.code, problem.message);
+          context.exitCode = status;
+          return;
+        }
+        if (outcome instanceof FigaroError) throw outcome;
+        const worst = outcome.problems[0];
+        if (worst) context.found(worst.code, worst.message);
+        // Problems are a result that everybody wants to hear of.
+        if (worst) context.print({ ...options, quiet: false }, toDocument(outcome), () => describe(outcome));
+        else context.printSuccess(options, toDocument(outcome), () => describe(outcome));
+      }),
+    );
 }
 
 function attempt(assess: () => Health): Health | FigaroError {
@@ -95,6 +100,10 @@ function attempt(assess: () => Health): Health | FigaroError {
     if (error instanceof FigaroError) return error;
     throw error;
   }
+}
+
+function toDocument({ restorableUntil, ...health }: Health): object {
+  return { ...health, restorableUntil: restorableUntil === undefined ? undefined : formatTime(restorableUntil) };
 }
 
 function describe({ problems, newest, restorableUntil, lastVerified, lastRehearsed, ...counts }: Health): string {

@@ -1,8 +1,10 @@
 import { Command } from 'commander';
-import { table } from '../output/text.ts';
+import { maskedUrl, table } from '../output/text.ts';
 import { withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
 import { examples } from './options.ts';
-import { configPlaces, readSettings } from './settings.ts';
+import { configPlaces } from './config-file.ts';
+import { commandsWithTables } from './setting-names.ts';
+import { readSettings, type Setting } from './settings.ts';
 
 export function configCommand(context: CommandContext): Command {
   return new Command('config')
@@ -20,11 +22,32 @@ function showCommand(context: CommandContext): Command {
     .addHelpText('after', examples('figaro-backup config show', 'figaro-backup config show orders --json'))
     .action((environment: string | undefined, options: CommonOptions) => {
       const { env } = context.io;
-      const settings = readSettings(context.files, env, { config: options.config, environment });
+      const wanted = { config: options.config, environment };
+      const general = readSettings(context.files, env, wanted);
+      const particular = commandsWithTables.flatMap((command) =>
+        readSettings(context.files, env, { ...wanted, command }).filter((setting) => setting.command !== undefined),
+      );
+      const settings = [...general, ...particular].map(shown);
       context.print(options, { environment, settings }, () =>
         settings.length === 0
           ? `nothing is set; the configuration file would be ${configPlaces(env).join(' or ')}\n`
-          : table(settings.map(({ name, value, source }) => [name, value, source])),
+          : table(
+              settings.map(({ command, name, value, source }) => [
+                command === undefined ? name : `${command}: ${name}`,
+                value === '' ? '""' : value,
+                source,
+              ]),
+            ),
       );
     });
+}
+
+/** Whoever knows the URL of a heartbeat can say that all is well. */
+function shown({ name, value, source, command }: Setting): Omit<Setting, 'file'> {
+  return {
+    ...(command === undefined ? {} : { command }),
+    name,
+    value: name === 'heartbeat' && value !== '' ? maskedUrl(value) : value,
+    source,
+  };
 }

@@ -1,10 +1,10 @@
 import { type Command, type OptionValues } from 'commander';
-import { FigaroError } from '../errors.ts';
+import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Files } from '../engine/files.ts';
 import { type Watch } from '../engine/pause.ts';
-import { toJson } from '../output/json.ts';
+import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/json.ts';
 import { showProgress } from '../output/progress.ts';
-import { colours, hasColours, warningText } from '../output/report.ts';
+import { colours, errorText, hasColours, warningText } from '../output/report.ts';
 import { Results } from '../output/results.ts';
 import { printable } from '../output/text.ts';
 
@@ -25,6 +25,11 @@ export interface CommonOptions {
   readonly config?: string;
 }
 
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /** What a command gets from the process: streams, files, progress. */
 export class CommandContext {
   readonly io: Io;
@@ -33,6 +38,18 @@ export class CommandContext {
   readonly results: Results;
   /** The exit status of a run that found something wrong but did its work. */
   exitCode = 0;
+  /** The worst of what such a run found. */
+  problem: Problem | undefined;
+  /** The id of the set that this run made. */
+  madeSet: string | undefined;
+  /** The command that runs, as typed; undefined until that is known. */
+  command: string | undefined;
+  /** With `--json`, this command prints many documents, one a line. */
+  printsLines = false;
+  /** With `--json`, the result, until the run is over. */
+  #document: object | undefined;
+  /** Those about the run rather than its result. */
+  #warnings: string[] = [];
 
   constructor(io: Io, files: Files) {
     this.io = io;
@@ -59,14 +76,47 @@ export class CommandContext {
     }
   }
 
+  /** For a run that did its work and found something wrong. */
+  found(code: ErrorCode, message: string): void {
+    this.exitCode = exitCodes[code];
+    this.problem = { code, message };
+  }
+
+  /** The exit status of a run that fails. */
+  exitCodeOf(error: unknown): number {
+    if (!(error instanceof FigaroError)) return exitCodes.internal;
+    const isTerminated = error.code === 'interrupted' && this.io.signal?.reason === 'SIGTERM';
+    return isTerminated ? 143 : error.exitCode;
+  }
+
+  /** Writes the one document of `--json`, when the run is over: its result, or the error that ended it. */
+  writeDocument(document: object | undefined = this.#document): void {
+    this.#document = undefined;
+    if (!document) return;
+    const { warnings = [] } = document as { readonly warnings?: readonly string[] };
+    const all = [...warnings, ...this.#warnings];
+    const complete = { ...this.envelope, ...document, ...(all.length > 0 ? { warnings: all } : {}) };
+    this.results.write(toJson(complete, this.printsLines));
+  }
+
+  /** What a document begins with. */
+  get envelope(): Envelope {
+    return { schema: schemaVersion, ...(this.command === undefined ? {} : { command: this.command }) };
+  }
+
+  /** The document of an error takes the place of a result. */
+  writeErrorDocument(error: unknown): void {
+    this.writeDocument(errorDocument(error, this.exitCodeOf(error)));
+  }
+
   /** A result that was asked for: one JSON document, or text. */
-  print(options: CommonOptions, value: unknown, text: () => string): void {
-    if (options.json) this.results.write(toJson(value));
+  print(options: CommonOptions, value: object, text: () => string): void {
+    if (options.json) this.#document = value;
     else if (!options.quiet) this.results.write(printable(text()));
   }
 
   /** A result that cron does not want to hear of: text only on a terminal, or when asked for. */
-  printSuccess(options: CommonOptions, value: unknown, text: () => string): void {
+  printSuccess(options: CommonOptions, value: object, text: () => string): void {
     if (options.json || options.verbose || this.io.stdout.isTTY) this.print(options, value, text);
   }
 
@@ -75,6 +125,19 @@ export class CommandContext {
     if (options.quiet || options.json) return;
     const chalk = colours(this.io.stderr, this.io.env, options.color !== false);
     for (const warning of warnings) this.io.stderr.write(warningText(warning, chalk));
+  }
+
+  /** A warning about the run, beside its result. */
+  addWarning(options: CommonOptions, warning: string): void {
+    this.#warnings.push(warning);
+    this.warn(options, [warning]);
+  }
+
+  /** Something that went wrong after the run: its result stands, its exit status does not. */
+  addFailure(options: CommonOptions, error: FigaroError): void {
+    this.#warnings.push(error.message);
+    this.io.stderr.write(errorText(error, colours(this.io.stderr, this.io.env, options.color !== false)));
+    if (this.exitCode === 0) this.found(error.code, error.message);
   }
 }
 

@@ -5,6 +5,7 @@ import { databasesOf, recordsOf } from '../engine/database/records.ts';
 import { type Files } from '../engine/files.ts';
 import { pause, type Watch } from '../engine/pause.ts';
 import { FigaroError } from '../errors.ts';
+import { toJson } from '../output/json.ts';
 import { formatCount, table } from '../output/text.ts';
 import { withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
 import { examples } from './options.ts';
@@ -79,24 +80,29 @@ function list(
   { path, format }: DatabaseFile,
   databases: readonly Database[],
 ): void {
-  const rows = databases.map((database) => ({ database: databaseLabel(database), type: database.method }));
+  const rows = databases.map((database) => ({ database: nameOf(database), method: database.method }));
   context.print(options, { file: path, pageSize: format.pageSize, databases: rows }, () => {
-    const lines = table(rows.map(({ database = '(the file itself)', type }) => [type, database]));
+    const lines = table(rows.map(({ database, method }) => [method, database ?? '(the file itself)']));
     return `${lines}${formatCount(rows.length, 'database')}, pages of ${format.pageSize} bytes\n`;
   });
+}
+
+/** Null for a file that is a database itself. */
+function nameOf(database: Database): string | null {
+  return databaseLabel(database) ?? null;
 }
 
 async function print(
   context: CommandContext,
   options: DumpCommandOptions,
-  { path }: DatabaseFile,
+  file: DatabaseFile,
   databases: readonly Database[],
   watch: Watch,
 ): Promise<void> {
   const { results } = context;
   // A document can not be taken back when a page turns out to be damaged: everything is read once before.
   if (options.json) for (const database of databases) await readThrough(database, watch);
-  for (const chunk of options.json ? jsonOf(path, databases) : textOf(databases, options)) {
+  for (const chunk of options.json ? jsonOf(context, file, databases) : textOf(databases, options)) {
     results.write(chunk);
     await results.flush();
     if (results.isClosed) return;
@@ -128,13 +134,18 @@ function printableHeader(line: string): string {
 }
 
 /** One document in pieces: keys and data in hex, record numbers as numbers. */
-function* jsonOf(path: string, databases: readonly Database[]): Generator<string> {
-  yield `{\n  "file": ${JSON.stringify(path)},\n  "databases": [`;
+function* jsonOf(
+  { envelope }: CommandContext,
+  { path, format }: DatabaseFile,
+  databases: readonly Database[],
+): Generator<string> {
+  const head = toJson({ ...envelope, file: path, pageSize: format.pageSize });
+  yield `${head.slice(0, head.lastIndexOf('\n}'))},\n  "databases": [`;
   let separator = '\n';
   for (const database of databases) {
     const { method } = database;
-    const name = databaseLabel(database) ?? null;
-    yield `${separator}    { "database": ${JSON.stringify(name)}, "type": "${method}", "records": [`;
+    const name = nameOf(database);
+    yield `${separator}    { "database": ${toJson(name).trimEnd()}, "method": "${method}", "records": [`;
     separator = ',\n';
     yield* jsonRecords(database);
     yield '\n    ] }';

@@ -12,6 +12,7 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
+import { hooked, withHooks } from './run/hooks.ts';
 import { countArgument, durationArgument, examples, withLockWait, type LockOptions } from './options.ts';
 
 interface ExpireCommandOptions extends CommonOptions, LockOptions {
@@ -43,7 +44,7 @@ export function expireCommand(context: CommandContext): Command {
     .addOption(count('--keep-weekly', 'keep the newest chain of each of so many weeks'))
     .addOption(count('--keep-monthly', 'keep the newest chain of each of so many months'))
     .option('--dry-run', 'show what would go and why each other chain stays; remove nothing');
-  return withCommonOptions(withEnvironment(withLockWait(command)))
+  return withHooks(withCommonOptions(withEnvironment(withLockWait(command))))
     .addHelpText(
       'after',
       examples(
@@ -51,19 +52,21 @@ export function expireCommand(context: CommandContext): Command {
         'figaro-backup expire --repo /backup/env --keep-full 2 --keep-daily 7 --keep-weekly 4 --keep-monthly 12',
       ),
     )
-    .action(async (_environment: string | undefined, options: ExpireCommandOptions) => {
-      const rules = rulesOf(options);
-      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
-      const repository = openRepository(context.files, directory);
-      const dryRun = options.dryRun === true;
-      const decisions = await context.withWatch(options, (watch) =>
-        expire(context.files, repository, { rules, dryRun, lockWaitMs: options.lockWait ?? 0, watch }),
-      );
-      const text = (): string => describe(decisions, dryRun);
-      // A dry run was asked for its result; a real one only does its work.
-      if (dryRun) context.print(options, toDocument(decisions, dryRun), text);
-      else context.printSuccess(options, toDocument(decisions, dryRun), text);
-    });
+    .action(
+      hooked(context, async (_environment, options: ExpireCommandOptions) => {
+        const rules = rulesOf(options);
+        const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+        const repository = openRepository(context.files, directory);
+        const dryRun = options.dryRun === true;
+        const decisions = await context.withWatch(options, (watch) =>
+          expire(context.files, repository, { rules, dryRun, lockWaitMs: options.lockWait ?? 0, watch }),
+        );
+        const text = (): string => describe(decisions, dryRun);
+        // A dry run was asked for its result; a real one only does its work.
+        if (dryRun) context.print(options, toDocument(decisions, dryRun), text);
+        else context.printSuccess(options, toDocument(decisions, dryRun), text);
+      }),
+    );
 }
 
 function rulesOf(options: ExpireCommandOptions): RetentionRules {

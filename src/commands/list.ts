@@ -82,7 +82,8 @@ function toDocument({ chains, orphans, broken }: Catalog): object {
   };
 }
 
-function setDocument({ set, bytes, lastCheck, lastRehearsal }: ListedSet): object {
+/** A set in a list: its manifest without what is in it file by file. */
+export function setDocument({ set, bytes, lastCheck, lastRehearsal }: ListedSet): object {
   const { files, leftOut: _leftOut, ...manifest } = set.manifest;
   return { ...manifest, fileCount: files.length, bytes, lastCheck, lastRehearsal };
 }

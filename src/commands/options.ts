@@ -20,6 +20,13 @@ export function durationArgument(text: string): number {
   return Number(match[1]) * unitMs[match[2]!.toLowerCase() || 's']!;
 }
 
+/** For `Option.argParser`: a duration that is one. */
+export function timeoutArgument(text: string): number {
+  const ms = durationArgument(text);
+  if (ms === 0) throw new InvalidArgumentError('Write a duration from 1s on.');
+  return ms;
+}
+
 /** For `Option.argParser`: a whole number from 1 on. */
 export function countArgument(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text.trim())) throw new InvalidArgumentError('Write a number from 1 on.');

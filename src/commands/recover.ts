@@ -23,6 +23,7 @@ import {
   type CommonOptions,
 } from './context.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
+import { hooked, withHooks } from './run/hooks.ts';
 import {
   collect,
   examples,
@@ -99,7 +100,7 @@ export function recoverCommand(context: CommandContext): Command {
     .option('--no-check', 'do not check the structure of the result')
     .option('--any-order', 'do not check the order of keys: the application has one of its own')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
-  return withCommonOptions(withEnvironment(withPasswordOption(command)))
+  return withHooks(withCommonOptions(withEnvironment(withPasswordOption(command))))
     .addHelpText(
       'after',
       examples(
@@ -110,34 +111,38 @@ export function recoverCommand(context: CommandContext): Command {
         'figaro-backup recover --from /backup/monday --from /backup/tuesday-logs --to /restore/env',
       ),
     )
-    .action(async (_environment: string | undefined, options: RecoverCommandOptions) => {
-      const files = unlockedFiles(context, options);
-      const found = findSource(context, files, options);
-      const point = restorePointOf(options);
-      const { source, result } = await context.withWatch(options, async (watch, note) => {
-        const { chain } = found;
-        if (chain && !options.only) await requireIntact(files, chain, found.environment, watch);
-        const environment = await withSurvivors(files, options, found.environment, watch);
-        const outcome = await recoverEnvironment(files, {
-          environment,
-          target: options.to,
-          restorePoint: point,
-          onPreflight: (needs) => note(`needs ${describeNeeds(needs)}`),
-          dryRun: options.dryRun === true,
-          engine: options.engine,
-          check: options.check,
-          anyOrder: options.anyOrder === true,
-          ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
-          ...(options.only ? { only: options.only } : {}),
-          ...(options.mapDir ? { moves: options.mapDir } : {}),
-          ...(chain ? { requireIntact: (names) => requireIntact(files, chain, found.environment, watch, names) } : {}),
-          watch,
+    .action(
+      hooked(context, async (_environment, options: RecoverCommandOptions) => {
+        const files = unlockedFiles(context, options);
+        const found = findSource(context, files, options);
+        const point = restorePointOf(options);
+        const { source, result } = await context.withWatch(options, async (watch, note) => {
+          const { chain } = found;
+          if (chain && !options.only) await requireIntact(files, chain, found.environment, watch);
+          const environment = await withSurvivors(files, options, found.environment, watch);
+          const outcome = await recoverEnvironment(files, {
+            environment,
+            target: options.to,
+            restorePoint: point,
+            onPreflight: (needs) => note(`needs ${describeNeeds(needs)}`),
+            dryRun: options.dryRun === true,
+            engine: options.engine,
+            check: options.check,
+            anyOrder: options.anyOrder === true,
+            ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
+            ...(options.only ? { only: options.only } : {}),
+            ...(options.mapDir ? { moves: options.mapDir } : {}),
+            ...(chain
+              ? { requireIntact: (names) => requireIntact(files, chain, found.environment, watch, names) }
+              : {}),
+            watch,
+          });
+          return { source: { ...found, environment }, result: outcome };
         });
-        return { source: { ...found, environment }, result: outcome };
-      });
-      context.warn(options, [...source.warnings, ...result.warnings]);
-      context.print(options, toDocument(source, options, point, result), () => describe(source, options, result));
-    });
+        context.warn(options, [...source.warnings, ...result.warnings]);
+        context.print(options, toDocument(source, options, point, result), () => describe(source, options, result));
+      }),
+    );
 }
 
 async function withSurvivors(
@@ -254,24 +259,25 @@ function toDocument(
 ): object {
   const { report } = result;
   return {
-    command: 'recover',
     dryRun: result.dryRun,
     engine: result.engine,
     target: result.target,
     ...(chain ? { chain: chain.id, sets: chain.sets.map(({ id }) => id) } : { from: directories }),
     ...(survivingLogs === undefined ? {} : { survivingLogs }),
-    restorePoint: point,
+    restorePoint: point.kind === 'transaction' ? { ...point, id: formatTxnId(point.id) } : point,
     preflight: result.preflight,
     ...(report && {
       ...report,
-      recoveredTo: commitToJson(report.recoveredTo),
-      window: { first: commitToJson(report.window.first), last: commitToJson(report.window.last) },
+      recoveredTo: commitOf(report.recoveredTo),
+      window: { first: commitOf(report.window.first), last: commitOf(report.window.last) },
+      inDoubt: report.inDoubt.map(({ id, gid }) => ({ id: formatTxnId(id), gid })),
     }),
     files: result.copied.map(({ kind, name, stat, path: from }) => ({ kind, name, from, size: stat.size })),
     warnings: [...warnings, ...result.warnings],
   };
 }
 
-function commitToJson(commit: Commit | undefined): object | undefined {
-  return commit && { lsn: commit.lsn, time: formatTime(commit.time) };
+/** Without what recovery knows of its transaction. */
+function commitOf(commit: Commit | undefined): Commit | undefined {
+  return commit && { lsn: commit.lsn, time: commit.time };
 }

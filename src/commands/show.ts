@@ -8,7 +8,7 @@ import { chainEnvironment, findChain, type Chain } from '../engine/repository/ch
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
 import { rehearsalOf } from '../engine/repository/retention.ts';
 import { formatLsn } from '../format/lsn.ts';
-import { formatBytes, formatCommit, formatCount, formatTime, shellWord, table } from '../output/text.ts';
+import { formatBytes, formatCommit, formatCount, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
 import {
   repoVariables,
@@ -18,6 +18,7 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
+import { setDocument } from './list.ts';
 import { examples } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 
@@ -178,10 +179,7 @@ function toDocument({ listed, environment, history }: Shown): object {
   return {
     ...chain,
     rehearsed: rehearsalOf(listed),
-    sets: sets.map(({ set: { manifest }, ...set }) => {
-      const { files: _files, leftOut: _leftOut, ...rest } = manifest;
-      return { ...rest, ...set };
-    }),
+    sets: sets.map(setDocument),
     containers: filesOfKind(environment, 'database').map(({ name, stat, format }) => ({
       name,
       size: stat.size,
@@ -190,7 +188,7 @@ function toDocument({ listed, environment, history }: Shown): object {
     })),
     ...(history && {
       commits: history.commits,
-      timeline: history.seconds.map(({ time, ...second }) => ({ time: formatTime(time), ...second })),
+      timeline: history.seconds,
     }),
   };
 }

@@ -14,6 +14,7 @@ import {
 } from './context.ts';
 import { durationArgument, examples, shareArgument } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
+import { hooked, withHooks } from './run/hooks.ts';
 
 interface VerifyCommandOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
@@ -55,7 +56,7 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .option('--any-order', 'with --rehearse, do not check the order of keys: the application has one of its own')
     .option('--no-record', 'do not note the result in the sets');
-  return withCommonOptions(withEnvironment(withPasswordOption(command)))
+  return withHooks(withCommonOptions(withEnvironment(withPasswordOption(command))))
     .addHelpText(
       'after',
       examples(
@@ -64,30 +65,33 @@ export function verifyCommand(context: CommandContext): Command {
         'figaro-backup verify --repo /backup/env --rehearse --json',
       ),
     )
-    .action(async (_environment: string | undefined, options: VerifyCommandOptions) => {
-      requireCompatible(options);
-      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
-      const files = unlockedFiles(context, options);
-      const repository = openRepository(files, directory);
-      const result = await context.withWatch(options, (watch) =>
-        verifySets(files, repository, {
-          ...(options.chain === undefined ? {} : { chain: options.chain }),
-          ...(options.set === undefined ? {} : { set: options.set }),
-          ...(options.share === undefined ? {} : { share: options.share }),
-          ...(options.budget === undefined ? {} : { budgetMs: options.budget }),
-          quick: options.quick === true,
-          rehearse: options.rehearse === true,
-          anyOrder: options.anyOrder === true,
-          record: options.record,
-          watch,
-        }),
-      );
-      context.warn(options, result.warnings);
-      context.exitCode = exitCodeOf(result.findings);
-      // Findings are a result that everybody wants to hear of.
-      if (result.findings.length > 0) context.print({ ...options, quiet: false }, result, () => describe(result));
-      else context.printSuccess(options, result, () => describe(result));
-    });
+    .action(
+      hooked(context, async (_environment, options: VerifyCommandOptions) => {
+        requireCompatible(options);
+        const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+        const files = unlockedFiles(context, options);
+        const repository = openRepository(files, directory);
+        const result = await context.withWatch(options, (watch) =>
+          verifySets(files, repository, {
+            ...(options.chain === undefined ? {} : { chain: options.chain }),
+            ...(options.set === undefined ? {} : { set: options.set }),
+            ...(options.share === undefined ? {} : { share: options.share }),
+            ...(options.budget === undefined ? {} : { budgetMs: options.budget }),
+            quick: options.quick === true,
+            rehearse: options.rehearse === true,
+            anyOrder: options.anyOrder === true,
+            record: options.record,
+            watch,
+          }),
+        );
+        context.warn(options, result.warnings);
+        const worst = worstOf(result.findings);
+        if (worst) context.found(worst.code, `${worst.set}: ${worst.message}`);
+        // Findings are a result that everybody wants to hear of.
+        if (result.findings.length > 0) context.print({ ...options, quiet: false }, result, () => describe(result));
+        else context.printSuccess(options, result, () => describe(result));
+      }),
+    );
 }
 
 function requireCompatible({ chain, set, share, budget, quick, rehearse }: VerifyCommandOptions): void {
@@ -105,9 +109,8 @@ function requireCompatible({ chain, set, share, budget, quick, rehearse }: Verif
 }
 
 /** Damage weighs more than a gap. */
-function exitCodeOf(findings: readonly Finding[]): number {
-  const codes = findings.map(({ code }) => exitCodes[code]);
-  return codes.includes(4) ? 4 : (codes[0] ?? 0);
+function worstOf(findings: readonly Finding[]): Finding | undefined {
+  return findings.find(({ code }) => exitCodes[code] === 4) ?? findings[0];
 }
 
 function describe({ sets, records, rehearsed, left, findings }: VerifyResult): string {

@@ -11,6 +11,7 @@ const meanings: Readonly<Record<number, string>> = {
   9: 'a page would not settle while it was being written',
   10: 'password missing or wrong',
   11: 'the newest proved set is too old',
+  12: 'a hook failed: one before the run, or one after a run that went well',
   130: 'interrupted (143: terminated)',
 };
 

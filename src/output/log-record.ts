@@ -3,6 +3,7 @@
 import { type ShownRecord } from '../engine/history/print.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 import { type ByteRange, hexOf } from '../format/byte-range.ts';
+import { schemaVersion, toJson } from './json.ts';
 import { formatTime } from './text.ts';
 
 /** Bytes of items shown before the rest is cut off. */
@@ -22,22 +23,24 @@ export function recordLine({ record, type, file }: ShownRecord, whole: boolean):
   return `${fields.join(' ')}\n`;
 }
 
-/** The same as one JSON document in one line. */
+/** The same as one JSON document in one line; the fields of the record's type are in `fields`. */
 export function recordJson({ record, type, file }: ShownRecord): string {
   const { lsn, txnId, prevLsn, length, isDebug } = record;
   const body =
     record.layout && !isDebug
       ? Object.fromEntries(Object.entries(record.body).map(([name, value]) => [name, plain(name, value)]))
       : {};
-  const head = {
+  const document = {
+    schema: schemaVersion,
     lsn: formatLsn(lsn),
     type,
     ...(isDebug ? { debug: true } : {}),
     ...(txnId === 0 ? {} : { txn: txnId.toString(16), prev: formatLsn(prevLsn) }),
     ...(file === undefined ? {} : { file }),
     length,
+    fields: body,
   };
-  return `${JSON.stringify({ ...head, ...body })}\n`;
+  return toJson(document, true);
 }
 
 /** Fields that are ids of transactions. */

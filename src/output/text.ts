@@ -64,6 +64,13 @@ export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/** A URL without what may be a secret: its path, its query and its credentials. */
+export function maskedUrl(text: string): string {
+  if (!URL.canParse(text)) return '…';
+  const { protocol, host } = new URL(text);
+  return `${protocol}//${host}/…`;
+}
+
 /** Rows in columns of even width; the last column is not padded. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];

@@ -101,7 +101,7 @@ describe('dump', () => {
   test('prints one document with --json', async () => {
     const { stdout } = await dump(container, '--database', 'primary_dictionary', '--json');
     const document = JSON.parse(stdout) as { databases: { records: unknown[] }[] };
-    expect(document).toMatchObject({ file: '<dir>/env/e.dbxml', databases: [{ type: 'recno' }] });
+    expect(document).toMatchObject({ file: '<dir>/env/e.dbxml', databases: [{ method: 'recno' }] });
     expect(document.databases[0]!.records).toHaveLength(73);
     expect(document.databases[0]!.records[0]).toEqual({ key: 1, data: expect.stringMatching(/^[0-9a-f]+$/) as string });
   });

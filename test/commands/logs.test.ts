@@ -24,7 +24,7 @@ interface PrintedRecord {
   readonly txn?: string;
   readonly prev?: string;
   readonly file?: string;
-  readonly pgno?: number;
+  readonly fields: { readonly pgno?: number; readonly timestamp?: string };
 }
 
 async function printed(...args: readonly string[]): Promise<PrintedRecord[]> {
@@ -76,13 +76,13 @@ describe('of a DB XML environment', () => {
     const ofPage = await printed('--home', home, '--container', 'e.dbxml', '--page', '7');
     expect(ofPage.length).toBeGreaterThan(0);
     expect(ofPage.length).toBeLessThan(ofFile.length);
-    for (const record of ofFile.filter(({ pgno }) => pgno === 7)) expect(ofPage).toContainEqual(record);
+    for (const record of ofFile.filter(({ fields }) => fields.pgno === 7)) expect(ofPage).toContainEqual(record);
   });
 
   test('print goes by the times of commits', async () => {
     const all = await printed('--home', home);
     const some = await printed('--home', home, '--since', '2026-11-22T09:23:20Z', '--until', '2026-11-22T09:23:24Z');
-    const times = all.map((record) => (record as { timestamp?: string }).timestamp);
+    const times = all.map(({ fields }) => fields.timestamp);
     const commits = all.flatMap(({ type }, i) => (type === 'txn_regop' ? [i] : []));
     const from = commits.findLast((i) => times[i]! < '2026-11-22T09:23:20Z')! + 1;
     const to = commits.findLast((i) => times[i]! <= '2026-11-22T09:23:24Z')!;

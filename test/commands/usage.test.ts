@@ -106,6 +106,8 @@ describe('errors', () => {
     const { exitCode, stdout, stderr } = await figaro([...missing, '--json']);
     expect(exitCode).toBe(5);
     expect(JSON.parse(stdout)).toEqual({
+      schema: 1,
+      command: 'recover',
       error: {
         code: 'repository-missing',
         message: '/no/repository: there is no repository here',
@@ -144,6 +146,8 @@ describe('errors', () => {
       /\nhint: this is a bug in figaro-backup 0\.1\.0\. Please report it with the lines above\.\n$/,
     );
     expect(JSON.parse(stdout)).toEqual({
+      schema: 1,
+      command: 'recover',
       error: { code: 'internal', message: 'a mistake of the programmer', exitCode: 1 },
     });
   });

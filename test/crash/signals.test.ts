@@ -2,34 +2,15 @@
  * The program as a process of its own: killed at any time, told to stop, started twice. KILLS=500 tries more kills.
  */
 
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { finish, program, start } from '../support/program.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
-
-const program = path.join(import.meta.dirname, '../../bin/figaro-backup.js');
-
-interface Outcome {
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stderr: string;
-}
-
-function start(...args: readonly string[]): { readonly child: ChildProcess; readonly outcome: Promise<Outcome> } {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const outcome = once(child, 'close').then(([status, signal]) => ({ status, signal, stderr }) as Outcome);
-  return { child, outcome };
-}
-
-async function finish(...args: readonly string[]): Promise<Outcome> {
-  return await start(...args).outcome;
-}
 
 function setsIn(repository: string): string[] {
   return namesIn(repository).filter((name) => existsSync(path.join(repository, name, 'manifest.json')));

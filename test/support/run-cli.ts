@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { run } from '../../src/cli.ts';
 import { type Files } from '../../src/engine/files.ts';
+import { requireDocumented } from './json-schema.ts';
 
 export interface CliResult {
   readonly exitCode: number;
@@ -18,12 +19,13 @@ export interface CliSurroundings {
   readonly directory?: string;
 }
 
-/** Runs a command line in this process. */
+/** Runs a command line in this process. What it prints with `--json` has to be as the schema says. */
 export async function figaro(args: readonly string[], surroundings: CliSurroundings = {}): Promise<CliResult> {
   const { env = {}, files, signal, terminal, directory } = surroundings;
   const stdout = new CollectingStream(terminal === 'stdout');
   const stderr = new CollectingStream(terminal === 'stderr');
   const exitCode = await run(args, { stdout, stderr, env, ...(signal ? { signal } : {}) }, files);
+  requireDocumented(args, stdout.text);
   const text = (stream: CollectingStream): string =>
     directory === undefined ? stream.text : stream.text.replaceAll(directory, '<dir>');
   return { exitCode, stdout: text(stdout), stderr: text(stderr) };

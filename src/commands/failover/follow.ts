@@ -67,7 +67,8 @@ export function failoverFollowCommand(context: CommandContext): Command {
           });
         }
         const state = await followOnce(files, follow);
-        context.printSuccess(options, { standby: directory, ...state }, () => describe(directory, state));
+        const { files: _files, ...shown } = state;
+        context.printSuccess(options, { standby: directory, state: shown }, () => describe(directory, state));
         return undefined;
       });
     });

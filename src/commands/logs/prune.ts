@@ -13,6 +13,7 @@ import {
 } from '../context.ts';
 import { countArgument, examples, withLockWait, type LockOptions } from '../options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from '../password.ts';
+import { hooked, withHooks } from '../run/hooks.ts';
 
 interface PruneCommandOptions extends CommonOptions, LockOptions, PasswordOptions {
   readonly home?: string;
@@ -36,7 +37,7 @@ export function logsPruneCommand(context: CommandContext): Command {
       'also those from before the chain, which no set holds: there is no way back into their time',
     )
     .option('--confirm', 'remove them');
-  return withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command))))
+  return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
     .addHelpText(
       'after',
       examples(
@@ -44,18 +45,28 @@ export function logsPruneCommand(context: CommandContext): Command {
         'figaro-backup incremental orders && figaro-backup logs prune orders --keep 3 --confirm',
       ),
     )
-    .action(async (_environment: string | undefined, options: PruneCommandOptions) => {
-      const { env } = context.io;
-      const files = unlockedFiles(context, options);
-      const home = required({ ...options }, 'home', env, ...homeVariables);
-      const repository = openRepository(files, required({ ...options }, 'repo', env, ...repoVariables));
-      const { keep = 0, olderThanChain = false, confirm = false, lockWait: lockWaitMs = 0 } = options;
-      const result = await context.withWatch(options, (watch) =>
-        pruneLog(files, repository, { home, keep, olderThanChain, confirm, lockWaitMs, watch }),
-      );
-      if (confirm) context.printSuccess(options, result, () => describe(result));
-      else context.print(options, result, () => describe(result));
-    });
+    .action(
+      hooked(
+        context,
+        async (_environment, options: PruneCommandOptions) => {
+          const { env } = context.io;
+          const files = unlockedFiles(context, options);
+          const home = required({ ...options }, 'home', env, ...homeVariables);
+          const repository = openRepository(files, required({ ...options }, 'repo', env, ...repoVariables));
+          const { keep = 0, olderThanChain = false, confirm = false, lockWait: lockWaitMs = 0 } = options;
+          const result = await context.withWatch(options, (watch) =>
+            pruneLog(files, repository, { home, keep, olderThanChain, confirm, lockWaitMs, watch }),
+          );
+          if (confirm) context.printSuccess(options, toDocument(result), () => describe(result));
+          else context.print(options, toDocument(result), () => describe(result));
+        },
+        ({ confirm }) => confirm !== true,
+      ),
+    );
+}
+
+function toDocument({ chain, files, removed }: PruneResult): object {
+  return { dryRun: !removed, chain, files };
 }
 
 function describe({ files, removed }: PruneResult): string {

@@ -5,6 +5,7 @@ import {
   type History,
   type HistoryOptions,
 } from '../../engine/history/history.ts';
+import { formatTxnId } from '../../engine/recovery/restore-point.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCount, formatTime, table } from '../../output/text.ts';
 import { drawTimeline } from '../../output/timeline.ts';
@@ -103,12 +104,7 @@ function toDocument({ seconds, largest, commits, uncommitted, end }: History): o
     commits,
     uncommitted,
     end: end.lsn,
-    seconds: seconds.map(({ time, ...second }) => ({ time: formatTime(time), ...second })),
-    largest: largest.map(({ id, time, previous, ...transaction }) => ({
-      id: id.toString(16),
-      time: formatTime(time),
-      ...transaction,
-      previous: previous && { lsn: previous.lsn, time: formatTime(previous.time) },
-    })),
+    seconds,
+    largest: largest.map((transaction) => ({ ...transaction, id: formatTxnId(transaction.id) })),
   };
 }

@@ -1,0 +1,43 @@
+/** What can be set outside of the command line, and for which commands apart. */
+
+/** Options that can be set outside of the command line, and what they are for. */
+export const settingNames = [
+  'home',
+  'repo',
+  'password-file',
+  'lock-wait',
+  'max-rate',
+  'cache-size',
+  'any-order',
+  'share',
+  'budget',
+  'max-age',
+  'max-rehearsal-age',
+  'min-free',
+  'prometheus',
+  'keep-full',
+  'keep-within',
+  'keep-daily',
+  'keep-weekly',
+  'keep-monthly',
+  'run-before',
+  'run-after',
+  'run-failed',
+  'hook-timeout',
+  'hook-fails',
+  'heartbeat',
+] as const;
+
+/** Commands whose settings can have a table of their own: those that run by themselves, day by day. */
+export const commandsWithTables = [
+  'offline',
+  'hot',
+  'incremental',
+  'recover',
+  'verify',
+  'check',
+  'expire',
+  'logs prune',
+] as const;
+
+export type SettingName = (typeof settingNames)[number];
