@@ -47,10 +47,10 @@ export function failoverFollowCommand(context: CommandContext): Command {
         'figaro-backup failover follow --repo /backup/env --standby /standby/env --interval 5m',
       ),
     )
-    .action(async (_environment: string | undefined, options: FollowCommandOptions) => {
+    .action(async (_environment: string | undefined, options: FollowCommandOptions, self: Command) => {
       const files = unlockedFiles(context, options);
       const directory = path.resolve(required({ ...options }, 'standby', context.io.env, ...standbyVariables));
-      const followed = followedBy(context, options);
+      const followed = followedBy(context, options, self);
       await context.withWatch(options, async (watch, note) => {
         const follow = {
           directory,
@@ -62,7 +62,8 @@ export function failoverFollowCommand(context: CommandContext): Command {
           return await followForEver(files, {
             ...follow,
             intervalMs: options.interval,
-            onTrouble: ({ code, message }) => context.warn(options, [`[${code}] ${message}; it will be tried again`]),
+            onTrouble: ({ code, message }) =>
+              context.warn({ ...options, json: false }, [`[${code}] ${message}; it will be tried again`]),
             onRelief: () => note('following again'),
           });
         }
@@ -74,11 +75,14 @@ export function failoverFollowCommand(context: CommandContext): Command {
     });
 }
 
-function followedBy({ io }: CommandContext, { home, repo }: FollowCommandOptions): Followed {
-  if (home !== undefined && repo !== undefined) {
+/** The primary, unless the repository was asked for by name: the configuration of an environment has both. */
+function followedBy({ io }: CommandContext, { home, repo }: FollowCommandOptions, command: Command): Followed {
+  const isGiven = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
+  if (isGiven('home') && isGiven('repo')) {
     throw new FigaroError('usage', '--home and --repo exclude each other: a standby follows one of them');
   }
-  if (repo !== undefined) return { home: undefined, repo: path.resolve(repo) };
+  if (repo !== undefined && (isGiven('repo') || home === undefined))
+    return { home: undefined, repo: path.resolve(repo) };
   return { home: path.resolve(required({ home }, 'home', io.env, ...homeVariables)), repo: undefined };
 }
 
