@@ -1,13 +1,15 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { hotCommand, incrementalCommand, offlineCommand } from './commands/backup.ts';
 import { checkCommand } from './commands/check.ts';
+import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
 import { listCommand } from './commands/list.ts';
-import { examples } from './commands/options.ts';
+import { commonHeading, examples } from './commands/options.ts';
 import { logsCommand } from './commands/logs/logs.ts';
+import { manCommand } from './commands/man.ts';
 import { pinCommand, unpinCommand } from './commands/pin.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { applySettings, readSettings } from './commands/settings.ts';
@@ -15,26 +17,18 @@ import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
 import { programVersion } from './engine/version.ts';
 import { FigaroError, exitCodes } from './errors.ts';
-import { exitCodeHelp } from './output/exit-codes.ts';
+import { exitStatuses } from './output/exit-codes.ts';
 import { bugToJson, errorToJson } from './output/json.ts';
 import { bugText, colours, errorText } from './output/report.ts';
 
-/** In the order of the help. */
-const commands: readonly ((context: CommandContext) => Command)[] = [
-  offlineCommand,
-  hotCommand,
-  incrementalCommand,
-  recoverCommand,
-  verifyCommand,
-  listCommand,
-  checkCommand,
-  expireCommand,
-  pinCommand,
-  unpinCommand,
-  logsCommand,
-  dumpCommand,
-  configCommand,
-];
+/** In the order of the help, under its headings. */
+const commands: Readonly<Record<string, readonly ((context: CommandContext) => Command)[]>> = {
+  'Back up:': [offlineCommand, hotCommand, incrementalCommand],
+  'Recover:': [recoverCommand],
+  'Look and check:': [verifyCommand, listCommand, checkCommand, logsCommand, dumpCommand],
+  'Keep and remove:': [expireCommand, pinCommand, unpinCommand],
+  'This program:': [configCommand, completionCommand, manCommand],
+};
 
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
 export async function run(argv: readonly string[], io: Io, files: Files = nodeFiles): Promise<number> {
@@ -56,23 +50,30 @@ export function buildProgram(context: CommandContext): Command {
   const program = new Command('figaro-backup')
     .description('Back up and recover Figaro (Berkeley DB XML) environments. No Berkeley DB is needed.')
     .version(programVersion, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'show help for a command')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.results.write(text),
       // What commander has to say about an error is thrown, and told in our form.
       writeErr: () => {},
       getOutHasColors: () => false,
+      getOutHelpWidth: () => helpWidth(context.io),
     })
+    .configureHelp({ minWidthToWrap: 24, subcommandTerm: (command) => command.name() })
     .addHelpText(
       'after',
       examples(
         'figaro-backup hot --home /srv/env --repo /backup/env',
         'figaro-backup incremental --home /srv/env --repo /backup/env',
         'figaro-backup recover --repo /backup/env --to /restore/env',
-      ) + exitCodeHelp(),
-    );
-  for (const create of commands) adopt(program, create(context));
+        'figaro-backup man | man -l -',
+      ),
+    )
+    .addHelpText('after', ({ command }) => exitCodeHelp(command));
+  for (const [heading, creators] of Object.entries(commands)) {
+    program.commandsGroup(heading);
+    for (const create of creators) program.addCommand(create(context));
+  }
+  adopt(program);
   program.hook('preAction', (_program, command) => {
     const [argument] = command.registeredArguments;
     const environment =
@@ -83,11 +84,25 @@ export function buildProgram(context: CommandContext): Command {
   return program;
 }
 
-/** Adds a command, and makes it and those below it behave as the program does. */
-function adopt(parent: Command, command: Command): void {
-  command.copyInheritedSettings(parent).helpOption('-h, --help', 'show help');
-  if (!parent.commands.includes(command)) parent.addCommand(command);
-  for (const child of command.commands) adopt(command, child);
+/** Makes the commands below one behave as the program does. */
+function adopt(parent: Command): void {
+  const help = new Option('-h, --help', 'show help');
+  const hasCommon = parent.options.some(({ helpGroupHeading }) => helpGroupHeading === commonHeading);
+  parent.addHelpOption(hasCommon ? help.helpGroup(commonHeading) : help);
+  if (parent.commands.length > 0) parent.helpCommand('help [command]', 'show help for a command');
+  for (const child of parent.commands) adopt(child.copyInheritedSettings(parent));
+}
+
+/** How wide help may be. Some terminals do not know, and say 0. */
+function helpWidth({ stdout }: Io): number {
+  return (stdout.isTTY && stdout.columns) || 80;
+}
+
+function exitCodeHelp(command: Command): string {
+  const help = command.createHelp();
+  help.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth!() });
+  const lines = exitStatuses.map(({ status, meaning }) => `${help.formatItem(`${status}`, 3, meaning, help)}\n`);
+  return `Exit codes (any other code means failure too):\n${lines.join('')}`;
 }
 
 /** Tells what went wrong, and returns the exit status. With `--json`, stdout gets the one document it always gets. */

@@ -49,8 +49,8 @@ export function recoverCommand(context: CommandContext): Command {
         'What it is made from is only read; the directory appears complete and synced, or not at all.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
-    .option('--chain <id>', 'the chain of this set (default: the newest chain)')
-    .option('--to-set <id>', 'only as far as this set')
+    .option('--chain <set>', 'the chain of this set (default: the newest chain)')
+    .option('--to-set <set>', 'only as far as this set')
     .option(
       '--from <dir>',
       'a plain copy instead of a chain; repeat it, later ones are laid over earlier ones',
