@@ -65,3 +65,9 @@ export function output({ directory, env }: Place, program: string, ...args: read
   if (stderr !== '') throw new Error(stderr);
   return stdout;
 }
+
+/** The lines of each part, once each; form feeds end parts. */
+export function parts(text: string): string[][] {
+  const ended = text.split('\f\n').slice(0, -1);
+  return ended.map((part) => [...new Set(part.split('\n').filter((line) => line !== ''))]);
+}

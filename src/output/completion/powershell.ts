@@ -75,7 +75,7 @@ ${allCommands(program).map(commandEntry).join('')}    }
     foreach ($pair in $found) {
         if (-not $pair[0].StartsWith($current)) { continue }
         $text = $pair[0]
-        if ($text -cmatch '[^\\w.:/=-]') { $text = "'" + $text.Replace("'", "''") + "'" }
+        if ($text -cmatch '[^\\w.:/=-]') { $text = '''' + $text.Replace('''', '''''') + '''' }
         [System.Management.Automation.CompletionResult]::new($prefix + $text, $pair[0], 'ParameterValue', $pair[1])
     }
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { allCommands, typed } from '../../../src/output/command-line.ts';
-import { describedProgram, layPlace, output, setId, type Place } from '../../support/completion.ts';
+import { describedProgram, layPlace, output, parts, setId, type Place } from '../../support/completion.ts';
 import { describeWith } from '../../support/tools.ts';
 
 describeWith('fish', 'fish', 'in fish, completion', () => {
@@ -13,9 +13,9 @@ describeWith('fish', 'fish', 'in fish, completion', () => {
 
   /** What is offered behind these lines, each a name and what is said of it. */
   function described(...lines: readonly string[]): string[][] {
-    const code = 'source $argv[1]; for line in $argv[2..-1]; complete --do-complete "figaro-backup $line"; echo; end';
-    const parts = output(place, 'fish', '--no-config', '-c', code, place.script, ...lines).split('\n\n');
-    return parts.slice(0, lines.length).map((part) => part.split('\n').filter((line) => line !== ''));
+    const code =
+      'source $argv[1]; for line in $argv[2..-1]; complete --do-complete "figaro-backup $line"; echo \\f; end';
+    return parts(output(place, 'fish', '--no-config', '-c', code, place.script, ...lines));
   }
 
   function offered(line: string): string[] {
