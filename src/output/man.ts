@@ -54,7 +54,7 @@ export function manualPage(program: CommandDescription, { version, settings, pla
     ),
     '.SH EXIT STATUS\n',
     ...exitStatuses.map(({ status, meaning, codes }) =>
-      item(bold(`${status}`), `${meaning}.${codes.length > 0 ? ` In messages: ${codes.join(', ')}.` : ''}`),
+      item(bold(`${status}`), sentence(meaning) + (codes.length > 0 ? ` In messages: ${codes.join(', ')}.` : '')),
     ),
     paragraph('Any other exit status means failure, too.'),
     '.SH EXAMPLES\n',
