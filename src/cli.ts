@@ -34,11 +34,11 @@ const commands: Readonly<Record<string, readonly ((context: CommandContext) => C
 export async function run(argv: readonly string[], io: Io, files: Files = nodeFiles): Promise<number> {
   const context = new CommandContext(io, files);
   try {
-    await buildProgram(context).parseAsync(argv, { from: 'user' });
+    await parse(buildProgram(context), argv);
     await context.results.flush();
     return context.exitCode;
   } catch (error) {
-    const exitCode = tell(asFigaroError(error), argv, context);
+    const exitCode = tell(error, argv, context);
     // The outcome is decided; a stdout that fails as well changes nothing.
     await context.results.flush().catch(() => {});
     return exitCode;
@@ -109,7 +109,6 @@ function exitCodeHelp(command: Command): string {
 function tell(error: unknown, argv: readonly string[], { io, results }: CommandContext): number {
   const wantsJson = argv.includes('--json');
   const chalk = colours(io.stderr, io.env, !argv.includes('--no-color'));
-  if (error === undefined) return 0;
   if (error instanceof FigaroError) {
     const isTerminated = error.code === 'interrupted' && io.signal?.reason === 'SIGTERM';
     const exitCode = isTerminated ? 143 : error.exitCode;
@@ -122,10 +121,17 @@ function tell(error: unknown, argv: readonly string[], { io, results }: CommandC
   return exitCodes.internal;
 }
 
-/** Undefined for what commander throws after printing help or version. */
-function asFigaroError(error: unknown): unknown {
-  if (!(error instanceof CommanderError)) return error;
-  if (error.exitCode === 0) return undefined;
+/** Runs the command that was asked for. Returns when it was help or the version, too. */
+async function parse(program: Command, argv: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw asUsage(error);
+  }
+}
+
+function asUsage(error: CommanderError): FigaroError {
   const hint = 'see `figaro-backup --help`, or `figaro-backup <command> --help`.';
   if (error.code === 'commander.help') return new FigaroError('usage', 'no command was given', { hint });
   const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');

@@ -120,4 +120,11 @@ describe('standard output', () => {
     const failure = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
     expect(await runWith(failure)).toEqual({ exitCode: 0, stderr: '' });
   });
+
+  test('that takes nothing any more is one, for help and the version, too', async () => {
+    const failure = Object.assign(new Error('write ENOSPC'), { code: 'ENOSPC' });
+    const { exitCode, stderr } = await runWith(failure);
+    expect(exitCode).toBe(6);
+    expect(stderr).toMatch(/^error \[no-space\]: standard output: cannot write: write ENOSPC\n$/);
+  });
 });
