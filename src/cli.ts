@@ -6,6 +6,7 @@ import { configCommand } from './commands/config.ts';
 import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
+import { failoverCommand } from './commands/failover/failover.ts';
 import { listCommand } from './commands/list.ts';
 import { commonHeading, examples } from './commands/options.ts';
 import { logsCommand } from './commands/logs/logs.ts';
@@ -13,6 +14,7 @@ import { manCommand } from './commands/man.ts';
 import { pinCommand, unpinCommand } from './commands/pin.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { applySettings, readSettings } from './commands/settings.ts';
+import { showCommand } from './commands/show.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
 import { programVersion } from './engine/version.ts';
@@ -24,8 +26,8 @@ import { bugText, colours, errorText } from './output/report.ts';
 /** In the order of the help, under its headings. */
 const commands: Readonly<Record<string, readonly ((context: CommandContext) => Command)[]>> = {
   'Back up:': [offlineCommand, hotCommand, incrementalCommand],
-  'Recover:': [recoverCommand],
-  'Look and check:': [verifyCommand, listCommand, checkCommand, logsCommand, dumpCommand],
+  'Recover:': [recoverCommand, failoverCommand],
+  'Look and check:': [verifyCommand, listCommand, showCommand, checkCommand, logsCommand, dumpCommand],
   'Keep and remove:': [expireCommand, pinCommand, unpinCommand],
   'This program:': [configCommand, completionCommand, manCommand],
 };

@@ -41,8 +41,11 @@ export class CommandContext {
     this.results = new Results(io.stdout);
   }
 
-  /** Runs engine work with progress and interruption. */
-  async withWatch<T>(options: CommonOptions, work: (watch: Watch) => Promise<T>): Promise<T> {
+  /** Runs engine work with progress and interruption. With `note`, it can say something where progress is shown. */
+  async withWatch<T>(
+    options: CommonOptions,
+    work: (watch: Watch, note: (text: string) => void) => Promise<T>,
+  ): Promise<T> {
     const { stderr, env, signal } = this.io;
     const view = await showProgress(stderr, {
       quiet: options.quiet === true || options.json === true,
@@ -50,7 +53,8 @@ export class CommandContext {
       color: hasColours(stderr, env, options.color !== false),
     });
     try {
-      return await work({ onProgress: (progress) => view.update(progress), ...(signal ? { signal } : {}) });
+      const watch: Watch = { onProgress: (progress) => view.update(progress), ...(signal ? { signal } : {}) };
+      return await work(watch, (text) => view.note(text));
     } finally {
       view.stop();
     }

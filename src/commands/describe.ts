@@ -8,7 +8,7 @@ import {
   type Value,
   type ValueKind,
 } from '../output/command-line.ts';
-import { collect, commonHeading, examplesOf } from './options.ts';
+import { collectors, commonHeading, examplesOf } from './options.ts';
 
 const programName = 'figaro-backup';
 
@@ -60,7 +60,7 @@ function describeOption(option: Option): OptionDescription {
     description,
     default: isShown ? (defaultValueDescription ?? String(defaultValue)) : undefined,
     value: valueName === undefined ? undefined : describeValue(valueName, argChoices),
-    isRepeatable: option.parseArg === (collect as unknown),
+    isRepeatable: collectors.has(option.parseArg),
     isCommon: option.helpGroupHeading === commonHeading,
   };
 }

@@ -59,6 +59,17 @@ export function collect(value: string, before: readonly string[] = []): string[]
   return [...before, value];
 }
 
+/** For `Option.argParser`, several times: `old=new`. */
+export function mappingArgument(text: string, before: ReadonlyMap<string, string> = new Map()): Map<string, string> {
+  const [, from, to] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (from === undefined || to === undefined) throw new InvalidArgumentError('Write OLD=NEW, as in data=store.');
+  if (before.has(from)) throw new InvalidArgumentError(`${from} has a new name already.`);
+  return new Map([...before, [from, to]]);
+}
+
+/** What makes an option one that may be given several times. */
+export const collectors: ReadonlySet<unknown> = new Set([collect, mappingArgument]);
+
 /** For `Option.argParser`: `[12][4096]` or `12/4096`. */
 export function lsnArgument(text: string): Lsn {
   const lsn = parseLsn(text);

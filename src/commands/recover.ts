@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
-import { filesOfKind, type Environment } from '../engine/environment/discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from '../engine/environment/discover.ts';
 import { discoverLayers } from '../engine/environment/layers.ts';
+import { type Preflight } from '../engine/recovery/preflight.ts';
 import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
 import { formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
 import { withSurvivingLogs } from '../engine/recovery/surviving-logs.ts';
@@ -22,7 +23,16 @@ import {
   type CommonOptions,
 } from './context.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
-import { collect, examples, lsnArgument, sizeArgument, timeArgument, txnArgument, type GivenTime } from './options.ts';
+import {
+  collect,
+  examples,
+  lsnArgument,
+  mappingArgument,
+  sizeArgument,
+  timeArgument,
+  txnArgument,
+  type GivenTime,
+} from './options.ts';
 
 interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
@@ -39,6 +49,8 @@ interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly cacheSize?: number;
   readonly check: boolean;
   readonly anyOrder?: true;
+  readonly only?: readonly string[];
+  readonly mapDir?: ReadonlyMap<string, string>;
 }
 
 export function recoverCommand(context: CommandContext): Command {
@@ -58,6 +70,13 @@ export function recoverCommand(context: CommandContext): Command {
     .option('--no-check', 'do not check the structure of the result')
     .option('--any-order', 'do not check the order of keys: the application has one of its own')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument))
+    .option('--only <container>', 'this container alone, by the name it has in the result; repeat it for more', collect)
+    .addOption(
+      new Option(
+        '--map-dir <old=new>',
+        'give a directory that DB_CONFIG names another name, in the result and its DB_CONFIG; repeat it for more',
+      ).argParser(mappingArgument),
+    )
     .optionsGroup('What to recover from:')
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
     .option('--chain <set>', 'the chain of this set (default: the newest chain)')
@@ -90,6 +109,7 @@ export function recoverCommand(context: CommandContext): Command {
         'figaro-backup recover --repo /backup/env --to /restore/env',
         'figaro-backup recover --repo /backup/env --to /restore/env --to-time 2026-11-22T08:15:00Z',
         'figaro-backup recover --repo /backup/env --to /restore/env --surviving-logs /srv/env',
+        'figaro-backup recover --repo /backup/env --to /tmp/before --to-time 2026-11-22T08:15:00Z --only docs.dbxml',
         'figaro-backup recover --from /backup/monday --from /backup/tuesday-logs --to /restore/env',
       ),
     )
@@ -97,18 +117,23 @@ export function recoverCommand(context: CommandContext): Command {
       const files = unlockedFiles(context, options);
       const found = findSource(context, files, options);
       const point = restorePointOf(options);
-      const { source, result } = await context.withWatch(options, async (watch) => {
-        if (found.chain) await requireIntact(files, found.chain, found.environment, watch);
+      const { source, result } = await context.withWatch(options, async (watch, note) => {
+        const { chain } = found;
+        if (chain && !options.only) await requireIntact(files, chain, found.environment, watch);
         const environment = await withSurvivors(files, options, found.environment, watch);
         const outcome = await recoverEnvironment(files, {
           environment,
           target: options.to,
           restorePoint: point,
+          onPreflight: (needs) => note(`needs ${describeNeeds(needs)}`),
           dryRun: options.dryRun === true,
           engine: options.engine,
           check: options.check,
           anyOrder: options.anyOrder === true,
           ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
+          ...(options.only ? { only: options.only } : {}),
+          ...(options.mapDir ? { moves: options.mapDir } : {}),
+          ...(chain ? { requireIntact: (names) => requireIntact(files, chain, found.environment, watch, names) } : {}),
           watch,
         });
         return { source: { ...found, environment }, result: outcome };
@@ -180,6 +205,7 @@ function describe(source: Source, options: RecoverCommandOptions, result: Recove
     .map(({ logNumber }) => logNumber!)
     .sort((a, b) => a - b);
   if (logs.length > 0) rows.push(['log files', logs.length === 1 ? `${logs[0]}` : `${logs[0]} to ${logs.at(-1)}`]);
+  if (result.dryRun) rows.push(['needs', describeNeeds(result.preflight)]);
   const asked = describePoint(options);
   if (asked !== undefined) rows.push(['asked for', asked]);
   if (report) {
@@ -200,7 +226,13 @@ function describe(source: Source, options: RecoverCommandOptions, result: Recove
   }
   const headline = `${result.dryRun ? 'would recover' : 'recovered'} ${result.target}\n`;
   const details = table(rows).replaceAll(/^/gm, '  ').trimEnd();
-  return `${headline}${details}\n${result.dryRun ? `\n${listFiles(environment)}` : ''}`;
+  return `${headline}${details}\n${result.dryRun ? `\n${listFiles(result.copied)}` : ''}`;
+}
+
+/** What it takes, as the end of a sentence. */
+function describeNeeds({ directory, bytesNeeded, bytesFree, logBytes }: Preflight): string {
+  const replay = logBytes > 0 ? `, with ${formatBytes(logBytes)} of log to replay` : '';
+  return `at least ${formatBytes(bytesNeeded)} at ${directory}, where ${formatBytes(bytesFree)} are free${replay}`;
 }
 
 function describePoint({ toTime, toLsn, toTxn }: RecoverCommandOptions): string | undefined {
@@ -211,14 +243,14 @@ function describePoint({ toTime, toLsn, toTxn }: RecoverCommandOptions): string 
   return `${formatTime(toTime.time.getTime() / 1000)}${zone}`;
 }
 
-function listFiles({ files }: Environment): string {
+function listFiles(files: readonly EnvironmentFile[]): string {
   const total = files.reduce((sum, { stat }) => sum + stat.size, 0);
   const rows = files.map(({ kind, stat, path: from }) => [kind, formatBytes(stat.size), from]);
   return `${table(rows)}${formatCount(files.length, 'file')}, ${formatBytes(total)}; nothing was written\n`;
 }
 
 function toDocument(
-  { environment, chain, directories, warnings }: Source,
+  { chain, directories, warnings }: Source,
   { survivingLogs }: RecoverCommandOptions,
   point: RestorePoint,
   result: RecoverResult,
@@ -232,12 +264,13 @@ function toDocument(
     ...(chain ? { chain: chain.id, sets: chain.sets.map(({ id }) => id) } : { from: directories }),
     ...(survivingLogs === undefined ? {} : { survivingLogs }),
     restorePoint: point,
+    preflight: result.preflight,
     ...(report && {
       ...report,
       recoveredTo: commitToJson(report.recoveredTo),
       window: { first: commitToJson(report.window.first), last: commitToJson(report.window.last) },
     }),
-    files: environment.files.map(({ kind, name, stat, path: from }) => ({ kind, name, from, size: stat.size })),
+    files: result.copied.map(({ kind, name, stat, path: from }) => ({ kind, name, from, size: stat.size })),
     warnings: [...warnings, ...result.warnings],
   };
 }

@@ -10,6 +10,14 @@ export interface Watch {
   readonly signal?: AbortSignal;
   /** How fast files of pages may be read; as fast as possible without. */
   readonly pace?: Pace;
+  /** All that there is to do, where that is known beforehand. */
+  readonly plan?: Plan;
+}
+
+/** Roughly how much a run reads, over all its phases. In bytes. */
+export interface Plan {
+  done: number;
+  readonly total: number;
 }
 
 export interface Progress {
@@ -18,6 +26,10 @@ export interface Progress {
   /** Bytes done, and to do where that is known. */
   readonly done?: number;
   readonly total?: number;
+  /** Bytes done since the last call, where they are not among the paced ones. */
+  readonly step?: number;
+  /** The phase as a part of everything. */
+  readonly plan?: Plan;
 }
 
 const periodMs = 40;
@@ -30,11 +42,13 @@ let lastPause = 0;
  * @param bytes what was read since the last call: with a `pace`, it takes its time
  */
 export async function pause(watch: Watch, progress?: Progress, bytes = 0): Promise<void> {
+  const { plan } = watch;
+  if (plan) plan.done += progress?.step ?? bytes;
   if (bytes > 0) await watch.pace?.take(bytes, () => throwIfStopped(watch));
   const now = performance.now();
   if (now - lastPause < periodMs) return;
   lastPause = now;
-  if (progress) watch.onProgress?.(progress);
+  if (progress) watch.onProgress?.(plan ? { ...progress, plan } : progress);
   await setImmediate();
   throwIfStopped(watch);
 }

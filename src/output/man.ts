@@ -14,7 +14,8 @@ export function manualPage(program: CommandDescription, { version, settings, pla
   const commands = allCommands(program)
     .slice(1)
     .filter(({ commands: children }) => children.length === 0);
-  const common = commands.flatMap(({ options }) => options).filter(({ isCommon }) => isCommon);
+  const options = commands.flatMap(({ options: own }) => own);
+  const common = options.filter(({ isCommon }) => isCommon);
   const everywhere = [...program.options, ...common];
   return [
     `.TH FIGARO\\-BACKUP 1 "" "figaro\\-backup ${escape(version)}" "User Commands"\n`,
@@ -34,10 +35,9 @@ export function manualPage(program: CommandDescription, { version, settings, pla
     '.SH COMMON OPTIONS\n',
     ...withoutRepetition(everywhere).map(optionItem),
     '.SH ENVIRONMENT\n',
-    ...settings.map(({ option, variables }) =>
-      item(variables.map(bold).join(', '), `Stands for ${option}: ${describeOption(commands, option)}.`),
+    ...[...settings, ...otherSettings(options, settings)].map(({ option, variables }) =>
+      item(variables.map(bold).join(', '), `Stands for ${option}: ${describeOption(options, option)}.`),
     ),
-    item(bold('FIGARO_BACKUP_CONFIG'), 'The configuration file.'),
     item(bold('NO_COLOR'), 'When set and not empty, there are no colours.'),
     item(
       bold('FORCE_COLOR'),
@@ -98,10 +98,23 @@ function optionItem({ names, value, description, default: usual }: OptionDescrip
   return item(flags, sentence(description + (details.length > 0 ? ` (${details.join('; ')})` : '')));
 }
 
-function describeOption(commands: readonly CommandDescription[], name: string): string {
-  const options = commands.flatMap(({ options: own }) => own);
+function describeOption(options: readonly OptionDescription[], name: string): string {
   // What a variable stands for need not be told of itself.
   return (options.find(({ names }) => names.includes(name))?.description ?? '').replace(/ \(or \$\w+\)$/, '');
+}
+
+/** Variables that only the description of their option tells of. */
+function otherSettings(
+  options: readonly OptionDescription[],
+  settings: ManualFacts['settings'],
+): ManualFacts['settings'] {
+  const known = new Set(settings.flatMap(({ variables }) => variables));
+  const found = new Map<string, string>();
+  for (const { names, description } of options) {
+    const variable = /\(or \$([A-Z_]+)\)/.exec(description)?.[1];
+    if (variable !== undefined && !known.has(variable)) found.set(variable, names.at(-1)!);
+  }
+  return [...found].map(([variable, option]) => ({ option, variables: [variable] }));
 }
 
 function withoutRepetition(options: readonly OptionDescription[]): OptionDescription[] {

@@ -1,5 +1,6 @@
 /** What monitoring systems read. */
 
+import { type StandbyStatus } from '../engine/failover/status.ts';
 import { type Health } from '../engine/repository/health.ts';
 import { type FigaroError } from '../errors.ts';
 import { formatCount, formatDuration, printable } from './text.ts';
@@ -44,7 +45,7 @@ function seconds(ms: number): number {
 export function prometheusText(repository: string, health: Health | undefined, now: Date): string {
   const time = (text: string | undefined): number | undefined =>
     text === undefined ? undefined : Date.parse(text) / 1000;
-  const metrics: readonly (readonly [name: string, help: string, value: number | undefined])[] = [
+  const metrics: readonly Metric[] = [
     ['ok', 'Whether nothing is wrong with the backups.', health && health.problems.length === 0 ? 1 : 0],
     ['check_timestamp_seconds', 'When this was looked at.', now.getTime() / 1000],
     ['newest_set_timestamp_seconds', 'When the newest proved set was finished.', time(health?.newest?.time)],
@@ -57,12 +58,39 @@ export function prometheusText(repository: string, health: Health | undefined, n
     ['bytes', 'Bytes in sets.', health?.bytes],
     ['free_bytes', 'Room left for the repository.', health?.freeBytes],
   ];
-  const label = repository.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  return metricsText({ repository }, metrics);
+}
+
+type Metric = readonly [name: string, help: string, value: number | undefined];
+
+function metricsText(labels: Readonly<Record<string, string>>, metrics: readonly Metric[]): string {
+  const escaped = (value: string): string =>
+    value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  const label = Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(',');
   return metrics
     .filter(([, , value]) => value !== undefined)
     .map(([name, help, value]) => {
       const full = `figaro_backup_${name}`;
-      return `# HELP ${full} ${help}\n# TYPE ${full} gauge\n${full}{repository="${label}"} ${value}\n`;
+      return `# HELP ${full} ${help}\n# TYPE ${full} gauge\n${full}{${label}} ${value}\n`;
     })
     .join('');
+}
+
+/** Metrics of a standby. */
+export function standbyMetrics(
+  directory: string,
+  { state, lag, ageMs, trouble }: StandbyStatus,
+  isBehind: boolean,
+): string {
+  return metricsText({ standby: directory }, [
+    ['standby_ok', 'Whether the standby follows, and closely enough.', trouble || isBehind ? 0 : 1],
+    ['standby_lag_bytes', 'Log of the primary that is not applied yet.', lag?.bytes],
+    ['standby_lag_seconds', 'Age of the oldest commit that is not applied yet.', lag?.seconds],
+    ['standby_round_age_seconds', 'Since the last round.', ageMs / 1000],
+    ['standby_round_duration_seconds', 'What the last round took.', state.lastRound.durationMs / 1000],
+    ['standby_rounds', 'Rounds so far.', state.rounds],
+    ['standby_last_commit_timestamp_seconds', 'The newest commit that is applied.', state.lastCommit?.time],
+  ]);
 }

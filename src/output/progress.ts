@@ -1,9 +1,11 @@
 import { type Progress } from '../engine/pause.ts';
-import { formatBytes, inOneLine } from './text.ts';
+import { formatBytes, formatDuration, inOneLine } from './text.ts';
 
 /** Shows what a long run is doing. */
 export interface ProgressView {
   update(progress: Progress): void;
+  /** A line that stays. */
+  note(text: string): void;
   stop(): void;
 }
 
@@ -13,7 +15,7 @@ export interface ProgressOptions {
   readonly color: boolean;
 }
 
-const silent: ProgressView = { update: () => {}, stop: () => {} };
+const silent: ProgressView = { update: () => {}, note: () => {}, stop: () => {} };
 
 /** A stream that may be a terminal. */
 export interface ProgressStream extends NodeJS.WritableStream {
@@ -35,10 +37,15 @@ export async function showProgress(
   const { default: ora } = await import('ora');
   // The cursor stays visible: to bring it back, ora would need signal handlers beside ours.
   const spinner = ora({ stream, discardStdin: false, hideCursor: false, color: color ? 'cyan' : false });
+  const meter = new Meter();
   return {
     update(progress) {
-      spinner.text = describe(progress);
+      spinner.text = meter.describe(progress);
       if (!spinner.isSpinning) spinner.start();
+    },
+    note(text) {
+      spinner.stop();
+      stream.write(`${inOneLine(text)}\n`);
     },
     stop() {
       spinner.stop();
@@ -53,11 +60,53 @@ function phases(stream: NodeJS.WritableStream): ProgressView {
       if (phase !== last) stream.write(`${inOneLine(phase)}\n`);
       last = phase;
     },
+    note(text) {
+      stream.write(`${inOneLine(text)}\n`);
+    },
     stop() {},
   };
 }
 
-function describe({ phase, done = 0, total }: Progress): string {
-  const name = inOneLine(phase);
-  return total ? `${name}: ${Math.floor((100 * done) / total)}% of ${formatBytes(total)}` : name;
+/** Before this, neither a rate nor what is left can be told from chance. In ms. */
+const measureForMs = 1000;
+
+/** Tells how far a run is, how fast, and how long it will still take. */
+export class Meter {
+  readonly #now: () => number;
+  #phase = '';
+  #phaseBegan = 0;
+  #phaseStart = 0;
+  #planBegan: number | undefined;
+
+  /** @param now in ms */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** One line about the phase, and about all of the work where that is known. */
+  describe({ phase, done = 0, total, plan }: Progress): string {
+    const now = this.#now();
+    if (phase !== this.#phase) {
+      this.#phase = phase;
+      this.#phaseBegan = now;
+      this.#phaseStart = done;
+    }
+    const parts = total ? [`${Math.floor((100 * done) / total)}% of ${formatBytes(total)}`] : [];
+    const rate = ratePerMs(done - this.#phaseStart, now - this.#phaseBegan);
+    if (total && rate > 0) parts.push(`${formatBytes(Math.round(rate * 1000))}/s`);
+    if (plan) {
+      this.#planBegan ??= now;
+      const overall = ratePerMs(plan.done, now - this.#planBegan);
+      const left = Math.max(0, plan.total - plan.done);
+      if (overall > 0 && left > 0) parts.push(`about ${formatDuration(left / overall + 999)} left of all`);
+    } else if (total && rate > 0 && done < total) {
+      parts.push(`${formatDuration((total - done) / rate + 999)} left`);
+    }
+    const name = inOneLine(phase);
+    return parts.length === 0 ? name : `${name}: ${parts.join(', ')}`;
+  }
+}
+
+function ratePerMs(done: number, ms: number): number {
+  return ms < measureForMs ? 0 : done / ms;
 }

@@ -64,12 +64,12 @@ describe('help', () => {
 });
 
 describe('the width of help', () => {
-  /** Help of every command, without examples, which are there to be copied. */
+  /** Help of every command, without what is there to be copied. */
   async function linesOf(surroundings: { terminal?: 'stdout'; columns?: number }): Promise<string[]> {
     const texts = await Promise.all(
       documented.map(async ({ words }) => (await figaro([...words, '--help'], surroundings)).stdout),
     );
-    return texts.flatMap((text) => text.split('\n').filter((line) => !line.startsWith('  $ ')));
+    return texts.flatMap((text) => text.split('\n').filter((line) => !/^(Usage: | {2}\$ )/.test(line)));
   }
   const widest = (lines: readonly string[]): number => Math.max(...lines.map(({ length }) => length));
 

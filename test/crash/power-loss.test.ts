@@ -2,13 +2,18 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { takeBackup } from '../../src/engine/backup/backup.ts';
+import { followOnce } from '../../src/engine/failover/follow.ts';
+import { promote } from '../../src/engine/failover/promote.ts';
+import { partsOf, requireStandby } from '../../src/engine/failover/standby.ts';
 import { nodeFiles, readIfThere } from '../../src/engine/files.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
+import { rehearse } from '../../src/engine/recovery/recovery.ts';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { type SetKind } from '../../src/engine/repository/manifest.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/set.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { piecesOf } from '../support/standby.ts';
 import { PowerLoss, VolatileDisk, type Survival } from '../support/power-loss.ts';
 import { fingerprint } from '../support/trees.ts';
 
@@ -43,17 +48,19 @@ async function soundSets({ files }: VolatileDisk): Promise<readonly string[]> {
   return sets.map(({ id }) => id);
 }
 
-/** Tries the loss of power at every change that `work` makes to a disk. */
+/** Tries the loss of power at every change that `work` makes to a disk, or at every so many; FAULT_EVERY=1 tries all. */
 async function atEveryChange(
   prepared: VolatileDisk,
   work: (disk: VolatileDisk) => Promise<unknown>,
   check: (after: VolatileDisk, finished: boolean) => Promise<void>,
+  every = 1,
 ): Promise<void> {
   const whole = prepared.copy();
   await work(whole);
   const total = whole.operations;
   expect(total).toBeGreaterThan(20);
-  for (let n = 0; n <= total; n++) {
+  const stride = Number(process.env.FAULT_EVERY ?? every);
+  for (let n = 0; n <= total; n += stride) {
     for (const survival of survivals) {
       const tried = prepared.copy();
       tried.losePowerAt(n);
@@ -65,7 +72,7 @@ async function atEveryChange(
       await check(tried.restarted(survival, randomNumbers(n)), outcome === undefined);
     }
   }
-  console.log(`power lost at ${total} places in ${survivals.length} ways`);
+  console.log(`power lost at ${Math.floor(total / stride) + 1} of ${total + 1} places in ${survivals.length} ways`);
 }
 
 describe('the power may fail at any moment', () => {
@@ -127,3 +134,71 @@ function contentsOf(files: VolatileDisk['files'], file: string): string {
     ? String(bytes.length)
     : createHash('sha256').update(bytes).digest('hex');
 }
+
+describe('the power may fail at any moment of a standby', () => {
+  const standby = path.join(disk, 'standby');
+  const follow = ({ files }: VolatileDisk, home: string): Promise<unknown> =>
+    followOnce(files, { directory: standby, followed: { home, repo: undefined }, watch: {} });
+
+  test.each([
+    ['that is made', undefined],
+    ['that goes on', [4, 72_115] as const],
+  ])(
+    '%s',
+    async (_what, before) => {
+      const home = path.join(temporaryDirectory(), 'env');
+      const application = demoApplication(home);
+      application.commitUpTo([4, 72_115]);
+      const prepared = new VolatileDisk(disk, nodeFiles);
+      if (before) {
+        await follow(prepared, home);
+        application.commitUpTo([6, 5737]);
+      }
+      const whole = prepared.copy();
+      await follow(whole, home);
+      const result = piecesOf(whole.files, standby);
+      await atEveryChange(
+        prepared,
+        async (tried) => await follow(tried, home),
+        async (after, finished) => {
+          after.files.remove(path.join(standby, 'lock'));
+          if (finished) expect(requireStandby(after.files, standby).state.phase).toBe('following');
+          await follow(after, home);
+          expect(piecesOf(after.files, standby)).toEqual(result);
+        },
+        11,
+      );
+    },
+    600_000,
+  );
+
+  test('that is promoted', async () => {
+    const home = path.join(temporaryDirectory(), 'env');
+    const application = demoApplication(home);
+    application.commitUpTo([4, 72_115]);
+    const prepared = new VolatileDisk(disk, nodeFiles);
+    await follow(prepared, home);
+    application.commitUpTo([6, 5737]);
+    const bringUp = ({ files }: VolatileDisk): Promise<unknown> => promote(files, { directory: standby, watch: {} });
+    const whole = prepared.copy();
+    await bringUp(whole);
+    const result = piecesOf(whole.files, standby);
+    await atEveryChange(
+      prepared,
+      bringUp,
+      async (after, finished) => {
+        after.files.remove(path.join(standby, 'lock'));
+        const { phase } = requireStandby(after.files, standby).state;
+        if (finished) expect(phase).toBe('promoted');
+        if (phase !== 'promoted') await bringUp(after);
+        expect(piecesOf(after.files, standby)).toEqual(result);
+        // Its log is whole, and ends where the promotion ended it.
+        const promoted = discoverEnvironment(after.files, partsOf(standby).home);
+        const { transactionsUndone, changesRedone, logEnd } = await rehearse(after.files, promoted);
+        expect({ transactionsUndone, changesRedone }).toEqual({ transactionsUndone: 15, changesRedone: 0 });
+        expect(logEnd.offset).toBeGreaterThan(5739);
+      },
+      5,
+    );
+  }, 600_000);
+});

@@ -82,7 +82,7 @@ describeWith('groff', 'groff-base', 'the manual page', () => {
   test('has every variable and the places of the configuration file', () => {
     const text = set(page);
     const variables = settingNames.flatMap((name) => variablesOf(name));
-    for (const name of [...variables, 'FIGARO_BACKUP_CONFIG', 'NO_COLOR', 'FORCE_COLOR']) {
+    for (const name of [...variables, 'FIGARO_BACKUP_CONFIG', 'FIGARO_BACKUP_STANDBY', 'NO_COLOR', 'FORCE_COLOR']) {
       expect(section(text, 'ENVIRONMENT')).toMatch(new RegExp(`\\b${name}\\b`));
     }
     const files = section(text, 'FILES');

@@ -4,11 +4,10 @@ import {
   type CommittedTransaction,
   type History,
   type HistoryOptions,
-  type Second,
 } from '../../engine/history/history.ts';
 import { formatLsn } from '../../format/lsn.ts';
-import { bar, niceStep } from '../../output/bars.ts';
 import { formatBytes, formatCount, formatTime, table } from '../../output/text.ts';
+import { drawTimeline } from '../../output/timeline.ts';
 import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
 import { countArgument, examples, timeArgument, type GivenTime } from '../options.ts';
 import { openLogSource, withLogSource, type LogSourceOptions } from './source.ts';
@@ -21,9 +20,6 @@ interface TimelineOptions extends LogSourceOptions {
 }
 
 const defaultLargest = 10;
-/** Lines of the picture, and characters of its longest bar. */
-const rows = 24;
-const barWidth = 40;
 
 export function logsTimelineCommand(context: CommandContext): Command {
   const command = new Command('timeline')
@@ -74,7 +70,7 @@ function describe({ seconds, largest, commits, uncommitted }: History, recoverOp
   const lines = [
     `${formatCount(commits, 'commit')} from ${formatTime(first)} to ${formatTime(last)}, ${formatBytes(bytes)} of log; ${formatCount(uncommitted, 'transaction')} did not commit\n`,
     '\n',
-    picture(seconds),
+    drawTimeline(seconds),
   ];
   if (largest.length > 0) lines.push('\nthe largest transactions:\n', transactions(largest));
   const example = largest.find(({ previous }) => previous);
@@ -85,29 +81,6 @@ function describe({ seconds, largest, commits, uncommitted }: History, recoverOp
     );
   }
   return lines.join('');
-}
-
-/** A line for each span of time. */
-function picture(seconds: readonly Second[]): string {
-  const first = seconds[0]!.time;
-  const step = niceStep(seconds.at(-1)!.time - first + 1, rows);
-  const start = first - (first % step);
-  const spans: { commits: number; bytes: number }[] = [];
-  for (const { time, commits, bytes } of seconds) {
-    const i = Math.floor((time - start) / step);
-    const before = spans[i] ?? { commits: 0, bytes: 0 };
-    spans[i] = { commits: before.commits + commits, bytes: before.bytes + bytes };
-  }
-  const all = Array.from(spans, (span) => span ?? { commits: 0, bytes: 0 });
-  const most = Math.max(...all.map((span) => span.bytes));
-  return table(
-    all.map((span, i) => [
-      formatTime(start + i * step),
-      span.commits > 0 ? formatCount(span.commits, 'commit') : '',
-      span.commits > 0 ? formatBytes(span.bytes) : '',
-      bar(span.bytes, most, barWidth),
-    ]),
-  );
 }
 
 function transactions(largest: readonly CommittedTransaction[]): string {

@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { type Lsn } from '../../format/lsn.ts';
-import { normalDirectory, type Environment } from '../environment/discover.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { type Environment } from '../environment/discover.ts';
 import { makeDirectories, type Files, type FileStat } from '../files.ts';
 import { logFileName } from '../log/log-files.ts';
 import { type ManifestFile } from '../repository/manifest.ts';

@@ -3,13 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import {
-  filesOfKind,
-  logPaths,
-  normalDirectory,
-  type Environment,
-  type EnvironmentFile,
-} from '../environment/discover.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { filesOfKind, logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { type Files } from '../files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../log/log-files.ts';

@@ -1,6 +1,10 @@
 /** `DB_CONFIG`: where an environment keeps its files (format document, 1.1). */
 
+import { posix } from 'node:path';
+
 export interface DbConfig {
+  /** Directories as written, of all kinds. */
+  readonly directories: readonly string[];
   /** Data directories as written, in order of search. */
   readonly dataDirectories: readonly string[];
   /** Where new databases go; undefined means the home directory. */
@@ -19,6 +23,19 @@ export interface DbConfig {
 
 const maxLineLength = 255;
 
+/** Directives that name a directory. */
+const directoryDirectives: ReadonlySet<string> = new Set([
+  'set_data_dir',
+  'db_data_dir',
+  'add_data_dir',
+  'set_metadata_dir',
+  'set_create_dir',
+  'set_lg_dir',
+  'db_log_dir',
+  'set_blob_dir',
+  'set_ext_file_dir',
+]);
+
 /** Flags that endanger backups, by name in lower case. */
 const riskyFlags: Readonly<Record<string, string>> = {
   db_log_autoremove: 'the application removes log files by itself (db_log_autoremove): back up often enough',
@@ -33,6 +50,7 @@ const inMemoryFlags: ReadonlySet<string> = new Set(['db_log_inmemory', 'db_log_i
 
 /** Reads the text of a `DB_CONFIG` file; every text is a valid one. */
 export function parseDbConfig(text: string): DbConfig {
+  const named: string[] = [];
   const dataDirectories: string[] = [];
   let createDirectory: string | undefined;
   let logDirectory: string | undefined;
@@ -44,6 +62,7 @@ export function parseDbConfig(text: string): DbConfig {
     if (!dataDirectories.includes(directory)) dataDirectories.push(directory);
   };
   for (const { directive, value } of directives(text)) {
+    if (directoryDirectives.has(directive)) named.push(value);
     switch (directive) {
       case 'set_data_dir':
       case 'db_data_dir':
@@ -80,7 +99,45 @@ export function parseDbConfig(text: string): DbConfig {
       }
     }
   }
-  return { dataDirectories, createDirectory, logDirectory, externalFileDirectory, logInMemory, risks, sliced };
+  return {
+    directories: named,
+    dataDirectories,
+    createDirectory,
+    logDirectory,
+    externalFileDirectory,
+    logInMemory,
+    risks,
+    sliced,
+  };
+}
+
+/** A directory of DB_CONFIG relative to home, with `/` and without `.`; `''` is home. */
+export function normalDirectory(directory: string): string {
+  const normal = posix.normalize(directory.replaceAll('\\', '/')).replace(/\/+$/, '');
+  return normal === '.' ? '' : normal.replace(/^\.\//, '');
+}
+
+/** The text of a `DB_CONFIG` in which directories, and what is in them, have moved. All else stays as it is. */
+export function moveInConfig(text: string, moves: ReadonlyMap<string, string>): string {
+  const normal = new Map([...moves].map(([from, to]) => [normalDirectory(from), normalDirectory(to)]));
+  const movedTo = (directory: string): string | undefined => {
+    for (let from = directory; from !== '' && from !== '.'; from = posix.dirname(from)) {
+      const to = normal.get(from);
+      if (to !== undefined) return to + directory.slice(from.length);
+      if (from === '/') break;
+    }
+    return undefined;
+  };
+  return text
+    .split('\n')
+    .map((line) => {
+      const [, head = '', directive = '', space = '', value = '', end = ''] =
+        /^(\s*)(\S+)(\s+)(.*?)(\s*)$/.exec(line) ?? [];
+      if (!directoryDirectives.has(directive.toLowerCase())) return line;
+      const to = movedTo(normalDirectory(value));
+      return to === undefined ? line : `${head}${directive}${space}${to}${end}`;
+    })
+    .join('\n');
 }
 
 function* directives(text: string): Generator<{ directive: string; value: string }> {

@@ -7,7 +7,7 @@ import { metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/
 import { readIfThere, type Files, type FileOwner, type FileStat } from '../files.ts';
 import { lockedFile } from '../locked.ts';
 import { logFileNumber } from '../log/log-files.ts';
-import { parseDbConfig, type DbConfig } from './db-config.ts';
+import { normalDirectory, parseDbConfig, type DbConfig } from './db-config.ts';
 
 export type EnvironmentFileKind =
   /** A database file, that is, a container. */
@@ -98,12 +98,6 @@ export function filesOfKind(environment: Environment, kind: EnvironmentFileKind)
 /** The log files of an environment by number. */
 export function logPaths(environment: Environment): Map<number, string> {
   return new Map(filesOfKind(environment, 'log').map((file) => [file.logNumber!, file.path]));
-}
-
-/** A directory of DB_CONFIG relative to home, with `/` and without `.`; `''` is home. */
-export function normalDirectory(directory: string): string {
-  const normal = path.posix.normalize(directory.replaceAll('\\', '/')).replace(/\/+$/, '');
-  return normal === '.' ? '' : normal.replace(/^\.\//, '');
 }
 
 function refuseForeignDirectories(home: string, config: DbConfig): void {

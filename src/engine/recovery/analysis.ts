@@ -70,7 +70,7 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
     }
     records += batch.count;
     logBytes += batch.byteCount;
-    await pause(watch, { phase: 'read the log', done: logBytes, total: totalBytes });
+    await pause(watch, { phase: 'read the log', done: logBytes, total: totalBytes, step: batch.byteCount });
   }
   const end = step.value;
   if (end.damage) warnings.push(`${end.damage.message}; what follows is left out, as asked`);

@@ -1,5 +1,6 @@
 import { FigaroError } from '../../errors.ts';
-import { normalDirectory, type Environment } from '../environment/discover.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { type Environment } from '../environment/discover.ts';
 import { ExternalFiles } from './external-files.ts';
 import { PageCache, StoredFile } from './page-store.ts';
 import { extentName, parseExtentName } from './queue-extents.ts';

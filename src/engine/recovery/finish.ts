@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { frameSize } from '../../format/log/frame.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
-import { normalDirectory, type Environment } from '../environment/discover.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { type Environment } from '../environment/discover.ts';
 import { makeDirectories, withFile, type Files } from '../files.ts';
 import { logFile, logFileName } from '../log/log-files.ts';
 import { pause, type Watch } from '../pause.ts';
@@ -16,20 +17,22 @@ import { type StagedPiece } from './storage.ts';
 /** Puts databases that were only copied under their names. */
 export function finishCopies(files: Files, environment: Environment, stage: Stage): void {
   for (const file of environment.files) {
-    if (isPiece(file)) files.rename(stage.pathOf(file.name), path.join(stage.home, file.name));
+    if (isPiece(file)) files.rename(stage.pathOf(file.name)!, path.join(stage.home, file.name));
   }
 }
 
 /** Writes the pages, gives the databases their names, and ends the log as native recovery does. */
 export async function finishRecovery(files: Files, stage: Stage, state: RecoveredState, watch: Watch): Promise<void> {
-  for (const file of state.table) {
+  for (const file of state.recovered) {
     file.flush();
     await pause(watch, { phase: `write ${file.label}` });
   }
+  const recovered = new Set(state.recovered);
   for (const { file, name, piece } of state.table.extents()) {
+    if (!recovered.has(file)) continue;
     place(files, stage, piece as StagedPiece, file.dataDirectory, name);
   }
-  for (const file of state.table) placeFile(files, stage, file);
+  for (const file of recovered) placeFile(files, stage, file);
   for (const [name, piece] of state.table.externalFiles) place(files, stage, piece as StagedPiece, '', name);
   finishLog(files, stage, state);
 }

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
-import { type RestorePoint } from './restore-point.ts';
+import { type Log } from '../log/log-files.ts';
+import { type RecoveryOptions } from './recovery.ts';
 
 /** Names under which Oracle's recovery utility is installed. */
 const programs = ['db_recover', 'db5.3_recover', 'db4.8_recover', 'db6.2_recover', 'db18.1_recover'];
@@ -22,25 +23,33 @@ const releases: Readonly<Record<number, readonly string[]>> = {
 
 /**
  * Runs an installed `db_recover -c` of the release that wrote the log on a staged copy, and removes the region files it
- * leaves: another release would go on in a log of its own version. Returns the name of the program. Throws `usage` when
- * it is not installed, `not-recoverable` with its messages when it fails.
+ * leaves: another release would go on in a log of its own version. Returns a sentence about it. Throws `usage` when it
+ * is not installed, `not-recoverable` with its messages when it fails.
  */
 export async function recoverNatively(
   files: Files,
   home: string,
-  logVersion: number,
-  point: RestorePoint,
-  watch: Watch,
+  log: Log,
+  { restorePoint: point = { kind: 'end' }, watch = {} }: RecoveryOptions,
 ): Promise<string> {
+  const { version, framing, path: file } = log.files.at(-1)!;
+  if (framing.cipher) {
+    // Arguments of a process can be seen by everybody, and db_recover takes the password no other way.
+    throw new FigaroError('usage', `${file} is encrypted: the native engine would show the password to other users`, {
+      path: file,
+      hint: 'use the embedded engine.',
+    });
+  }
   const options = ['-c', '-h', home];
   if (point.kind !== 'end' && point.kind !== 'time') {
     throw new FigaroError('usage', 'the native engine recovers to a time or to the end, and to nothing else');
   }
   if (point.kind === 'time') options.push('-t', nativeTime(point.time));
-  const program = await findProgram(releases[logVersion] ?? [], watch);
-  const { status, messages } = (await runProgram(program, options, watch))!;
+  const program = await findProgram(releases[version] ?? [], watch);
+  const { status, signal, messages } = (await runProgram(program, options, watch))!;
   if (status !== 0) {
-    throw new FigaroError('not-recoverable', `${program} failed with exit status ${status}: ${messages.trim()}`, {
+    const how = signal === null ? `failed with exit status ${status}` : `was ended by ${signal}`;
+    throw new FigaroError('not-recoverable', `${program} ${how}: ${messages.trim()}`, {
       path: home,
       hint: 'try the embedded engine, which says what is wrong in its own words.',
     });
@@ -48,7 +57,7 @@ export async function recoverNatively(
   for (const name of files.listIfThere(home) ?? []) {
     if (/^__db\.\d{3}$/.test(name)) files.remove(path.join(home, name));
   }
-  return program;
+  return `recovered by the installed ${program}, not by the engine of this program`;
 }
 
 /** The first program installed that is of one of the releases. */
@@ -75,7 +84,9 @@ function nativeTime(time: Date): string {
 }
 
 interface Outcome {
-  readonly status: number;
+  readonly status: number | null;
+  /** What ended it, when nothing of its own did. */
+  readonly signal: NodeJS.Signals | null;
   /** What it wrote, to both streams. */
   readonly messages: string;
 }
@@ -97,6 +108,6 @@ function runProgram(program: string, options: readonly string[], watch: Watch): 
         reject(new FigaroError('interrupted', 'stopped before it was finished', { cause: error }));
       } else reject(error);
     });
-    child.on('close', (status) => resolve({ status: status ?? 1, messages }));
+    child.on('close', (status, signal) => resolve({ status, signal, messages }));
   });
 }

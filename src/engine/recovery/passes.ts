@@ -19,6 +19,13 @@ interface PageRecordBody {
   readonly fileId: number;
 }
 
+/** Files of databases by unique id: those whose pages a recovery is about. */
+export interface Scope {
+  has(uid: string): boolean;
+}
+
+export const everything: Scope = { has: () => true };
+
 export class Passes {
   readonly change = new Change();
   readonly #files: Files;
@@ -27,6 +34,7 @@ export class Passes {
   readonly #table: FileTable;
   readonly #fileOperations: FileOperations;
   readonly #watch: Watch;
+  readonly #scope: Scope;
   recordsUndone = 0;
   recordsRedone = 0;
 
@@ -36,6 +44,7 @@ export class Passes {
     analysis: Analysis,
     table: FileTable,
     fileOperations: FileOperations,
+    scope: Scope,
     watch: Watch,
   ) {
     this.#files = files;
@@ -43,6 +52,7 @@ export class Passes {
     this.#analysis = analysis;
     this.#table = table;
     this.#fileOperations = fileOperations;
+    this.#scope = scope;
     this.#watch = watch;
   }
 
@@ -98,7 +108,7 @@ export class Passes {
         this.#redoRecord(batch.record(i));
       }
       done += batch.byteCount;
-      await pause(this.#watch, { phase: 'redo', done, total: logBytes });
+      await pause(this.#watch, { phase: 'redo', done, total: logBytes, step: batch.byteCount });
     }
   }
 
@@ -160,7 +170,7 @@ export class Passes {
         },
       );
     }
-    if (binding.inMemory) return undefined;
+    if (binding.inMemory || !this.#scope.has(binding.uid)) return undefined;
     const file = this.#table.byUid(binding.uid);
     if (!file?.format) {
       const { missing } = this.#fileOperations;

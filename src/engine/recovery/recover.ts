@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { discoverEnvironment, type Environment } from '../environment/discover.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { discoverEnvironment, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { requireStill } from '../environment/unchanged.ts';
 import { makeDirectories, type Files } from '../files.ts';
@@ -15,14 +16,19 @@ import {
   requireKey,
   requireWhole,
   runPasses,
+  type PreparedRecovery,
   type RecoveredState,
+  type RecoveryOptions,
   type RecoveryReport,
 } from './recovery.ts';
+import { moveDirectories, requireMovable, type DirectoryMoves } from './move-directories.ts';
+import { preflight, requireRoom, type Preflight } from './preflight.ts';
+import { narrow, selectContainers } from './scope.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { giveOwners } from './owners.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
-import { StagedStorage } from './storage.ts';
+import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
 import { discardStage, newStage, sweepStages } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
 
@@ -41,6 +47,14 @@ export interface RecoverOptions {
   readonly check?: boolean;
   /** The application orders keys in a way of its own, which the check can not know. */
   readonly anyOrder?: boolean;
+  /** Recover these containers alone, by the names they have in the result. */
+  readonly only?: readonly string[];
+  /** Directories that get another name. */
+  readonly moves?: DirectoryMoves;
+  /** With `only`: makes sure that the files that are needed, by their names in `environment`, are what they were. */
+  readonly requireIntact?: (names: ReadonlySet<string>) => Promise<void>;
+  /** Told what it takes before the work begins. */
+  readonly onPreflight?: (needs: Preflight) => void;
   readonly watch?: Watch;
 }
 
@@ -48,6 +62,9 @@ export interface RecoverResult {
   readonly target: string;
   readonly dryRun: boolean;
   readonly engine: 'embedded' | 'native';
+  readonly preflight: Preflight;
+  /** What the result is made of. */
+  readonly copied: readonly EnvironmentFile[];
   /** Undefined with the native engine, and for an environment without logs: there is nothing to recover. */
   readonly report: RecoveryReport | undefined;
   readonly warnings: readonly string[];
@@ -58,85 +75,132 @@ export interface RecoverResult {
  * synced, or not at all. Throws `target-not-empty`, and whatever keeps the environment from being recovered.
  */
 export async function recoverEnvironment(files: Files, options: RecoverOptions): Promise<RecoverResult> {
-  const { environment, dryRun = false, engine = 'embedded', check = true, anyOrder = false, watch = {} } = options;
+  const { dryRun = false, engine = 'embedded', check = true, anyOrder = false, only, moves = noMoves } = options;
+  const environment = withoutOthersDamage(options.environment, only);
   const target = path.resolve(options.target);
   requireContents(environment);
   requireNotInUse(files, environment, () => stopHint);
   requireKey(environment);
   requireEmptyTarget(files, target);
-  const hasLogs = environment.files.some(({ kind }) => kind === 'log');
+  requireMovable(environment, moves);
+  if (only && engine === 'native') {
+    throw new FigaroError('usage', 'the native engine recovers whole environments: it can not be told --only');
+  }
   const point = options.restorePoint ?? { kind: 'end' };
+  const hasLogs = environment.files.some(({ kind }) => kind === 'log');
   if (!hasLogs && point.kind !== 'end') {
     throw new FigaroError('restore-point-unreachable', 'there is no log: only the files as they are can be restored');
   }
-  const recovery = {
+  const recovery: RecoveryOptions = {
     restorePoint: point,
-    watch,
+    watch: options.watch ?? {},
     ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
   };
-  const done = (report: RecoveryReport | undefined, warnings: readonly string[]): RecoverResult => ({
-    target,
-    dryRun,
-    engine,
-    report,
-    warnings,
-  });
-  if (dryRun) {
-    const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
-    const warnings = await checkDatabases(files, environment, prepared?.analysis, watch);
-    const notes: string[] = [];
-    const inspect = async ({ table }: RecoveredState): Promise<void> => {
-      if (check) notes.push(...requireSound(await checkStored(table, { anyOrder, watch })));
-    };
-    const report = hasLogs ? await rehearse(files, environment, { ...recovery, inspect }) : undefined;
-    if (check && !hasLogs) notes.push(...requireSound(await checkEnvironment(files, environment, { anyOrder, watch })));
-    requireStill(files, environment);
-    return done(report, [...warnings, ...(report?.warnings ?? []), ...notes]);
-  }
+  const work = only
+    ? await someOf(files, environment, options, only, hasLogs, recovery)
+    : { environment, copied: environment, prepared: undefined, recovery, warnings: [] };
+  const needs = preflight(files, work.copied, environment, target);
+  options.onPreflight?.(needs);
+  if (!dryRun) requireRoom(needs);
+  // Databases are read, recovered and checked; the log is read, and replayed.
+  const total = needs.databaseBytes * (check ? 2 : 1) + needs.logBytes * (work.prepared ? 1 : 2);
+  const watch = { ...options.watch, plan: { done: 0, total } };
+  const job: Job = { ...work, recovery: { ...work.recovery, watch }, watch, target, hasLogs, engine, check, anyOrder };
+  const outcome = dryRun ? await rehearseJob(files, job) : await doJob(files, job, moves);
+  return { target, dryRun, engine, preflight: needs, copied: work.copied.files, ...outcome };
+}
 
+const noMoves: DirectoryMoves = new Map();
+
+/** What is to be recovered, and how. */
+interface Work {
+  readonly environment: Environment;
+  /** The part of it that the result is made of. */
+  readonly copied: Environment;
+  /** The log, when it has been read already. */
+  readonly prepared: PreparedRecovery | undefined;
+  readonly recovery: RecoveryOptions;
+  readonly warnings: readonly string[];
+}
+
+interface Job extends Work {
+  readonly target: string;
+  readonly watch: Watch;
+  readonly hasLogs: boolean;
+  readonly engine: 'embedded' | 'native';
+  readonly check: boolean;
+  readonly anyOrder: boolean;
+}
+
+interface Outcome {
+  readonly report: RecoveryReport | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** The recovery of some containers. */
+async function someOf(
+  files: Files,
+  environment: Environment,
+  { requireIntact }: RecoverOptions,
+  only: readonly string[],
+  hasLogs: boolean,
+  recovery: RecoveryOptions,
+): Promise<Work> {
+  const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
+  const { scope, outOf } = await selectContainers(files, environment, prepared, only, recovery.watch ?? {});
+  const lastLog = prepared && (prepared.analysis.limit ?? prepared.analysis.end).lsn.file;
+  const copied = narrow(environment, scope, lastLog);
+  const read = environment.files.filter((file) => file.kind === 'log' || copied.files.includes(file));
+  await requireIntact?.(new Set(read.map(({ name }) => name)));
+  const warnings = [
+    `this is ${only.length} of ${outOf} containers: to look into, not to go on with in place of the environment`,
+  ];
+  return { environment, copied, prepared, recovery: { ...recovery, scope }, warnings };
+}
+
+/** Of containers that were not asked for it does not matter that they are damaged. */
+function withoutOthersDamage(environment: Environment, only: readonly string[] | undefined): Environment {
+  if (!only) return environment;
+  const names = new Set(only.map(normalDirectory));
+  return { ...environment, damaged: environment.damaged.filter(({ name }) => names.has(name)) };
+}
+
+/** Finds out what would happen, and writes nothing. */
+async function rehearseJob(files: Files, job: Job): Promise<Outcome> {
+  const { environment, copied, recovery, watch, hasLogs, check, anyOrder } = job;
+  const prepared = hasLogs ? (job.prepared ?? (await prepareRecovery(files, environment, recovery))) : undefined;
+  const warnings = [...job.warnings, ...(await checkDatabases(files, copied, prepared?.analysis, watch))];
+  const notes: string[] = [];
+  const inspect = async ({ recovered }: RecoveredState): Promise<void> => {
+    if (check) notes.push(...requireSound(await checkStored(recovered, { anyOrder, watch })));
+  };
+  const report = prepared ? await rehearse(files, environment, { ...recovery, prepared, inspect }) : undefined;
+  if (check && !hasLogs) notes.push(...requireSound(await checkEnvironment(files, copied, { anyOrder, watch })));
+  requireStill(files, environment);
+  return { report, warnings: [...warnings, ...(report?.warnings ?? []), ...notes] };
+}
+
+async function doJob(files: Files, job: Job, moves: DirectoryMoves): Promise<Outcome> {
+  const { environment, target, watch, check, anyOrder } = job;
   makeDirectories(files, path.dirname(target));
   const leftovers = sweepStages(files, target);
   const stage = newStage(target);
   const copies = new BackgroundCopies(files);
   try {
     makeDirectories(files, stage);
-    const staged = openStage(files, environment, stage, copies);
-    const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
-    const warnings = [...leftovers, ...(await copyDatabases(files, environment, prepared?.analysis, staged, watch))];
-    let report: RecoveryReport | undefined;
-    if (!prepared) {
-      warnings.push('there is no log: the files are restored as they were copied');
-      await copies.finish();
-      finishCopies(files, environment, staged);
-    } else if (engine === 'native') {
-      await copies.finish();
-      finishCopies(files, environment, staged);
-      const { version, framing, path: file } = prepared.log.files.at(-1)!;
-      if (framing.cipher) throw noNativePassword(file);
-      const program = await recoverNatively(files, staged.home, version, point, watch);
-      warnings.push(`recovered by the installed ${program}, not by the engine of this program`);
-    } else {
-      const storage = new StagedStorage(files, staged.pieces);
-      try {
-        const state = await runPasses(files, environment, prepared, storage, staged.pathOf, recovery);
-        await copies.finish();
-        await finishRecovery(files, staged, state, watch);
-        report = { ...state.report, pagesWritten: state.table.cache.pagesWritten };
-      } finally {
-        storage.close();
-      }
-      warnings.push(...report.warnings);
-    }
+    const { home, report, warnings } = await recoverOnStage(files, job, stage, copies);
+    const notes: string[] = [];
     if (check) {
-      const result = discoverEnvironment(files, staged.home);
-      warnings.push(...requireSound(await checkEnvironment(files, result, { anyOrder, watch })));
+      const result = discoverEnvironment(files, home);
+      notes.push(...requireSound(await checkEnvironment(files, result, { anyOrder, watch })));
     }
     requireNotInUse(files, environment, () => stopHint);
     requireStill(files, environment);
-    syncTree(files, staged.home);
-    warnings.push(...giveOwners(files, environment, staged.home));
-    publish(files, stage, staged.home, target);
-    return done(report, warnings);
+    syncTree(files, home);
+    notes.push(...giveOwners(files, environment, home));
+    moveDirectories(files, home, moves);
+    publish(files, stage, home, target);
+    return { report, warnings: [...job.warnings, ...leftovers, ...warnings, ...notes] };
   } catch (error) {
     await copies.stop();
     discardStage(files, stage);
@@ -144,16 +208,42 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   }
 }
 
+/** Copies and recovers beside the target. */
+async function recoverOnStage(
+  files: Files,
+  { environment, copied, recovery, watch, hasLogs, engine, ...job }: Job,
+  stage: string,
+  copies: BackgroundCopies,
+): Promise<Outcome & { readonly home: string }> {
+  const staged = openStage(files, copied, stage, copies);
+  const { home } = staged;
+  const prepared = hasLogs ? (job.prepared ?? (await prepareRecovery(files, environment, recovery))) : undefined;
+  const warnings = [...(await copyDatabases(files, copied, prepared?.analysis, staged, watch))];
+  if (!prepared || engine === 'native') {
+    await copies.finish();
+    finishCopies(files, copied, staged);
+    if (prepared) warnings.push(await recoverNatively(files, home, prepared.log, recovery));
+    else warnings.push('there is no log: the files are restored as they were copied');
+    return { home, report: undefined, warnings };
+  }
+  // Of files that are not copied, it only matters what they are called.
+  const original = new Map(environment.files.map(({ name, path: file }) => [name, file]));
+  const pathOf = (name: string): string => staged.pathOf(name) ?? original.get(name)!;
+  const isStaged = (file: string): boolean => path.dirname(file) === staged.pieces;
+  const storage = new PartlyStagedStorage(new StagedStorage(files, staged.pieces), new OverlayStorage(files), isStaged);
+  try {
+    const state = await runPasses(files, environment, prepared, storage, pathOf, recovery);
+    await copies.finish();
+    await finishRecovery(files, staged, state, watch);
+    const report = { ...state.report, pagesWritten: state.table.cache.pagesWritten };
+    return { home, report, warnings: [...warnings, ...report.warnings] };
+  } finally {
+    storage.close();
+  }
+}
+
 const stopHint =
   'stop it first: what is recovered has to stand still. Of an environment in use, take a set with `figaro-backup hot`.';
-
-/** Arguments of a process can be seen by everybody, and db_recover takes the password no other way. */
-function noNativePassword(file: string): FigaroError {
-  return new FigaroError('usage', `${file} is encrypted: the native engine would show the password to other users`, {
-    path: file,
-    hint: 'use the embedded engine.',
-  });
-}
 
 function requireContents(environment: Environment): void {
   requireWhole(environment);

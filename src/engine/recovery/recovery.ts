@@ -12,7 +12,8 @@ import { analyse, lastLsn, type Analysis } from './analysis.ts';
 import { FileOperations } from './apply/file-ops.ts';
 import { finishQueue } from './apply/queue.ts';
 import { FileTable } from './file-table.ts';
-import { Passes } from './passes.ts';
+import { everything, Passes, type Scope } from './passes.ts';
+import { type StoredFile } from './page-store.ts';
 import { restoreWindow, type Commit, type RestorePoint, type RestoreWindow } from './restore-point.ts';
 import { OverlayStorage, type Storage } from './storage.ts';
 
@@ -60,16 +61,22 @@ export interface PreparedRecovery {
 /** The state after undo and redo, before anything is made to last. */
 export interface RecoveredState extends PreparedRecovery {
   readonly table: FileTable;
+  /** The files of the table that are in scope. */
+  readonly recovered: readonly StoredFile[];
   readonly report: RecoveryReport;
 }
 
 export interface RecoveryOptions {
   readonly restorePoint?: RestorePoint;
   readonly cacheBytes?: number;
+  /** Databases whose pages are recovered; file operations are gone through for all. */
+  readonly scope?: Scope;
   readonly watch?: Watch;
 }
 
 export interface RehearsalOptions extends RecoveryOptions {
+  /** The log, when it has been read already. */
+  readonly prepared?: PreparedRecovery;
   /** Looks at the recovered state while it is in memory. */
   readonly inspect?: (state: RecoveredState) => Promise<void>;
 }
@@ -96,7 +103,7 @@ export async function rehearse(
   environment: Environment,
   options: RehearsalOptions = {},
 ): Promise<RecoveryReport> {
-  const prepared = await prepareRecovery(files, environment, options);
+  const prepared = options.prepared ?? (await prepareRecovery(files, environment, options));
   const storage = new OverlayStorage(files);
   try {
     const paths = new Map(environment.files.map(({ name, path }) => [name, path]));
@@ -116,17 +123,18 @@ export async function runPasses(
   { log, analysis }: PreparedRecovery,
   storage: Storage,
   pathOf: (name: string) => string,
-  { cacheBytes = defaultCacheBytes, watch = {} }: RecoveryOptions,
+  { cacheBytes = defaultCacheBytes, scope = everything, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
   const table = new FileTable(environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
   const fileOperations = new FileOperations(table, analysis.creations);
-  const passes = new Passes(files, log, analysis, table, fileOperations, watch);
+  const passes = new Passes(files, log, analysis, table, fileOperations, scope, watch);
   await passes.undo();
   await passes.redo();
   dropNameless(table);
   for (const file of table) finishQueue(file, lastLsn(analysis));
-  requireSettled(table, fileOperations);
-  return { log, analysis, table, report: report(analysis, table, fileOperations, passes, log) };
+  requireSettled(table, fileOperations, scope);
+  const recovered = [...table].filter(({ uid }) => scope.has(uid!));
+  return { log, analysis, table, recovered, report: report(analysis, table, recovered, fileOperations, passes, log) };
 }
 
 /** Throws `page-type` when a file of the environment can only be a damaged database. */
@@ -156,9 +164,9 @@ function dropNameless(table: FileTable): void {
 }
 
 /** Throws when a committed change could not be made, and nothing later in the log makes up for it (A.15). */
-function requireSettled(table: FileTable, { missing }: FileOperations): void {
+function requireSettled(table: FileTable, { missing }: FileOperations, scope: Scope): void {
   for (const [uid, { name, lsn }] of missing) {
-    if (table.byUid(uid)) continue;
+    if (table.byUid(uid) || !scope.has(uid)) continue;
     throw new FigaroError(
       'container-missing',
       `${name} is missing: log record ${formatLsn(lsn)} changes it, and the log does not create it`,
@@ -191,6 +199,7 @@ const reasons = {
 function report(
   analysis: Analysis,
   table: FileTable,
+  recovered: readonly StoredFile[],
   { nativeWouldLose }: FileOperations,
   passes: Passes,
   log: Log,
@@ -213,7 +222,7 @@ function report(
   }
   for (const path of log.incomplete) warnings.push(`${path} holds no records and is left out`);
   for (const name of nativeWouldLose) {
-    if (table.byName(name)) {
+    if (recovered.some((file) => file.name === name)) {
       warnings.push(`${name} was created and renamed after the copy: db_recover would lose it, this recovery does not`);
     }
   }
@@ -233,7 +242,7 @@ function report(
     changesPresent: passes.change.counts.present,
     pagesRead: table.cache.pagesRead,
     pagesWritten: table.cache.pagesWritten,
-    databases: [...table].map(({ name }) => name!).sort(),
+    databases: recovered.map(({ name }) => name!).sort(),
     inDoubt,
     warnings,
   };

@@ -3,7 +3,8 @@ import { FigaroError } from '../../errors.ts';
 import { checkPage } from '../../format/page/check.ts';
 import { compareLsn, formatLsn, isLogged } from '../../format/lsn.ts';
 import { Page, isBlank } from '../../format/page/page.ts';
-import { logPaths, normalDirectory, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, openToRead, type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
@@ -18,7 +19,7 @@ export interface Stage {
   /** Databases, under names of their own. */
   readonly pieces: string;
   /** Where the copy of a file of the environment is, or will be; undefined for those left out. */
-  readonly pathOf: (name: string) => string;
+  readonly pathOf: (name: string) => string | undefined;
   /** Where log files are, relative to `home`. */
   readonly logDirectory: string;
 }
@@ -42,7 +43,7 @@ export function openStage(files: Files, environment: Environment, stage: string,
     if (!isPiece(file)) copies.add(file.path, to);
   }
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
-  return { home, pieces, pathOf: (name) => paths.get(name)!, logDirectory };
+  return { home, pieces, pathOf: (name) => paths.get(name), logDirectory };
 }
 
 /**
@@ -63,7 +64,7 @@ export async function copyDatabases(
   const paged = pagedByPath(files, environment);
   for (const file of environment.files) {
     if (!isPiece(file)) continue;
-    const to = stage.pathOf(file.name);
+    const to = stage.pathOf(file.name)!;
     const pages = paged.get(file.path);
     if (pages) {
       const check = new PageCheck(pages, analysis, warnings);

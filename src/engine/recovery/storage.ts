@@ -154,6 +154,34 @@ export class OverlayStorage implements Storage {
   }
 }
 
+/** Some files are staged, and all others only read. */
+export class PartlyStagedStorage implements Storage {
+  readonly cipher: Cipher | undefined;
+  readonly #staged: StagedStorage;
+  readonly #others: OverlayStorage;
+  readonly #isStaged: (file: string) => boolean;
+
+  constructor(staged: StagedStorage, others: OverlayStorage, isStaged: (file: string) => boolean) {
+    this.cipher = staged.cipher;
+    this.#staged = staged;
+    this.#others = others;
+    this.#isStaged = isStaged;
+  }
+
+  existing(file: string): Piece {
+    return this.#isStaged(file) ? this.#staged.existing(file) : this.#others.existing(file);
+  }
+
+  create(mode?: number): Piece {
+    return this.#staged.create(mode);
+  }
+
+  close(): void {
+    this.#staged.close();
+    this.#others.close();
+  }
+}
+
 class OverlayPiece implements Piece {
   readonly #readBase: (target: Uint8Array, position: number) => number;
   /** Bytes of the file below that still count. */

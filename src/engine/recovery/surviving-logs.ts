@@ -2,13 +2,8 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import {
-  discoverEnvironment,
-  logPaths,
-  normalDirectory,
-  type Environment,
-  type EnvironmentFile,
-} from '../environment/discover.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { discoverEnvironment, logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { type Files } from '../files.ts';
 import { Continuation, type ChainEnd } from '../log/continuation.ts';

@@ -11,8 +11,16 @@ import { environmentOf } from '../repository/repository.ts';
  * Makes sure that the environment of a chain is what the manifests of its sets say: every file there, none more, each
  * with its SHA-256. Throws `set-incomplete` or `file-checksum` at the first that is not. Log files that a later set holds
  * further on are not looked at.
+ *
+ * @param names look at these alone
  */
-export async function requireIntact(files: Files, chain: Chain, environment: Environment, watch: Watch): Promise<void> {
+export async function requireIntact(
+  files: Files,
+  chain: Chain,
+  environment: Environment,
+  watch: Watch,
+  names?: ReadonlySet<string>,
+): Promise<void> {
   const expected = new Map<string, { sha256: string; size: number; file: string; set: string }>();
   for (const { id, directory, manifest } of chain.sets) {
     for (const { path: name, sha256, size } of manifest.files) {
@@ -22,7 +30,8 @@ export async function requireIntact(files: Files, chain: Chain, environment: Env
   for (const { name, path: file } of environment.files) {
     if (!expected.has(name)) throw damaged('file-checksum', file, 'it is not in the manifest of its set');
   }
-  for (const { file, sha256, size, set } of expected.values()) {
+  for (const [name, { file, sha256, size, set }] of expected) {
+    if (names && !names.has(name)) continue;
     if (files.statIfThere(file)?.kind !== 'file') throw damaged('set-incomplete', file, `it is missing in ${set}`);
     const found = await hashFile(files, file, watch);
     if (found.size !== size) throw damaged('file-checksum', file, `it has ${found.size} bytes, not ${size}`);

@@ -19,12 +19,13 @@ const seeds = Number(process.env.SEEDS ?? 3);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 const setsPerSeed = 2;
 
+/** Without compaction: where one is aborted, Berkeley DB 5.3 itself leaves a damaged database (moved-root.test.ts). */
 const variants: readonly (readonly string[])[] = [
   [],
   ['--checksum', '--hash'],
   ['--page-size', '512', '--hash', '--log-max', '60000'],
   ['--page-size', '8192', '--cache-kb', '64'],
-  ['--big-endian', '--no-compact'],
+  ['--big-endian'],
 ];
 
 describeNative('a random workload at full speed', () => {
@@ -42,7 +43,16 @@ describeNative('a random workload at full speed', () => {
       const home = path.join(directory, 'env');
       const repository = path.join(directory, 'repo');
       mkdirSync(home);
-      const options = ['--home', home, '--seed', `${seed}`, '--ops', '100000000', ...variants[seed % variants.length]!];
+      const options = [
+        '--home',
+        home,
+        '--seed',
+        `${seed}`,
+        '--ops',
+        '100000000',
+        '--no-compact',
+        ...variants[seed % variants.length]!,
+      ];
       const application = spawn(nativeProgram('workload'), options, { stdio: 'ignore' });
       try {
         while (!existsSync(path.join(home, 'log.0000000001'))) await setTimeout(5);

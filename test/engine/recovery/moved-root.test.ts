@@ -10,6 +10,20 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative, recoverNatively, verifyNatively } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';
 
+function nativelyRecovered(home: string): string {
+  const native = `${home}.native`;
+  cpSync(home, native, { recursive: true });
+  recoverNatively(native);
+  return native;
+}
+
+async function recovered(home: string): Promise<Record<string, string>> {
+  const target = `${home}.recovered`;
+  await recoverEnvironment(nodeFiles, { environment: discoverEnvironment(nodeFiles, home), target });
+  expect(verifyNatively(target)).toEqual([]);
+  return contentsOf(target);
+}
+
 describeNative('the root of a tree, moved by compaction', () => {
   test.each([
     ['btree', 10, 'open'],
@@ -40,15 +54,23 @@ describeNative('the root of a tree, moved by compaction', () => {
     if (fate === 'aborted') application.do('abort t', 'checkpoint');
     await application.die();
 
-    const native = path.join(directory, 'native');
-    cpSync(home, native, { recursive: true });
-    recoverNatively(native);
-    // An abort sets the root right, but native recovery leaves it on a page that is free.
-    expect(verifyNatively(native).length > 0).toBe(fate === 'open');
+    // Where the metadata page moves as well, an abort brings all of it back.
+    expect(verifyNatively(nativelyRecovered(home)).length > 0).toBe(fate === 'open');
+    expect(await recovered(home)).toEqual(expected);
+  });
 
-    const target = path.join(directory, 'recovered');
-    await recoverEnvironment(nodeFiles, { environment: discoverEnvironment(nodeFiles, home), target });
-    expect(verifyNatively(target)).toEqual([]);
-    expect(contentsOf(target)).toEqual(expected);
+  test.each(['btree', 'recno'])('%s, and the metadata page stays: is where it was', async (method) => {
+    const home = path.join(temporaryDirectory(), 'env');
+    const application = new Session(home);
+    application.do(`open before auto middle.db before ${method} 512`, 'put before auto 0 1 400 first');
+    application.do(`open moved auto middle.db moved ${method}`, 'put moved auto 0 3 40 second');
+    application.do('delete before auto 0 1', 'checkpoint');
+    const expected = contentsOf(home);
+    // The application itself has a damaged database from here on.
+    application.do('begin t', 'compact moved t', 'abort t', 'checkpoint');
+    expect(verifyNatively(home)).not.toEqual([]);
+    await application.die();
+    expect(verifyNatively(nativelyRecovered(home))).not.toEqual([]);
+    expect(await recovered(home)).toEqual(expected);
   });
 });

@@ -4,6 +4,7 @@
  *
  * workload --home DIR --seed N --ops N [--kill-after N] [--page-size N] [--checksum] [--big-endian]
  *          [--cache-kb N] [--log-max N] [--no-rename] [--no-remove] [--no-compact] [--hash] [--clean]
+ *          [--auto-remove]
  */
 #include "common.h"
 
@@ -275,6 +276,7 @@ int main(int argc, char **argv)
     must("log buffer", environment->set_lg_bsize(environment, 32768));
     must("locks", environment->set_lk_max_locks(environment, 50000));
     must("objects", environment->set_lk_max_objects(environment, 50000));
+    if (flag(argc, argv, "--auto-remove")) must("remove", environment->log_set_config(environment, DB_LOG_AUTO_REMOVE, 1));
     must("open", environment->open(environment, home,
                                    DB_CREATE | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_LOCK | DB_INIT_MPOOL | DB_PRIVATE, 0640));
     must("flags", environment->set_flags(environment, DB_TXN_WRITE_NOSYNC, 1));

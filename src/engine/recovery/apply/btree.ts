@@ -4,6 +4,7 @@ import { copyOf, emptyRange, rangeOf, viewOf, writeRange, type ByteRange } from 
 import { type BodyOf } from '../../../format/log/record.ts';
 import * as btree from '../../../format/log/records/btree.ts';
 import { databaseType } from '../../../format/log/records/dbreg.ts';
+import { equalLsn } from '../../../format/lsn.ts';
 import { metaAt } from '../../../format/page/meta.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { deletedFlag, itemType, pageType } from '../../../format/page/types.ts';
@@ -353,12 +354,13 @@ const root = {
   },
   /**
    * The record does not tell the old root. Where the database was being created there was none; where compaction moved
-   * the root, the record of the move tells it (`merge` in allocation.ts). Native recovery leaves the new root, which is
-   * a free page then.
+   * the root, the record of the move tells it (`merge` in allocation.ts). Native recovery, and an abort in the running
+   * application, set the LSN back and leave the new root, which is a free page then: that is put right as well.
    */
   undo(body: Root, change: Change): void {
-    const page = change.undo(body.metaPgno, body.metaLsn);
-    if (page) change.file.rootsUndone.set(body.rootPgno, body.metaPgno);
+    const page = change.undo(body.metaPgno, body.metaLsn) ?? change.file.page(body.metaPgno);
+    if (!page || change.onlyChecking || !equalLsn(page.lsn, body.metaLsn)) return;
+    if (page.u32(metaAt.btree.root) === body.rootPgno) change.file.rootsUndone.set(body.rootPgno, body.metaPgno);
   },
 };
 

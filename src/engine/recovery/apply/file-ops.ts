@@ -11,7 +11,7 @@ import { type BodyOf } from '../../../format/log/record.ts';
 import * as fileops from '../../../format/log/records/fileops.ts';
 import { formatLsn, type Lsn } from '../../../format/lsn.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
-import { normalDirectory } from '../../environment/discover.ts';
+import { normalDirectory } from '../../environment/db-config.ts';
 import { type ExternalFiles } from '../external-files.ts';
 import { type FileTable } from '../file-table.ts';
 import { parseExtentName } from '../queue-extents.ts';

@@ -78,9 +78,10 @@ class Collected {
   async check(file: CheckedFile): Promise<void> {
     const { anyOrder = false, watch = {} } = this.#options;
     const steps = checkFile(file, anyOrder);
-    const phase = `check ${file.name}`;
+    const { pageSize } = file.format;
+    const progress = { phase: `check ${file.name}`, step: pageSize };
     let step = steps.next();
-    for (; !step.done; step = steps.next()) await pause(watch, { phase });
+    for (; !step.done; step = steps.next()) await pause(watch, progress);
     this.#findings.push(...step.value.findings);
     this.notes.push(...step.value.notes);
     this.#total += step.value.total;

@@ -1,0 +1,87 @@
+import path from 'node:path';
+import { Command, Option } from 'commander';
+import { followForEver, followOnce } from '../../engine/failover/follow.ts';
+import { type Followed } from '../../engine/failover/create.ts';
+import { type StandbyState } from '../../engine/failover/standby.ts';
+import { FigaroError } from '../../errors.ts';
+import { formatLsn } from '../../format/lsn.ts';
+import { formatBytes, formatCommit, formatDuration } from '../../output/text.ts';
+import { homeVariables, required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { durationArgument, examples, sizeArgument } from '../options.ts';
+import { unlockedFiles, withPasswordOption } from '../password.ts';
+import { standbyVariables, withStandby, type StandbyOptions } from './standby.ts';
+
+interface FollowCommandOptions extends StandbyOptions {
+  readonly home?: string;
+  readonly repo?: string;
+  readonly interval: number;
+  readonly once?: true;
+  readonly cacheSize?: number;
+}
+
+const defaultInterval = '5s';
+
+export function failoverFollowCommand(context: CommandContext): Command {
+  const command = new Command('follow')
+    .summary('make a standby, and keep it current')
+    .description(
+      'Make a standby by a hot copy when there is none yet, then apply the log that the primary writes, round after round. ' +
+        'With --repo in place of --home, follow the sets of a repository, as on another machine. ' +
+        'Runs until it is told to stop; what may pass is told once and tried again, later and later.',
+    )
+    .option('--home <dir>', 'the primary (or $DB_HOME); it is only read')
+    .option('--repo <dir>', 'follow the newest chain of this repository instead')
+    .addOption(
+      new Option('--interval <time>', 'how long to wait between rounds')
+        .argParser(durationArgument)
+        .default(durationArgument(defaultInterval), defaultInterval),
+    )
+    .option('--once', 'one round, for cron and timers')
+    .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
+  return withCommonOptions(withEnvironment(withPasswordOption(withStandby(command))))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup failover follow --home /srv/env --standby /standby/env',
+        'figaro-backup failover follow --home /srv/env --standby /standby/env --once',
+        'figaro-backup failover follow --repo /backup/env --standby /standby/env --interval 5m',
+      ),
+    )
+    .action(async (_environment: string | undefined, options: FollowCommandOptions) => {
+      const files = unlockedFiles(context, options);
+      const directory = path.resolve(required({ ...options }, 'standby', context.io.env, ...standbyVariables));
+      const followed = followedBy(context, options);
+      await context.withWatch(options, async (watch, note) => {
+        const follow = {
+          directory,
+          followed,
+          watch,
+          ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
+        };
+        if (!options.once) {
+          return await followForEver(files, {
+            ...follow,
+            intervalMs: options.interval,
+            onTrouble: ({ code, message }) => context.warn(options, [`[${code}] ${message}; it will be tried again`]),
+            onRelief: () => note('following again'),
+          });
+        }
+        const state = await followOnce(files, follow);
+        context.printSuccess(options, { standby: directory, ...state }, () => describe(directory, state));
+        return undefined;
+      });
+    });
+}
+
+function followedBy({ io }: CommandContext, { home, repo }: FollowCommandOptions): Followed {
+  if (home !== undefined && repo !== undefined) {
+    throw new FigaroError('usage', '--home and --repo exclude each other: a standby follows one of them');
+  }
+  if (repo !== undefined) return { home: undefined, repo: path.resolve(repo) };
+  return { home: path.resolve(required({ home }, 'home', io.env, ...homeVariables)), repo: undefined };
+}
+
+function describe(directory: string, { end, lastCommit, lastRound }: StandbyState): string {
+  const { logBytes, durationMs } = lastRound;
+  return `${directory} is as of ${formatCommit(lastCommit)}, log end ${formatLsn(end)}: ${formatBytes(logBytes)} of log in ${formatDuration(durationMs + 999)}\n`;
+}

@@ -1,0 +1,86 @@
+import path from 'node:path';
+import { Command, Option } from 'commander';
+import { standbyStatus, type StandbyStatus } from '../../engine/failover/status.ts';
+import { writeDurably } from '../../engine/files.ts';
+import { exitCodes } from '../../errors.ts';
+import { formatLsn } from '../../format/lsn.ts';
+import { standbyMetrics } from '../../output/monitoring.ts';
+import { formatBytes, formatCommit, formatDuration, table } from '../../output/text.ts';
+import { required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { durationArgument, examples } from '../options.ts';
+import { unlockedFiles, withPasswordOption } from '../password.ts';
+import { standbyVariables, withStandby, type StandbyOptions } from './standby.ts';
+
+interface StatusOptions extends StandbyOptions {
+  readonly maxLag?: number;
+  readonly prometheus?: string;
+}
+
+export function failoverStatusCommand(context: CommandContext): Command {
+  const command = new Command('status')
+    .summary('tell how far a standby is behind, and whether it can be promoted')
+    .description(
+      'Tell how far a standby is behind its primary, what the last round did, and what went wrong last. ' +
+        'With --max-lag it fails when the standby is further behind, so that monitoring can run it.',
+    )
+    .addOption(
+      new Option(
+        '--max-lag <time>',
+        'fail when the standby is further behind than this, or when that is not known',
+      ).argParser(durationArgument),
+    )
+    .option('--prometheus <file>', 'write metrics for the textfile collector of node_exporter');
+  return withCommonOptions(withEnvironment(withPasswordOption(withStandby(command))))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup failover status --standby /standby/env',
+        'figaro-backup failover status --standby /standby/env --max-lag 1m --quiet',
+      ),
+    )
+    .action((_environment: string | undefined, options: StatusOptions) => {
+      const files = unlockedFiles(context, options);
+      const directory = path.resolve(required({ ...options }, 'standby', context.io.env, ...standbyVariables));
+      const status = standbyStatus(files, directory);
+      const behind = options.maxLag !== undefined && isBehind(status, options.maxLag);
+      if (behind) context.exitCode = exitCodes.stale;
+      if (options.prometheus !== undefined) {
+        writeDurably(files, options.prometheus, standbyMetrics(directory, status, behind));
+      }
+      const { files: _files, ...state } = status.state;
+      context.print(options, { standby: directory, ...status, state, isBehind: behind }, () =>
+        describe(directory, status),
+      );
+    });
+}
+
+/** Without a look at the primary, the last round has to be young enough. */
+function isBehind({ lag, ageMs, state }: StandbyStatus, maxLagMs: number): boolean {
+  if (state.phase !== 'following') return true;
+  return (lag ? lag.seconds * 1000 : ageMs) > maxLagMs;
+}
+
+function describe(directory: string, { state, lag, lagUnknown, ageMs, trouble, canBePromoted }: StandbyStatus): string {
+  const { phase, home, repo, host, end, lastCommit, lastRound, rounds } = state;
+  const behind = lag
+    ? lag.bytes === 0
+      ? 'nothing'
+      : `${formatBytes(lag.bytes)} of log, ${lag.seconds}s, up to ${formatLsn(lag.end)}`
+    : `not known: ${lagUnknown}`;
+  return table([
+    ['standby', directory],
+    [
+      'follows',
+      phase === 'following' ? `${home ?? repo} on ${host}` : `nobody: ${phase} ${state.promoted ?? ''}`.trimEnd(),
+    ],
+    ['as of', formatCommit(lastCommit)],
+    ['log end', formatLsn(end)],
+    ['behind', behind],
+    [
+      'last round',
+      `${formatDuration(ageMs)} ago, ${formatBytes(lastRound.logBytes)} of log in ${lastRound.durationMs} ms, number ${rounds}`,
+    ],
+    ['last trouble', trouble ? `${trouble.time}: [${trouble.code}] ${trouble.message}` : 'none since then'],
+    ['can be promoted', canBePromoted ? 'yes' : 'no: it was promoted already'],
+  ]);
+}

@@ -1,0 +1,200 @@
+import { Command } from 'commander';
+import { filesOfKind, logPaths, type Environment } from '../engine/environment/discover.ts';
+import { type Files } from '../engine/files.ts';
+import { readHistory, type History } from '../engine/history/history.ts';
+import { openLog } from '../engine/log/log-files.ts';
+import { listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
+import { chainEnvironment, findChain, type Chain } from '../engine/repository/chain.ts';
+import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
+import { rehearsalOf } from '../engine/repository/retention.ts';
+import { formatLsn } from '../format/lsn.ts';
+import { formatBytes, formatCommit, formatCount, formatTime, shellWord, table } from '../output/text.ts';
+import { drawTimeline, type Mark } from '../output/timeline.ts';
+import {
+  repoVariables,
+  required,
+  withCommonOptions,
+  withEnvironment,
+  type CommandContext,
+  type CommonOptions,
+} from './context.ts';
+import { examples } from './options.ts';
+import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
+
+interface ShowOptions extends CommonOptions, PasswordOptions {
+  readonly repo?: string;
+  readonly chain?: string;
+  readonly timeline?: true;
+}
+
+export function showCommand(context: CommandContext): Command {
+  const command = new Command('show')
+    .summary('show one chain: its sets, its containers, when what was committed')
+    .description(
+      'Show a chain of backup sets: what it can be recovered to, when it was last proved, verified and rehearsed, its sets ' +
+        'and its containers. --timeline draws when it was backed up and how much was committed when.',
+    )
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
+    .option('--chain <set>', 'the chain of this set (default: the newest)')
+    .option('--timeline', 'draw commits, backups and restore points over time');
+  return withCommonOptions(withEnvironment(withPasswordOption(command)))
+    .addHelpText(
+      'after',
+      examples('figaro-backup show --repo /backup/env', 'figaro-backup show --repo /backup/env --timeline'),
+    )
+    .action(async (_environment: string | undefined, options: ShowOptions) => {
+      const files = unlockedFiles(context, options);
+      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+      const shown = await context.withWatch(options, async (watch) => {
+        const { chain, listed } = findListed(files, openRepository(files, directory), options.chain);
+        const environment = chainEnvironment(files, chain);
+        const paths = logPaths(environment);
+        const history =
+          options.timeline && paths.size > 0
+            ? await readHistory(files, openLog(files, paths), { largest: 0 }, watch)
+            : undefined;
+        return { listed, environment, history };
+      });
+      context.print(options, toDocument(shown), () => describe(shown, directory));
+    });
+}
+
+interface Shown {
+  readonly listed: ListedChain;
+  readonly environment: Environment;
+  /** Of its log, when it was asked for. */
+  readonly history: History | undefined;
+}
+
+function findListed(
+  files: Files,
+  repository: Repository,
+  id: string | undefined,
+): { readonly chain: Chain; readonly listed: ListedChain } {
+  const { sets, broken } = readSets(files, repository);
+  const chain = findChain(sets, id === undefined ? {} : { chain: id }, broken);
+  return { chain, listed: listSets(files, repository).chains.find((one) => one.id === chain.id)! };
+}
+
+function describe({ listed, environment, history }: Shown, directory: string): string {
+  const { id, sets, bytes, window, pin } = listed;
+  const { source, host, log, warnings } = sets[0]!.set.manifest;
+  const newest = sets.at(-1)!.set.manifest;
+  const facts = [
+    ['source', `${source} on ${host}`],
+    ['size', `${formatBytes(bytes)} in ${formatCount(sets.length, 'set')}`],
+    ...(window
+      ? [
+          ['can go back to', formatCommit(window.first)],
+          ['can go on to', formatCommit(window.last)],
+        ]
+      : [
+          [
+            'restores to',
+            log ? 'the end of each set: it is not known what was committed' : 'each set as it was copied',
+          ],
+        ]),
+    ['proved', newest.unread ? 'not: it is encrypted, and was copied without the password' : newest.finished],
+    ['verified', lastVerified(sets)],
+    ['rehearsed', rehearsalOf(listed) ?? 'when it was made, and not since'],
+    ...(pin ? [['pinned', pin.note === '' ? 'yes' : pin.note]] : []),
+    ...(newest.log
+      ? [['log', `files ${newest.log.firstFile} to ${newest.log.lastFile}, up to ${formatLsn(newest.log.end)}`]]
+      : []),
+  ];
+  const parts = [
+    `${id}\n${indent(facts)}`,
+    `sets:\n${indent(sets.map((set, i) => describeSet(set, sets[i - 1])))}`,
+    `containers:\n${indent(containersOf(environment))}`,
+  ];
+  if (warnings.length > 0) parts.push(`said when it was made:\n${indent(warnings.map((warning) => [warning]))}`);
+  if (history) parts.push(timeline(listed, history));
+  if (window) {
+    parts.push(
+      `recover it to the end, or to any commit with --to-time or --to-lsn:\n  figaro-backup recover --repo ${shellWord(directory)} --chain ${id} --to DIR\n`,
+    );
+  }
+  return parts.join('\n');
+}
+
+function lastVerified(sets: readonly ListedSet[]): string {
+  const checks = sets.map(({ lastCheck }) => lastCheck).filter((check) => check !== undefined);
+  const findings = checks.reduce((sum, check) => sum + check.findings, 0);
+  const unchecked = sets.length - checks.length;
+  if (checks.length === 0) return 'never';
+  const newest = checks
+    .map(({ time }) => time)
+    .sort()
+    .at(-1)!;
+  const rest = unchecked > 0 ? `, ${formatCount(unchecked, 'set')} never` : '';
+  return `${newest}: ${findings === 0 ? 'nothing found' : formatCount(findings, 'finding')}${rest}`;
+}
+
+function describeSet({ set, bytes, lastCheck }: ListedSet, previous: ListedSet | undefined): string[] {
+  const { kind, finished, log, proof } = set.manifest;
+  // A proof counts the whole log of the chain.
+  const before = previous?.set.manifest.proof?.transactionsCommitted ?? 0;
+  return [
+    set.id,
+    kind,
+    finished.slice(0, 19),
+    formatBytes(bytes),
+    log ? formatLsn(log.end) : '',
+    proof ? `${previous ? '+' : ''}${formatCount(proof.transactionsCommitted - before, 'commit')}` : '',
+    lastCheck && lastCheck.findings > 0 ? formatCount(lastCheck.findings, 'finding') : '',
+  ];
+}
+
+function containersOf(environment: Environment): string[][] {
+  return filesOfKind(environment, 'database').map(({ name, stat, format }) => [
+    name,
+    formatBytes(stat.size),
+    `pages of ${format!.pageSize}`,
+    format!.method,
+  ]);
+}
+
+function timeline(listed: ListedChain, history: History): string {
+  if (history.commits === 0) return 'nothing was committed\n';
+  return `${formatCount(history.commits, 'commit')} over time:\n${drawTimeline(history.seconds, marksOf(listed))}`;
+}
+
+/** Where backups ended, and between which commits recovery can end. */
+function marksOf({ sets, window }: ListedChain): Mark[] {
+  const backups = sets.map(({ set }) => ({
+    time: Math.floor(Date.parse(set.manifest.finished) / 1000),
+    text: set.id,
+  }));
+  if (!window) return backups;
+  return [
+    { time: window.first.time, text: `can go back to ${formatLsn(window.first.lsn)}` },
+    ...backups,
+    { time: window.last.time, text: `can go on to ${formatLsn(window.last.lsn)}` },
+  ];
+}
+
+function toDocument({ listed, environment, history }: Shown): object {
+  const { sets, ...chain } = listed;
+  return {
+    ...chain,
+    rehearsed: rehearsalOf(listed),
+    sets: sets.map(({ set: { manifest }, ...set }) => {
+      const { files: _files, leftOut: _leftOut, ...rest } = manifest;
+      return { ...rest, ...set };
+    }),
+    containers: filesOfKind(environment, 'database').map(({ name, stat, format }) => ({
+      name,
+      size: stat.size,
+      pageSize: format!.pageSize,
+      method: format!.method,
+    })),
+    ...(history && {
+      commits: history.commits,
+      timeline: history.seconds.map(({ time, ...second }) => ({ time: formatTime(time), ...second })),
+    }),
+  };
+}
+
+function indent(rows: readonly (readonly string[])[]): string {
+  return table(rows).replaceAll(/^(?=.)/gm, '  ');
+}

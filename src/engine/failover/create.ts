@@ -1,0 +1,93 @@
+/** The beginning of a standby: a chain of sets, recovered to its end, without the records that end a recovery. */
+
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { type EnvironmentFile } from '../environment/discover.ts';
+import { makeDirectories, removeTree, type Files } from '../files.ts';
+import { type Watch } from '../pause.ts';
+import { BackgroundCopies } from '../recovery/background-copies.ts';
+import { syncTree } from '../recovery/finish.ts';
+import { prepareRecovery, requireKey } from '../recovery/recovery.ts';
+import { copyDatabases, isPiece, openStage } from '../recovery/stage.ts';
+import { chainEnvironment, type Chain } from '../repository/chain.ts';
+import { requireIntact } from '../verify/intact.ts';
+import { programVersion } from '../version.ts';
+import { applyLog } from './round.ts';
+import { partsOf, signature, stateName, writeStandby, type StandbyFile, type StandbyState } from './standby.ts';
+
+/** What a standby follows: a primary's directory, or a repository. */
+export interface Followed {
+  readonly home: string | undefined;
+  readonly repo: string | undefined;
+}
+
+/**
+ * Makes a standby of a chain. Until `standby.json` is there, it is none, and the next run begins anew. Throws `usage` for a
+ * chain of an environment without logs.
+ */
+export async function createStandby(
+  files: Files,
+  directory: string,
+  chain: Chain,
+  followed: Followed,
+  watch: Watch,
+): Promise<StandbyState> {
+  const environment = chainEnvironment(files, chain);
+  const { log } = chain.sets.at(-1)!.manifest;
+  if (!log) {
+    throw new FigaroError('usage', `${chain.id} is of an environment without logs: there is nothing to follow`, {
+      hint: 'a standby needs an environment with transactions.',
+    });
+  }
+  requireKey(environment);
+  await requireIntact(files, chain, environment, watch);
+  const copies = new BackgroundCopies(files);
+  const stage = openStage(files, environment, directory, copies);
+  try {
+    const { analysis } = await prepareRecovery(files, environment, { watch });
+    await copyDatabases(files, environment, analysis, stage, watch);
+  } finally {
+    await copies.finish();
+  }
+  syncTree(files, directory);
+  // As of the copies: the first round applies their log.
+  const start = { file: log.firstFile, offset: 0 };
+  writeStandby(files, directory, {
+    ...signature(programVersion),
+    phase: 'following',
+    ...followed,
+    host: hostname(),
+    end: start,
+    lastRecord: undefined,
+    neededFrom: start,
+    lastCommit: undefined,
+    rounds: 0,
+    lastRound: { finished: new Date().toISOString(), durationMs: 0, logBytes: 0 },
+    files: environment.files.filter(isPiece).map((file) => pieceOf(file, stage.pathOf(file.name)!)),
+    promoted: undefined,
+  });
+  return await applyLog(files, directory, { watch });
+}
+
+function pieceOf({ kind, name, logName, dataDirectory, stat }: EnvironmentFile, at: string): StandbyFile {
+  const { mode, uid, gid } = stat;
+  return { kind, name, logName, dataDirectory, piece: path.basename(at), mode, uid, gid };
+}
+
+/** Makes room for a new standby: an empty directory, or what a run left that was ended while it made one. */
+export function prepareDirectory(files: Files, directory: string): void {
+  const parts = partsOf(directory);
+  const ours = [parts.home, parts.pieces, parts.base, parts.incoming, parts.trouble].map((part) => path.basename(part));
+  for (const name of files.listIfThere(directory) ?? []) {
+    if (name.startsWith('lock') || name === `${stateName}.tmp`) continue;
+    if (!ours.includes(name)) {
+      throw new FigaroError('target-not-empty', `${directory} already holds ${name}, and is no standby`, {
+        path: directory,
+        hint: 'choose a directory that is empty or does not exist.',
+      });
+    }
+  }
+  makeDirectories(files, directory);
+  for (const part of [parts.home, parts.pieces, parts.base, parts.incoming]) removeTree(files, part);
+}

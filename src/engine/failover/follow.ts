@@ -1,0 +1,159 @@
+/** Keeps a standby current: the rounds, one after the other. */
+
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { takeBackup } from '../backup/backup.ts';
+import { makeDirectories, removeTree, type Files } from '../files.ts';
+import { throwIfStopped, type Watch } from '../pause.ts';
+import { findChain } from '../repository/chain.ts';
+import { sweepLocks, takeLock } from '../repository/lock.ts';
+import { openRepository, readSets } from '../repository/repository.ts';
+import { createStandby, prepareDirectory, type Followed } from './create.ts';
+import { applyJournal } from './journal.ts';
+import { applyLog } from './round.ts';
+import { partsOf, readStandby, requireStandby, type StandbyState } from './standby.ts';
+import { takeLogFrom, takeLogOf } from './take-log.ts';
+import { clearTrouble, noteTrouble } from './trouble.ts';
+
+export interface FollowOptions {
+  readonly directory: string;
+  readonly followed: Followed;
+  readonly cacheBytes?: number;
+  readonly watch: Watch;
+}
+
+/** Runs `work` as the only one that writes to a standby. Throws `busy`. Finishes first what a run before it began. */
+export async function asFollower<T>(files: Files, directory: string, work: () => Promise<T>): Promise<T> {
+  makeDirectories(files, directory);
+  const lock = takeLock(files, directory);
+  try {
+    sweepLocks(files, directory);
+    applyJournal(files, directory);
+    return await work();
+  } finally {
+    try {
+      lock.release();
+    } catch {
+      // The lock of a process that is no more is taken over.
+    }
+  }
+}
+
+/** One round, or the making of the standby where there is none yet. What goes wrong is noted for `status`. */
+export async function followOnce(files: Files, options: FollowOptions): Promise<StandbyState> {
+  const { directory, followed, watch } = options;
+  return await asFollower(files, directory, async () => {
+    try {
+      const standby = readStandby(files, directory);
+      const state = standby ? await goOn(files, options) : await begin(files, directory, followed, watch);
+      clearTrouble(files, directory);
+      return state;
+    } catch (error) {
+      noteTrouble(files, directory, error);
+      throw error;
+    }
+  });
+}
+
+async function begin(files: Files, directory: string, followed: Followed, watch: Watch): Promise<StandbyState> {
+  prepareDirectory(files, directory);
+  if (followed.repo !== undefined) {
+    const { sets, broken } = readSets(files, openRepository(files, followed.repo));
+    return await createStandby(files, directory, findChain(sets, {}, broken), followed, watch);
+  }
+  const { base } = partsOf(directory);
+  await takeBackup(files, 'hot', { home: followed.home!, repository: base, watch });
+  const chain = findChain(readSets(files, openRepository(files, base)).sets);
+  const state = await createStandby(files, directory, chain, followed, watch);
+  removeTree(files, base);
+  return state;
+}
+
+async function goOn(files: Files, { directory, followed, cacheBytes, watch }: FollowOptions): Promise<StandbyState> {
+  const { state } = requireStandby(files, directory);
+  requireFollowing(directory, state);
+  requireSame(directory, state, followed);
+  const options = { watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
+  // The run that made it was ended in between.
+  if (state.rounds === 0) await applyLog(files, directory, options);
+  removeTree(files, partsOf(directory).base);
+  const standby = requireStandby(files, directory);
+  if (followed.repo === undefined) await takeLogOf(files, standby, followed.home!);
+  else await takeLogFrom(files, standby, followed.repo);
+  return await applyLog(files, directory, options);
+}
+
+/** Throws `chain-mismatch` for a standby that was promoted: it has a history of its own. */
+export function requireFollowing(directory: string, { phase, promoted }: StandbyState): void {
+  if (phase === 'following') return;
+  const what = phase === 'promoted' ? `was promoted at ${promoted}` : 'is being promoted';
+  throw new FigaroError('chain-mismatch', `${directory} ${what}: it follows nobody any more`, {
+    path: directory,
+    hint:
+      phase === 'promoted'
+        ? 'make a new standby in another directory.'
+        : 'finish that with `figaro-backup failover promote`.',
+  });
+}
+
+function requireSame(directory: string, { home, repo }: StandbyState, followed: Followed): void {
+  const is = (one: string | undefined, other: string | undefined): boolean =>
+    one === other || (one !== undefined && other !== undefined && path.resolve(one) === path.resolve(other));
+  if (is(home, followed.home) && is(repo, followed.repo)) return;
+  throw new FigaroError('usage', `${directory} follows ${home ?? repo}, and not ${followed.home ?? followed.repo}`, {
+    hint: 'name what it follows, or make a standby in another directory.',
+  });
+}
+
+/** Troubles that may pass; of others, only a person can make an end. */
+const passing: ReadonlySet<ErrorCode> = new Set([
+  'environment-missing',
+  'log-missing',
+  'log-corrupt',
+  'repository-missing',
+  'no-space',
+  'not-permitted',
+  'io',
+  'busy',
+  'page-unstable',
+]);
+
+/** Beyond this, waiting longer helps nobody. */
+const longestWaitMs = 5 * 60_000;
+
+export interface ServiceOptions extends FollowOptions {
+  readonly intervalMs: number;
+  /** Told what went wrong, once for as long as it goes on, and when it is over. */
+  readonly onTrouble: (error: FigaroError) => void;
+  readonly onRelief: () => void;
+}
+
+/** Round after round, until told to stop, which throws `interrupted`, or until something is wrong that will not pass. */
+export async function followForEver(files: Files, options: ServiceOptions): Promise<never> {
+  const { intervalMs, watch, onTrouble, onRelief } = options;
+  let failures = 0;
+  let told = '';
+  for (;;) {
+    try {
+      await followOnce(files, options);
+      if (failures > 0) onRelief();
+      failures = 0;
+      told = '';
+    } catch (error) {
+      if (!(error instanceof FigaroError) || !passing.has(error.code)) throw error;
+      failures += 1;
+      if (told !== error.message) onTrouble(error);
+      told = error.message;
+    }
+    await rest(Math.min(intervalMs * 2 ** Math.min(failures, 20), Math.max(longestWaitMs, intervalMs)), watch);
+  }
+}
+
+async function rest(ms: number, watch: Watch): Promise<void> {
+  try {
+    await setTimeout(ms, undefined, watch.signal ? { signal: watch.signal } : {});
+  } catch {
+    throwIfStopped(watch);
+  }
+}

@@ -1,0 +1,189 @@
+/** A standby becomes an environment that an application opens. There is no way back. */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, formatLsn } from '../../format/lsn.ts';
+import { discoverEnvironment, logPaths, type Environment } from '../environment/discover.ts';
+import { requireNotInUse } from '../environment/in-use.ts';
+import { makeDirectories, removeTree, type Files } from '../files.ts';
+import { logFile, logFileName, openLog } from '../log/log-files.ts';
+import { type Watch } from '../pause.ts';
+import { analyse } from '../recovery/analysis.ts';
+import { appendRecords, finishingRecords, flagsOf } from '../recovery/finish-log.ts';
+import { syncTree } from '../recovery/finish.ts';
+import { giveOwners } from '../recovery/owners.ts';
+import { checkStored, requireSound } from '../verify/structure/check-environment.ts';
+import { asFollower, requireFollowing } from './follow.ts';
+import { applyLog } from './round.ts';
+import { logDirectoryIn, partsOf, requireStandby, writeStandby, type Standby, type StandbyState } from './standby.ts';
+import { takeLogFrom, takeLogOf } from './take-log.ts';
+
+export interface PromoteOptions {
+  readonly directory: string;
+  /** What is left of the primary's log, when it is not where it was. */
+  readonly survivingLogs?: string;
+  /** The primary will never run again: whether a process has it open does not matter. */
+  readonly primaryGone?: boolean;
+  /** Take no log: as of the last round. */
+  readonly withoutLog?: boolean;
+  readonly check?: boolean;
+  /** The application orders keys in a way of its own. */
+  readonly anyOrder?: boolean;
+  readonly watch: Watch;
+}
+
+export interface Promotion {
+  /** The environment. */
+  readonly home: string;
+  readonly state: StandbyState;
+  readonly durationMs: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Takes what survives of the primary's log, applies it, checks every tree, gives the databases their names and ends the
+ * log. A run that was ended in between is finished by the next one. Throws `environment-in-use` when the primary is, and
+ * `chain-mismatch` for a standby that was promoted already.
+ */
+export async function promote(files: Files, options: PromoteOptions): Promise<Promotion> {
+  const { directory } = options;
+  const began = performance.now();
+  requireStandby(files, directory);
+  return await asFollower(files, directory, async () => {
+    const warnings: string[] = [];
+    const { state } = requireStandby(files, directory);
+    if (state.phase === 'promoted') requireFollowing(directory, state);
+    if (state.phase === 'following') warnings.push(...(await catchUp(files, options)));
+    warnings.push(...(await makePrimary(files, options)));
+    return {
+      home: partsOf(directory).home,
+      state: requireStandby(files, directory).state,
+      durationMs: Math.round(performance.now() - began),
+      warnings,
+    };
+  });
+}
+
+/** The last round: what survives of the log. */
+async function catchUp(files: Files, options: PromoteOptions): Promise<readonly string[]> {
+  const { directory, survivingLogs, primaryGone = false, withoutLog = false, watch } = options;
+  const standby = requireStandby(files, directory);
+  const { home, repo, rounds } = standby.state;
+  if (rounds === 0) await applyLog(files, directory, { watch });
+  const primary = survivingLogs ?? home;
+  if (primary !== undefined && !primaryGone && files.statThrough(primary)) {
+    requireNotInUse(files, discoverEnvironment(files, primary), () => inUseHint);
+  }
+  if (withoutLog)
+    return ['the log of the primary was not looked at: what it committed since the last round is not there'];
+  if (repo !== undefined) await takeLogFrom(files, requireStandby(files, directory), repo);
+  if (primary === undefined)
+    return ['only what the repository has is there: --surviving-logs adds what is left of the log'];
+  try {
+    await takeLogOf(files, requireStandby(files, directory), primary);
+  } catch (error) {
+    if (!(error instanceof FigaroError)) throw error;
+    const { code, message, details } = error;
+    throw new FigaroError(code, message, {
+      ...details,
+      hint: 'name what is left of the log with --surviving-logs DIR. If nothing is, --without-log promotes as of the last round.',
+    });
+  }
+  return [];
+}
+
+const inUseHint =
+  'stop the application first. If that machine will never run again, and what is seen of it is wrong, add --primary-gone.';
+
+async function makePrimary(
+  files: Files,
+  { directory, check = true, anyOrder = false, watch }: PromoteOptions,
+): Promise<readonly string[]> {
+  const notes: string[] = [];
+  if (requireStandby(files, directory).state.phase === 'following') {
+    await applyLog(files, directory, {
+      watch,
+      inspect: async ({ recovered }) => {
+        if (check) notes.push(...requireSound(await checkStored(recovered, { anyOrder, watch })));
+      },
+    });
+    const { state } = requireStandby(files, directory);
+    writeStandby(files, directory, { ...state, phase: 'promoting' });
+  }
+  const standby = requireStandby(files, directory);
+  nameFiles(files, standby);
+  await endLog(files, standby, watch);
+  notes.push(...giveOwners(files, withOwners(files, standby), partsOf(directory).home));
+  syncTree(files, partsOf(directory).home);
+  writeStandby(files, directory, { ...standby.state, phase: 'promoted', promoted: new Date().toISOString() });
+  return notes;
+}
+
+/** Gives every database its name. It keeps the other one until this one is sure to last. */
+function nameFiles(files: Files, { directory, state }: Standby): void {
+  const { home, pieces } = partsOf(directory);
+  const named = state.files.filter(({ piece }) => files.statIfThere(path.join(pieces, piece)));
+  for (const { piece, name } of named) {
+    const to = path.join(home, name);
+    makeDirectories(files, path.dirname(to));
+    // What a run before this one left may be half a copy, where files can have no second name.
+    files.remove(to);
+    files.link(path.join(pieces, piece), to);
+  }
+  syncTree(files, home);
+  for (const { piece } of named) files.remove(path.join(pieces, piece));
+  files.syncDirectory(pieces);
+}
+
+/** Appends what a recovery leaves at the end of a log (recovery document, A.10). */
+async function endLog(files: Files, { directory, state }: Standby, watch: Watch): Promise<void> {
+  const environment = discoverEnvironment(files, partsOf(directory).home);
+  const log = openLog(files, logPaths(environment));
+  const last = logFile(log, state.end.file)!;
+  const { size } = files.statIfThere(last.path)!;
+  const analysis = await analyse(files, log, { kind: 'end' }, watch);
+  const { bindings, transactions, end } = analysis;
+  // A run before this one got as far as this.
+  if (compareLsn(end.lsn, state.end) > 0) return;
+  if (compareLsn(end.lsn, state.end) < 0 || size < state.end.offset) {
+    throw new FigaroError('log-corrupt', `${last.path} ends before ${formatLsn(state.end)}, where it ended before`, {
+      path: last.path,
+      lsn: formatLsn(state.end),
+    });
+  }
+  const formats = new Map(environment.files.map(({ uid, format }) => [uid, format]));
+  const open = bindings
+    .openAt(end.lastRecord!)
+    .filter(({ inMemory }) => !inMemory)
+    .map((binding) => {
+      const format = formats.get(binding.uid);
+      return { ...binding, flags: format ? flagsOf(format) : 0 };
+    });
+  const lastCheckpoint = transactions.checkpoints.at(-1)?.lsn;
+  const records = finishingRecords(
+    { open, inDoubt: transactions.inDoubt(), lastRecord: end.lastRecord!, lastCheckpoint },
+    last.version,
+    new Date(),
+  );
+  // Beside the log, so that it is as it was or ended, whatever happens.
+  const { incoming } = partsOf(directory);
+  removeTree(files, incoming);
+  makeDirectories(files, incoming);
+  await files.copy(last.path, path.join(incoming, logFileName(last.number)));
+  appendRecords(files, incoming, last, end.lsn, end.lastRecord!, records);
+  syncTree(files, incoming);
+  // Later files first: the one that has an end takes its place last.
+  for (const name of [...(files.listIfThere(incoming) ?? [])].sort().toReversed()) {
+    files.rename(path.join(incoming, name), path.join(logDirectoryIn(environment), name));
+  }
+  files.syncDirectory(logDirectoryIn(environment));
+  removeTree(files, incoming);
+}
+
+/** The environment, with what its databases were like at the primary. */
+function withOwners(files: Files, { directory, state }: Standby): Environment {
+  const environment = discoverEnvironment(files, partsOf(directory).home);
+  const known = new Map(state.files.map(({ name, mode, uid, gid }) => [name, { mode, uid, gid }]));
+  const found = environment.files.map((file) => ({ ...file, stat: { ...file.stat, ...known.get(file.name) } }));
+  return { ...environment, files: found };
+}

@@ -1,0 +1,181 @@
+/** One round of a standby: new log is applied to its databases (recovery document, J.4). */
+
+import path from 'node:path';
+import { compareLsn, earlierLsn, type Lsn } from '../../format/lsn.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { logPaths, type Environment, type EnvironmentFileKind } from '../environment/discover.ts';
+import { type Files } from '../files.ts';
+import { logFileName, logFileNumber, openLog, type Log } from '../log/log-files.ts';
+import { type Watch } from '../pause.ts';
+import { analyse, type Analysis } from '../recovery/analysis.ts';
+import { runPasses, type RecoveredState } from '../recovery/recovery.ts';
+import { applyJournal, JournalStorage, type JournaledPiece } from './journal.ts';
+import { logDirectoryIn, requireStandby, standbyEnvironment, type StandbyFile, type StandbyState } from './standby.ts';
+
+/** So much log is applied at a time, in bytes: what a round changes is kept until its end. */
+const roundBytes = 256 << 20;
+
+export interface RoundOptions {
+  readonly cacheBytes?: number;
+  readonly watch: Watch;
+  /** Looks at what the last round comes to before it happens. */
+  readonly inspect?: (state: RecoveredState) => Promise<void>;
+}
+
+/** Applies all log that the standby has and that is not applied yet. Returns the state after it. */
+export async function applyLog(files: Files, directory: string, options: RoundOptions): Promise<StandbyState> {
+  for (;;) {
+    const standby = requireStandby(files, directory);
+    const environment = standbyEnvironment(files, standby);
+    const { paths, isAll } = portion(environment, standby.state);
+    await applyPortion(files, directory, environment, paths, standby.state, {
+      ...options,
+      ...(isAll ? {} : { inspect: () => Promise.resolve() }),
+    });
+    if (isAll) return removeOldLog(files, directory, environment);
+  }
+}
+
+/** The log files of the next round: all that is needed, and as much new log as fits. */
+function portion(environment: Environment, { end }: StandbyState): { paths: Map<number, string>; isAll: boolean } {
+  const all = [...logPaths(environment)].sort(([a], [b]) => a - b);
+  const sizes = new Map(environment.files.map(({ path: file, stat }) => [file, stat.size]));
+  const paths = new Map<number, string>();
+  let fresh = 0;
+  for (const [number, file] of all) {
+    if (number > end.file && fresh >= roundBytes) return { paths, isAll: false };
+    paths.set(number, file);
+    const size = sizes.get(file)!;
+    fresh += number < end.file ? 0 : number === end.file ? Math.max(0, size - end.offset) : size;
+  }
+  return { paths, isAll: true };
+}
+
+async function applyPortion(
+  files: Files,
+  directory: string,
+  environment: Environment,
+  paths: Map<number, string>,
+  before: StandbyState,
+  { cacheBytes, watch, inspect }: RoundOptions,
+): Promise<void> {
+  const began = performance.now();
+  const log = openLog(files, paths);
+  const analysis = await analyse(files, log, { kind: 'end' }, watch);
+  const pieces = new Map(environment.files.map(({ name, path: file }) => [name, file]));
+  const storage = new JournalStorage(files, directory);
+  try {
+    const recovery = { watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
+    const pathOf = (name: string): string => pieces.get(name)!;
+    const state = await runPasses(files, environment, { log, analysis }, storage, pathOf, recovery);
+    await inspect?.(state);
+    for (const file of state.recovered) {
+      file.flush();
+      // Pages allocated and never written.
+      file.piece.shorten((file.extents ? 1 : file.pageCount) * file.format!.pageSize);
+    }
+    const kept = filesOf(state, before);
+    const logBytes = [...log.files].reduce((sum, { number, size }) => sum + newBytes(number, size, before.end), 0);
+    storage.commit({
+      state: {
+        ...before,
+        ...positionOf(log, analysis),
+        rounds: before.rounds + 1,
+        lastRound: {
+          finished: new Date().toISOString(),
+          durationMs: Math.round(performance.now() - began),
+          logBytes,
+        },
+        files: kept.map(({ file }) => file),
+      },
+      changed: kept.filter(({ piece }) => piece.isChanged).map(({ file, piece }) => piece.toChanged(file.piece)),
+    });
+  } catch (error) {
+    storage.close();
+    throw error;
+  }
+  applyJournal(files, directory);
+}
+
+function newBytes(number: number, size: number, end: Lsn): number {
+  return number < end.file ? 0 : number === end.file ? Math.max(0, size - end.offset) : size;
+}
+
+/** Where the databases are after a log was applied. */
+export function positionOf(
+  log: Log,
+  analysis: Analysis,
+): Pick<StandbyState, 'end' | 'lastRecord' | 'neededFrom' | 'lastCommit'> {
+  const { end, transactions } = analysis;
+  const lastCommit = transactions.commits.at(-1);
+  return {
+    end: end.lsn,
+    lastRecord: end.lastRecord,
+    neededFrom: neededFrom(log, analysis),
+    lastCommit: lastCommit && { lsn: lastCommit.lsn, time: lastCommit.time },
+  };
+}
+
+/**
+ * Where the log of the next round has to begin: what was taken back now has to be made when its transaction commits (J.3).
+ * An abort leaves no record. But what had no record after the last checkpoint and began before it names as the oldest one
+ * was over by then.
+ */
+function neededFrom(log: Log, { transactions }: Analysis): Lsn {
+  const checkpoint = transactions.checkpoints.at(-1);
+  if (!checkpoint) return { file: log.files[0]!.number, offset: 0 };
+  let from = checkpoint.redoFrom;
+  for (const transaction of transactions.all()) {
+    const isOpen = transaction.fate === 'undone' && compareLsn(transaction.lastLsn, checkpoint.lsn) > 0;
+    if (isOpen) from = earlierLsn(from, transaction.firstLsn);
+  }
+  return from;
+}
+
+/** The files after a round, and what is known of their bytes. */
+function filesOf(
+  { table, recovered }: RecoveredState,
+  before: StandbyState,
+): { readonly file: StandbyFile; readonly piece: JournaledPiece }[] {
+  const known = new Map(before.files.map((file) => [file.piece, file]));
+  const usual = before.files[0] ?? { mode: 0o640, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  let created = 0;
+  const entry = (kind: EnvironmentFileKind, logName: string, dataDirectory: string, piece: JournaledPiece) => {
+    const base = piece.base === undefined ? undefined : path.basename(piece.base);
+    const { mode, uid, gid } = (base === undefined ? undefined : known.get(base)) ?? {
+      ...usual,
+      ...(piece.mode === 0 ? {} : { mode: piece.mode & 0o777 }),
+    };
+    const place = normalDirectory(dataDirectory);
+    const name = place === '' ? logName : `${place}/${logName}`;
+    const file: StandbyFile = {
+      kind,
+      name,
+      logName,
+      dataDirectory,
+      piece: base ?? `r${before.rounds + 1}-${++created}`,
+      mode,
+      uid,
+      gid,
+    };
+    return { file, piece };
+  };
+  return [
+    ...recovered.map((file) => entry('database', file.name!, file.dataDirectory, file.piece as JournaledPiece)),
+    ...[...table.extents()].map(({ file, name, piece }) =>
+      entry('queue-extent', name, file.dataDirectory, piece as JournaledPiece),
+    ),
+    ...[...table.externalFiles].map(([name, piece]) => entry('external-file', name, '', piece as JournaledPiece)),
+  ];
+}
+
+/** Removes log files that no round will need. */
+function removeOldLog(files: Files, directory: string, environment: Environment): StandbyState {
+  const { state } = requireStandby(files, directory);
+  const log = logDirectoryIn(environment);
+  for (const name of files.listIfThere(log) ?? []) {
+    const number = logFileNumber(name);
+    if (number !== undefined && number < state.neededFrom.file) files.remove(path.join(log, logFileName(number)));
+  }
+  return state;
+}

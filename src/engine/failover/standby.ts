@@ -1,0 +1,194 @@
+/**
+ * A standby: the databases of a primary environment as of the end of the log that was applied to them, and that log. Its
+ * databases have no names on disk, so that no application opens it by mistake before it is promoted.
+ */
+
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { type Lsn } from '../../format/lsn.ts';
+import { metaSize, recognizeFile } from '../../format/page/meta.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import {
+  discoverEnvironment,
+  type Environment,
+  type EnvironmentFile,
+  type EnvironmentFileKind,
+} from '../environment/discover.ts';
+import { readIfThere, withFile, writeDurably, type Files } from '../files.ts';
+
+/** Raised when a change makes older programs misread a standby. */
+const standbyFormat = 1;
+
+/** A database of the standby, or another file that recovery works on. */
+export interface StandbyFile {
+  readonly kind: EnvironmentFileKind;
+  /** Inside the environment, with `/`. */
+  readonly name: string;
+  readonly logName: string;
+  readonly dataDirectory: string;
+  /** What it is called in `pieces/`. */
+  readonly piece: string;
+  /** Permission bits, and whose it will be. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What the last round did. */
+export interface LastRound {
+  /** ISO 8601, UTC. */
+  readonly finished: string;
+  readonly durationMs: number;
+  /** New log, in bytes. */
+  readonly logBytes: number;
+}
+
+/** `standby.json`. */
+export interface StandbyState {
+  readonly format: number;
+  readonly program: string;
+  /** `promoting` from the moment on from which there is no way back. */
+  readonly phase: 'following' | 'promoting' | 'promoted';
+  /** The directory that is followed, or the repository. */
+  readonly home: string | undefined;
+  readonly repo: string | undefined;
+  readonly host: string;
+  /** The end of the log that was applied, and the last record before it. */
+  readonly end: Lsn;
+  readonly lastRecord: Lsn | undefined;
+  /** The next round needs the log from here on (recovery document, J.3). */
+  readonly neededFrom: Lsn;
+  /** The newest commit that is applied; time in seconds since 1970. */
+  readonly lastCommit: { readonly lsn: Lsn; readonly time: number } | undefined;
+  readonly rounds: number;
+  readonly lastRound: LastRound;
+  readonly files: readonly StandbyFile[];
+  /** ISO 8601. */
+  readonly promoted: string | undefined;
+}
+
+export interface Standby {
+  readonly directory: string;
+  readonly state: StandbyState;
+}
+
+export const stateName = 'standby.json';
+
+/** Where the parts of a standby are. */
+export function partsOf(directory: string): {
+  /** What becomes the environment: DB_CONFIG, directories, log files; databases only when it is promoted. */
+  readonly home: string;
+  readonly pieces: string;
+  /** Log files on their way in. */
+  readonly incoming: string;
+  readonly journal: string;
+  /** The set that the standby is made of, while it is made. */
+  readonly base: string;
+  readonly trouble: string;
+} {
+  const at = (name: string): string => path.join(directory, name);
+  return {
+    home: at('environment'),
+    pieces: at('pieces'),
+    incoming: at('incoming'),
+    journal: at('round.journal'),
+    base: at('base'),
+    trouble: at('trouble.json'),
+  };
+}
+
+/** The state of a standby; undefined when there is none. Throws `manifest-corrupt` when it is not as it was written. */
+export function readStandby(files: Files, directory: string): Standby | undefined {
+  const file = path.join(directory, stateName);
+  const bytes = readIfThere(files, file);
+  if (!bytes) return undefined;
+  const state = decode(Buffer.from(bytes).toString('utf8'));
+  if (!state) {
+    throw new FigaroError('manifest-corrupt', `${file} is damaged`, {
+      path: file,
+      hint: 'make a new standby with `figaro-backup failover follow` in another directory.',
+    });
+  }
+  if (state.format > standbyFormat) {
+    throw new FigaroError('format-unsupported', `${file} was written by a newer program`, {
+      path: file,
+      hint: 'use a newer version of this program.',
+    });
+  }
+  return { directory, state };
+}
+
+/** As `readStandby`; throws `repository-missing` when there is none. */
+export function requireStandby(files: Files, directory: string): Standby {
+  const standby = readStandby(files, directory);
+  if (standby) return standby;
+  throw new FigaroError('repository-missing', `${directory}: there is no standby here`, {
+    path: directory,
+    hint: 'name the right directory with --standby, or make one with `figaro-backup failover follow`.',
+  });
+}
+
+export function writeStandby(files: Files, directory: string, state: StandbyState): void {
+  writeDurably(files, path.join(directory, stateName), encode(state));
+}
+
+/** A new state's format and program. */
+export function signature(program: string): Pick<StandbyState, 'format' | 'program'> {
+  return { format: standbyFormat, program };
+}
+
+/** JSON with its own SHA-256 on the first line. */
+function encode(state: StandbyState): string {
+  const text = JSON.stringify(state, undefined, 2);
+  return `${JSON.stringify({ sha256: sha256(text) })}\n${text}\n`;
+}
+
+function decode(text: string): StandbyState | undefined {
+  const line = text.indexOf('\n');
+  const body = text.slice(line + 1).trimEnd();
+  try {
+    const { sha256: sealed } = JSON.parse(text.slice(0, line)) as { sha256?: unknown };
+    return sealed === sha256(body) ? (JSON.parse(body) as StandbyState) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** The standby as an environment that recovery works on: its log, and its databases under their names. */
+export function standbyEnvironment(files: Files, { directory, state }: Standby): Environment {
+  const { home, pieces } = partsOf(directory);
+  const found = discoverEnvironment(files, home);
+  const databases = state.files.map((file) => asEnvironmentFile(files, file, path.join(pieces, file.piece)));
+  const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+  return { ...found, files: [...found.files, ...databases].sort(byName) };
+}
+
+function asEnvironmentFile(files: Files, file: StandbyFile, at: string): EnvironmentFile {
+  const { kind, name, logName, dataDirectory, mode, uid, gid } = file;
+  return withFile(files, at, (opened) => {
+    const stat = { ...opened.stat(), mode, uid, gid };
+    const head = new Uint8Array(metaSize);
+    const known = { kind, name, path: at, logName, dataDirectory, stat };
+    if (kind !== 'database' && kind !== 'placeholder') return known;
+    const recognition = recognizeFile(head.subarray(0, opened.readAt(head, 0)), files.cipher);
+    if (recognition.kind === 'database') {
+      return { ...known, format: recognition.format, uid: recognition.format.uid };
+    }
+    if (recognition.kind === 'placeholder') return { ...known, uid: recognition.uid };
+    throw new FigaroError('page-type', `${at} (${name}) is no database any more: page 0 is damaged`, {
+      path: at,
+      pgno: 0,
+      hint: 'make a new standby with `figaro-backup failover follow` in another directory.',
+    });
+  });
+}
+
+/** Where the environment of a standby has its log files. */
+export function logDirectoryIn(environment: Environment): string {
+  return path.join(environment.home, normalDirectory(environment.config.logDirectory ?? '.'));
+}

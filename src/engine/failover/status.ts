@@ -1,0 +1,82 @@
+/** How a standby is doing: how far behind it is, and whether it can be promoted. */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { commit } from '../../format/log/records/txn.ts';
+import { normalDirectory, parseDbConfig } from '../environment/db-config.ts';
+import { readIfThere, type Files } from '../files.ts';
+import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
+import { scanLog } from '../log/scan.ts';
+import { bodyAs } from '../log/scanned-record.ts';
+import { requireStandby, type StandbyState } from './standby.ts';
+import { readTrouble, type Trouble } from './trouble.ts';
+
+/** How far a standby is behind its primary. */
+export interface Lag {
+  /** Where the primary's log ends. */
+  readonly end: Lsn;
+  /** Log that was not taken yet. */
+  readonly bytes: number;
+  /** Since the oldest commit that is not applied; 0 when all are. */
+  readonly seconds: number;
+}
+
+export interface StandbyStatus {
+  readonly state: StandbyState;
+  /** Undefined when it is not known: the primary's log can not be read, or the standby follows a repository. */
+  readonly lag: Lag | undefined;
+  readonly lagUnknown: string | undefined;
+  /** Since the last round, in ms. */
+  readonly ageMs: number;
+  readonly trouble: Trouble | undefined;
+  readonly canBePromoted: boolean;
+}
+
+/** Looks at a standby and at its primary; only reads. Throws `repository-missing` when there is no standby. */
+export function standbyStatus(files: Files, directory: string, now = new Date()): StandbyStatus {
+  const { state } = requireStandby(files, directory);
+  let lag: Lag | undefined;
+  let lagUnknown: string | undefined;
+  try {
+    if (state.home === undefined) lagUnknown = 'it follows a repository';
+    else if (state.phase !== 'following') lagUnknown = 'it follows nobody any more';
+    else lag = lagOf(files, state, state.home, now);
+  } catch (error) {
+    if (!(error instanceof FigaroError)) throw error;
+    lagUnknown = error.message;
+  }
+  return {
+    state,
+    lag,
+    lagUnknown,
+    ageMs: now.getTime() - Date.parse(state.lastRound.finished),
+    trouble: readTrouble(files, directory),
+    canBePromoted: state.phase !== 'promoted',
+  };
+}
+
+function lagOf(files: Files, { end }: StandbyState, home: string, now: Date): Lag {
+  const text = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  const { logDirectory } = parseDbConfig(text ? Buffer.from(text).toString('utf8') : '');
+  const from = path.join(home, normalDirectory(logDirectory ?? '.'));
+  const names = files.listIfThere(from);
+  if (!names) throw new FigaroError('environment-missing', `${from} can not be read`, { path: from });
+  const numbers = names.map(logFileNumber).filter((number) => number !== undefined && number >= end.file);
+  if (!numbers.includes(end.file) && !numbers.includes(end.file + 1)) {
+    throw new FigaroError('chain-gap', `${from} does not hold ${logFileName(end.file)} any more`, { path: from });
+  }
+  const log = openLog(files, new Map(numbers.map((number) => [number!, path.join(from, logFileName(number!))])));
+  let bytes = 0;
+  let oldest: number | undefined;
+  const scan = scanLog(files, log, { acceptDamageAfter: { file: 0, offset: 0 } });
+  let step = scan.next();
+  for (; !step.done; step = scan.next()) {
+    const record = step.value;
+    if (compareLsn(record.lsn, end) < 0) continue;
+    bytes += record.length;
+    oldest ??= bodyAs(record, commit)?.timestamp;
+  }
+  const seconds = oldest === undefined ? 0 : Math.max(0, Math.round(now.getTime() / 1000) - oldest);
+  return { end: step.value.lsn, bytes, seconds };
+}

@@ -1,0 +1,43 @@
+/** The last thing that went wrong with a standby, for `status`. A note, no more: it need not last. */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { readIfThere, type Files } from '../files.ts';
+import { partsOf, stateName } from './standby.ts';
+
+export interface Trouble {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export function noteTrouble(files: Files, directory: string, error: unknown): void {
+  if (!(error instanceof FigaroError) || error.code === 'interrupted') return;
+  if (!files.statIfThere(path.join(directory, stateName))) return;
+  const trouble: Trouble = { time: new Date().toISOString(), code: error.code, message: error.message };
+  try {
+    clearTrouble(files, directory);
+    const file = files.create(partsOf(directory).trouble);
+    try {
+      file.writeAt(Buffer.from(`${JSON.stringify(trouble)}\n`), 0);
+    } finally {
+      file.close();
+    }
+  } catch {
+    // What went wrong is told anyway.
+  }
+}
+
+export function clearTrouble(files: Files, directory: string): void {
+  files.remove(path.resolve(partsOf(directory).trouble));
+}
+
+export function readTrouble(files: Files, directory: string): Trouble | undefined {
+  const bytes = readIfThere(files, partsOf(directory).trouble);
+  try {
+    return bytes && (JSON.parse(Buffer.from(bytes).toString('utf8')) as Trouble);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,105 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { type RecordedApplication } from '../../demo/application.ts';
+import { figaro, type CliResult } from '../support/run-cli.ts';
+import { namesIn } from '../support/trees.ts';
+
+let directory: string;
+let home: string;
+let repo: string;
+let application: RecordedApplication;
+
+const show = (...args: string[]): Promise<CliResult> => figaro(['show', '--repo', repo, ...args], { directory });
+const take = async (kind: string): Promise<void> => {
+  const { exitCode, stderr } = await figaro([kind, '--home', home, '--repo', repo]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+};
+const setNamed = (kind: string): string => namesIn(repo).find((name) => name.includes(`-${kind}-`))!;
+
+/** What changes with the day. */
+function settled(text: string): string {
+  return text
+    .replaceAll(/\d{8}T\d{6}Z-(\w+)-[0-9a-f]{6}/g, '<$1>')
+    .replaceAll(/20(?!26-11-22T09:23)\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+Z)?Z?/g, '<time>')
+    .replaceAll(/ on \S+$/gm, ' on <host>')
+    .replaceAll(/ +$/gm, '');
+}
+
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  home = path.join(directory, 'env');
+  repo = path.join(directory, 'repo');
+  application = demoApplication(home);
+  application.commitUpTo([4, 72_115]);
+  await take('hot');
+  application.commitUpTo([6, 5737]);
+  await take('incremental');
+});
+
+test('shows a chain: its sets, its containers, and how far it reaches', async () => {
+  const { exitCode, stdout, stderr } = await show();
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(settled(stdout)).toMatchSnapshot();
+});
+
+test('draws commits and backups over time', async () => {
+  const { stdout } = await show('--timeline', '--chain', setNamed('incremental'));
+  expect(stdout).toMatch(/68 commits over time:\n.*68 commits +879\.8 KiB +█{40} +◆ can go back to \[2\]\[206028\]\n/);
+  for (const mark of ['can go on to [5][254138]', setNamed('hot'), setNamed('incremental')]) {
+    expect(stdout).toContain(`◆ ${mark}\n`);
+  }
+});
+
+test('the command it ends with recovers the chain', async () => {
+  const { stdout } = await figaro(['show', '--repo', repo]);
+  const line = stdout.split('\n').find((text) => text.includes('figaro-backup recover '))!;
+  const words = line.trim().replace('DIR', path.join(directory, 'restored')).split(' ').slice(1);
+  expect((await figaro(words)).exitCode).toBe(0);
+});
+
+test('tells when it was verified, rehearsed and pinned', async () => {
+  await figaro(['verify', '--repo', repo, '--rehearse']);
+  await figaro(['pin', setNamed('hot'), '--repo', repo, '--note', 'before the move']);
+  const { stdout } = await show();
+  expect(stdout).toMatch(/verified +20\S+Z: nothing found\n/);
+  expect(stdout).toMatch(/rehearsed +20\S+Z\n/);
+  expect(stdout).toContain('pinned          before the move\n');
+  const container = path.join(repo, setNamed('hot'), 'environment/d.dbxml');
+  writeFileSync(container, readFileSync(container).fill(1, 100, 110));
+  await figaro(['verify', '--repo', repo]);
+  expect((await show()).stdout).toMatch(/verified +20\S+Z: \d+ findings?/);
+});
+
+test('as JSON it is one document', async () => {
+  const { stdout } = await show('--json', '--timeline');
+  const document = JSON.parse(stdout) as Record<string, unknown>;
+  expect(document.timeline).toHaveLength(3);
+  expect(document).toMatchObject({
+    id: setNamed('hot'),
+    window: { first: { lsn: '[2][206028]' }, last: { lsn: '[5][254138]' } },
+    sets: [{ kind: 'hot' }, { kind: 'incremental', parent: setNamed('hot') }],
+    containers: [{ name: 'd.dbxml', method: 'btree' }, { name: 'e.dbxml' }],
+  });
+});
+
+describe('says what is wrong', () => {
+  test('of a set there is not', async () => {
+    const { exitCode, stderr } = await show('--chain', 'nonesuch');
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain('error [set-missing]: there is no set nonesuch');
+  });
+
+  test('of a set that is damaged', async () => {
+    writeFileSync(path.join(repo, setNamed('hot'), 'manifest.json'), '{}');
+    const { exitCode, stderr } = await show('--chain', setNamed('hot'));
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain('error [manifest-corrupt]');
+  });
+
+  test('of a file that is missing', async () => {
+    rmSync(path.join(repo, setNamed('hot'), 'environment/log.0000000003'));
+    expect((await show('--timeline')).exitCode).toBe(3);
+  });
+});
