@@ -1,14 +1,16 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { hotCommand, incrementalCommand, offlineCommand } from './commands/backup.ts';
 import { checkCommand } from './commands/check.ts';
+import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
 import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
 import { failoverCommand } from './commands/failover/failover.ts';
 import { listCommand } from './commands/list.ts';
-import { examples } from './commands/options.ts';
+import { commonHeading, examples } from './commands/options.ts';
 import { logsCommand } from './commands/logs/logs.ts';
+import { manCommand } from './commands/man.ts';
 import { pinCommand, unpinCommand } from './commands/pin.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { applySettings, commandName, readSettings } from './commands/settings.ts';
@@ -17,27 +19,17 @@ import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
 import { programVersion } from './engine/version.ts';
 import { FigaroError } from './errors.ts';
-import { exitCodeHelp } from './output/exit-codes.ts';
+import { exitStatuses } from './output/exit-codes.ts';
 import { bugText, colours, errorText } from './output/report.ts';
 
-/** In the order of the help. */
-const commands: readonly ((context: CommandContext) => Command)[] = [
-  offlineCommand,
-  hotCommand,
-  incrementalCommand,
-  recoverCommand,
-  verifyCommand,
-  listCommand,
-  showCommand,
-  checkCommand,
-  expireCommand,
-  pinCommand,
-  unpinCommand,
-  logsCommand,
-  failoverCommand,
-  dumpCommand,
-  configCommand,
-];
+/** In the order of the help, under its headings. */
+const commands: Readonly<Record<string, readonly ((context: CommandContext) => Command)[]>> = {
+  'Back up:': [offlineCommand, hotCommand, incrementalCommand],
+  'Recover:': [recoverCommand, failoverCommand],
+  'Look and check:': [verifyCommand, listCommand, showCommand, checkCommand, logsCommand, dumpCommand],
+  'Keep and remove:': [expireCommand, pinCommand, unpinCommand],
+  'This program:': [configCommand, completionCommand, manCommand],
+};
 
 /** With `--json`, these print a document a line, the one of an error included. */
 const printLines: ReadonlySet<string> = new Set(['logs print']);
@@ -47,12 +39,12 @@ export async function run(argv: readonly string[], io: Io, files: Files = nodeFi
   const context = new CommandContext(io, files);
   context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
-    await buildProgram(context).parseAsync(argv, { from: 'user' });
+    await parse(buildProgram(context), argv);
     context.writeDocument();
     await context.results.flush();
     return context.exitCode;
   } catch (error) {
-    const exitCode = tell(asFigaroError(error), argv, context);
+    const exitCode = tell(error, argv, context);
     // The outcome is decided; a stdout that fails as well changes nothing.
     await context.results.flush().catch(() => {});
     return exitCode;
@@ -64,23 +56,30 @@ export function buildProgram(context: CommandContext): Command {
   const program = new Command('figaro-backup')
     .description('Back up and recover Figaro (Berkeley DB XML) environments. No Berkeley DB is needed.')
     .version(programVersion, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'show help for a command')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.results.write(text),
       // What commander has to say about an error is thrown, and told in our form.
       writeErr: () => {},
       getOutHasColors: () => false,
+      getOutHelpWidth: () => helpWidth(context.io),
     })
+    .configureHelp({ minWidthToWrap: 24, subcommandTerm: (command) => command.name() })
     .addHelpText(
       'after',
       examples(
         'figaro-backup hot --home /srv/env --repo /backup/env',
         'figaro-backup incremental --home /srv/env --repo /backup/env',
         'figaro-backup recover --repo /backup/env --to /restore/env',
-      ) + exitCodeHelp(),
-    );
-  for (const create of commands) adopt(program, create(context));
+        'figaro-backup man | man -l -',
+      ),
+    )
+    .addHelpText('after', ({ command }) => exitCodeHelp(command));
+  for (const [heading, creators] of Object.entries(commands)) {
+    program.commandsGroup(heading);
+    for (const create of creators) program.addCommand(create(context));
+  }
+  adopt(program);
   program.hook('preAction', (_program, command) => {
     const [argument] = command.registeredArguments;
     const environment =
@@ -96,11 +95,25 @@ export function buildProgram(context: CommandContext): Command {
   return program;
 }
 
-/** Adds a command, and makes it and those below it behave as the program does. */
-function adopt(parent: Command, command: Command): void {
-  command.copyInheritedSettings(parent).helpOption('-h, --help', 'show help');
-  if (!parent.commands.includes(command)) parent.addCommand(command);
-  for (const child of command.commands) adopt(command, child);
+/** Makes the commands below one behave as the program does. */
+function adopt(parent: Command): void {
+  const help = new Option('-h, --help', 'show help');
+  const hasCommon = parent.options.some(({ helpGroupHeading }) => helpGroupHeading === commonHeading);
+  parent.addHelpOption(hasCommon ? help.helpGroup(commonHeading) : help);
+  if (parent.commands.length > 0) parent.helpCommand('help [command]', 'show help for a command');
+  for (const child of parent.commands) adopt(child.copyInheritedSettings(parent));
+}
+
+/** How wide help may be. Some terminals do not know, and say 0. */
+function helpWidth({ stdout }: Io): number {
+  return (stdout.isTTY && stdout.columns) || 80;
+}
+
+function exitCodeHelp(command: Command): string {
+  const help = command.createHelp();
+  help.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth!() });
+  const lines = exitStatuses.map(({ status, meaning }) => `${help.formatItem(`${status}`, 3, meaning, help)}\n`);
+  return `Exit codes (any other code means failure too):\n${lines.join('')}`;
 }
 
 /** Tells what went wrong, and returns the exit status. With `--json`, stdout gets the one document it always gets. */
@@ -114,10 +127,17 @@ function tell(error: unknown, argv: readonly string[], context: CommandContext):
   return context.exitCodeOf(error);
 }
 
-/** Undefined for what commander throws after printing help or version. */
-function asFigaroError(error: unknown): unknown {
-  if (!(error instanceof CommanderError)) return error;
-  if (error.exitCode === 0) return undefined;
+/** Runs the command that was asked for. Returns when it was help or the version, too. */
+async function parse(program: Command, argv: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw asUsage(error);
+  }
+}
+
+function asUsage(error: CommanderError): FigaroError {
   const hint = 'see `figaro-backup --help`, or `figaro-backup <command> --help`.';
   if (error.code === 'commander.help') return new FigaroError('usage', 'no command was given', { hint });
   const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');

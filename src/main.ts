@@ -1,25 +1,42 @@
 /** The process: arguments, streams, signals, exit status. */
 
-import { run } from './cli.ts';
+import { candidates, candidatesWord } from './commands/candidates.ts';
+import { nodeFiles } from './engine/files.ts';
 
-const stop = new AbortController();
-
-// The first signal stops the work where that leaves nothing half done. The second one has its usual effect: at once, even
-// when the work does not come to look at signals.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
-    stop.abort(signal);
-  });
-}
+const argv = process.argv.slice(2);
 
 // A failed write is dealt with where the writing is done; without a listener it would end the process before that.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
-process.exitCode = await run(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  signal: stop.signal,
-});
+if (argv[0] === candidatesWord) {
+  // A shell waits for them between two keys: the program itself takes longer to load.
+  process.stdout.write(
+    candidates(argv.slice(1), process.env, nodeFiles)
+      .map((name) => `${name}\n`)
+      .join(''),
+  );
+} else {
+  await runProgram();
+}
+
+async function runProgram(): Promise<void> {
+  const stop = new AbortController();
+
+  // The first signal stops the work where that leaves nothing half done. The second one has its usual effect: at once,
+  // even when the work does not come to look at signals.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
+      stop.abort(signal);
+    });
+  }
+
+  const { run } = await import('./cli.ts');
+  process.exitCode = await run(argv, {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    signal: stop.signal,
+  });
+}

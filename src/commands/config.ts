@@ -10,7 +10,8 @@ export function configCommand(context: CommandContext): Command {
   return new Command('config')
     .summary('show the settings that hold, and where each comes from')
     .description('Settings come from the command line, from variables, from the configuration file, in this order.')
-    .addCommand(showCommand(context));
+    .addCommand(showCommand(context))
+    .addHelpText('after', examples('figaro-backup config show', 'figaro-backup config show orders'));
 }
 
 function showCommand(context: CommandContext): Command {

@@ -1,4 +1,4 @@
-import { type Command, type OptionValues } from 'commander';
+import { Option, type Command, type OptionValues } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Files } from '../engine/files.ts';
 import { type Watch } from '../engine/pause.ts';
@@ -7,10 +7,11 @@ import { showProgress } from '../output/progress.ts';
 import { colours, errorText, hasColours, warningText } from '../output/report.ts';
 import { Results } from '../output/results.ts';
 import { printable } from '../output/text.ts';
+import { commonHeading } from './options.ts';
 
 /** The streams and surroundings of a run. */
 export interface Io {
-  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean };
+  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean };
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
@@ -143,12 +144,14 @@ export class CommandContext {
 
 /** Adds the options every command has. */
 export function withCommonOptions(command: Command): Command {
+  const common = (flags: string, description: string): Option =>
+    new Option(flags, description).helpGroup(commonHeading);
   return command
-    .option('--json', 'print one JSON document on stdout, errors included')
-    .option('-q, --quiet', 'print errors only')
-    .option('-v, --verbose', 'print the result and the phases of the work even where nobody watches')
-    .option('--no-color', 'no colours (also: NO_COLOR=1)')
-    .option('--config <file>', 'the configuration file (or $FIGARO_BACKUP_CONFIG)');
+    .addOption(common('--json', 'print one JSON document on stdout, errors included'))
+    .addOption(common('-q, --quiet', 'print errors only'))
+    .addOption(common('-v, --verbose', 'print the result and the phases of the work even where nobody watches'))
+    .addOption(common('--no-color', 'no colours (also: NO_COLOR=1)'))
+    .addOption(common('--config <file>', 'the configuration file (or $FIGARO_BACKUP_CONFIG)'));
 }
 
 /** Lets an environment of the configuration file be named in place of its options. */

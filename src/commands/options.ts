@@ -74,6 +74,9 @@ export function mappingArgument(text: string, before: ReadonlyMap<string, string
   return new Map([...before, [from, to]]);
 }
 
+/** What makes an option one that may be given several times. */
+export const collectors: ReadonlySet<unknown> = new Set([collect, mappingArgument]);
+
 /** For `Option.argParser`: `[12][4096]` or `12/4096`. */
 export function lsnArgument(text: string): Lsn {
   const lsn = parseLsn(text);
@@ -134,7 +137,22 @@ function zoneMinutes(zone: string): number {
   return zone.startsWith('-') ? -minutes : minutes;
 }
 
+/** The group of the options every command has, in its help. */
+export const commonHeading = 'Common options:';
+
+const prompt = '  $ ';
+
 /** Examples for the end of a command's help. */
 export function examples(...commands: readonly string[]): string {
-  return `\nExamples:\n${commands.map((line) => `  $ ${line}\n`).join('')}`;
+  return `\nExamples:\n${commands.map((line) => `${prompt}${line}\n`).join('')}`;
+}
+
+/** The lines that `examples` put there. */
+export function examplesOf(command: Command): readonly string[] {
+  const output = command.configureOutput();
+  let text = '';
+  command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+  command.configureOutput(output);
+  const lines = text.split('\n').filter((line) => line.startsWith(prompt));
+  return lines.map((line) => line.slice(prompt.length));
 }

@@ -61,15 +61,34 @@ export function recoverCommand(context: CommandContext): Command {
       'Recover an environment into a new directory: from a chain of backup sets, or from plain copies.\n' +
         'What it is made from is only read; the directory appears complete and synced, or not at all.',
     )
+    .requiredOption('--to <dir>', 'the directory to make, or an empty one')
+    .option('--dry-run', 'print the chain, the files and the LSN range, and rehearse; write nothing')
+    .addOption(
+      new Option('--engine <engine>', 'native: run an installed db_recover on the new copy instead')
+        .choices(['embedded', 'native'])
+        .default('embedded'),
+    )
+    .option('--no-check', 'do not check the structure of the result')
+    .option('--any-order', 'do not check the order of keys: the application has one of its own')
+    .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument))
+    .option('--only <container>', 'this container alone, by the name it has in the result; repeat it for more', collect)
+    .addOption(
+      new Option(
+        '--map-dir <old=new>',
+        'give a directory that DB_CONFIG names another name, in the result and its DB_CONFIG; repeat it for more',
+      ).argParser(mappingArgument),
+    )
+    .optionsGroup('What to recover from:')
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
-    .option('--chain <id>', 'the chain of this set (default: the newest chain)')
-    .option('--to-set <id>', 'only as far as this set')
+    .option('--chain <set>', 'the chain of this set (default: the newest chain)')
     .option(
       '--from <dir>',
       'a plain copy instead of a chain; repeat it, later ones are laid over earlier ones',
       collect,
     )
-    .requiredOption('--to <dir>', 'the directory to make, or an empty one')
+    .option('--surviving-logs <dir>', 'the log files left of the broken environment: go on to their end')
+    .optionsGroup('How far:')
+    .option('--to-set <set>', 'only as far as this set')
     .addOption(
       new Option('--to-time <time>', 'as committed at this moment: ISO 8601, local time when without zone')
         .argParser(timeArgument)
@@ -83,23 +102,7 @@ export function recoverCommand(context: CommandContext): Command {
     .addOption(
       new Option('--to-txn <id>', 'as just after this transaction committed: its id in hex').argParser(txnArgument),
     )
-    .option('--only <container>', 'this container alone, by the name it has in the result; repeat it for more', collect)
-    .addOption(
-      new Option(
-        '--map-dir <old=new>',
-        'give a directory that DB_CONFIG names another name, in the result and its DB_CONFIG; repeat it for more',
-      ).argParser(mappingArgument),
-    )
-    .option('--surviving-logs <dir>', 'the log files left of the broken environment: go on to their end')
-    .option('--dry-run', 'print the chain, the files and the LSN range, and rehearse; write nothing')
-    .addOption(
-      new Option('--engine <engine>', 'native: run an installed db_recover on the new copy instead')
-        .choices(['embedded', 'native'])
-        .default('embedded'),
-    )
-    .option('--no-check', 'do not check the structure of the result')
-    .option('--any-order', 'do not check the order of keys: the application has one of its own')
-    .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
+    .optionsGroup('');
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(command))))
     .addHelpText(
       'after',

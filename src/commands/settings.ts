@@ -78,9 +78,19 @@ export function readSettings(
   return settings;
 }
 
-function variableFor(name: SettingName, env: Variables): string | undefined {
+/** What the configuration file has under `[environments]`. Throws `usage` for a file that can not be used. */
+export function environmentNames(files: Files, env: Variables, config: string | undefined): readonly string[] {
+  return Object.keys(findConfig(files, env, config)?.environments ?? {});
+}
+
+/** The variables that stand for an option, the one that goes before the other first. */
+export function variablesOf(name: SettingName): readonly string[] {
   const own = `FIGARO_BACKUP_${name.toUpperCase().replaceAll('-', '_')}`;
-  return [own, otherVariables[name]].find((variable) => variable !== undefined && Boolean(env[variable]));
+  return [own, otherVariables[name]].filter((variable) => variable !== undefined);
+}
+
+function variableFor(name: SettingName, env: Variables): string | undefined {
+  return variablesOf(name).find((variable) => Boolean(env[variable]));
 }
 
 /** Gives a command the settings for the options it has and was not given. Throws `usage` for a value that does not fit. */

@@ -36,8 +36,8 @@ export function verifyCommand(context: CommandContext): Command {
         'whether each set continues the one before. Everything that is wrong is told; the exit code says whether anything is.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
-    .option('--chain <id>', 'the chain of this set (default: everything in the repository)')
-    .option('--set <id>', 'the files of this set only')
+    .option('--chain <set>', 'the chain of this set (default: everything in the repository)')
+    .option('--set <set>', 'the files of this set only')
     .addOption(
       new Option('--share <n/m>', 'only this part of the chains, the least recently verified first: 1/7').argParser(
         shareArgument,

@@ -1,3 +1,5 @@
+import { exitCodes, type ErrorCode } from '../errors.ts';
+
 const meanings: Readonly<Record<number, string>> = {
   0: 'done',
   1: 'a bug in this program',
@@ -15,8 +17,15 @@ const meanings: Readonly<Record<number, string>> = {
   130: 'interrupted (143: terminated)',
 };
 
-/** The table of exit codes for the help of the program. */
-export function exitCodeHelp(): string {
-  const lines = Object.entries(meanings).map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}\n`);
-  return `\nExit codes (any other code means failure too):\n${lines.join('')}`;
+export interface ExitStatus {
+  readonly status: number;
+  readonly meaning: string;
+  /** The codes in messages that end with it. */
+  readonly codes: readonly string[];
 }
+
+/** All there are, in order. */
+export const exitStatuses: readonly ExitStatus[] = Object.entries(meanings).map(([text, meaning]) => {
+  const status = Number(text);
+  return { status, meaning, codes: Object.keys(exitCodes).filter((code) => exitCodes[code as ErrorCode] === status) };
+});

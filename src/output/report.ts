@@ -6,11 +6,15 @@ import { inOneLine, printable } from './text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** True when colours may be used: `--no-color`, NO_COLOR, and streams that are no terminals have none. */
+/**
+ * True when colours may be used. `--no-color` and NO_COLOR say no; then FORCE_COLOR decides, `0` and `false` being no;
+ * otherwise streams have colours that are terminals which know them.
+ */
 export function hasColours(stream: { isTTY?: boolean }, env: Environment, wanted: boolean): boolean {
-  const isSet = (name: string): boolean => env[name] !== undefined && env[name] !== '';
-  if (!wanted || isSet('NO_COLOR')) return false;
-  return (isSet('FORCE_COLOR') && env['FORCE_COLOR'] !== '0') || (stream.isTTY === true && env['TERM'] !== 'dumb');
+  if (!wanted || env['NO_COLOR']) return false;
+  const forced = env['FORCE_COLOR'];
+  if (forced) return forced !== '0' && forced !== 'false';
+  return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
 export function colours(stream: { isTTY?: boolean }, env: Environment, wanted: boolean): ChalkInstance {

@@ -204,7 +204,9 @@ describe('of what is not there', () => {
     'failover status': 'failover status --standby @standby',
     'config show': 'config show orders',
   };
-  const names = leaves(program).map(commandName);
+  const names = leaves(program)
+    .filter(({ options }) => options.some(({ long }) => long === '--json'))
+    .map(commandName);
 
   test.each(names)('%s prints an error', async (name) => {
     const needs = ['offline', 'hot', 'incremental', 'logs prune'].includes(name) ? '--home @env --repo @repo' : '';

@@ -15,15 +15,17 @@ export interface CliSurroundings {
   readonly signal?: AbortSignal;
   /** Which streams say that they are terminals. */
   readonly terminal?: 'stdout' | 'stderr';
+  /** How wide they say they are. */
+  readonly columns?: number;
   /** Written in place of this directory's name, so that output can be a snapshot. */
   readonly directory?: string;
 }
 
 /** Runs a command line in this process. What it prints with `--json` has to be as the schema says. */
 export async function figaro(args: readonly string[], surroundings: CliSurroundings = {}): Promise<CliResult> {
-  const { env = {}, files, signal, terminal, directory } = surroundings;
-  const stdout = new CollectingStream(terminal === 'stdout');
-  const stderr = new CollectingStream(terminal === 'stderr');
+  const { env = {}, files, signal, terminal, columns, directory } = surroundings;
+  const stdout = new CollectingStream(terminal === 'stdout', undefined, columns);
+  const stderr = new CollectingStream(terminal === 'stderr', undefined, columns);
   const exitCode = await run(args, { stdout, stderr, env, ...(signal ? { signal } : {}) }, files);
   requireDocumented(args, stdout.text);
   const text = (stream: CollectingStream): string =>
@@ -35,11 +37,13 @@ export async function figaro(args: readonly string[], surroundings: CliSurroundi
 export class CollectingStream extends Writable {
   text = '';
   readonly isTTY: boolean;
+  readonly columns: number;
   readonly #failure: Error | undefined;
 
-  constructor(isTTY = false, failure?: Error) {
+  constructor(isTTY = false, failure?: Error, columns = 0) {
     super({ decodeStrings: false });
     this.isTTY = isTTY;
+    this.columns = columns;
     this.#failure = failure;
     this.on('error', () => {});
   }

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { type CommandContext } from '../context.ts';
+import { examples } from '../options.ts';
 import { failoverFollowCommand } from './follow.ts';
 import { failoverPromoteCommand } from './promote.ts';
 import { failoverStatusCommand } from './status.ts';
@@ -15,5 +16,13 @@ export function failoverCommand(context: CommandContext): Command {
     )
     .addCommand(failoverFollowCommand(context))
     .addCommand(failoverStatusCommand(context))
-    .addCommand(failoverPromoteCommand(context));
+    .addCommand(failoverPromoteCommand(context))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup failover follow --home /srv/env --standby /standby/env',
+        'figaro-backup failover status --standby /standby/env',
+        'figaro-backup failover promote --standby /standby/env',
+      ),
+    );
 }

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { type CommandContext } from '../context.ts';
+import { examples } from '../options.ts';
 import { logsListCommand } from './list.ts';
 import { logsPrintCommand } from './print.ts';
 import { logsPruneCommand } from './prune.ts';
@@ -16,5 +17,13 @@ export function logsCommand(context: CommandContext): Command {
     .addCommand(logsListCommand(context))
     .addCommand(logsPrintCommand(context))
     .addCommand(logsTimelineCommand(context))
-    .addCommand(logsPruneCommand(context));
+    .addCommand(logsPruneCommand(context))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup logs list --home /srv/env',
+        'figaro-backup logs timeline --repo /backup/env',
+        'figaro-backup logs print --repo /backup/env --since 2026-11-22T09:00:00',
+      ),
+    );
 }

@@ -32,6 +32,7 @@ export function logsPrintCommand(context: CommandContext): Command {
       'Print the records of a log, one a line: as db_printlog does, and as JSON lines with --json. Fields have the names of Berkeley DB where they are the same.',
     );
   withLogSource(command)
+    .optionsGroup('Which records:')
     .addOption(new Option('--txn <id>', 'of this transaction; its id in hex').argParser(txnArgument))
     .option('--container <name>', 'about this file')
     .addOption(new Option('--page <n>', 'that change this page').argParser(pageArgument))
@@ -40,6 +41,7 @@ export function logsPrintCommand(context: CommandContext): Command {
     .addOption(new Option('--until <time>', 'up to the last commit of this second').argParser(timeArgument))
     .addOption(new Option('--from-lsn <lsn>', 'from here on').argParser(lsnArgument))
     .addOption(new Option('--to-lsn <lsn>', 'up to here').argParser(lsnArgument))
+    .optionsGroup('')
     .option('--whole', 'print items of any length to their end');
   return withCommonOptions(withEnvironment(command))
     .addHelpText(

@@ -30,11 +30,12 @@ export interface LogSource {
 
 export function withLogSource(command: Command): Command {
   command
+    .optionsGroup('Which log:')
     .option('--repo <dir>', 'the log of a chain in this repository (or $FIGARO_BACKUP_REPO)')
     .option('--chain <set>', 'the chain of this set (default: the newest)')
     .option('--home <dir>', 'the log of this environment (or $DB_HOME); it is only read')
     .option('--from <dir>', 'the log of a plain copy; more than once, later ones over earlier ones', collect);
-  return withPasswordOption(command);
+  return withPasswordOption(command).optionsGroup('');
 }
 
 /** Opens the log that was asked for. Throws `usage`, and what keeps it from being opened. */

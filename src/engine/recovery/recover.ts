@@ -255,22 +255,36 @@ function requireContents(environment: Environment): void {
 }
 
 function requireEmptyTarget(files: Files, target: string): void {
-  const stat = files.statIfThere(target);
-  if (!stat) return;
-  if (stat.kind !== 'directory') {
-    throw new FigaroError('target-not-empty', `${target} is there already, and is no directory`, { path: target });
-  }
-  const names = files.listIfThere(target) ?? [];
-  if (names.length === 0) return;
-  const more = names.length > 1 ? ` and ${names.length - 1} more` : '';
-  throw new FigaroError('target-not-empty', `${target} already holds ${names[0]}${more}`, {
+  const problem = whyTaken(files, target);
+  if (problem === undefined) return;
+  throw new FigaroError('target-not-empty', `${target} ${problem}`, {
     path: target,
     hint: 'choose a directory that is empty or does not exist.',
   });
 }
 
-/** The last step: the recovered environment gets its name, for good or not at all. */
+/** What keeps a name from becoming that of a recovered environment; undefined when nothing does. */
+function whyTaken(files: Files, target: string): string | undefined {
+  const stat = files.statIfThere(target);
+  if (!stat) return undefined;
+  if (stat.kind !== 'directory') return 'is there already, and is no directory';
+  const names = files.listIfThere(target) ?? [];
+  if (names.length === 0) return undefined;
+  return `already holds ${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`;
+}
+
+/**
+ * The last step: the recovered environment gets its name, for good or not at all. Throws `target-in-use` when somebody
+ * else took the name meanwhile.
+ */
 function publish(files: Files, stage: string, home: string, target: string): void {
+  const problem = whyTaken(files, target);
+  if (problem !== undefined) {
+    throw new FigaroError('target-in-use', `${target} ${problem}; it was free when the recovery began`, {
+      path: target,
+      hint: 'does another recovery make it, or an application write there? Choose another directory.',
+    });
+  }
   if (files.statIfThere(target)) files.removeEmptyDirectory(target);
   files.rename(home, target);
   try {

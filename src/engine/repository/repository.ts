@@ -122,6 +122,14 @@ export function readSets(
   return { sets, broken };
 }
 
+/** Names of the sets in a directory, the newest first, without looking into them. */
+export function setNames(files: Files, directory: string): readonly string[] {
+  const names = files.listIfThere(directory) ?? [];
+  const isSet = (id: string): boolean =>
+    setName.test(id) && files.statIfThere(path.join(directory, id, 'manifest.json')) !== undefined;
+  return names.filter(isSet).reverse();
+}
+
 function compareText(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
