@@ -163,9 +163,22 @@ function sha256(text: string): string {
 export function standbyEnvironment(files: Files, { directory, state }: Standby): Environment {
   const { home, pieces } = partsOf(directory);
   const found = discoverEnvironment(files, home);
+  requireUnopened(found);
   const databases = state.files.map((file) => asEnvironmentFile(files, file, path.join(pieces, file.piece)));
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
   return { ...found, files: [...found.files, ...databases].sort(byName) };
+}
+
+/** Throws `chain-mismatch` when an application made something in it of its own: the log there is no longer the primary's. */
+function requireUnopened({ home, files, leftOut }: Environment): void {
+  const stranger =
+    files.find(({ kind }) => kind === 'database' || kind === 'placeholder') ??
+    leftOut.find(({ reason }) => reason === 'region' || reason === 'registry');
+  if (!stranger) return;
+  throw new FigaroError('chain-mismatch', `${home} holds ${stranger.name}: an application opened the standby`, {
+    path: stranger.path,
+    hint: 'its log may have a history of its own now. Make a new standby in another directory, and open it only when it is promoted.',
+  });
 }
 
 function asEnvironmentFile(files: Files, file: StandbyFile, at: string): EnvironmentFile {

@@ -160,6 +160,18 @@ describe('is refused by name', () => {
     expect(standbyStatus(nodeFiles, standby)).toMatchObject({ canBePromoted: false });
   });
 
+  test.each(['__db.001', '__db.register', 'd.dbxml'])(
+    'a standby that an application opened, and left %s',
+    async (name) => {
+      if (name === 'd.dbxml') cpSync(path.join(home, name), path.join(partsOf(standby).home, name));
+      else writeFileSync(path.join(partsOf(standby).home, name), Buffer.alloc(8192));
+      application.commitUpTo([6, 5737]);
+      const error = await expectFailure('chain-mismatch', follow);
+      expect(error.message).toContain(`${name}: an application opened the standby`);
+      await expectFailure('chain-mismatch', bringUp);
+    },
+  );
+
   test('a directory that holds something else', async () => {
     const elsewhere = path.join(directory, 'elsewhere');
     mkdirSync(elsewhere);
