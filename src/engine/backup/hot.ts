@@ -184,6 +184,12 @@ class HotCopy {
 
   /** Lists the source again, copies what is new, and finds what was renamed. Returns the copies of what is gone. */
   async refresh(watch: Watch): Promise<ReadonlySet<ContainerCopy>> {
+    const gone = await this.#lookAgain(watch);
+    // A directory that is listed while a file in it gets another name may show neither of its names.
+    return gone.size > 0 ? await this.#lookAgain(watch) : gone;
+  }
+
+  async #lookAgain(watch: Watch): Promise<ReadonlySet<ContainerCopy>> {
     const now = await listSource(this.#files, this.#home);
     await this.add(now, watch);
     const places = new Map(now.paged.map(({ file }) => [identityOf(file) ?? file.name, file]));
