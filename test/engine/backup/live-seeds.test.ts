@@ -18,6 +18,8 @@ import { rebuilt } from '../../support/rebuilt.ts';
 const seeds = Number(process.env.SEEDS ?? 3);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 const setsPerSeed = 2;
+/** Some seconds of writing: about as long as two backups take. */
+const operations = '60000';
 
 /** Without compaction: where one is aborted, Berkeley DB 5.3 itself leaves a damaged database (moved-root.test.ts). */
 const variants: readonly (readonly string[])[] = [
@@ -49,7 +51,7 @@ describeNative('a random workload at full speed', () => {
         '--seed',
         `${seed}`,
         '--ops',
-        '100000000',
+        operations,
         '--no-compact',
         ...variants[seed % variants.length]!,
       ];

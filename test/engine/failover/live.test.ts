@@ -89,7 +89,7 @@ describeNative('a primary that is killed at any time', () => {
       const standby = path.join(directory, 'standby');
       mkdirSync(home);
       const options = variants[seed % variants.length]!;
-      const workload = ['--home', home, '--seed', `${seed}`, '--ops', '100000000', '--no-compact', ...options];
+      const workload = ['--home', home, '--seed', `${seed}`, '--ops', '40000', '--no-compact', ...options];
       const application = spawn(nativeProgram('workload'), workload, { stdio: 'ignore' });
       try {
         while (!existsSync(path.join(home, 'log.0000000001'))) await setTimeout(5);
