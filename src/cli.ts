@@ -6,6 +6,7 @@ import { CommandContext, type CommonOptions, type Io } from './commands/context.
 import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
 import { listCommand } from './commands/list.ts';
+import { inspectCommand } from './commands/inspect/inspect.ts';
 import { examples } from './commands/options.ts';
 import { logsCommand } from './commands/logs/logs.ts';
 import { pinCommand, unpinCommand } from './commands/pin.ts';
@@ -32,6 +33,7 @@ const commands: readonly ((context: CommandContext) => Command)[] = [
   pinCommand,
   unpinCommand,
   logsCommand,
+  inspectCommand,
   dumpCommand,
   configCommand,
 ];

@@ -1,0 +1,38 @@
+/** Which releases of Berkeley DB write which versions (format document, 0.1). */
+
+import { type AccessMethod } from './magic.ts';
+
+const byLogVersion: Readonly<Record<number, string>> = {
+  8: '4.2',
+  10: '4.3',
+  11: '4.4',
+  12: '4.5',
+  13: '4.6',
+  14: '4.7',
+  15: '4.8.24',
+  16: '4.8.26 or 4.8.30',
+  17: '5.0 or 5.1',
+  18: '5.2',
+  19: '5.3',
+  20: '6.0.19 or 6.0.20',
+  21: '6.0.30',
+  22: '6.1',
+  23: '6.2 or 18.1',
+};
+
+/** The releases that write logs of a version; undefined when none is known. */
+export function releaseOfLog(version: number): string | undefined {
+  return byLogVersion[version];
+}
+
+const byMethod: Readonly<Record<AccessMethod, Readonly<Record<number, string>>>> = {
+  btree: { 9: '4.2 to 6.0.20', 10: '6.0.30 or later' },
+  hash: { 8: '4.2 to 4.5', 9: '4.6 to 6.0.20', 10: '6.0.30 or later' },
+  queue: { 4: '4.2 or later' },
+  heap: { 1: '5.2 to 6.0.20', 2: '6.0.30 or later' },
+};
+
+/** The releases that create databases of a version; undefined when none is known. */
+export function releaseOfDatabase(method: AccessMethod, version: number): string | undefined {
+  return byMethod[method][version];
+}
