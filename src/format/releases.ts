@@ -25,14 +25,32 @@ export function releaseOfLog(version: number): string | undefined {
   return byLogVersion[version];
 }
 
-const byMethod: Readonly<Record<AccessMethod, Readonly<Record<number, string>>>> = {
-  btree: { 9: '4.2 to 6.0.20', 10: '6.0.30 or later' },
-  hash: { 8: '4.2 to 4.5', 9: '4.6 to 6.0.20', 10: '6.0.30 or later' },
-  queue: { 4: '4.2 or later' },
-  heap: { 1: '5.2 to 6.0.20', 2: '6.0.30 or later' },
+interface Span {
+  readonly from: string;
+  /** Undefined for those that are still written. */
+  readonly to?: string;
+}
+
+const byMethod: Readonly<Record<AccessMethod, Readonly<Record<number, Span>>>> = {
+  btree: { 9: { from: '4.2', to: '6.0.20' }, 10: { from: '6.0.30' } },
+  hash: { 8: { from: '4.2', to: '4.5' }, 9: { from: '4.6', to: '6.0.20' }, 10: { from: '6.0.30' } },
+  queue: { 4: { from: '4.2' } },
+  heap: { 1: { from: '5.2', to: '6.0.20' }, 2: { from: '6.0.30' } },
 };
 
 /** The releases that create databases of a version; undefined when none is known. */
 export function releaseOfDatabase(method: AccessMethod, version: number): string | undefined {
-  return byMethod[method][version];
+  const span = byMethod[method][version];
+  return span && (span.to === undefined ? `${span.from} or later` : `${span.from} to ${span.to}`);
+}
+
+/** The first releases of all versions, in order. */
+const firstReleases = ['4.2', '4.6', '5.2', '6.0.30'] as const;
+
+/** The oldest release that can have written all of these databases; newer ones keep the versions they find. */
+export function oldestReleaseOf(
+  databases: readonly { readonly method: AccessMethod; readonly version: number }[],
+): string | undefined {
+  const froms = databases.map(({ method, version }) => byMethod[method][version]?.from);
+  return firstReleases.findLast((release) => froms.includes(release));
 }

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { type CommandContext } from '../context.ts';
 import { inspectContainerCommand } from './container.ts';
+import { inspectEnvironmentCommand } from './environment.ts';
 import { inspectPageCommand } from './page.ts';
 
 export function inspectCommand(context: CommandContext): Command {
@@ -11,6 +12,7 @@ export function inspectCommand(context: CommandContext): Command {
     .description(
       'Show what an environment, a container or a page is. Everything is read as it is on disk, and only read.',
     )
+    .addCommand(inspectEnvironmentCommand(context))
     .addCommand(inspectContainerCommand(context))
     .addCommand(inspectPageCommand(context));
 }

@@ -11,6 +11,8 @@ export interface DbConfig {
   readonly externalFileDirectory: string;
   /** The log is never written to a disk. */
   readonly logInMemory: boolean;
+  /** Flags that are on, of the environment and of its log, in lower case. */
+  readonly flags: readonly string[];
   /** Properties that matter to somebody who makes backups, as sentences. */
   readonly risks: readonly string[];
   /** Set when the environment is split into slices, which are environments of their own. */
@@ -40,6 +42,7 @@ export function parseDbConfig(text: string): DbConfig {
   let sliced = false;
   let logInMemory = false;
   const risks: string[] = [];
+  const flags = new Set<string>();
   const addDataDirectory = (directory: string): void => {
     if (!dataDirectories.includes(directory)) dataDirectories.push(directory);
   };
@@ -75,12 +78,23 @@ export function parseDbConfig(text: string): DbConfig {
         const [flag = '', state] = value.toLowerCase().split(/\s+/);
         const risk = riskyFlags[flag];
         if (risk !== undefined && state !== 'off') risks.push(risk);
+        if (state === 'off') flags.delete(flag);
+        else if (flag !== '') flags.add(flag);
         if (inMemoryFlags.has(flag)) logInMemory = state !== 'off';
         break;
       }
     }
   }
-  return { dataDirectories, createDirectory, logDirectory, externalFileDirectory, logInMemory, risks, sliced };
+  return {
+    dataDirectories,
+    createDirectory,
+    logDirectory,
+    externalFileDirectory,
+    logInMemory,
+    flags: [...flags],
+    risks,
+    sliced,
+  };
 }
 
 function* directives(text: string): Generator<{ directive: string; value: string }> {
