@@ -18,7 +18,7 @@ const uses: readonly PageUse[] = [
   'leaf',
   'bucket',
   'bucketOverflow',
-  'reserved',
+  'unused',
   'region',
   'data',
   'duplicates',

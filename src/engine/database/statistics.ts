@@ -29,8 +29,8 @@ export type PageUse =
   | 'bucket'
   /** Further pages of a bucket. */
   | 'bucketOverflow'
-  /** Pages that wait for a hash to grow. */
-  | 'reserved'
+  /** Pages that wait for a hash to grow, and those of a queue whose records are all gone. */
+  | 'unused'
   | 'data'
   | 'region';
 
@@ -188,7 +188,7 @@ class Counting {
       const end = Math.min(firstPgno + reserved, check.end);
       for (let pgno = firstPgno; pgno < end; pgno++) {
         const isUsed = firstBucket + (pgno - firstPgno) <= maxBucket;
-        yield* this.#bucket(pgno, isUsed ? 'bucket' : 'reserved');
+        yield* this.#bucket(pgno, isUsed ? 'bucket' : 'unused');
       }
     }
   }
@@ -250,15 +250,19 @@ class Counting {
       for (let pgno = start; pgno < end; pgno++) {
         yield;
         const page = check.look(pgno);
-        if (!page) continue;
+        if (!page || isBlank(page.bytes)) continue;
+        const { recordsPerPage, recordLength } = layout;
         let there = 0;
+        let isUsed = false;
         const from = firstRecordOf(pgno, layout);
-        for (let recno = from; recno < from + layout.recordsPerPage && recno <= lastRecno; recno++) {
-          if (isInside(recno) && queueRecord(page, recno, layout)) there += 1;
+        for (let recno = from; recno < from + recordsPerPage && recno <= lastRecno; recno++) {
+          if (!isInside(recno)) continue;
+          isUsed = true;
+          if (queueRecord(page, recno, layout)) there += 1;
         }
         this.#into.records += there;
-        const { recordsPerPage, recordLength } = layout;
-        this.#into.add('data', recordsPerPage * recordLength, (recordsPerPage - there) * recordLength);
+        const capacity = recordsPerPage * recordLength;
+        this.#into.add(isUsed ? 'data' : 'unused', capacity, capacity - there * recordLength);
       }
     }
   }
