@@ -35,8 +35,10 @@ export function describeInventory(inventory: ContainerInventory): string {
   if (findingCount > 0) {
     const lines = findings.map(({ message }) => `  ${inOneLine(message)}\n`).join('');
     const hint =
-      'What is behind it is not in the numbers. A file of a running or crashed environment may only need recovery.';
-    parts.push(`damaged: ${formatCount(findingCount, 'finding')}\n${lines}${hint}\n`);
+      'Numbers leave out what is behind it. After a crash, or while it is in use, a file may only need recovery.';
+    parts.push(
+      `it does not hold together as it is on disk: ${formatCount(findingCount, 'finding')}\n${lines}${hint}\n`,
+    );
   }
   return parts.join('\n');
 }

@@ -21,10 +21,11 @@ export function describePageText(file: string, page: Omit<InspectedPage, 'stored
     ['type', page.isBlank ? 'never written' : `${typeName ?? 'unknown'} (${type})`],
     ['LSN', formatLsn(page.lsn)],
     ['checksum', page.checksum],
-    ...(said === pgno ? [] : [['calls itself', `page ${String(said)}`]]),
+    ...(said === pgno || page.isBlank ? [] : [['calls itself', `page ${String(said)}`]]),
     ...fieldRows(header),
     ...(freeBytes === undefined ? [] : [['free bytes', String(freeBytes)]]),
     ...(page.metadata ? fieldRows(page.metadata) : []),
+    ...(page.checksum === 'unknown' ? [['the rest', 'is encrypted: give the password']] : []),
   ];
   const itemRows = items.flatMap((item) => rowsOf(item, whole));
   return `${lines.join('\n')}\n${indent(table(rows))}${itemRows.length > 0 ? `\n${table(itemRows)}` : ''}`;

@@ -25,7 +25,7 @@ export interface XmlInventory {
   readonly autoIndex: boolean;
   /** Indexes lead to nodes, not only to documents. */
   readonly indexesNodes: boolean;
-  /** Indexes of what has none of its own. */
+  /** Indexes of what has none of its own; all containers seen so far had none. */
   readonly defaultIndexes: readonly string[];
   readonly indexes: readonly XmlIndex[];
 }

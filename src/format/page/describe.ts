@@ -136,7 +136,7 @@ export function freeBytesOf(page: Page): number | undefined {
   const { type, size, indexStart, entries, highFree, itemsStart } = page;
   if (type === pageType.overflow) return Math.max(0, size - indexStart - highFree);
   if (type === pageType.heapData) {
-    return entries === 0 ? size - indexStart : Math.max(0, highFree - indexStart - 2 * heapSlots(page));
+    return entries === 0 ? size - indexStart : Math.max(0, Math.min(highFree, size) - indexStart - 2 * heapSlots(page));
   }
   const hasIndex = isTreeLeaf(type) || isTreeInternal(type) || isHashPage(type);
   return hasIndex ? Math.max(0, Math.min(itemsStart, size) - indexStart - 2 * entries) : undefined;
