@@ -8,6 +8,7 @@ import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
 import { failoverCommand } from './commands/failover/failover.ts';
 import { listCommand } from './commands/list.ts';
+import { inspectCommand } from './commands/inspect/inspect.ts';
 import { commonHeading, examples } from './commands/options.ts';
 import { logsCommand } from './commands/logs/logs.ts';
 import { manCommand } from './commands/man.ts';
@@ -26,7 +27,7 @@ import { bugText, colours, errorText } from './output/report.ts';
 const commands: Readonly<Record<string, readonly ((context: CommandContext) => Command)[]>> = {
   'Back up:': [offlineCommand, hotCommand, incrementalCommand],
   'Recover:': [recoverCommand, failoverCommand],
-  'Look and check:': [verifyCommand, listCommand, showCommand, checkCommand, logsCommand, dumpCommand],
+  'Look and check:': [verifyCommand, listCommand, showCommand, checkCommand, logsCommand, inspectCommand, dumpCommand],
   'Keep and remove:': [expireCommand, pinCommand, unpinCommand],
   'This program:': [configCommand, completionCommand, manCommand],
 };

@@ -1,7 +1,7 @@
 /** Orders of keys and duplicates in the indexes of Berkeley DB XML (format document, 6.2 to 6.4). */
 
 /** Bytes of the marshaled integer that begins with `first`. */
-function marshaledLength(first: number): number {
+export function marshaledLength(first: number): number {
   if (first < 0x80) return 1;
   if (first < 0xc0) return 2;
   if (first < 0xe0) return 3;

@@ -7,6 +7,7 @@ import { pageType } from '../../format/page/types.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile, lockedFile } from '../locked.ts';
+import { PageReader } from './page-reader.ts';
 import { extentNumbers, extentPath } from './queue-extent.ts';
 
 /** Pages kept in memory. */
@@ -16,6 +17,8 @@ const cachedPages = 256;
 export class DatabaseFile {
   readonly path: string;
   readonly format: DatabaseFormat;
+  /** In bytes. */
+  readonly size: number;
   /** Pages of the file itself; queues with extents have more elsewhere. */
   readonly pageCount: number;
   /** Where the file is, and what belongs to it. */
@@ -23,7 +26,8 @@ export class DatabaseFile {
   readonly #opened: OpenFile;
   readonly #cache = new Map<number, Page>();
   /** Pages an extent of a queue has; 0 when it has no extents. */
-  readonly #extentPages: number;
+  readonly #extentPages: number = 0;
+  #reader: PageReader;
 
   /** Opens a file. Throws `container-missing` when it is no database, `page-type` when it is a damaged one. */
   constructor(files: Files, path: string) {
@@ -45,9 +49,13 @@ export class DatabaseFile {
       }
       if (isOpaque(recognition.format)) throw encryptedFile(path);
       this.format = recognition.format;
-      this.pageCount = Math.floor(this.#opened.stat().size / this.format.pageSize);
+      this.size = this.#opened.stat().size;
+      this.pageCount = Math.floor(this.size / this.format.pageSize);
+      this.#reader = new PageReader(files, this.#opened, this.format, 0);
       const meta = this.page(0);
-      this.#extentPages = this.format.method === 'queue' ? meta.u32(metaAt.queue.extentPages) : 0;
+      if (this.format.method !== 'queue') return;
+      this.#extentPages = meta.u32(metaAt.queue.extentPages);
+      this.#reader = new PageReader(files, this.#opened, this.format, this.#extentPages);
     } catch (error) {
       this.#opened.close();
       throw error;
@@ -73,8 +81,8 @@ export class DatabaseFile {
   pageIfThere(pgno: number): Page | undefined {
     const cached = this.#cache.get(pgno);
     if (cached) return cached;
-    const bytes = this.#read(pgno);
-    if (!bytes) return undefined;
+    const bytes = new Uint8Array(this.format.pageSize);
+    if (this.#reader.read(pgno, bytes) < bytes.length) return undefined;
     const finding = checkPage(bytes, pgno, this.format);
     if (finding) {
       throw new FigaroError(finding.code, `${this.path}: page ${pgno} is damaged: ${finding.problem}`, {
@@ -86,23 +94,6 @@ export class DatabaseFile {
     if (this.#cache.size >= cachedPages) this.#cache.delete(this.#cache.keys().next().value!);
     this.#cache.set(pgno, page);
     return page;
-  }
-
-  #read(pgno: number): Uint8Array | undefined {
-    const { pageSize } = this.format;
-    const bytes = new Uint8Array(pageSize);
-    if (pgno === 0 || !this.#extentPages) {
-      return this.#opened.readAt(bytes, pgno * pageSize) === pageSize ? bytes : undefined;
-    }
-    const extent = Math.floor((pgno - 1) / this.#extentPages);
-    const opened = this.files.openIfThere(extentPath(this.path, extent));
-    if (!opened) return undefined;
-    try {
-      const position = ((pgno - 1) % this.#extentPages) * pageSize;
-      return opened.readAt(bytes, position) === pageSize ? bytes : undefined;
-    } finally {
-      opened.close();
-    }
   }
 
   /** Runs of pages of a queue that are in files, in order: `end` is not among them. */

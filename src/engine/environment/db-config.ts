@@ -15,6 +15,8 @@ export interface DbConfig {
   readonly externalFileDirectory: string;
   /** The log is never written to a disk. */
   readonly logInMemory: boolean;
+  /** Flags that are on, of the environment and of its log, in lower case. */
+  readonly flags: readonly string[];
   /** Properties that matter to somebody who makes backups, as sentences. */
   readonly risks: readonly string[];
   /** Set when the environment is split into slices, which are environments of their own. */
@@ -58,6 +60,7 @@ export function parseDbConfig(text: string): DbConfig {
   let sliced = false;
   let logInMemory = false;
   const risks: string[] = [];
+  const flags = new Set<string>();
   const addDataDirectory = (directory: string): void => {
     if (!dataDirectories.includes(directory)) dataDirectories.push(directory);
   };
@@ -94,6 +97,8 @@ export function parseDbConfig(text: string): DbConfig {
         const [flag = '', state] = value.toLowerCase().split(/\s+/);
         const risk = riskyFlags[flag];
         if (risk !== undefined && state !== 'off') risks.push(risk);
+        if (state === 'off') flags.delete(flag);
+        else if (flag !== '') flags.add(flag);
         if (inMemoryFlags.has(flag)) logInMemory = state !== 'off';
         break;
       }
@@ -106,6 +111,7 @@ export function parseDbConfig(text: string): DbConfig {
     logDirectory,
     externalFileDirectory,
     logInMemory,
+    flags: [...flags],
     risks,
     sliced,
   };

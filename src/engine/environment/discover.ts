@@ -68,13 +68,22 @@ export interface Environment {
   readonly owners: ReadonlyMap<string, FileOwner>;
 }
 
+export interface DiscoverOptions {
+  /** The settings of a directory without DB_CONFIG, when it is not an environment of its own. */
+  readonly inherited?: DbConfig | undefined;
+  /** List what is inside, even when it is not all of the environment: see `outsideOf`. */
+  readonly insideOnly?: boolean;
+}
+
 /**
  * Lists an environment. Throws `environment-missing` when the directory does not exist, `format-unsupported` for
  * directories outside of it and for slices. Finding nothing of an environment is not an error here.
- *
- * @param inherited the settings of a directory without DB_CONFIG, when it is not an environment of its own
  */
-export function discoverEnvironment(files: Files, home: string, inherited?: DbConfig): Environment {
+export function discoverEnvironment(
+  files: Files,
+  home: string,
+  { inherited, insideOnly = false }: DiscoverOptions = {},
+): Environment {
   if (files.statIfThere(path.resolve(home, '.'))?.kind === undefined) {
     throw new FigaroError('environment-missing', `${home}: no such directory`, {
       path: home,
@@ -84,7 +93,7 @@ export function discoverEnvironment(files: Files, home: string, inherited?: DbCo
   const configBytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
   const config =
     configBytes || !inherited ? parseDbConfig(configBytes ? Buffer.from(configBytes).toString('utf8') : '') : inherited;
-  refuseForeignDirectories(home, config);
+  if (!insideOnly) requireInside(home, config);
   const search = new Search(files, home, config);
   search.begin();
   return search.result();
@@ -100,29 +109,36 @@ export function logPaths(environment: Environment): Map<number, string> {
   return new Map(filesOfKind(environment, 'log').map((file) => [file.logNumber!, file.path]));
 }
 
-function refuseForeignDirectories(home: string, config: DbConfig): void {
+/** The directories of DB_CONFIG that are outside of the environment, as written there. */
+export function outsideOf(config: DbConfig): string[] {
+  const { dataDirectories, logDirectory, createDirectory, externalFileDirectory } = config;
+  const named = [...dataDirectories, logDirectory, createDirectory, externalFileDirectory];
+  return [...new Set(named.filter((directory) => directory !== undefined && isOutside(directory)))] as string[];
+}
+
+function isOutside(directory: string): boolean {
+  const normal = normalDirectory(directory);
+  const leadsOut = normal === '..' || normal.startsWith('../');
+  return path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut;
+}
+
+function requireInside(home: string, config: DbConfig): void {
   if (config.sliced) {
     throw new FigaroError('format-unsupported', `${home}: a sliced environment can not be backed up as a whole`, {
       path: home,
       hint: 'back up each directory __db.sliceNNN as an environment of its own.',
     });
   }
-  const named = [...config.dataDirectories, config.logDirectory, config.createDirectory, config.externalFileDirectory];
-  for (const directory of named) {
-    if (directory === undefined) continue;
-    const normal = normalDirectory(directory);
-    const leadsOut = normal === '..' || normal.startsWith('../');
-    if (path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut) {
-      throw new FigaroError(
-        'format-unsupported',
-        `${home}: DB_CONFIG names the directory ${directory}, outside of the environment`,
-        {
-          path: path.join(home, 'DB_CONFIG'),
-          hint: 'a recovered copy would share that directory with the original. Put a link to it into the environment, and name the link in DB_CONFIG.',
-        },
-      );
-    }
-  }
+  const [directory] = outsideOf(config);
+  if (directory === undefined) return;
+  throw new FigaroError(
+    'format-unsupported',
+    `${home}: DB_CONFIG names the directory ${directory}, outside of the environment`,
+    {
+      path: path.join(home, 'DB_CONFIG'),
+      hint: 'a recovered copy would share that directory with the original. Put a link to it into the environment, and name the link in DB_CONFIG.',
+    },
+  );
 }
 
 class Search {

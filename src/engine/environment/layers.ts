@@ -1,10 +1,21 @@
 import { type Files } from '../files.ts';
-import { discoverEnvironment, type DamagedFile, type Environment, type EnvironmentFile } from './discover.ts';
+import {
+  discoverEnvironment,
+  type DiscoverOptions,
+  type DamagedFile,
+  type Environment,
+  type EnvironmentFile,
+} from './discover.ts';
 
 /** Lists directories laid over each other, later over earlier. One without DB_CONFIG has the settings of the one before. */
-export function discoverLayers(files: Files, homes: readonly string[]): Environment {
+export function discoverLayers(
+  files: Files,
+  homes: readonly string[],
+  options: Pick<DiscoverOptions, 'insideOnly'> = {},
+): Environment {
   const found: Environment[] = [];
-  for (const home of homes) found.push(discoverEnvironment(files, home, found.at(-1)?.config));
+  for (const home of homes)
+    found.push(discoverEnvironment(files, home, { ...options, inherited: found.at(-1)?.config }));
   return layerEnvironments(found);
 }
 

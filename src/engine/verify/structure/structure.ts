@@ -45,20 +45,23 @@ function requireSize(check: FileCheck, meta: Page): void {
   check.find(0, `it says that the file has ${said} pages, but it has ${pageCount}`);
 }
 
-/** The chain of free pages (4.4.4). */
-function* checkFreeList(check: FileCheck, meta: Page): Steps {
+/** The chain of free pages (4.4.4). Returns how many there are. */
+export function* checkFreeList(check: FileCheck, meta: Page): Steps<number> {
   let from = 0;
+  let count = 0;
   for (let pgno = meta.u32(metaAt.free); pgno !== 0;) {
     yield;
     const page = check.claim(pgno, from);
-    if (!page) return;
+    if (!page) return count;
     if (page.type !== pageType.invalid) {
       check.find(pgno, `it has type ${page.type}, but page ${from} says that it is free`);
-      return;
+      return count;
     }
+    count += 1;
     from = pgno;
     pgno = page.nextPgno;
   }
+  return count;
 }
 
 /** True for the first page of a file with sub-databases (4.4.3). */

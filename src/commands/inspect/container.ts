@@ -1,0 +1,39 @@
+import { Command } from 'commander';
+import { takeInventory, type ContainerInventory } from '../../engine/database/inventory.ts';
+import { exitCodes } from '../../errors.ts';
+import { releaseOfDatabase } from '../../format/releases.ts';
+import { describeInventory } from '../../output/inventory.ts';
+import { withCommonOptions, type CommandContext } from '../context.ts';
+import { examples } from '../options.ts';
+import { findFile, withFileOptions, type FileOptions } from './file.ts';
+
+export function inspectContainerCommand(context: CommandContext): Command {
+  const command = new Command('container')
+    .summary('show what a container holds: databases, records, pages, documents, indexes')
+    .description(
+      'Show what a container, or another database file, holds: its databases with their records and pages, how full these ' +
+        'are, and of Berkeley DB XML how documents are stored and indexed. Every page is read once. Damage that is met is ' +
+        'told, and the exit status is 4; what is still in the log only is not in the file, so recover first.',
+    )
+    .argument('<file>', 'a container or another database file; with --home, its name in there');
+  return withCommonOptions(withFileOptions(command))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup inspect container /restore/env/docs.dbxml',
+        'figaro-backup inspect container --home /srv/env docs.dbxml --json',
+      ),
+    )
+    .action(async (name: string, options: FileOptions) => {
+      const { files, path } = findFile(context, options, name);
+      const inventory = await context.withWatch(options, (watch) => takeInventory(files, path, watch));
+      context.print(options, toDocument(inventory), () => describeInventory(inventory));
+      if (inventory.findingCount > 0) context.exitCode = exitCodes['page-type'];
+    });
+}
+
+function toDocument({ format, ...inventory }: ContainerInventory): object {
+  const { method, version, pageSize, littleEndian, checksums, encrypted, uid } = format;
+  const release = releaseOfDatabase(method, version);
+  return { ...inventory, format: { method, version, release, pageSize, littleEndian, checksums, encrypted, uid } };
+}

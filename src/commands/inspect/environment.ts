@@ -1,0 +1,65 @@
+import { Command } from 'commander';
+import { inspectEnvironment, type InspectedEnvironment } from '../../engine/inspect/environment.ts';
+import { releaseOfDatabase } from '../../format/releases.ts';
+import { describeEnvironment } from '../../output/environment.ts';
+import { formatTime } from '../../output/text.ts';
+import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { examples } from '../options.ts';
+import { unlockedFiles } from '../password.ts';
+import { findEnvironment, withSource, type SourceOptions } from '../source.ts';
+
+export function inspectEnvironmentCommand(context: CommandContext): Command {
+  const command = new Command('environment')
+    .summary('show what an environment is: containers, log, settings, and what puts its backups at risk')
+    .description(
+      'Show what an environment is: its containers and other files, which releases wrote them, its log and the last ' +
+        'checkpoint, its settings, and what puts its backups at risk. Only what files tell is told: settings that the ' +
+        'application makes by itself leave no trace. Risks do not change the exit status.',
+    );
+  return withCommonOptions(withEnvironment(withSource(command, '')))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup inspect environment --home /srv/env',
+        'figaro-backup inspect environment --repo /backup/env --chain 20261122T081500Z-hot-7f3a9c',
+        'figaro-backup inspect environment --from /copy/full --from /copy/logs --json',
+      ),
+    )
+    .action(async (_environment: string | undefined, options: SourceOptions) => {
+      const files = unlockedFiles(context, options);
+      const { environment, isOriginal } = findEnvironment(context, files, options, { insideOnly: true });
+      const inspected = await context.withWatch(options, (watch) => inspectEnvironment(files, environment, watch));
+      context.print(options, toDocument(inspected), () => describeEnvironment(inspected, isOriginal));
+    });
+}
+
+function toDocument({ environment, databases, log, ...rest }: InspectedEnvironment): object {
+  const { home, config, leftOut } = environment;
+  const { dataDirectories, createDirectory, logDirectory, externalFileDirectory, flags } = config;
+  return {
+    home,
+    config: { dataDirectories, createDirectory, logDirectory, externalFileDirectory, flags },
+    ...rest,
+    databases: databases.map(({ format, ...database }) => {
+      const { version, pageSize, littleEndian, checksums, encrypted } = format;
+      const release = releaseOfDatabase(format.method, version);
+      return { ...database, version, release, pageSize, littleEndian, checksums, encrypted };
+    }),
+    log: log && logDocument(log),
+    leftOut: leftOut.map(({ name, reason }) => ({ name, reason })),
+  };
+}
+
+function logDocument({ contents, problem, ...log }: NonNullable<InspectedEnvironment['log']>): object {
+  if (!contents) return { ...log, problem: problem?.message };
+  const { checkpoint, newestTime, end, ...rest } = contents;
+  return {
+    ...log,
+    ...rest,
+    end: end.lsn,
+    lastRecord: end.lastRecord,
+    torn: end.torn,
+    checkpoint: checkpoint && { ...checkpoint, time: formatTime(checkpoint.time) },
+    newestTime: newestTime === undefined ? undefined : formatTime(newestTime),
+  };
+}

@@ -1,0 +1,45 @@
+/** The database file that `inspect container` and `inspect page` look at. */
+
+import path from 'node:path';
+import { type Command } from 'commander';
+import { parseDbConfig } from '../../engine/environment/db-config.ts';
+import { readIfThere, type Files } from '../../engine/files.ts';
+import { FigaroError } from '../../errors.ts';
+import { type CommandContext, type CommonOptions } from '../context.ts';
+import { unlockedFiles, withPasswordOption, type PasswordOptions } from '../password.ts';
+
+export interface FileOptions extends CommonOptions, PasswordOptions {
+  readonly home?: string;
+}
+
+export function withFileOptions(command: Command): Command {
+  return withPasswordOption(
+    command.option('--home <dir>', 'the environment that a name is looked for in first (or $DB_HOME)'),
+  );
+}
+
+/** The files of the run, and the path of the one asked for. Throws `container-missing` when there is no such file. */
+export function findFile(
+  context: CommandContext,
+  options: FileOptions,
+  name: string,
+): { readonly files: Files; readonly path: string } {
+  const files = unlockedFiles(context, options);
+  const { home } = options;
+  const places = home === undefined ? [name] : [...placesIn(files, home, name), name];
+  const found = places.find((place) => files.statThrough(place)?.kind === 'file');
+  if (found !== undefined) return { files, path: found };
+  const isThere = places.some((place) => files.statThrough(place) !== undefined);
+  const where = home === undefined ? '' : `, neither in ${home} nor as a path`;
+  throw new FigaroError('container-missing', `${name} is ${isThere ? 'no file' : `not there${where}`}`, {
+    path: name,
+    hint: 'give a database file: a container, or another file of an environment.',
+  });
+}
+
+/** Where a name can be in an environment (format document, 1.2). */
+function placesIn(files: Files, home: string, name: string): string[] {
+  const config = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  const { dataDirectories } = parseDbConfig(config ? Buffer.from(config).toString('utf8') : '');
+  return [...dataDirectories, ''].map((directory) => path.resolve(home, directory, name));
+}

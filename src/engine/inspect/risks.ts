@@ -1,0 +1,206 @@
+/** What of an environment endangers its backups, or what they can be recovered to. */
+
+import { formatLsn } from '../../format/lsn.ts';
+import { outsideOf } from '../environment/discover.ts';
+import { isOpaque } from '../environment/opaque.ts';
+import { logFileName } from '../log/log-files.ts';
+import { type InspectedEnvironment } from './environment.ts';
+import { type InspectedLog } from './log.ts';
+
+export interface Risk {
+  readonly code: string;
+  /** What is so, and what it means. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice: string;
+}
+
+/** Redo of so much log takes a while, in bytes. */
+const muchToRedo = 256 << 20;
+/** A checkpoint so far behind the newest commit is old, in seconds. */
+const oldCheckpoint = 3600;
+
+/** Flags of DB_CONFIG by what they mean: the log has other names for them than the environment. */
+const flags = {
+  removal: ['db_log_autoremove', 'db_log_auto_remove'],
+  memory: ['db_log_inmemory', 'db_log_in_memory'],
+  unsynced: ['db_txn_nosync', 'db_txn_write_nosync', 'db_log_nosync'],
+} as const;
+
+/** Everything that is known to be a risk, the worst first. */
+export function findRisks(inspected: Omit<InspectedEnvironment, 'risks'>): Risk[] {
+  return [...damageRisks(inspected), ...logRisks(inspected), ...configRisks(inspected), ...containerRisks(inspected)];
+}
+
+function damageRisks({ damaged, databases, region }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
+  const risks: Risk[] = damaged.map(({ name, problem }) => ({
+    code: 'damaged-container',
+    message: `${name} is a damaged database: ${problem}`,
+    advice: 'look at it with `figaro-backup inspect page`, and recover from an older set.',
+  }));
+  for (const { problem } of databases) {
+    if (problem === undefined) continue;
+    risks.push({
+      code: 'damaged-container',
+      message: problem,
+      advice:
+        'if the environment is in use or has crashed, it may only need recovery; if not, recover from an older set.',
+    });
+  }
+  if (region?.panic) {
+    risks.push({
+      code: 'panic',
+      message: 'the library found corruption and stopped: its region files say so',
+      advice: 'stop all processes, take an offline backup, and recover from it.',
+    });
+  }
+  return risks;
+}
+
+function logRisks({ log, environment }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
+  if (!log) {
+    if (environment.config.logInMemory) return [];
+    return [
+      {
+        code: 'no-log',
+        message: 'there are no log files: the environment has no transactions, or its log is elsewhere',
+        advice: 'back it up with `offline` while nobody writes; what is changed after that can not be recovered.',
+      },
+    ];
+  }
+  if (log.problem && log.problem.code !== 'password') {
+    return [
+      {
+        code: 'unreadable-log',
+        message: `the log can not be read: ${log.problem.message}`,
+        advice: log.problem.details.hint ?? 'copy the log again, or use an older set.',
+      },
+    ];
+  }
+  return log.contents ? checkpointRisks(log, log.contents) : [];
+}
+
+function checkpointRisks(
+  { firstFile }: InspectedLog,
+  { checkpoint, bytesToRedo, newestTime, end }: NonNullable<InspectedLog['contents']>,
+): Risk[] {
+  const risks: Risk[] = [];
+  if (!checkpoint && firstFile > 1) {
+    risks.push({
+      code: 'no-checkpoint',
+      message: `the log has no checkpoint and begins with ${logFileName(firstFile)}: what was before is not known`,
+      advice: 'look for the log files before; let the application take checkpoints, and take a full backup after one.',
+    });
+  }
+  if (checkpoint && bytesToRedo === undefined) {
+    risks.push({
+      code: 'log-begins-late',
+      message:
+        `recovery has to begin at ${formatLsn(checkpoint.redoFrom)}, but the log begins with ${logFileName(firstFile)}: ` +
+        'what is here can not be recovered',
+      advice: 'look for the missing log files in older copies.',
+    });
+  }
+  if (bytesToRedo !== undefined && bytesToRedo > muchToRedo) {
+    risks.push({
+      code: 'much-to-redo',
+      message: `recovery has to read ${bytesToRedo} bytes of log before the containers are current`,
+      advice: 'let the application take checkpoints more often: recovery gets faster, and logs can be removed.',
+    });
+  } else if (checkpoint && newestTime !== undefined && newestTime - checkpoint.time > oldCheckpoint) {
+    const hours = Math.floor((newestTime - checkpoint.time) / 3600);
+    risks.push({
+      code: 'old-checkpoint',
+      message: `the last checkpoint is ${hours} ${hours === 1 ? 'hour' : 'hours'} older than the newest commit`,
+      advice: 'let the application take checkpoints more often: recovery gets faster, and logs can be removed.',
+    });
+  }
+  if (end.damage) {
+    risks.push({ code: 'unreadable-log', message: end.damage.message, advice: 'copy the log again.' });
+  }
+  return risks;
+}
+
+function configRisks({ environment: { config } }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
+  const risks: Risk[] = [];
+  const flagged = (names: readonly string[]): string | undefined => names.find((name) => config.flags.includes(name));
+  const removal = flagged(flags.removal);
+  if (removal !== undefined) {
+    risks.push({
+      code: 'log-auto-remove',
+      message: `the library removes log files by itself (${removal} in DB_CONFIG): a chain of backups can lose some`,
+      advice:
+        'take the flag out and remove logs with `figaro-backup logs prune`, or back up more often than checkpoints remove logs.',
+    });
+  }
+  const memory = flagged(flags.memory);
+  if (memory !== undefined) {
+    risks.push({
+      code: 'log-in-memory',
+      message: `the log is kept in memory (${memory} in DB_CONFIG): after a crash nothing can be recovered`,
+      advice: 'take the flag out, or back up with `offline` while nobody writes.',
+    });
+  }
+  const unsynced = flagged(flags.unsynced);
+  if (unsynced !== undefined) {
+    risks.push({
+      code: 'commits-not-synced',
+      message: `commits do not wait for the disk (${unsynced} in DB_CONFIG): a crash can lose the newest, and so can a backup`,
+      advice: 'take the flag out where every commit counts.',
+    });
+  }
+  const outside = outsideOf(config);
+  if (outside.length > 0) {
+    risks.push({
+      code: 'outside',
+      message: `DB_CONFIG names directories outside of the environment, which are not shown here: ${outside.join(', ')}`,
+      advice:
+        'no backup can be taken like this: put links to them into the environment, and name the links in DB_CONFIG.',
+    });
+  }
+  if (config.sliced) {
+    risks.push({
+      code: 'sliced',
+      message: 'the environment is sliced: it can not be backed up as a whole',
+      advice: 'back up each directory __db.sliceNNN as an environment of its own.',
+    });
+  }
+  return risks;
+}
+
+function containerRisks({ databases, log }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
+  const risks: Risk[] = [];
+  for (const { name, isUnlogged } of databases) {
+    if (!isUnlogged) continue;
+    risks.push({
+      code: 'unlogged-container',
+      message: `${name} is written without the log: a set has it as it was on disk, and no log brings it forward`,
+      advice: 'open it in a transaction, or expect it to be only as new as the last full set.',
+    });
+  }
+  const unsummed = databases.filter(({ format }) => !format.checksums).map(({ name }) => name);
+  if (unsummed.length > 0) {
+    risks.push({
+      code: 'no-checksums',
+      message: `without page checksums, damage by a disk can go unseen: ${listed(unsummed)}`,
+      advice: 'create containers with checksums (DB_CHKSUM, DBXML_CHKSUM): only then damage shows for certain.',
+    });
+  }
+  const isLocked = log?.problem?.code === 'password' || databases.some(({ format }) => isOpaque(format));
+  if (isLocked) {
+    risks.push({
+      code: 'no-password',
+      message: 'the environment is encrypted, and no password was given: what it holds is not known',
+      advice: 'give --password-file, here and for backups: without it they are taken, but not proved.',
+    });
+  }
+  return risks;
+}
+
+/** More names than this say no more. */
+const shownNames = 5;
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - shownNames;
+  return names.slice(0, shownNames).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
