@@ -50,16 +50,16 @@ function configRows({ environment: { config, files } }: InspectedEnvironment): s
 }
 
 const kindNames = {
-  placeholder: 'placeholders of open transactions',
-  'queue-extent': 'extents of queues',
-  'external-file': 'external files',
+  placeholder: ['placeholder of an open transaction', 'placeholders of open transactions'],
+  'queue-extent': ['extent of a queue', 'extents of queues'],
+  'external-file': ['external file', 'external files'],
 } as const;
 
 function otherFileRows({ kinds }: InspectedEnvironment): string[][] {
   const parts: string[] = [];
-  for (const [kind, name] of Object.entries(kindNames)) {
+  for (const [kind, [one, many]] of Object.entries(kindNames)) {
     const totals = kinds[kind as keyof typeof kindNames];
-    if (totals) parts.push(`${totals.files} ${name}, ${formatBytes(totals.size)}`);
+    if (totals) parts.push(`${formatCount(totals.files, one, many)}, ${formatBytes(totals.size)}`);
   }
   return parts.length === 0 ? [] : [['other files', parts.join('; ')]];
 }

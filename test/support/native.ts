@@ -132,3 +132,14 @@ export function contentsOf(
   }
   return contents;
 }
+
+/** What a tool prints, as Latin-1: names of databases are printed as they are. */
+export function runTool(directory: string, name: string, ...args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(name, args, {
+    cwd: directory,
+    encoding: 'latin1',
+    maxBuffer: 1 << 28,
+  });
+  if (status !== 0) throw new Error(`${name} ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}

@@ -8,8 +8,9 @@ import { nodeFiles } from '../../../src/engine/files.ts';
 import { inspectPage, type InspectedPage } from '../../../src/engine/inspect/page.ts';
 import { type PageItem } from '../../../src/format/page/describe-items.ts';
 import { formatLsn } from '../../../src/format/lsn.ts';
-import { nativePages } from '../../support/native-pages.ts';
-import { databaseFiles, describeNative, nativeProgram } from '../../support/native.ts';
+import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
+import { nativePages, type NativePage } from '../../support/native-pages.ts';
+import { databaseFiles, describeNative, nativeProgram, runTool } from '../../support/native.ts';
 
 const kinds = [
   { title: 'little-endian', options: ['--seed', '1'] },
@@ -18,19 +19,9 @@ const kinds = [
   { title: 'big-endian with checksums', options: ['--seed', '4', '--big-endian', '--checksum', '--records', '900'] },
 ] as const;
 
-function tool(directory: string, name: string, ...args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(name, args, {
-    cwd: directory,
-    encoding: 'latin1',
-    maxBuffer: 1 << 28,
-  });
-  if (status !== 0) throw new Error(`${name} ${args.join(' ')}: ${stderr}`);
-  return stdout;
-}
-
 /** The lines of `db5.3_stat -d`: numbers by what they count. */
 function statistics(directory: string, file: string, name: string | undefined): (label: string) => number | undefined {
-  const text = tool(directory, 'db5.3_stat', '-d', file, ...(name === undefined ? [] : ['-s', name]));
+  const text = runTool(directory, 'db5.3_stat', '-d', file, ...(name === undefined ? [] : ['-s', name]));
   const numbers = new Map(text.split('\n').map((line) => line.split('\t').toReversed() as [string, string]));
   return (label) => {
     const line = [...numbers].find(([key]) => key.replace(/ \(\d+% ff\)$/, '') === label);
@@ -216,7 +207,7 @@ describeNative('inspection', () => {
 
     test('counts the records of heaps that db5.3_dump prints', async () => {
       for (const file of databaseFiles(directory).filter((name) => name.startsWith('heap'))) {
-        const dumped = tool(directory, 'db5.3_dump', file).match(/^ /gm)?.length;
+        const dumped = runTool(directory, 'db5.3_dump', file).match(/^ /gm)?.length;
         const { databases } = await takeInventory(nodeFiles, path.join(directory, file));
         expect({ file, records: databases[0]!.records }).toEqual({ file, records: dumped });
       }
@@ -226,35 +217,11 @@ describeNative('inspection', () => {
       let pageCount = 0;
       let itemCount = 0;
       for (const file of databaseFiles(directory)) {
-        for (const [pgno, native] of nativePages(tool(directory, 'db5.3_dump', '-da', file))) {
+        for (const [pgno, native] of nativePages(runTool(directory, 'db5.3_dump', '-da', file))) {
           const page = inspectPage(nodeFiles, path.join(directory, file), pgno);
-          const { type, lsn, fields, items } = native;
-          // A bucket that was never written is shown as an empty page of a hash.
-          if (page.isBlank && type === 'hash' && items.length === 0) continue;
-          expect({ file, pgno, type: page.typeName, lsn: formatLsn(page.lsn), problem: page.problem }).toEqual({
-            file,
-            pgno,
-            type,
-            lsn,
-            problem: undefined,
-          });
-          const ours = ourFields(page);
-          for (const [name, value] of Object.entries(fields)) {
-            if (ours[name] === undefined) continue;
-            expect({ file, pgno, [name]: ours[name] }).toEqual({ file, pgno, [name]: value });
-          }
-          const found = ourItems(page);
-          // Of queues it shows the slots between the first and the last record only.
-          const shown = type === 'queue data' ? found.filter((line) => isNamed(line, items)) : found;
-          if (type !== 'overflow') {
-            expect({ file, pgno, items: shown.map((line, i) => asTold(line, items[i] ?? '')) }).toEqual({
-              file,
-              pgno,
-              items,
-            });
-          }
+          expectSame(page, file, native);
           pageCount += 1;
-          itemCount += items.length;
+          itemCount += native.items.length;
         }
       }
       expect({ manyPages: pageCount > 800, manyItems: itemCount > 8000 }).toEqual({ manyPages: true, manyItems: true });
@@ -262,11 +229,52 @@ describeNative('inspection', () => {
   });
 });
 
+/** Expects a page to be told as db5.3_dump tells it. */
+function expectSame(page: InspectedPage, file: string, native: NativePage): void {
+  const { pgno } = page;
+  const { type, lsn, fields, items } = native;
+  // A bucket that was never written is shown as an empty page of a hash.
+  if (page.isBlank && type === 'hash' && items.length === 0) return;
+  expect({ file, pgno, type: page.typeName, lsn: formatLsn(page.lsn), problem: page.problem }).toEqual({
+    file,
+    pgno,
+    type,
+    lsn,
+    problem: undefined,
+  });
+  const ours = ourFields(page);
+  for (const [name, value] of Object.entries(fields)) {
+    if (ours[name] === undefined) return;
+    expect({ file, pgno, [name]: ours[name] }).toEqual({ file, pgno, [name]: value });
+  }
+  const found = ourItems(page);
+  // Of queues it shows the slots between the first and the last record only.
+  const shown = type === 'queue data' ? found.filter((line) => isNamed(line, items)) : found;
+  if (type !== 'overflow') {
+    expect({ file, pgno, items: shown.map((line, i) => asTold(line, items[i] ?? '')) }).toEqual({
+      file,
+      pgno,
+      items,
+    });
+  }
+}
+
 /** Our item without what db_dump does not tell of it: records below children, and data that it prints as text. */
 function asTold(line: string, native: string): string {
   const told = native.includes(' with ') ? line : line.replace(/ with \d+/, '');
   return told.slice(0, native.length);
 }
+
+describeNative('inspection of encrypted databases', () => {
+  afterAll(removeUnpacked);
+
+  test.each(['secret.db', 'secret-h.db', 'multi.db', 'q.db', 'heap.db'])('shows the pages of %s', (file) => {
+    const { files, backup } = corpusCase('crypt-53-hot');
+    const native = nativePages(runTool(backup, 'db5.3_dump', '-da', '-P', 'figaro-test', file));
+    expect(native.size).toBeGreaterThan(0);
+    for (const [pgno, page] of native) expectSame(inspectPage(files, path.join(backup, file), pgno), file, page);
+  });
+});
 
 function isNamed(line: string, items: readonly string[]): boolean {
   const where = / at \d+:/.exec(line)![0];
