@@ -63,7 +63,9 @@ describe('the schema', () => {
     const documents = schema.anyOf.map(({ $ref }) => $ref.replace('#/$defs/', ''));
     expect(documents.toSorted()).toEqual([...names, 'error'].toSorted());
     for (const name of names.filter((one) => one !== 'logs-print')) {
-      expect(schema.$defs[name]!.properties!['command']!.const).toBe(name.replace(/^(logs|config|failover)-/, '$1 '));
+      expect(schema.$defs[name]!.properties!['command']!.const).toBe(
+        name.replace(/^(logs|config|failover|inspect)-/, '$1 '),
+      );
     }
   });
 

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { type CommandContext } from '../context.ts';
+import { examples } from '../options.ts';
 import { inspectContainerCommand } from './container.ts';
 import { inspectEnvironmentCommand } from './environment.ts';
 import { inspectPageCommand } from './page.ts';
@@ -14,5 +15,13 @@ export function inspectCommand(context: CommandContext): Command {
     )
     .addCommand(inspectEnvironmentCommand(context))
     .addCommand(inspectContainerCommand(context))
-    .addCommand(inspectPageCommand(context));
+    .addCommand(inspectPageCommand(context))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup inspect environment --home /srv/env',
+        'figaro-backup inspect container /srv/env/docs.dbxml',
+        'figaro-backup inspect page /srv/env/docs.dbxml 7',
+      ),
+    );
 }
