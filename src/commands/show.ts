@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { takeInventory } from '../engine/database/inventory.ts';
+import { type XmlInventory } from '../engine/database/xml-inventory.ts';
 import { filesOfKind, logPaths, type Environment } from '../engine/environment/discover.ts';
 import { type Files } from '../engine/files.ts';
 import { readHistory, type History } from '../engine/history/history.ts';
@@ -6,7 +8,9 @@ import { openLog } from '../engine/log/log-files.ts';
 import { listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
 import { chainEnvironment, findChain, type Chain } from '../engine/repository/chain.ts';
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
+import { type Watch } from '../engine/pause.ts';
 import { rehearsalOf } from '../engine/repository/retention.ts';
+import { FigaroError } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
@@ -26,6 +30,7 @@ interface ShowOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
   readonly chain?: string;
   readonly timeline?: true;
+  readonly inventory: boolean;
 }
 
 export function showCommand(context: CommandContext): Command {
@@ -37,7 +42,8 @@ export function showCommand(context: CommandContext): Command {
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
     .option('--chain <set>', 'the chain of this set (default: the newest)')
-    .option('--timeline', 'draw commits, backups and restore points over time');
+    .option('--timeline', 'draw commits, backups and restore points over time')
+    .option('--no-inventory', 'do not count what is in the containers: nothing but manifests and first pages is read');
   return withCommonOptions(withEnvironment(withPasswordOption(command)))
     .addHelpText(
       'after',
@@ -54,7 +60,8 @@ export function showCommand(context: CommandContext): Command {
           options.timeline && paths.size > 0
             ? await readHistory(files, openLog(files, paths), { largest: 0 }, watch)
             : undefined;
-        return { listed, environment, history };
+        const containers = await lookInto(files, environment, options.inventory, watch);
+        return { listed, containers, history };
       });
       context.print(options, toDocument(shown), () => describe(shown, directory));
     });
@@ -62,7 +69,7 @@ export function showCommand(context: CommandContext): Command {
 
 interface Shown {
   readonly listed: ListedChain;
-  readonly environment: Environment;
+  readonly containers: readonly ShownContainer[];
   /** Of its log, when it was asked for. */
   readonly history: History | undefined;
 }
@@ -77,7 +84,7 @@ function findListed(
   return { chain, listed: listSets(files, repository).chains.find((one) => one.id === chain.id)! };
 }
 
-function describe({ listed, environment, history }: Shown, directory: string): string {
+function describe({ listed, containers, history }: Shown, directory: string): string {
   const { id, sets, bytes, window, pin } = listed;
   const { source, host, log, warnings } = sets[0]!.set.manifest;
   const newest = sets.at(-1)!.set.manifest;
@@ -106,7 +113,7 @@ function describe({ listed, environment, history }: Shown, directory: string): s
   const parts = [
     `${id}\n${indent(facts)}`,
     `sets:\n${indent(sets.map((set, i) => describeSet(set, sets[i - 1])))}`,
-    `containers:\n${indent(containersOf(environment))}`,
+    `containers, without what is in the log only:\n${indent(containers.map(describeContainer))}`,
   ];
   if (warnings.length > 0) parts.push(`said when it was made:\n${indent(warnings.map((warning) => [warning]))}`);
   if (history) parts.push(timeline(listed, history));
@@ -146,13 +153,62 @@ function describeSet({ set, bytes, lastCheck }: ListedSet, previous: ListedSet |
   ];
 }
 
-function containersOf(environment: Environment): string[][] {
-  return filesOfKind(environment, 'database').map(({ name, stat, format }) => [
-    name,
-    formatBytes(stat.size),
-    `pages of ${format!.pageSize}`,
-    format!.method,
-  ]);
+/** A container as the chain has it on disk; what is in the log only is not in it. */
+interface ShownContainer {
+  readonly name: string;
+  /** In bytes, as the next. */
+  readonly size: number;
+  readonly pageSize: number;
+  readonly method: string;
+  /** Undefined when nobody counted. */
+  readonly databases?: number;
+  readonly records?: number;
+  readonly xml?: Pick<XmlInventory, 'storage' | 'documents' | 'indexes'>;
+  /** Why it could not be counted, or only in part. */
+  readonly problem?: string;
+}
+
+async function lookInto(
+  files: Files,
+  environment: Environment,
+  count: boolean,
+  watch: Watch,
+): Promise<readonly ShownContainer[]> {
+  const shown: ShownContainer[] = [];
+  for (const { name, path, stat, format } of filesOfKind(environment, 'database')) {
+    const container = { name, size: stat.size, pageSize: format!.pageSize, method: format!.method };
+    shown.push(count ? { ...container, ...(await countIn(files, path, watch)) } : container);
+  }
+  return shown;
+}
+
+async function countIn(files: Files, path: string, watch: Watch): Promise<Partial<ShownContainer>> {
+  try {
+    const { databases, xml, findings } = await takeInventory(files, path, watch);
+    return {
+      databases: databases.length,
+      records: databases.reduce((sum, { records = 0 }) => sum + records, 0),
+      // A copy made while the application wrote need not fit together without its log.
+      ...(findings[0] && { problem: `counted in part: ${findings[0].message}` }),
+      ...(xml && { xml: { storage: xml.storage, documents: xml.documents, indexes: xml.indexes } }),
+    };
+  } catch (error) {
+    if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
+    return { problem: `not counted: ${error.message}` };
+  }
+}
+
+function describeContainer({ databases, records, xml, problem, ...container }: ShownContainer): string[] {
+  const { name, size, pageSize, method } = container;
+  const row = [name, formatBytes(size), `pages of ${pageSize}`, method];
+  if (databases !== undefined && records !== undefined) {
+    row.push(formatCount(databases, 'database'), formatCount(records, 'record'));
+  }
+  if (xml) {
+    const storage = xml.storage === undefined ? '' : xml.storage === 'node' ? ', stored by nodes' : ', stored whole';
+    row.push(`${formatCount(xml.documents, 'document')}${storage}`, formatCount(xml.indexes.length, 'indexed name'));
+  }
+  return problem === undefined ? row : [...row, problem];
 }
 
 function timeline(listed: ListedChain, history: History): string {
@@ -174,18 +230,13 @@ function marksOf({ sets, window }: ListedChain): Mark[] {
   ];
 }
 
-function toDocument({ listed, environment, history }: Shown): object {
+function toDocument({ listed, containers, history }: Shown): object {
   const { sets, ...chain } = listed;
   return {
     ...chain,
     rehearsed: rehearsalOf(listed),
     sets: sets.map(setDocument),
-    containers: filesOfKind(environment, 'database').map(({ name, stat, format }) => ({
-      name,
-      size: stat.size,
-      pageSize: format!.pageSize,
-      method: format!.method,
-    })),
+    containers,
     ...(history && {
       commits: history.commits,
       timeline: history.seconds,

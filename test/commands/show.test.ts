@@ -80,8 +80,20 @@ test('as JSON it is one document', async () => {
     id: setNamed('hot'),
     window: { first: { lsn: '[2][206028]' }, last: { lsn: '[5][254138]' } },
     sets: [{ kind: 'hot' }, { kind: 'incremental', parent: setNamed('hot') }],
-    containers: [{ name: 'd.dbxml', method: 'btree' }, { name: 'e.dbxml' }],
+    containers: [
+      { name: 'd.dbxml', method: 'btree', xml: { storage: 'node' } },
+      { name: 'e.dbxml', xml: { storage: 'document' } },
+    ],
   });
+});
+
+test('without an inventory it reads no container', async () => {
+  const container = path.join(repo, setNamed('hot'), 'environment/d.dbxml');
+  writeFileSync(container, readFileSync(container).fill(1, 8192));
+  expect((await show()).stdout).toMatch(/d\.dbxml .* counted in part: .*page \d+/);
+  const { exitCode, stdout } = await show('--no-inventory');
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^ {2}d\.dbxml +120\.0 KiB +pages of 4096 +btree$/m);
 });
 
 describe('says what is wrong', () => {
