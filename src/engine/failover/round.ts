@@ -6,7 +6,7 @@ import { normalDirectory } from '../environment/db-config.ts';
 import { logPaths, type Environment, type EnvironmentFileKind } from '../environment/discover.ts';
 import { type Files } from '../files.ts';
 import { logFileName, logFileNumber, openLog, type Log } from '../log/log-files.ts';
-import { type Watch } from '../pause.ts';
+import { throwIfStopped, type Watch } from '../pause.ts';
 import { analyse, type Analysis } from '../recovery/analysis.ts';
 import { runPasses, type RecoveredState } from '../recovery/recovery.ts';
 import { applyJournal, JournalStorage, type JournaledPiece } from './journal.ts';
@@ -69,6 +69,8 @@ async function applyPortion(
     const pathOf = (name: string): string => pieces.get(name)!;
     const state = await runPasses(files, environment, { log, analysis }, storage, pathOf, recovery);
     await inspect?.(state);
+    // The last moment at which nothing has happened.
+    throwIfStopped(watch);
     for (const file of state.recovered) {
       file.flush();
       // Pages allocated and never written.
