@@ -85,6 +85,13 @@ function checkpointRisks(
   { checkpoint, bytesToRedo, newestTime, end }: NonNullable<InspectedLog['contents']>,
 ): Risk[] {
   const risks: Risk[] = [];
+  if (end.damage) {
+    risks.push({
+      code: 'damaged-log',
+      message: `${end.damage.message}: what is behind it can not be recovered`,
+      advice: end.damage.details.hint ?? 'copy the log again, or use an older set.',
+    });
+  }
   if (!checkpoint && firstFile > 1) {
     risks.push({
       code: 'no-checkpoint',
@@ -114,9 +121,6 @@ function checkpointRisks(
       message: `the last checkpoint is ${hours} ${hours === 1 ? 'hour' : 'hours'} older than the newest commit`,
       advice: 'let the application take checkpoints more often: recovery gets faster, and logs can be removed.',
     });
-  }
-  if (end.damage) {
-    risks.push({ code: 'unreadable-log', message: end.damage.message, advice: 'copy the log again.' });
   }
   return risks;
 }
