@@ -236,8 +236,10 @@ describe('inspect environment', () => {
     expect(wrong.stderr).toMatch(/^error \[password\]: .* does not open with this password\n/);
   });
 
-  test('refuses a directory that is not there', async () => {
+  test('refuses a directory that is not there, and one that holds no environment', async () => {
     const { exitCode, stderr } = await inspect('--home', home);
+    fs.mkdirSync(home);
+    expect((await inspect('--home', home)).stderr).toContain('neither a container nor a log file is here');
     expect({ exitCode, stderr }).toMatchInlineSnapshot(`
       {
         "exitCode": 3,

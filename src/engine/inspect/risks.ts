@@ -1,5 +1,6 @@
 /** What of an environment endangers its backups, or what they can be recovered to. */
 
+import path from 'node:path';
 import { formatLsn } from '../../format/lsn.ts';
 import { outsideOf } from '../environment/discover.ts';
 import { isOpaque } from '../environment/opaque.ts';
@@ -182,7 +183,9 @@ function containerRisks({ databases, log }: Omit<InspectedEnvironment, 'risks'>)
       advice: 'open it in a transaction, or expect it to be only as new as the last full set.',
     });
   }
-  const unsummed = databases.filter(({ format }) => !format.checksums).map(({ name }) => name);
+  // Databases of the library itself have no choice.
+  const isOwn = (name: string): boolean => path.posix.basename(name).startsWith('__db');
+  const unsummed = databases.filter(({ name, format }) => !format.checksums && !isOwn(name)).map(({ name }) => name);
   if (unsummed.length > 0) {
     risks.push({
       code: 'no-checksums',
