@@ -77,7 +77,7 @@ function contentRows({ versions, first, end, checkpoint, bytesToRedo, endsInChec
   const versionText = versions.map(({ version, firstFile, lastFile }) =>
     versions.length === 1 ? `${version}` : `${version} (files ${firstFile} to ${lastFile})`,
   );
-  const torn = end.torn ? ', in the middle of a record' : '';
+  const torn = end.damage ? ', where it is damaged' : end.torn ? ', in the middle of a record' : '';
   const rows = [
     ['log version', versionText.join(', ')],
     ['log reaches', `from ${formatLsn(first)} to ${formatLsn(end.lsn)}${torn}`],

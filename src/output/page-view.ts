@@ -44,19 +44,19 @@ function fieldText(value: FieldValue): string {
   return value.length === 0 ? 'none' : value.join(typeof value[0] === 'number' ? ' ' : ', ');
 }
 
-/** `12  key  1008  12 bytes  6b6579  "key"`; each of a set of duplicates has a row of its own. */
+/** `12  1008  key  3 B  6b6579  key`; each of a set of duplicates has a row of its own. */
 function rowsOf(item: PageItem, whole: boolean): string[][] {
   const { index, offset, role, data, duplicates, problem } = item;
   const marks = [item.deleted ? 'deleted' : '', problem === undefined ? '' : `damaged: ${problem}`];
-  const row = [
-    String(index).padStart(3),
-    String(offset).padStart(5),
-    role,
-    [...bytesText(data, whole), ...references(item), ...marks].filter((text) => text !== '').join('  '),
-  ];
-  if (!duplicates) return [row];
-  row[3] = `${duplicates.length} duplicates`;
-  return [row, ...duplicates.map((duplicate) => ['', '', '', bytesText(duplicate, whole).join('  ')])];
+  const [length = '', ...shown] = bytesText(data, whole);
+  const place = [String(index).padStart(3), String(offset).padStart(5), role];
+  const rest = [...shown, ...references(item), ...marks].filter((text) => text !== '').join('  ');
+  if (!duplicates) return [[...place, length, rest]];
+  const rows = duplicates.map((duplicate) => {
+    const [size = '', ...bytes] = bytesText(duplicate, whole);
+    return ['', '', '', size, bytes.join('  ')];
+  });
+  return [[...place, '', `${duplicates.length} duplicates`], ...rows];
 }
 
 function references({ leadsTo, pgno, slot, totalLength, records, externalFile }: PageItem): string[] {
@@ -74,7 +74,7 @@ function bytesText(data: Uint8Array | undefined, whole: boolean): string[] {
   const shown = whole ? data : data.subarray(0, shownBytes);
   const rest = shown.length < data.length ? '…' : '';
   const hex = Buffer.from(shown).toString('hex');
-  const parts = [`${data.length} ${data.length === 1 ? 'byte' : 'bytes'}`];
+  const parts = [`${data.length} B`];
   return data.length === 0 ? parts : [...parts, `${hex}${rest}`, `${readable(shown)}${rest}`];
 }
 

@@ -172,6 +172,17 @@ describe('inspect environment', () => {
     expect((await json('--home', home)).risks[0]).toMatchObject({ code: 'unreadable-log' });
   });
 
+  test('shows a damaged log as far as it can be read', async () => {
+    lay('damaged-lastlogflip-48');
+    const { log, risks } = await json('--home', home);
+    expect(risks[0]).toMatchObject({
+      code: 'damaged-log',
+      message: expect.stringContaining('log.0000000005 is damaged at [5][3515]') as string,
+    });
+    expect(log).toMatchObject({ end: '[5][3515]' });
+    expect((await inspect('--home', home)).stdout).toContain('to [5][3515], where it is damaged\n');
+  });
+
   test('warns of a container that is written without the log', async () => {
     lay('dbxml-clean');
     fs.copyFileSync(path.join(corpusCase('ds-53').backup, 'plain.db'), path.join(home, 'plain.db'));
@@ -225,8 +236,10 @@ describe('inspect environment', () => {
     expect(wrong.stderr).toMatch(/^error \[password\]: .* does not open with this password\n/);
   });
 
-  test('refuses a directory that is not there', async () => {
+  test('refuses a directory that is not there, and one that holds no environment', async () => {
     const { exitCode, stderr } = await inspect('--home', home);
+    fs.mkdirSync(home);
+    expect((await inspect('--home', home)).stderr).toContain('neither a container nor a log file is here');
     expect({ exitCode, stderr }).toMatchInlineSnapshot(`
       {
         "exitCode": 3,

@@ -6,9 +6,12 @@ import { FigaroError } from '../../src/errors.ts';
 import { takeBackup } from '../../src/engine/backup/backup.ts';
 import { DatabaseFile } from '../../src/engine/database/database-file.ts';
 import { bodyOf } from '../../src/engine/database/dump.ts';
+import { takeInventory } from '../../src/engine/database/inventory.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
 import { discoverEnvironment, filesOfKind } from '../../src/engine/environment/discover.ts';
 import { type Files } from '../../src/engine/files.ts';
+import { inspectEnvironment } from '../../src/engine/inspect/environment.ts';
+import { inspectPage } from '../../src/engine/inspect/page.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { rehearse } from '../../src/engine/recovery/recovery.ts';
 import { openRepository } from '../../src/engine/repository/repository.ts';
@@ -51,6 +54,7 @@ export async function attempt(files: Files, original: string, directory: string,
   await tryIt('rehearse', () => rehearse(files, discoverEnvironment(files, home)));
   await tryIt('recover', () => recoverEnvironment(files, { environment: discoverEnvironment(files, home), target }));
   await tryIt('dump', () => dumpAll(files, home));
+  await tryIt('inspect', () => inspectAll(files, home));
   if (fs.existsSync(target)) await tryIt('dump recovered', () => dumpAll(files, target));
   if (chance.below(4) === 0) {
     await tryIt('offline', () => takeBackup(files, 'offline', { home, repository }));
@@ -77,4 +81,18 @@ function dumpAll(files: Files, home: string): void {
     }
   }
   if (failure) throw failure;
+}
+
+/** Looks at the environment, at every container and at every page; each file on its own. */
+async function inspectAll(files: Files, home: string): Promise<void> {
+  const environment = discoverEnvironment(files, home, { insideOnly: true });
+  await inspectEnvironment(files, environment, {});
+  for (const { path: file, stat } of filesOfKind(environment, 'database')) {
+    try {
+      await takeInventory(files, file);
+      for (let pgno = 0; pgno * 512 < stat.size; pgno++) inspectPage(files, file, pgno);
+    } catch (error) {
+      if (!(error instanceof FigaroError)) throw error;
+    }
+  }
 }

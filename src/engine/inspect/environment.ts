@@ -7,7 +7,13 @@ import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { databaseAt, DatabaseFile, isMaster, type DatabaseMethod } from '../database/database-file.ts';
 import { databaseLabel } from '../database/dump.ts';
 import { databasesOf } from '../database/records.ts';
-import { filesOfKind, type DamagedFile, type Environment, type EnvironmentFileKind } from '../environment/discover.ts';
+import {
+  filesOfKind,
+  outsideOf,
+  type DamagedFile,
+  type Environment,
+  type EnvironmentFileKind,
+} from '../environment/discover.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { type Files } from '../files.ts';
@@ -54,12 +60,16 @@ export interface InspectedEnvironment {
   readonly risks: readonly Risk[];
 }
 
-/** Inspects an environment that was listed with `insideOnly`. Throws only what keeps its files from being read. */
+/**
+ * Inspects an environment that was listed with `insideOnly`. Throws `environment-missing` when nothing of one is there, and
+ * what keeps its files from being read.
+ */
 export async function inspectEnvironment(
   files: Files,
   environment: Environment,
   watch: Watch,
 ): Promise<InspectedEnvironment> {
+  requireSomething(environment);
   const log = await inspectLog(files, environment, watch);
   // Without the log from its beginning on nobody can say that it does not name a file.
   const unlogged = log?.contents ? await namesOfUnlogged(files, environment, watch) : undefined;
@@ -85,6 +95,16 @@ export async function inspectEnvironment(
     usedBy: usedBy(files, environment),
   };
   return { ...inspected, risks: findRisks(inspected) };
+}
+
+function requireSomething({ home, config, files, damaged }: Environment): void {
+  if (files.some(({ kind }) => kind === 'database' || kind === 'log') || damaged.length > 0) return;
+  // Everything may be elsewhere.
+  if (config.sliced || outsideOf(config).length > 0) return;
+  throw new FigaroError('environment-missing', `${home}: neither a container nor a log file is here`, {
+    path: home,
+    hint: 'give the directory that holds the containers and log files.',
+  });
 }
 
 async function namesOfUnlogged(

@@ -2,7 +2,7 @@
 
 import { FigaroError } from '../../errors.ts';
 import { checkpoint } from '../../format/log/records/txn.ts';
-import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { releaseOfLog } from '../../format/releases.ts';
 import { LogNotes } from '../backup/log-notes.ts';
 import { normalDirectory } from '../environment/db-config.ts';
@@ -94,7 +94,8 @@ async function contentsOf(files: Files, log: Log, watch: Watch): Promise<LogCont
   // Without its checkpoint, or the log from there on, only the last file is read: its end is what is looked for.
   const from = redoFrom ?? found?.lsn ?? { file: log.files.at(-1)!.number, offset: 0 };
   const notes = new LogNotes();
-  const scan = scanLog(files, log, { from });
+  // Damage is told, and what is before it is shown.
+  const scan = scanLog(files, log, { from, acceptDamageAfter: noLsn });
   let step = scan.next();
   for (; !step.done; step = scan.next()) {
     notes.see(step.value);

@@ -1,5 +1,6 @@
 /** What of an environment endangers its backups, or what they can be recovered to. */
 
+import path from 'node:path';
 import { formatLsn } from '../../format/lsn.ts';
 import { outsideOf } from '../environment/discover.ts';
 import { isOpaque } from '../environment/opaque.ts';
@@ -85,6 +86,13 @@ function checkpointRisks(
   { checkpoint, bytesToRedo, newestTime, end }: NonNullable<InspectedLog['contents']>,
 ): Risk[] {
   const risks: Risk[] = [];
+  if (end.damage) {
+    risks.push({
+      code: 'damaged-log',
+      message: `${end.damage.message}: what is behind it can not be recovered`,
+      advice: end.damage.details.hint ?? 'copy the log again, or use an older set.',
+    });
+  }
   if (!checkpoint && firstFile > 1) {
     risks.push({
       code: 'no-checkpoint',
@@ -114,9 +122,6 @@ function checkpointRisks(
       message: `the last checkpoint is ${hours} ${hours === 1 ? 'hour' : 'hours'} older than the newest commit`,
       advice: 'let the application take checkpoints more often: recovery gets faster, and logs can be removed.',
     });
-  }
-  if (end.damage) {
-    risks.push({ code: 'unreadable-log', message: end.damage.message, advice: 'copy the log again.' });
   }
   return risks;
 }
@@ -178,7 +183,9 @@ function containerRisks({ databases, log }: Omit<InspectedEnvironment, 'risks'>)
       advice: 'open it in a transaction, or expect it to be only as new as the last full set.',
     });
   }
-  const unsummed = databases.filter(({ format }) => !format.checksums).map(({ name }) => name);
+  // Databases of the library itself have no choice.
+  const isOwn = (name: string): boolean => path.posix.basename(name).startsWith('__db');
+  const unsummed = databases.filter(({ name, format }) => !format.checksums && !isOwn(name)).map(({ name }) => name);
   if (unsummed.length > 0) {
     risks.push({
       code: 'no-checksums',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { corpusCase, removeUnpacked } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
-import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 
 afterAll(removeUnpacked);
@@ -38,107 +38,6 @@ async function refusal(...args: readonly string[]): Promise<string> {
   expect(stderr).toMatch(/^error \[[a-z-]+\]: [^\n]+\n(hint: [^\n]+\n)?$/);
   return `${exitCode} ${stderr.split('\n')[0]}`;
 }
-
-describe('inspect container', () => {
-  test('shows databases, documents and indexes of a container', async () => {
-    lay(clean);
-    const { exitCode, stdout } = await inspect('container', path.join(home, 'opera.dbxml'));
-    expect(exitCode).toBe(0);
-    expect(stdout.split('\n').filter((line) => !/^ {2}(?!name|37)/.test(line))).toMatchInlineSnapshot(`
-      [
-        "<dir>/env/opera.dbxml: 148.0 KiB, btree version 9 (Berkeley DB 4.2 to 6.0.20), pages of 4096 bytes, little-endian, no checksums, not encrypted",
-        "  37 pages, 1 of names, 0 free",
-        "",
-        "container of Berkeley DB XML, version 6: 7 documents stored by nodes, indexes lead to nodes, indexes are added automatically",
-        "  name                                        node-element-substring-string node-element-equality-string node-element-equality-double",
-        "  name (http://www.sleepycat.com/2002/dbxml)  unique-node-metadata-equality-string",
-        "",
-        "node_nodestorage: btree, 131 records, 2 levels",
-        "primary_dictionary: recno, 75 records, 1 level",
-        "secondary_configuration: btree, 7 records, 1 level",
-        "secondary_dictionary: btree, 45 records, 1 level, duplicates, sorted duplicates",
-        "secondary_document: btree, 8 records, 1 level",
-        "secondary_document_index_double: btree, 126 records, 34 keys, 1 level, duplicates, sorted duplicates",
-        "secondary_document_index_string: btree, 329 records, 206 keys, 2 levels, duplicates, sorted duplicates",
-        "secondary_document_statistics_double: btree, 18 records, 1 level",
-        "secondary_document_statistics_string: btree, 189 records, 1 level",
-        "secondary_sequence: btree, 1 record, 1 level",
-        "structural_stats: btree, 71 records, 1 level",
-        "",
-      ]
-    `);
-  });
-
-  test('finds a container by its name in the environment', async () => {
-    lay(corpusCase('datadirs-181-logs'));
-    fs.mkdirSync(path.join(home, 'data'), { recursive: true });
-    fs.copyFileSync(path.join(clean.backup, 'opera.dbxml'), path.join(home, 'data', 'opera.dbxml'));
-    const { path: found } = await json('container', '--home', home, 'opera.dbxml');
-    expect(found).toBe('<dir>/env/data/opera.dbxml');
-  });
-
-  test('keeps control characters in names from the terminal', async () => {
-    lay(clean);
-    const strange = path.join(home, 'a\u001b[31m\n.dbxml');
-    fs.renameSync(path.join(home, 'opera.dbxml'), strange);
-    const { stdout } = await inspect('container', strange);
-    expect(stdout).not.toContain('\u001b');
-  });
-
-  test('of a file that is cut off in a page tells it, shows the rest, and ends with 4', async () => {
-    lay(clean);
-    const file = path.join(home, 'opera.dbxml');
-    fs.truncateSync(file, 36 * 4096 + 100);
-    const { exitCode, stdout, stderr } = await inspect('container', file);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 4, stderr: '' });
-    expect(stdout).toContain('page 36: it is cut off after 100 of 4096 bytes');
-    expect(stdout).toContain('secondary_configuration: btree, 7 records');
-  });
-
-  test('of a file with a damaged page leaves it out of the numbers', async () => {
-    lay(corpusCase('damaged-page-48-clean'));
-    const { exitCode, stdout } = await inspect('container', path.join(home, 'a.db'), '--json');
-    expect(exitCode).toBe(4);
-    expect(JSON.parse(stdout)).toMatchObject({
-      findingCount: 1,
-      findings: [{ pgno: 5, code: 'page-checksum' }],
-      format: { method: 'btree', checksums: true },
-    });
-  });
-
-  test('of an encrypted file needs its password', async () => {
-    lay(encrypted);
-    const file = path.join(home, 'secret.db');
-    const right = path.join(directory, 'right');
-    const wrong = path.join(directory, 'wrong');
-    fs.writeFileSync(right, 'figaro-test\n');
-    fs.writeFileSync(wrong, 'figaro-best\n');
-    expect(await refusal('container', file)).toMatchInlineSnapshot(
-      `"10 error [password]: <dir>/env/secret.db is encrypted"`,
-    );
-    expect(await refusal('container', file, '--password-file', wrong)).toMatchInlineSnapshot(
-      `"10 error [password]: <dir>/env/secret.db does not open with this password"`,
-    );
-    const { stdout } = await inspect('container', file, '--password-file', right, '--json');
-    expect(JSON.parse(stdout)).toMatchObject({ format: { encrypted: true }, databases: [{ method: 'btree' }] });
-  });
-
-  test('refuses what is not there, no file, or no database', async () => {
-    layDemoEnvironment(home);
-    expect(await refusal('container', path.join(home, 'f.dbxml'))).toMatchInlineSnapshot(
-      `"3 error [container-missing]: <dir>/env/f.dbxml is not there"`,
-    );
-    expect(await refusal('container', 'f.dbxml', '--home', home)).toMatchInlineSnapshot(
-      `"3 error [container-missing]: f.dbxml is not there, neither in <dir>/env nor as a path"`,
-    );
-    expect(await refusal('container', home)).toMatchInlineSnapshot(
-      `"3 error [container-missing]: <dir>/env is no file"`,
-    );
-    expect(await refusal('container', path.join(home, 'log.0000000001'))).toMatchInlineSnapshot(
-      `"3 error [container-missing]: <dir>/env/log.0000000001 is no container"`,
-    );
-  });
-});
 
 describe('inspect page', () => {
   test('shows a metadata page', async () => {
@@ -187,28 +86,28 @@ describe('inspect page', () => {
         items start  3692
         free bytes   3622
 
-        0   3912  key   16 bytes  6e6f64655f6e6f646573746f72616765  node_nodestorage
-        1   3904  data  4 bytes  0000000c  ....
-        2   4004  key   18 bytes  7072696d6172795f64696374696f6e617279  primary_dictionary
-        3   3996  data  4 bytes  00000006  ....
-        4   4068  key   23 bytes  7365636f6e646172795f636f6e66696775726174696f6e  secondary_configuration
-        5   4060  data  4 bytes  00000002  ....
-        6   3972  key   20 bytes  7365636f6e646172795f64696374696f6e617279  secondary_dictionary
-        7   3964  data  4 bytes  00000008  ....
-        8   3940  key   18 bytes  7365636f6e646172795f646f63756d656e74  secondary_document
-        9   3932  data  4 bytes  0000000a  ....
-       10   3748  key   31 bytes  7365636f6e646172795f646f63756d656e745f696e646578…  secondary_document_index…
-       11   3740  data  4 bytes  00000014  ....
-       12   3868  key   31 bytes  7365636f6e646172795f646f63756d656e745f696e646578…  secondary_document_index…
-       13   3860  data  4 bytes  0000000e  ....
-       14   3700  key   36 bytes  7365636f6e646172795f646f63756d656e745f7374617469…  secondary_document_stati…
-       15   3692  data  4 bytes  00000016  ....
-       16   3820  key   36 bytes  7365636f6e646172795f646f63756d656e745f7374617469…  secondary_document_stati…
-       17   3812  data  4 bytes  00000010  ....
-       18   4036  key   18 bytes  7365636f6e646172795f73657175656e6365  secondary_sequence
-       19   4028  data  4 bytes  00000004  ....
-       20   3792  key   16 bytes  7374727563747572616c5f7374617473  structural_stats
-       21   3784  data  4 bytes  00000012  ...."
+        0   3912  key   16 B  6e6f64655f6e6f646573746f72616765  node_nodestorage
+        1   3904  data  4 B   0000000c  ....
+        2   4004  key   18 B  7072696d6172795f64696374696f6e617279  primary_dictionary
+        3   3996  data  4 B   00000006  ....
+        4   4068  key   23 B  7365636f6e646172795f636f6e66696775726174696f6e  secondary_configuration
+        5   4060  data  4 B   00000002  ....
+        6   3972  key   20 B  7365636f6e646172795f64696374696f6e617279  secondary_dictionary
+        7   3964  data  4 B   00000008  ....
+        8   3940  key   18 B  7365636f6e646172795f646f63756d656e74  secondary_document
+        9   3932  data  4 B   0000000a  ....
+       10   3748  key   31 B  7365636f6e646172795f646f63756d656e745f696e646578…  secondary_document_index…
+       11   3740  data  4 B   00000014  ....
+       12   3868  key   31 B  7365636f6e646172795f646f63756d656e745f696e646578…  secondary_document_index…
+       13   3860  data  4 B   0000000e  ....
+       14   3700  key   36 B  7365636f6e646172795f646f63756d656e745f7374617469…  secondary_document_stati…
+       15   3692  data  4 B   00000016  ....
+       16   3820  key   36 B  7365636f6e646172795f646f63756d656e745f7374617469…  secondary_document_stati…
+       17   3812  data  4 B   00000010  ....
+       18   4036  key   18 B  7365636f6e646172795f73657175656e6365  secondary_sequence
+       19   4028  data  4 B   00000004  ....
+       20   3792  key   16 B  7374727563747572616c5f7374617473  structural_stats
+       21   3784  data  4 B   00000012  ...."
     `);
     expect(dump.split('\n')).toHaveLength(4096 / 16 + 1);
     expect(`0000  ${dump.split('\n')[0]}`).toMatchInlineSnapshot(
@@ -328,8 +227,8 @@ describe('inspect page', () => {
         items start  476
         free bytes   408
 
-        0    500  child  0 bytes  to page 20
-        1    476  child  11 bytes  6b65793030303030323335  key00000235  to page 21
+        0    500  child  0 B   to page 20
+        1    476  child  11 B  6b65793030303030323335  key00000235  to page 21
       "
     `);
     fs.writeFileSync(right, 'other\n');
