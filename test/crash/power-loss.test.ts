@@ -16,6 +16,7 @@ import { demoApplication, temporaryDirectory } from '../support/demo-environment
 import { piecesOf } from '../support/standby.ts';
 import { PowerLoss, VolatileDisk, type Survival } from '../support/power-loss.ts';
 import { fingerprint } from '../support/trees.ts';
+import { effort } from '../support/effort.ts';
 
 const survivals: readonly Survival[] = ['none', 'names', 'some'];
 
@@ -59,7 +60,7 @@ async function atEveryChange(
   await work(whole);
   const total = whole.operations;
   expect(total).toBeGreaterThan(20);
-  const stride = Number(process.env.FAULT_EVERY ?? every);
+  const stride = effort('FAULT_EVERY', 7 * every, every);
   for (let n = 0; n <= total; n += stride) {
     for (const survival of survivals) {
       const tried = prepared.copy();

@@ -11,6 +11,7 @@ import { describe, expect, test } from 'vitest';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { finish, program, start } from '../support/program.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
+import { effort } from '../support/effort.ts';
 
 function setsIn(repository: string): string[] {
   return namesIn(repository).filter((name) => existsSync(path.join(repository, name, 'manifest.json')));
@@ -36,7 +37,7 @@ function randomNumbers(seed: number): () => number {
 }
 
 describe('killed at any time', () => {
-  const kills = Number(process.env.KILLS ?? 5);
+  const kills = effort('KILLS', 2, 5);
 
   test.each(['offline', 'hot', 'incremental', 'recover'])(
     '%s leaves earlier sets, and does its work the next time',

@@ -2,6 +2,7 @@
 
 import { exitCodes } from '../../src/errors.ts';
 import { changes, type Fault, type SystemCall } from './faulty-system.ts';
+import { effort } from './effort.ts';
 
 export interface FaultKind {
   readonly code: Fault;
@@ -34,8 +35,8 @@ export const faultKinds: Readonly<Record<string, FaultKind>> = {
   'is gone, the process killed': { code: undefined, hits: changing, lasting: true, exitCode: exitCodes.internal },
 };
 
-const manyCalls = 60;
-const someCalls = 20;
+const manyCalls = 20;
+const someCalls = effort('FAULT_CALLS', 5, 20);
 
 /** Every so many calls are tried; FAULT_EVERY says how many. */
 export function strideFor(calls: number): number {

@@ -13,9 +13,10 @@ import { openRepository, readSets } from '../../../src/engine/repository/reposit
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative, nativeProgram, verifyNatively } from '../../support/native.ts';
 import { rebuilt } from '../../support/rebuilt.ts';
+import { effort } from '../../support/effort.ts';
 
 /** How many seeds to try: `SEEDS=200 npx vitest run test/engine/backup/live-seeds.test.ts` takes a quarter of an hour. */
-const seeds = Number(process.env.SEEDS ?? 3);
+const seeds = effort('SEEDS', 1, 5);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 const setsPerSeed = 2;
 /** Some seconds of writing: about as long as two backups take. */

@@ -14,8 +14,10 @@ import { verifySets } from '../../../src/engine/verify/set.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { unlocked } from '../../support/unlocked.ts';
 import { describeNative, nativeProgram, recoverNatively } from '../../support/native.ts';
+import { effort } from '../../support/effort.ts';
 
-const seconds = 8;
+/** How long the application writes. */
+const seconds = effort('LIVE_SECONDS', 3, 8);
 
 /** Runs the application until it has something in its files. */
 async function startApplication(home: string, options: readonly string[]): Promise<ChildProcess> {

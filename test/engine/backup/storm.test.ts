@@ -7,12 +7,13 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { describeNative, recoverNatively } from '../../support/native.ts';
 import { recoverBothWays, Storm, transactionsIn, type Marks, type StormOptions } from '../../support/storm.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { effort } from '../../support/effort.ts';
 
 /** How many environments to try: `SEEDS=300 npx vitest run test/engine/backup/storm.test.ts` tries hundreds. */
-const seeds = Number(process.env.SEEDS ?? 4);
+const seeds = effort('SEEDS', 2, 4);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 /** Backups of each, while it is written to. */
-const rounds = Number(process.env.ROUNDS ?? 3);
+const rounds = effort('ROUNDS', 1, 3);
 
 const pageSizes = [4096, 512, 65536, 16384, 1024, 8192, 32768, 2048];
 

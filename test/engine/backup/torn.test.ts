@@ -14,9 +14,10 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, databaseFiles, describeNative, nativeProgram } from '../../support/native.ts';
 import { recoverBothWays, Storm, type StormOptions } from '../../support/storm.ts';
 import { TornFiles, type Version } from '../../support/torn-files.ts';
+import { effort } from '../../support/effort.ts';
 
 /** How often each environment is backed up: `SEEDS=200 npx vitest run test/engine/backup/torn.test.ts` for more. */
-const seeds = Number(process.env.SEEDS ?? 3);
+const seeds = effort('SEEDS', 1, 3);
 
 const environments = [
   { pageSize: 512, checksums: false },

@@ -16,9 +16,10 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative, nativeProgram, recoverNatively, verifyNatively } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';
 import { namesIn } from '../../support/trees.ts';
+import { effort } from '../../support/effort.ts';
 
 /** `SEEDS=100 npx vitest run test/engine/failover/live.test.ts` takes ten minutes. */
-const seeds = Number(process.env.SEEDS ?? 4);
+const seeds = effort('SEEDS', 1, 4);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
 const follow = (directory: string, home: string): ReturnType<typeof followOnce> =>

@@ -14,9 +14,10 @@ import {
   runWorkload,
   verifyNatively,
 } from '../../support/native.ts';
+import { effort } from '../../support/effort.ts';
 
 /** How many seeds to try: `SEEDS=200 npx vitest run test/engine/recovery/native-goes-on.test.ts`. */
-const seeds = Number(process.env.SEEDS ?? 3);
+const seeds = effort('SEEDS', 1, 3);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
 /** Records of databases, `key data` in hex and sorted, by `file|name`. */
