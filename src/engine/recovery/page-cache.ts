@@ -6,6 +6,8 @@ export class CachedPage extends Page {
   readonly file: StoredFile;
   readonly number: number;
   dirty = false;
+  /** It is no page of its file any more: whatever somebody who still holds it does, it is never written. */
+  isDropped = false;
   /** The round in which it was last handed out; a page of the current round is not evicted. */
   lastUse = 0;
 
@@ -53,7 +55,7 @@ export class PageCache {
   /** Forgets pages without writing them. */
   drop(pages: Iterable<CachedPage>): void {
     for (const page of pages) {
-      page.dirty = false;
+      page.isDropped = true;
       // Far in the past: the clock takes it next time round.
       page.lastUse = -1;
     }
@@ -73,7 +75,7 @@ export class PageCache {
         page.lastUse = 0;
         this.#hand += 1;
       } else {
-        if (page.dirty) page.file.writeBack(page);
+        if (page.dirty && !page.isDropped) page.file.writeBack(page);
         page.file.forget(page);
         this.#bytes -= page.size;
         const last = this.#pages.pop()!;

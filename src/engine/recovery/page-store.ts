@@ -179,6 +179,17 @@ export class StoredFile {
     page.initialize(page.number, 0, 0, 0, pageType.hash);
   }
 
+  /**
+   * Makes a page one that was never written. It leaves the cache, so that whoever needs it next gets it as `#load`
+   * presents such pages: what is on a page must not depend on whether it is in the cache.
+   */
+  blank(page: CachedPage): void {
+    page.bytes.fill(0);
+    this.writeBack(page);
+    this.forget(page);
+    this.#cache.drop([page]);
+  }
+
   /** Cuts the file off after `pages` pages; nothing happens when it is shorter already. */
   shorten(pages: number): void {
     for (const pgno of this.questions.keys()) if (pgno >= pages) this.questions.delete(pgno);
@@ -200,13 +211,11 @@ export class StoredFile {
   emptyExtents(lsn: Lsn): void {
     if (!this.extents) return;
     const { pagesPerExtent } = this.extents;
-    for (const [number, piece] of this.extents) {
-      const pages = Math.min(pagesPerExtent, Math.floor(piece.size / this.format!.pageSize));
-      for (let i = 0; i < pages; i++) {
+    for (const [number] of this.extents) {
+      for (let i = 0; i < pagesPerExtent; i++) {
         const page = this.page(number * pagesPerExtent + 1 + i);
-        if (!page || !isLogged(page.lsn) || compareLsn(page.lsn, lsn) >= 0) continue;
-        page.bytes.fill(0);
-        page.dirty = true;
+        if (!page) break;
+        if (isLogged(page.lsn) && compareLsn(page.lsn, lsn) < 0) this.blank(page);
       }
     }
   }

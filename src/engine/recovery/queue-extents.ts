@@ -35,6 +35,8 @@ export class QueueExtents implements Iterable<readonly [number, Piece]> {
   readonly #pageSize: number;
   readonly #create: () => Piece;
   readonly #pieces = new Map<number, Piece>();
+  /** By extent: bytes that pages in the cache make it longer than its piece is as yet. */
+  readonly #reach = new Map<number, number>();
 
   constructor(pagesPerExtent: number, pageSize: number, create: () => Piece) {
     this.pagesPerExtent = pagesPerExtent;
@@ -56,6 +58,7 @@ export class QueueExtents implements Iterable<readonly [number, Piece]> {
 
   delete(number: number): void {
     this.#pieces.delete(number);
+    this.#reach.delete(number);
   }
 
   /** Number of the extent that page `pgno` is in; not for page 0. */
@@ -65,17 +68,22 @@ export class QueueExtents implements Iterable<readonly [number, Piece]> {
 
   /** Where page `pgno` is; undefined when its extent is not there, or does not reach that far. */
   find(pgno: number): PagePlace | undefined {
-    const piece = this.#pieces.get(this.extentOf(pgno));
+    const number = this.extentOf(pgno);
+    const piece = this.#pieces.get(number);
+    if (!piece) return undefined;
     const position = this.#position(pgno);
-    return piece && position + this.#pageSize <= piece.size ? { piece, position } : undefined;
+    const end = Math.max(piece.size, this.#reach.get(number) ?? 0);
+    return position + this.#pageSize <= end ? { piece, position } : undefined;
   }
 
-  /** Where page `pgno` goes. */
+  /** Where page `pgno` goes: from now on its extent reaches that far, though nothing may be written yet. */
   make(pgno: number): PagePlace {
     const number = this.extentOf(pgno);
     let piece = this.#pieces.get(number);
     if (!piece) this.#pieces.set(number, (piece = this.#create()));
-    return { piece, position: this.#position(pgno) };
+    const position = this.#position(pgno);
+    this.#reach.set(number, Math.max(this.#reach.get(number) ?? 0, position + this.#pageSize));
+    return { piece, position };
   }
 
   #position(pgno: number): number {

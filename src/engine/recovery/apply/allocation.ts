@@ -135,10 +135,7 @@ const freeing = {
     if (nothingBeyond && body.lastPgno <= body.pgno) {
       file.shorten(body.pgno);
     } else if (wasLast) {
-      page.initialize(0, 0, 0, 0, pageType.invalid);
-      page.highFree = 0;
-      page.lsn = noLsn;
-      page.dirty = true;
+      file.blank(page);
     } else if (isNoLsn(lsn) || equalLsn(lsn, before)) {
       change.stamp(page);
       page.initialize(body.pgno, 0, body.next, 0, pageType.invalid);

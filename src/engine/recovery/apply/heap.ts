@@ -148,8 +148,7 @@ const pgAlloc = {
 /** Makes a page what it was before its allocation: all zero. */
 function discard(change: Change, page: CachedPage): void {
   if (!isNoLsn(page.lsn)) change.unstamp(page, noLsn);
-  page.bytes.fill(0);
-  page.dirty = true;
+  change.file.blank(page);
 }
 
 type TruncMeta = BodyOf<typeof heap.truncMeta>;
@@ -191,7 +190,7 @@ const truncPage = {
     if (page && !isNoLsn(page.lsn)) {
       if (change.redoOn(page, body.pgno, body.pageLsn)) {
         requireKnownLayout(change);
-        page.bytes.fill(0);
+        change.file.blank(page);
       }
     }
     change.settle(body.pgno);

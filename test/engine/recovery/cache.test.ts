@@ -1,0 +1,76 @@
+/** What recovery makes must not depend on which pages happen to be in memory. */
+
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { discoverEnvironment, type Environment } from '../../../src/engine/environment/discover.ts';
+import { nodeFiles, type Files } from '../../../src/engine/files.ts';
+import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
+import { FigaroError } from '../../../src/errors.ts';
+import { corpusCases, removeUnpacked } from '../../support/corpus.ts';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { effort } from '../../support/effort.ts';
+import { describeNative, runWorkload } from '../../support/native.ts';
+
+const aFewPages = 1;
+const allPages = 2 ** 40;
+
+/** The databases that come out, by name, or why none do. Log files tell the time at their end. */
+async function outcome(files: Files, environment: Environment, cacheBytes: number): Promise<Record<string, string>> {
+  const target = path.join(temporaryDirectory(), 'recovered');
+  try {
+    await recoverEnvironment(files, { environment, target, cacheBytes });
+  } catch (error) {
+    if (!(error instanceof FigaroError)) throw error;
+    return { [error.code]: error.message };
+  }
+  const names = fs.readdirSync(target, { recursive: true, encoding: 'utf8' }).sort();
+  const contents = names
+    .filter((name) => !/(^|\/)log\.\d{10}$/.test(name) && fs.statSync(path.join(target, name)).isFile())
+    .map((name) => {
+      const bytes = fs.readFileSync(path.join(target, name));
+      return [name, createHash('sha256').update(bytes).digest('hex')] as const;
+    });
+  fs.rmSync(target, { recursive: true });
+  return Object.fromEntries(contents);
+}
+
+describe('recovery makes the same bytes with a cache of a few pages as with one that never runs out', () => {
+  afterAll(removeUnpacked);
+
+  test.each(corpusCases().map((corpusCase) => [corpusCase.id, corpusCase] as const))('%s', async (_id, corpusCase) => {
+    // Encryption takes new random numbers each time.
+    if (corpusCase.description.encrypted) return;
+    const { files, environment } = corpusCase;
+    const small = await outcome(files, environment, aFewPages);
+    expect(small).toEqual(await outcome(files, environment, allPages));
+    expect(Object.keys(small).length).toBeGreaterThan(0);
+    corpusCase.forget();
+  });
+});
+
+const seeds = effort('SEEDS', 6, 60);
+const firstSeed = Number(process.env.FIRST_SEED ?? 1);
+
+/** Small pages and few of them in memory, so that pages come, go and come back; hashes, which grow by groups of pages. */
+const variants: readonly (readonly string[])[] = [
+  ['--page-size', '512', '--hash'],
+  [],
+  ['--hash', '--big-endian', '--no-compact'],
+  ['--page-size', '1024', '--log-max', '60000'],
+];
+
+describeNative('recovery of random workloads of Berkeley DB 5.3 does not depend on the cache', () => {
+  test.each(Array.from({ length: seeds }, (_, i) => firstSeed + i))('seed %i', async (seed) => {
+    const home = path.join(temporaryDirectory(), 'env');
+    const operations = 500 + ((seed * 7919) % 3000);
+    if (!runWorkload({ home, seed, operations, options: variants[seed % variants.length]! })) return;
+    const crashed = discoverEnvironment(nodeFiles, home);
+    const logsAlone = { ...crashed, files: crashed.files.filter(({ kind }) => kind === 'log') };
+    for (const environment of [crashed, logsAlone]) {
+      const small = await outcome(nodeFiles, environment, aFewPages);
+      expect(small).toEqual(await outcome(nodeFiles, environment, allPages));
+    }
+  });
+});
