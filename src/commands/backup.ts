@@ -5,6 +5,7 @@ import { takeBackup } from '../engine/backup/backup.ts';
 import { Pace } from '../engine/pace.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/repository.ts';
+import { leftOutLines } from '../output/left-out.ts';
 import { formatBytes, formatCommit, formatCount } from '../output/text.ts';
 import {
   homeVariables,
@@ -15,7 +16,7 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
-import { examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
+import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 
@@ -24,6 +25,8 @@ interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptio
   readonly repo?: string;
   readonly chain?: string;
   readonly maxRate?: number;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
 }
 
 const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
@@ -57,6 +60,13 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
       'read containers at most so fast, in bytes a second: 20M (default: no limit)',
     ).argParser(sizeArgument),
   );
+  command
+    .option(
+      '--include <pattern>',
+      "take these files of the application's own, too: attachments, '*.xml'; may be given several times",
+      collect,
+    )
+    .option('--exclude <pattern>', 'pass over these files and directories; may be given several times', collect);
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
     .addHelpText(
@@ -76,6 +86,8 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
             repository: required({ ...options }, 'repo', env, ...repoVariables),
             ...(options.chain === undefined ? {} : { chain: options.chain }),
             ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
+            ...(options.include === undefined ? {} : { include: options.include }),
+            ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
             watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),
         );
@@ -106,6 +118,7 @@ function describe({ id, manifest }: BackupSet): string {
   }
   if (manifest.unread) lines.push('encrypted, and copied without the password: not proved recoverable');
   else if (manifest.log) lines.push(`can be restored up to ${formatCommit(manifest.log.lastCommit)}`);
+  if (manifest.leftOut.length > 0) lines.push('not in it:', ...leftOutLines(manifest.leftOut));
   return `${lines.join('\n')}\n`;
 }
 

@@ -7,6 +7,8 @@ export const settingNames = [
   'password-file',
   'lock-wait',
   'max-rate',
+  'include',
+  'exclude',
   'cache-size',
   'any-order',
   'share',

@@ -12,6 +12,7 @@ import { type Watch } from '../engine/pause.ts';
 import { rehearsalOf } from '../engine/repository/retention.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
+import { leftOutLines } from '../output/left-out.ts';
 import { formatBytes, formatCommit, formatCount, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
 import {
@@ -115,6 +116,8 @@ function describe({ listed, containers, history }: Shown, directory: string): st
     `sets:\n${indent(sets.map((set, i) => describeSet(set, sets[i - 1])))}`,
     `containers, without what is in the log only:\n${indent(containers.map(describeContainer))}`,
   ];
+  const { leftOut } = newest;
+  if (leftOut.length > 0) parts.push(`in the source, and not in the chain:\n${leftOutLines(leftOut).join('\n')}\n`);
   if (warnings.length > 0) parts.push(`said when it was made:\n${indent(warnings.map((warning) => [warning]))}`);
   if (history) parts.push(timeline(listed, history));
   if (window) {

@@ -1,6 +1,6 @@
 /** Which releases of Berkeley DB write which versions (format document, 0.1). */
 
-import { type AccessMethod } from './magic.ts';
+import { accessMethods, type AccessMethod } from './magic.ts';
 
 const byLogVersion: Readonly<Record<number, string>> = {
   8: '4.2',
@@ -43,6 +43,47 @@ export function releaseOfDatabase(method: AccessMethod, version: number): string
   const span = byMethod[method][version];
   return span && (span.to === undefined ? `${span.from} or later` : `${span.from} to ${span.to}`);
 }
+
+/** Releases whose databases are too old to be read, by the version they write. */
+const tooOld: Readonly<Record<AccessMethod, Readonly<Record<number, string>>>> = {
+  btree: { 6: '2.x', 7: '3.0' },
+  hash: { 5: '2.x', 6: '3.0' },
+  queue: { 1: '3.0', 2: '3.1' },
+  heap: {},
+};
+
+/** What is further from the newest version than this is no version at all, but damage. */
+const nearFuture = 16;
+
+/** What a database of a version that is not read is; undefined for versions that are read, and for what is no version. */
+export function foreignDatabase(method: AccessMethod, version: number): string | undefined {
+  const { oldest, newest } = accessMethods[method];
+  const read = `versions ${oldest} to ${newest} are read`;
+  if (version > newest && version <= newest + nearFuture) {
+    return `${method} version ${version}, of a release newer than Berkeley DB 18.1; ${read}`;
+  }
+  if (version >= oldest || version === 0) return undefined;
+  return `${method} version ${version} (Berkeley DB ${tooOld[method][version] ?? '2.x or older'}); ${read}`;
+}
+
+/** Berkeley DB 1.85 and 1.86 begin their files with the magic number, where later releases have an LSN. */
+export function release185(head: DataView): string | undefined {
+  if (head.byteLength < 8) return undefined;
+  for (const littleEndian of [true, false]) {
+    const magic = head.getUint32(0, littleEndian);
+    const version = head.getUint32(4, littleEndian);
+    const method = (['btree', 'hash'] as const).find((name) => accessMethods[name].magic === magic);
+    if (method && version >= 1 && version <= newest185) return `a ${method} file of Berkeley DB 1.85 or 1.86`;
+  }
+  return undefined;
+}
+
+/** Versions of 1.85 and 1.86: btree 3, hash 2 and 3. */
+const newest185 = 5;
+
+/** What to do with a database whose version is not read. */
+export const foreignHint =
+  'open it with its own release: dump it there with `db_dump` and load it with `db_load` of a newer one, or upgrade a copy with `db_upgrade`.';
 
 /** The first releases of all versions, in order. */
 const firstReleases = ['4.2', '4.6', '5.2', '6.0.30'] as const;

@@ -4,12 +4,15 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { discoverEnvironment, filesOfKind, type Environment } from '../environment/discover.ts';
+import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
+import { findLogNearby } from '../environment/log-nearby.ts';
+import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
 import { type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { rehearse, type RecoveryReport } from '../recovery/recovery.ts';
-import { chainEnvironment, findChain, type Chain } from '../repository/chain.ts';
+import { chainEnvironment, filesTaken, findChain, type Chain } from '../repository/chain.ts';
 import { manifestFormat, type Manifest, type ManifestLog, type SetKind } from '../repository/manifest.ts';
 import {
   asWriter,
@@ -34,6 +37,9 @@ export interface BackupOptions extends LockWait {
   readonly repository: string;
   /** Incrementals: any set of the chain to continue; the newest chain by default. */
   readonly chain?: string;
+  /** Files of the application's own that are taken, and what is passed over: glob patterns. */
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
   /** Hot: see `settle`. */
   readonly smallBytes?: number;
 }
@@ -44,19 +50,20 @@ export interface BackupOptions extends LockWait {
  */
 export async function takeBackup(files: Files, kind: SetKind, options: BackupOptions): Promise<BackupSet> {
   const home = path.resolve(options.home);
+  const choice = chooseFiles(options.include, options.exclude);
   const directory = path.resolve(options.repository);
-  requireEnvironment(files, home, kind);
+  requireEnvironment(files, home, kind, choice);
   requireApart(files, home, directory);
   const repository =
     kind === 'incremental' ? openRepository(files, directory) : openOrCreateRepository(files, directory);
   const write = async (): Promise<BackupSet> => {
     // Another run may have been waited for.
     const started = new Date();
-    const environment = requireEnvironment(files, home, kind);
+    const environment = requireEnvironment(files, home, kind, choice);
     const chain = kind === 'incremental' ? chainToContinue(files, repository, options.chain) : undefined;
     const set = new NewSet(files, repository, kind, started);
     try {
-      const manifest = await fill(files, set, { ...options, kind, home, started, environment, chain });
+      const manifest = await fill(files, set, { ...options, kind, home, started, environment, chain, choice });
       return set.publish(manifest);
     } catch (error) {
       discard(set);
@@ -74,8 +81,8 @@ function discard(set: NewSet): void {
   }
 }
 
-function requireEnvironment(files: Files, home: string, kind: SetKind): Environment {
-  const environment = discoverEnvironment(files, home);
+function requireEnvironment(files: Files, home: string, kind: SetKind, choice: FileChoice): Environment {
+  const environment = discoverEnvironment(files, home, { choice });
   const logs = filesOfKind(environment, 'log').length;
   const databases = filesOfKind(environment, 'database').length + environment.damaged.length;
   if (logs === 0 && databases === 0) {
@@ -96,12 +103,19 @@ function requireEnvironment(files: Files, home: string, kind: SetKind): Environm
     );
   }
   if (logs === 0 && kind !== 'offline') {
-    throw new FigaroError('log-missing', `${home} has no log files: it can not be backed up while it is in use`, {
-      path: home,
-      hint: 'stop the application and use `figaro-backup offline`.',
-    });
+    throw withoutLog(files, environment, `${home} has no log files: it cannot be backed up while it is in use`);
   }
   return environment;
+}
+
+/** There is no log where it should be. It may be elsewhere; else there is none, and nothing can be backed up in use. */
+function withoutLog(files: Files, environment: Environment, message: string): FigaroError {
+  const nearby = findLogNearby(files, environment);
+  return new FigaroError(
+    'log-missing',
+    nearby ? `${environment.home} holds no log files, but ${nearby.path} does` : message,
+    { path: environment.home, hint: nearby?.advice ?? 'stop the application and use `figaro-backup offline`.' },
+  );
 }
 
 function requireApart(files: Files, home: string, repository: string): void {
@@ -137,20 +151,21 @@ interface Parts extends Omit<BackupOptions, 'chain'> {
   readonly started: Date;
   readonly environment: Environment;
   readonly chain: Chain | undefined;
+  readonly choice: FileChoice;
 }
 
 /** Copies the files and proves them. Returns what the manifest says of it. */
 async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> {
-  const { kind, home, environment, chain, watch = {} } = parts;
+  const { kind, home, environment, chain, choice, watch = {} } = parts;
   const before = chain && chainEnvironment(files, chain);
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
     kind === 'hot'
-      ? await copyHot(files, home, set, { ...parts, watch })
+      ? await copyHot(files, home, set, { ...parts, watch, choice })
       : kind === 'offline'
-        ? await copyOffline(files, home, set, watch)
-        : await copyIncremental(files, home, chain!, before!, set, watch);
+        ? await copyOffline(files, home, set, { watch, choice })
+        : await copyIncremental(files, home, { chain: chain!, before: before!, set, watch, choice });
   keepAttributes(files, environment, copy.files, set.environment);
-  const copied = discoverEnvironment(files, set.environment);
+  const copied = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
   const whole = before ? layerEnvironments([before, copied]) : copied;
   // The proof: recovery of the set, in memory, over the files just written.
   const isUnread = findOpaque(files, whole) !== undefined;
@@ -220,7 +235,7 @@ function describe(
     logDirectory: environment.config.logDirectory,
     files: copy.files,
     directories: [...environment.owners].map(([name, owner]) => ({ path: name, ...owner })),
-    leftOut: environment.leftOut.map(({ name, reason }) => ({ path: name, reason })),
+    leftOut: summarize(copy.leftOut),
     log: copy.log && describeLog(copy.log, chain, report),
     proof: report && {
       records: report.records,

@@ -6,7 +6,8 @@ import { type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, type Files, type FileStat, type OpenFile } from '../files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from './copy-plain.ts';
-import { apartMs, identityOf, PageSource, type LogBound, type OpenPages } from './page-source.ts';
+import { identityOf } from '../environment/twins.ts';
+import { apartMs, PageSource, type LogBound, type OpenPages } from './page-source.ts';
 
 /** How often a page that changes is read again before it is given up. */
 const attempts = 200;

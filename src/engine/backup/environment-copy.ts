@@ -6,6 +6,7 @@ import { normalDirectory } from '../environment/db-config.ts';
 import { type Environment } from '../environment/discover.ts';
 import { makeDirectories, type Files, type FileStat } from '../files.ts';
 import { logFileName } from '../log/log-files.ts';
+import { type LeftOut } from '../environment/left-out.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
 import { type ContainerCopy } from './copy-container.ts';
 import { type CopiedLogFile, type LogCopy } from './copy-log.ts';
@@ -28,6 +29,8 @@ export interface EnvironmentCopy {
   readonly files: readonly ManifestFile[];
   /** Undefined for an environment without transactions. */
   readonly log: CopiedLog | undefined;
+  /** What of the source is not in the copy. */
+  readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];
 }
 

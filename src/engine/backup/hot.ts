@@ -3,7 +3,11 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
+import { type FileChoice } from '../environment/file-choice.ts';
+import { identityOf, isPassing, type NamesInLog } from '../environment/twins.ts';
+import { type LeftOut } from '../environment/left-out.ts';
 import { type Files, type FileStat } from '../files.ts';
+import { DatabaseNames } from '../log/database-names.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
@@ -19,41 +23,42 @@ import {
 } from './environment-copy.ts';
 import { LogNotes } from './log-notes.ts';
 import { NamedPages } from './named-pages.ts';
-import { identityOf } from './page-source.ts';
 import { findFirstLogFile } from './redo-start.ts';
 import { settle } from './settle.ts';
-import { isPassing, listSource, type SourceFiles } from './source.ts';
+import { listSource, type SourceFiles } from './source.ts';
 
 export interface HotOptions {
   readonly watch: Watch;
   /** See `settle`. */
   readonly smallBytes?: number;
+  readonly choice?: FileChoice | undefined;
 }
 
 /** Copies an environment that other processes may be writing to. It is only read. */
 export async function copyHot(files: Files, home: string, set: NewSet, options: HotOptions): Promise<EnvironmentCopy> {
   const { watch } = options;
-  const source = await listSource(files, home);
-  const { environment } = source;
+  const { environment } = await listSource(files, home, options);
   const logDirectory = logDirectoryOf(environment);
   const from = path.join(home, logDirectory);
   const notes = new LogNotes();
   const named = new NamedPages();
+  const names = new DatabaseNames();
 
   // The log: the last complete checkpoint says from which file on it is needed. It is copied from there at once, and
   // followed while the rest is copied, so that no file can be taken away.
   const log = beginLog(files, from, path.join(set.environment, logDirectory), (record) => {
     notes.see(record);
     named.see(record);
+    names.see(record);
   });
   try {
     // Damage in the log comes before anything that follows from it.
     await requireSoundEnd(files, from, log.follow());
 
     // The containers, every page looked at.
-    const copy = new HotCopy(files, home, set, log);
+    const copy = new HotCopy(files, home, set, log, (uid) => names.of(uid), options.choice);
     makeConfiguredDirectories(files, environment, set.environment);
-    await copy.add(source, watch);
+    await copy.refresh(watch);
 
     // Pages that may have been in motion, and files that appeared or moved meanwhile.
     const { containers } = copy;
@@ -71,6 +76,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     return {
       files: manifestFiles(copy.containers, copy.others, log.copied, logDirectory),
       log: describeLog(log, notes),
+      leftOut: copy.leftOut,
       warnings: [...environment.config.risks, ...copy.warnings],
     };
   } finally {
@@ -112,34 +118,72 @@ class HotCopy {
   readonly #log: LogCopy;
   readonly containers: ContainerCopy[] = [];
   readonly others: PlainCopy[] = [];
-  readonly warnings: string[] = [];
+  readonly #notes: string[] = [];
+  readonly #choice: FileChoice | undefined;
+  readonly #namesInLog: NamesInLog;
+  /** By unique id: which of several files of one database was copied as the database. */
+  readonly #meant = new Map<string, string>();
+  #source: SourceFiles | undefined;
 
-  constructor(files: Files, home: string, set: NewSet, log: LogCopy) {
+  constructor(
+    files: Files,
+    home: string,
+    set: NewSet,
+    log: LogCopy,
+    namesInLog: NamesInLog,
+    choice: FileChoice | undefined,
+  ) {
     this.#files = files;
     this.#home = home;
     this.#set = set;
     this.#log = log;
+    this.#namesInLog = namesInLog;
+    this.#choice = choice;
+  }
+
+  get warnings(): readonly string[] {
+    return [...(this.#source?.warnings ?? []), ...this.#notes];
+  }
+
+  /** What of the source is not in the set, at the last look. */
+  get leftOut(): readonly LeftOut[] {
+    return this.#source?.environment.leftOut ?? [];
+  }
+
+  /** The log may name another one of several files of one database later on: recovery follows it then. */
+  async #list(): Promise<SourceFiles> {
+    const namesInLog = (uid: string): readonly string[] => {
+      const meant = this.#meant.get(uid);
+      const names = this.#namesInLog(uid);
+      return meant === undefined ? names : [...names, meant];
+    };
+    this.#source = await listSource(this.#files, this.#home, { namesInLog, choice: this.#choice });
+    return this.#source;
   }
 
   /** Copies what is not copied yet. A file that took the name of another is left to the log, which created it. */
-  async add({ paged, plain }: SourceFiles, watch: Watch): Promise<void> {
+  async #add({ paged, plain }: SourceFiles, watch: Watch): Promise<void> {
+    const copied = new Set(this.containers.flatMap(({ name, identity }) => [`name ${name}`, `file ${identity}`]));
+    const others = new Set(this.others.map(({ file }) => file.name));
     for (const candidate of paged) {
       const { name } = candidate.file;
       const identity = identityOf(candidate.file) ?? name;
-      if (this.containers.some((copy) => copy.name === name || copy.identity === identity)) continue;
-      this.#forget(name);
+      if (copied.has(`name ${name}`) || copied.has(`file ${identity}`)) continue;
+      if (others.has(name)) this.#forget(name);
       const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log);
-      if (await copy.copy(watch)) this.containers.push(copy);
+      if (!(await copy.copy(watch))) continue;
+      this.containers.push(copy);
+      copied.add(`name ${name}`).add(`file ${identity}`);
     }
     for (const file of plain) {
-      if (this.others.some((copy) => copy.file.name === file.name)) continue;
+      if (others.has(file.name)) continue;
       // A stand-in for a file that is copied already: the log says what becomes of that one.
-      if (this.containers.some((copy) => copy.name === file.name)) continue;
-      const copied = await copyPlain(this.#files, file, this.#targetOf(file.name), watch);
-      if (!copied) continue;
-      this.others.push(copied);
+      if (copied.has(`name ${file.name}`)) continue;
+      const copy = await copyPlain(this.#files, file, this.#targetOf(file.name), watch);
+      if (!copy) continue;
+      this.others.push(copy);
       // The file that it stood in for is back: that one is no plain file, and found by the next look.
-      if (file.kind === 'placeholder' && copied.stat.inode !== file.stat.inode) this.#forget(file.name);
+      if (file.kind === 'placeholder' && copy.stat.inode !== file.stat.inode) this.#forget(file.name);
     }
   }
 
@@ -162,7 +206,7 @@ class HotCopy {
    */
   async confirmExternalFiles(watch: Watch): Promise<void> {
     for (let i = 1; i <= externalAttempts; i++) {
-      const now = externalFiles(await listSource(this.#files, this.#home));
+      const now = externalFiles(await this.#list());
       for (const file of now) {
         const known = this.others.findIndex((copy) => copy.file.name === file.name);
         if (known !== -1) {
@@ -173,7 +217,7 @@ class HotCopy {
         if (copied) this.others.push(copied);
       }
       this.#log.follow();
-      const after = externalFiles(await listSource(this.#files, this.#home));
+      const after = externalFiles(await this.#list());
       if (now.map(stateOf).join() === after.map(stateOf).join()) return;
     }
     throw new FigaroError('page-unstable', `${this.#home}: external files come and go faster than they are copied`, {
@@ -190,8 +234,9 @@ class HotCopy {
   }
 
   async #lookAgain(watch: Watch): Promise<ReadonlySet<ContainerCopy>> {
-    const now = await listSource(this.#files, this.#home);
-    await this.add(now, watch);
+    const now = await this.#list();
+    for (const { file } of now.paged) if (file.uid !== undefined) this.#meant.set(file.uid, file.logName);
+    await this.#add(now, watch);
     const places = new Map(now.paged.map(({ file }) => [identityOf(file) ?? file.name, file]));
     const gone = new Set<ContainerCopy>();
     for (const copy of this.containers) {
@@ -210,7 +255,7 @@ class HotCopy {
     for (const copy of gone) {
       this.#files.remove(copy.target);
       this.containers.splice(this.containers.indexOf(copy), 1);
-      this.warnings.push(`${copy.name} was removed while it was copied, and is left out`);
+      this.#notes.push(`${copy.name} was removed while it was copied, and is left out`);
     }
   }
 
@@ -226,7 +271,7 @@ class HotCopy {
       // An opaque log does not tell.
       copy.isUnlogged = !this.#log.isOpaque && !copy.isLogged && !named.of(copy.paged.format.uid);
       if (copy.isUnlogged) {
-        this.warnings.push(
+        this.#notes.push(
           `${copy.name} is written without the log: the set has it as it was on disk, and no log brings it forward`,
         );
       }

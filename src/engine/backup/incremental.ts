@@ -5,6 +5,9 @@ import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { filesOfKind, logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { type FileChoice } from '../environment/file-choice.ts';
+import { warningsOf } from '../environment/left-out.ts';
+import { identityOf, type NamesInLog } from '../environment/twins.ts';
 import { type Files } from '../files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../log/log-files.ts';
@@ -16,9 +19,8 @@ import { LogCopy, requireSoundEnd } from './copy-log.ts';
 import { copyPlain, type PlainCopy } from './copy-plain.ts';
 import { CreatedDatabases } from './created-databases.ts';
 import { describeLog, logDirectoryOf, manifestFiles, type EnvironmentCopy } from './environment-copy.ts';
-import { identityOf } from './page-source.ts';
 import { LogNotes } from './log-notes.ts';
-import { listSource } from './source.ts';
+import { listSource, type SourceFiles } from './source.ts';
 
 /** A copy of what is new in an environment. */
 export interface IncrementalCopy extends EnvironmentCopy {
@@ -26,22 +28,29 @@ export interface IncrementalCopy extends EnvironmentCopy {
   readonly unexplained: readonly EnvironmentFile[];
 }
 
+export interface IncrementalOptions {
+  readonly chain: Chain;
+  /** The environment that the chain makes up so far. */
+  readonly before: Environment;
+  readonly set: NewSet;
+  readonly watch: Watch;
+  readonly choice?: FileChoice | undefined;
+}
+
 /**
  * Copies the log files that are new or grew since the chain's newest set, after proving that they continue it. Throws
  * `chain-gap` when log files in between are gone, `chain-mismatch` when the source has another history.
  *
- * @param before the environment that the chain makes up so far
+ * Files of the application's own that were asked for are copied again where they are not what the chain has.
  */
 export async function copyIncremental(
   files: Files,
   home: string,
-  chain: Chain,
-  before: Environment,
-  set: NewSet,
-  watch: Watch,
+  { chain, before, set, watch, choice }: IncrementalOptions,
 ): Promise<IncrementalCopy> {
   const parent = requireLog(chain);
-  const { environment } = await listSource(files, home);
+  const source = await listSource(files, home, { choice, namesInLog: namesKept(files, home, before) });
+  const { environment } = source;
   const logDirectory = logDirectoryOf(environment);
   const from = path.join(home, logDirectory);
   const to = path.join(set.environment, logDirectory);
@@ -87,11 +96,25 @@ export async function copyIncremental(
       const copied = await copyPlain(files, file, path.join(set.environment, file.name), watch);
       if (copied) others.push(copied);
     }
+    const kept = new Map(chain.sets.flatMap(({ manifest }) => manifest.files).map((file) => [file.path, file]));
+    for (const file of filesOfKind(environment, 'plain')) {
+      if (!choice?.includes(file.name)) continue;
+      const target = path.join(set.environment, file.name);
+      const copied = await copyPlain(files, file, target, watch);
+      if (copied && copied.sha256 !== kept.get(file.name)?.sha256) others.push(copied);
+      else files.remove(target);
+    }
     const known = new Set(before.files.map(identityOf));
     return {
       files: manifestFiles([], others, grown, logDirectory),
       log: describeLog(log, notes),
-      warnings: [...environment.config.risks, ...changedConfig(chain, others), ...unloggedDatabases(chain)],
+      leftOut: environment.leftOut,
+      warnings: [
+        ...environment.config.risks,
+        ...newlyLeftOut(chain, source),
+        ...changedConfig(chain, others),
+        ...unloggedDatabases(chain),
+      ],
       // An opaque log does not say what it creates.
       unexplained: log.isOpaque
         ? []
@@ -158,6 +181,25 @@ export function requireLog(chain: Chain): ManifestLog {
   throw new FigaroError('usage', `${chain.id} is a set of an environment without logs: nothing can be added to it`, {
     hint: 'take another full set with `figaro-backup offline`.',
   });
+}
+
+/** Of several files of one database the one counts that the chain has, if it is still there. */
+function namesKept(files: Files, home: string, before: Environment): NamesInLog {
+  const kept = filesOfKind(before, 'database').filter(({ name }) => files.statThrough(path.join(home, name)));
+  const names = new Map(kept.map((file) => [identityOf(file), [file.logName]] as const));
+  return (uid) => names.get(uid) ?? names.get(uid.slice(0, 24)) ?? [];
+}
+
+/** What the full set of the chain has not told yet. */
+function newlyLeftOut(chain: Chain, { environment, copies }: SourceFiles): string[] {
+  const { files, leftOut } = chain.sets[0]!.manifest;
+  const known = new Set([...files, ...leftOut].map(({ path: name }) => name));
+  return [
+    ...warningsOf(environment.leftOut.filter(({ name }) => !known.has(name))),
+    ...copies
+      .filter(({ name }) => !known.has(name))
+      .map(({ name, of }) => `${name} is a copy of ${of}, made since the chain began: the next full set has it`),
+  ];
 }
 
 function changedConfig(chain: Chain, now: readonly PlainCopy[]): string[] {

@@ -4,9 +4,12 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { equalLsn } from '../../format/lsn.ts';
 import { filesOfKind, type Environment } from '../environment/discover.ts';
+import { findLogNearby } from '../environment/log-nearby.ts';
+import { type FileChoice } from '../environment/file-choice.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { differenceSince } from '../environment/unchanged.ts';
 import { type Files } from '../files.ts';
+import { DatabaseNames } from '../log/database-names.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
 import { ContainerCopy } from './copy-container.ts';
@@ -24,19 +27,30 @@ import { NamedPages } from './named-pages.ts';
 import { findFirstLogFile } from './redo-start.ts';
 import { listSource } from './source.ts';
 
+export interface OfflineOptions {
+  readonly watch: Watch;
+  readonly choice?: FileChoice | undefined;
+}
+
 /**
  * Copies an environment and makes sure that it stood still meanwhile. Throws `environment-in-use` when a process has one
  * of its files open for writing, `environment-changed` when anything is different at the end.
  */
-export async function copyOffline(files: Files, home: string, set: NewSet, watch: Watch): Promise<EnvironmentCopy> {
+export async function copyOffline(
+  files: Files,
+  home: string,
+  set: NewSet,
+  { watch, choice }: OfflineOptions,
+): Promise<EnvironmentCopy> {
   // The first look.
-  const { environment, paged, plain } = await listSource(files, home);
+  const { environment } = await listSource(files, home, { choice });
   requireNotInUse(files, environment, hintFor);
   const hasLog = filesOfKind(environment, 'log').length > 0;
   const logDirectory = logDirectoryOf(environment);
   const from = path.join(home, logDirectory);
   const notes = new LogNotes();
   const named = new NamedPages();
+  const names = new DatabaseNames();
   const log = hasLog
     ? new LogCopy(files, {
         from,
@@ -46,6 +60,7 @@ export async function copyOffline(files: Files, home: string, set: NewSet, watch
         onRecord: (record) => {
           notes.see(record);
           named.see(record);
+          names.see(record);
         },
       })
     : undefined;
@@ -53,6 +68,9 @@ export async function copyOffline(files: Files, home: string, set: NewSet, watch
     // The log from the last checkpoint on, then everything else.
     const end = log?.follow();
     if (end) requireSoundTail(files, from, end.file);
+    const list = { choice, namesInLog: (uid: string) => names.of(uid) };
+    const source = await listSource(files, home, list);
+    const { paged, plain } = source;
     makeConfiguredDirectories(files, environment, set.environment);
     const containers: ContainerCopy[] = [];
     const others: PlainCopy[] = [];
@@ -79,15 +97,17 @@ export async function copyOffline(files: Files, home: string, set: NewSet, watch
     }
     if (log && !equalLsn(log.follow(), end!)) throw changed(home, 'its log has grown');
     log?.close();
-    requireUnchanged(environment, (await listSource(files, home)).environment);
+    requireUnchanged(source.environment, (await listSource(files, home, list)).environment);
     requireNotInUse(files, environment, hintFor);
     const warnings = [
       ...environment.config.risks,
-      ...judge(home, containers, named, log && notes, log?.isOpaque === true),
+      ...source.warnings,
+      ...judge(files, source.environment, containers, named, log && notes, log?.isOpaque === true),
     ];
     return {
       files: manifestFiles(containers, others, log?.copied ?? [], logDirectory),
       log: log && describeLog(log, notes),
+      leftOut: source.environment.leftOut,
       warnings,
     };
   } finally {
@@ -103,7 +123,8 @@ function hintFor({ files }: Environment): string {
 
 /** What is to be said of the copies. Throws `log-missing` when there should be a log. */
 function judge(
-  home: string,
+  files: Files,
+  environment: Environment,
   containers: readonly ContainerCopy[],
   named: NamedPages,
   notes: LogNotes | undefined,
@@ -112,12 +133,16 @@ function judge(
   if (!notes) {
     const logged = containers.find(({ isLogged }) => isLogged);
     if (!logged) return [];
+    const { home } = environment;
+    const nearby = findLogNearby(files, environment);
     throw new FigaroError(
       'log-missing',
-      `${logged.source.path} was written through a log, but ${home} holds no log files`,
+      `${logged.source.path} was written through a log, but ${home} holds no log files${nearby ? `; ${nearby.path} does` : ''}`,
       {
         path: home,
-        hint: 'the log was removed or is kept in memory only: recovery could not go on from this copy. Bring the log files back, or reset the LSNs with `db_load -r lsn`.',
+        hint:
+          nearby?.advice ??
+          'the log was removed, is elsewhere or is kept in memory only. Bring the log files back; where there are none any more, take the containers as they are with --without-log.',
       },
     );
   }

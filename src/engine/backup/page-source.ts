@@ -8,6 +8,7 @@ import { metaAt } from '../../format/page/meta.ts';
 import { isBlank, Page } from '../../format/page/page.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
+import { identityOf } from '../environment/twins.ts';
 import { type Files, type FileStat, type OpenFile } from '../files.ts';
 
 /** How often a page that is not whole is read again, and how long to wait in between. */
@@ -32,14 +33,6 @@ interface Finding {
   readonly code: ErrorCode;
   /** Follows "page N". */
   readonly problem: string;
-}
-
-/**
- * What tells a database from all others, whatever its name: the unique id, as far as it is never encrypted. Undefined
- * for files that have none.
- */
-export function identityOf({ uid, format }: EnvironmentFile): string | undefined {
-  return format?.encrypted ? uid?.slice(0, 24) : uid;
 }
 
 /** A file of pages, wherever it is at the moment. */

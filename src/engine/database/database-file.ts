@@ -1,4 +1,5 @@
 import { FigaroError } from '../../errors.ts';
+import { unreadable } from '../environment/damaged.ts';
 import { checkPage } from '../../format/page/check.ts';
 import { fromStored } from '../../format/page/checksum.ts';
 import { btreeFlag, metaAt, metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
@@ -14,6 +15,8 @@ import { extentNumbers, extentPath } from './queue-extent.ts';
 const cachedPages = 256;
 
 /** A database file, read page by page. Every page is checked before it is believed. */
+const damagedHint = 'use an older copy of this file.';
+
 export class DatabaseFile {
   readonly path: string;
   readonly format: DatabaseFormat;
@@ -38,8 +41,9 @@ export class DatabaseFile {
       const head = new Uint8Array(metaSize);
       const recognition = recognizeFile(head.subarray(0, this.#opened.readAt(head, 0)), files.cipher);
       if (recognition.kind === 'locked') throw lockedFile(path);
-      if (recognition.kind === 'damaged') {
-        throw new FigaroError('page-type', `${path} is a damaged database: ${recognition.problem}`, { path, pgno: 0 });
+      if (recognition.kind === 'damaged' || recognition.kind === 'unsupported') {
+        const code = recognition.kind === 'damaged' ? 'page-type' : 'format-unsupported';
+        throw unreadable({ path, problem: recognition.problem, code }, damagedHint);
       }
       if (recognition.kind !== 'database') {
         throw new FigaroError('container-missing', `${path} is no container`, {

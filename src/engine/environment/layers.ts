@@ -11,7 +11,7 @@ import {
 export function discoverLayers(
   files: Files,
   homes: readonly string[],
-  options: Pick<DiscoverOptions, 'insideOnly'> = {},
+  options: Pick<DiscoverOptions, 'insideOnly' | 'choice'> = {},
 ): Environment {
   const found: Environment[] = [];
   for (const home of homes)

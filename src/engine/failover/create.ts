@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
+import { separateTwins } from '../environment/twins.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { BackgroundCopies } from '../recovery/background-copies.ts';
@@ -33,19 +34,20 @@ export async function createStandby(
   followed: Followed,
   watch: Watch,
 ): Promise<StandbyState> {
-  const environment = chainEnvironment(files, chain);
+  const whole = chainEnvironment(files, chain);
   const { log } = chain.sets.at(-1)!.manifest;
   if (!log) {
     throw new FigaroError('usage', `${chain.id} is of an environment without logs: there is nothing to follow`, {
       hint: 'a standby needs an environment with transactions.',
     });
   }
-  requireKey(environment);
-  await requireIntact(files, chain, environment, watch);
+  requireKey(whole);
+  await requireIntact(files, chain, whole, watch);
+  const { analysis } = await prepareRecovery(files, whole, { watch });
+  const { environment } = separateTwins(whole, (uid) => analysis.names.of(uid));
   const copies = new BackgroundCopies(files);
   const stage = openStage(files, environment, directory, copies);
   try {
-    const { analysis } = await prepareRecovery(files, environment, { watch });
     await copyDatabases(files, environment, analysis, stage, watch);
   } finally {
     await copies.finish();

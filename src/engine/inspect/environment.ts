@@ -14,6 +14,7 @@ import {
   type Environment,
   type EnvironmentFileKind,
 } from '../environment/discover.ts';
+import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { type Files } from '../files.ts';
@@ -21,7 +22,7 @@ import { pause, type Watch } from '../pause.ts';
 import { isXmlContainer } from '../verify/structure/order.ts';
 import { inspectLog, type InspectedLog } from './log.ts';
 import { findRisks, type Risk } from './risks.ts';
-import { findUnlogged } from './unlogged.ts';
+import { findLogged, findUnlogged } from './unlogged.ts';
 
 export interface InspectedDatabase {
   readonly name: string;
@@ -55,6 +56,9 @@ export interface InspectedEnvironment {
   readonly kinds: Readonly<Partial<Record<EnvironmentFileKind, { readonly files: number; readonly size: number }>>>;
   readonly region: InspectedRegion | undefined;
   readonly log: InspectedLog | undefined;
+  /** Of an environment without log files: where they may be, and a database that was written through a log. */
+  readonly logElsewhere: LogNearby | undefined;
+  readonly loggedDatabase: string | undefined;
   /** The process that has it open, in words; undefined when none was seen, which proves nothing. */
   readonly usedBy: string | undefined;
   readonly risks: readonly Risk[];
@@ -92,6 +96,8 @@ export async function inspectEnvironment(
     kinds: kindsOf(environment),
     region: regionOf(files, environment),
     log,
+    logElsewhere: log ? undefined : findLogNearby(files, environment),
+    loggedDatabase: log ? undefined : (await findLogged(files, environment, watch))?.name,
     usedBy: usedBy(files, environment),
   };
   return { ...inspected, risks: findRisks(inspected) };

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { unreadable } from '../environment/damaged.ts';
 import { accessMethodOf, type AccessMethod } from '../../format/magic.ts';
 import { fromStored } from '../../format/page/checksum.ts';
 import { describePage, type PageDescription } from '../../format/page/describe.ts';
@@ -67,11 +68,14 @@ function formatOf(head: Uint8Array, file: string, files: Files): FormatReading {
   const recognition = recognizeFile(head, files.cipher);
   if (recognition.kind === 'database') return { format: recognition.format, problem: undefined };
   if (recognition.kind === 'locked') throw lockedFile(file);
+  if (recognition.kind === 'unsupported') {
+    throw unreadable({ path: file, problem: recognition.problem, code: 'format-unsupported' }, '');
+  }
   if (recognition.kind === 'damaged') {
     const { problem } = recognition;
     const format = likelyFormat(head, files);
     if (format) return { format, problem };
-    throw new FigaroError('page-type', `${file} is a damaged database: ${problem}`, { path: file, pgno: 0 });
+    throw unreadable({ path: file, problem, code: 'page-type' }, 'use an older copy of this file.');
   }
   const [, queue] = /^__dbq\.(.+)\.\d+$/.exec(path.basename(file)) ?? [];
   throw new FigaroError('container-missing', `${file} is no container`, {

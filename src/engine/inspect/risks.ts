@@ -2,7 +2,9 @@
 
 import path from 'node:path';
 import { formatLsn } from '../../format/lsn.ts';
+import { foreignHint } from '../../format/releases.ts';
 import { outsideOf } from '../environment/discover.ts';
+import { twinsOf } from '../environment/twins.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { logFileName } from '../log/log-files.ts';
 import { type InspectedEnvironment } from './environment.ts';
@@ -30,15 +32,25 @@ const flags = {
 
 /** Everything that is known to be a risk, the worst first. */
 export function findRisks(inspected: Omit<InspectedEnvironment, 'risks'>): Risk[] {
-  return [...damageRisks(inspected), ...logRisks(inspected), ...configRisks(inspected), ...containerRisks(inspected)];
+  return [
+    ...damageRisks(inspected),
+    ...strayRisks(inspected),
+    ...logRisks(inspected),
+    ...configRisks(inspected),
+    ...containerRisks(inspected),
+  ];
 }
 
 function damageRisks({ damaged, databases, region }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
-  const risks: Risk[] = damaged.map(({ name, problem }) => ({
-    code: 'damaged-container',
-    message: `${name} is a damaged database: ${problem}`,
-    advice: 'look at it with `figaro-backup inspect page`, and recover from an older set.',
-  }));
+  const risks: Risk[] = damaged.map(({ name, problem, code }) =>
+    code === 'format-unsupported'
+      ? { code: 'unsupported-format', message: `${name} is ${problem}`, advice: foreignHint }
+      : {
+          code: 'damaged-container',
+          message: `${name} is a damaged database: ${problem}`,
+          advice: 'look at it with `figaro-backup inspect page`, and recover from an older set.',
+        },
+  );
   for (const { problem } of databases) {
     if (problem === undefined) continue;
     risks.push({
@@ -58,9 +70,51 @@ function damageRisks({ damaged, databases, region }: Omit<InspectedEnvironment, 
   return risks;
 }
 
-function logRisks({ log, environment }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
+/** What backups leave out or keep as it is, and people may take for part of the environment. */
+function strayRisks({ environment }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
+  const risks: Risk[] = [];
+  for (const { name, path: at, reason } of environment.leftOut) {
+    if (reason !== 'environment') continue;
+    risks.push({
+      code: 'nested-environment',
+      message: `${name} is an environment of its own: backups of this one leave it out`,
+      advice: `back it up by itself: \`figaro-backup hot --home ${at}\`.`,
+    });
+  }
+  for (const group of twinsOf(environment)) {
+    risks.push({
+      code: 'copies',
+      message: `${listed(group.map(({ name }) => name))} carry one unique id: they are copies or links of one database`,
+      advice:
+        'the log brings one of them forward; backups keep copies as they are, and leave other names of one file out. Keep copies elsewhere.',
+    });
+  }
+  return risks;
+}
+
+function logRisks({ log, environment, logElsewhere, loggedDatabase }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
   if (!log) {
-    if (environment.config.logInMemory) return [];
+    const { logInMemory, logDirectory = '' } = environment.config;
+    if (logInMemory || outsideOf(environment.config).includes(logDirectory)) return [];
+    if (logElsewhere) {
+      return [
+        {
+          code: 'log-elsewhere',
+          message: `there are no log files here, but in ${logElsewhere.path}`,
+          advice: logElsewhere.advice,
+        },
+      ];
+    }
+    if (loggedDatabase !== undefined) {
+      return [
+        {
+          code: 'log-lost',
+          message: `there are no log files, but ${loggedDatabase} was written through a log`,
+          advice:
+            'bring the log files back; if there are none any more, back it up with `offline --without-log` while nobody writes.',
+        },
+      ];
+    }
     return [
       {
         code: 'no-log',

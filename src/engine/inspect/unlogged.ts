@@ -36,6 +36,18 @@ export async function findUnlogged(files: Files, environment: Environment, watch
   return candidates.filter(({ uid }) => uid !== undefined && !named.of(uid));
 }
 
+/** The first database of an environment with a page that was changed by a logged operation. */
+export async function findLogged(
+  files: Files,
+  environment: Environment,
+  watch: Watch,
+): Promise<EnvironmentFile | undefined> {
+  for (const { file, format } of pagedFiles(files, environment)) {
+    if (await hasLoggedPage(files, file.path, format.pageSize, format.littleEndian, watch)) return file;
+  }
+  return undefined;
+}
+
 /** Page headers are not encrypted. */
 async function hasLoggedPage(
   files: Files,

@@ -8,6 +8,7 @@ import {
 } from '../../format/log/file-header.ts';
 import { fileHeaderSizeOf, type Framing } from '../../format/log/framing.ts';
 import { newestLogVersion, oldestLogVersion } from '../../format/magic.ts';
+import { releaseOfLog } from '../../format/releases.ts';
 import { passwordHint, withFile, type Files } from '../files.ts';
 
 /** One log file of a log, as it was when it was looked at. */
@@ -108,10 +109,17 @@ export function requireHeader(reading: HeaderReading, file: string): LogFileHead
     case 'header': {
       const { version } = reading.header;
       if (version >= oldestLogVersion && version <= newestLogVersion) return reading.header;
+      const release = releaseOfLog(version);
       throw new FigaroError(
         'format-unsupported',
-        `${file} has log version ${version}, not ${oldestLogVersion} to ${newestLogVersion}`,
-        { path: file },
+        `${file} has log version ${version}${release === undefined ? '' : ` (Berkeley DB ${release})`}, not ${oldestLogVersion} to ${newestLogVersion} (4.8.26 to 18.1)`,
+        {
+          path: file,
+          hint:
+            version < oldestLogVersion
+              ? 'recover the environment with its own release, upgrade it to 4.8 or later as its manual says, and back it up then; until then, stop the application and copy its directory.'
+              : 'use a newer figaro-backup.',
+        },
       );
     }
   }

@@ -4,6 +4,7 @@ import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Files } from '../files.ts';
 import { type Log } from '../log/log-files.ts';
+import { DatabaseNames } from '../log/database-names.ts';
 import { RecordLinks } from '../log/record-links.ts';
 import { scanBatches, type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
@@ -17,6 +18,7 @@ export interface Analysis {
   readonly transactions: Transactions;
   readonly bindings: FileBindings;
   readonly creations: Creations;
+  readonly names: DatabaseNames;
   readonly end: LogEnd;
   readonly records: number;
   /** Bytes of the log up to its end. */
@@ -30,7 +32,13 @@ export interface Analysis {
 
 /** The records that analysis decodes: few among many. */
 const isNoted = new Uint8Array(256);
-for (const code of [...Transactions.notedCodes, ...FileBindings.notedCodes, ...fileOperationCodes, cksum.code]) {
+for (const code of [
+  ...Transactions.notedCodes,
+  ...FileBindings.notedCodes,
+  ...DatabaseNames.notedCodes,
+  ...fileOperationCodes,
+  cksum.code,
+]) {
   isNoted[code] = 1;
 }
 
@@ -42,11 +50,13 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
   const transactions = new Transactions();
   const bindings = new FileBindings();
   const creations = new Creations();
+  const names = new DatabaseNames();
   const warnings: string[] = [];
   const totalBytes = log.files.reduce((sum, { size }) => sum + size, 0);
   const see = (record: ScannedRecord): void => {
     transactions.see(record);
     bindings.see(record);
+    names.see(record);
     if (isFileOperation(record.code)) creations.see(record);
     if (record.code === cksum.code) {
       warnings.push(
@@ -84,7 +94,7 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
   const onPagesBefore = firstUsableCheckpoint(log, transactions)?.redoFrom ?? noLsn;
   transactions.decide(limit?.lsn);
   requireUndoable(transactions, limit);
-  return { transactions, bindings, creations, end, records, logBytes, limit, onPagesBefore, warnings };
+  return { transactions, bindings, creations, names, end, records, logBytes, limit, onPagesBefore, warnings };
 }
 
 /** Throws when a transaction committed after the limit and began before the log: it can not be undone. */

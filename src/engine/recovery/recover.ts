@@ -3,8 +3,10 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { discoverEnvironment, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { discoverEnvironment, filesOfKind, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
+import { separateTwins, twinsOf, warningsOfCopies, type Separated } from '../environment/twins.ts';
+import { warningsOf } from '../environment/left-out.ts';
 import { requireStill } from '../environment/unchanged.ts';
 import { makeDirectories, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
@@ -76,18 +78,18 @@ export interface RecoverResult {
  */
 export async function recoverEnvironment(files: Files, options: RecoverOptions): Promise<RecoverResult> {
   const { dryRun = false, engine = 'embedded', check = true, anyOrder = false, only, moves = noMoves } = options;
-  const environment = withoutOthersDamage(options.environment, only);
+  const found = withoutOthersDamage(options.environment, only);
   const target = path.resolve(options.target);
-  requireContents(environment);
-  requireNotInUse(files, environment, () => stopHint);
-  requireKey(environment);
+  requireContents(found);
+  requireNotInUse(files, found, () => stopHint);
+  requireKey(found);
   requireEmptyTarget(files, target);
-  requireMovable(environment, moves);
+  requireMovable(found, moves);
   if (only && engine === 'native') {
     throw new FigaroError('usage', 'the native engine recovers whole environments: it can not be told --only');
   }
   const point = options.restorePoint ?? { kind: 'end' };
-  const hasLogs = environment.files.some(({ kind }) => kind === 'log');
+  const hasLogs = found.files.some(({ kind }) => kind === 'log');
   if (!hasLogs && point.kind !== 'end') {
     throw new FigaroError('restore-point-unreachable', 'there is no log: only the files as they are can be restored');
   }
@@ -96,9 +98,12 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     watch: options.watch ?? {},
     ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
   };
+  const separated = await separate(files, found, hasLogs, recovery);
+  const { environment, prepared } = separated;
+  const told = [...warningsOfCopies(separated), ...warningsOf(environment.leftOut)];
   const work = only
-    ? await someOf(files, environment, options, only, hasLogs, recovery)
-    : { environment, copied: environment, prepared: undefined, recovery, warnings: [] };
+    ? await someOf(files, environment, options, only, prepared, hasLogs, recovery)
+    : { environment, copied: environment, prepared, recovery, warnings: told };
   const needs = preflight(files, work.copied, environment, target);
   options.onPreflight?.(needs);
   if (!dryRun) requireRoom(needs);
@@ -108,6 +113,19 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   const job: Job = { ...work, recovery: { ...work.recovery, watch }, watch, target, hasLogs, engine, check, anyOrder };
   const outcome = dryRun ? await rehearseJob(files, job) : await doJob(files, job, moves);
   return { target, dryRun, engine, preflight: needs, copied: work.copied.files, ...outcome };
+}
+
+/** Of several files of one database the log says which one it means: then it is read first. */
+async function separate(
+  files: Files,
+  environment: Environment,
+  hasLogs: boolean,
+  recovery: RecoveryOptions,
+): Promise<Separated & { readonly prepared: PreparedRecovery | undefined }> {
+  if (!hasLogs || twinsOf(environment).length === 0) return { environment, copies: [], prepared: undefined };
+  const prepared = await prepareRecovery(files, environment, recovery);
+  const { names } = prepared.analysis;
+  return { ...separateTwins(environment, (uid) => names.of(uid)), prepared };
 }
 
 const noMoves: DirectoryMoves = new Map();
@@ -143,15 +161,16 @@ async function someOf(
   environment: Environment,
   { requireIntact }: RecoverOptions,
   only: readonly string[],
+  read: PreparedRecovery | undefined,
   hasLogs: boolean,
   recovery: RecoveryOptions,
 ): Promise<Work> {
-  const prepared = hasLogs ? await prepareRecovery(files, environment, recovery) : undefined;
+  const prepared = read ?? (hasLogs ? await prepareRecovery(files, environment, recovery) : undefined);
   const { scope, outOf } = await selectContainers(files, environment, prepared, only, recovery.watch ?? {});
   const lastLog = prepared && (prepared.analysis.limit ?? prepared.analysis.end).lsn.file;
   const copied = narrow(environment, scope, lastLog);
-  const read = environment.files.filter((file) => file.kind === 'log' || copied.files.includes(file));
-  await requireIntact?.(new Set(read.map(({ name }) => name)));
+  const needed = environment.files.filter((file) => file.kind === 'log' || copied.files.includes(file));
+  await requireIntact?.(new Set(needed.map(({ name }) => name)));
   const warnings = [
     `this is ${only.length} of ${outOf} containers: to look into, not to go on with in place of the environment`,
   ];
@@ -191,7 +210,9 @@ async function doJob(files: Files, job: Job, moves: DirectoryMoves): Promise<Out
     const { home, report, warnings } = await recoverOnStage(files, job, stage, copies);
     const notes: string[] = [];
     if (check) {
-      const result = discoverEnvironment(files, home);
+      const plain = new Set(filesOfKind(job.copied, 'plain').map(({ name }) => name));
+      const found = discoverEnvironment(files, home);
+      const result = { ...found, files: found.files.filter(({ name }) => !plain.has(name)) };
       notes.push(...requireSound(await checkEnvironment(files, result, { anyOrder, watch })));
     }
     requireNotInUse(files, environment, () => stopHint);

@@ -2,7 +2,9 @@
 
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { requireReadable } from '../environment/damaged.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
+import { separateTwins, warningsOfCopies } from '../environment/twins.ts';
 import { type Files } from '../files.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile } from '../locked.ts';
@@ -125,7 +127,8 @@ export async function runPasses(
   pathOf: (name: string) => string,
   { cacheBytes = defaultCacheBytes, scope = everything, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
-  const table = new FileTable(environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
+  const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
+  const table = new FileTable(separated.environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
   const fileOperations = new FileOperations(table, analysis.creations);
   const passes = new Passes(files, log, analysis, table, fileOperations, scope, watch);
   await passes.undo();
@@ -134,19 +137,14 @@ export async function runPasses(
   for (const file of table) finishQueue(file, lastLsn(analysis));
   requireSettled(table, fileOperations, scope);
   const recovered = [...table].filter(({ uid }) => scope.has(uid!));
-  return { log, analysis, table, recovered, report: report(analysis, table, recovered, fileOperations, passes, log) };
+  const made = report(analysis, table, recovered, fileOperations, passes, log);
+  const warnings = [...warningsOfCopies(separated), ...made.warnings];
+  return { log, analysis, table, recovered, report: { ...made, warnings } };
 }
 
-/** Throws `page-type` when a file of the environment can only be a damaged database. */
+/** Throws what `requireReadable` throws. */
 export function requireWhole(environment: Environment): void {
-  const damaged = environment.damaged[0];
-  if (damaged) {
-    throw new FigaroError('page-type', `${damaged.path} is a damaged database: ${damaged.problem}`, {
-      path: damaged.path,
-      pgno: 0,
-      hint: 'use an older copy of this file.',
-    });
-  }
+  requireReadable(environment, 'use an older copy of this file.');
 }
 
 /** Throws `password` when databases are encrypted and it was not given. */

@@ -89,6 +89,8 @@ export function narrow(environment: Environment, scope: Scope, lastLog: number |
       case 'config':
       case 'external-file':
         return true;
+      case 'plain':
+        return false;
     }
   };
   return { ...environment, files: environment.files.filter(isNeeded) };

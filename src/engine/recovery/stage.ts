@@ -5,6 +5,7 @@ import { compareLsn, formatLsn, isLogged } from '../../format/lsn.ts';
 import { Page, isBlank } from '../../format/page/page.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { findLogNearby } from '../environment/log-nearby.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, openToRead, type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
@@ -61,13 +62,14 @@ export async function copyDatabases(
   watch: Watch,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
+  const hint = beyondLogHint(files, environment, analysis);
   const paged = pagedByPath(files, environment);
   for (const file of environment.files) {
     if (!isPiece(file)) continue;
     const to = stage.pathOf(file.name)!;
     const pages = paged.get(file.path);
     if (pages) {
-      const check = new PageCheck(pages, analysis, warnings);
+      const check = new PageCheck(pages, analysis, hint, warnings);
       await copyDatabase(files, file, to, check.inspect, watch);
       check.finish();
     } else {
@@ -80,6 +82,13 @@ export async function copyDatabases(
 /** True for files that recovery works on: they get their names last. */
 export function isPiece({ kind }: EnvironmentFile): boolean {
   return kind === 'database' || kind === 'placeholder' || kind === 'queue-extent' || kind === 'external-file';
+}
+
+/** What to do about a page that was changed by a record which the log does not have. */
+function beyondLogHint(files: Files, environment: Environment, analysis: Analysis | undefined): string {
+  const nearby = analysis ? undefined : findLogNearby(files, environment);
+  if (!nearby) return 'log files are missing, or the file belongs to another environment.';
+  return `there are log files in ${nearby.path}: give that directory as well, \`--from ${environment.home} --from ${nearby.path}\`.`;
 }
 
 function incompleteLogs(files: Files, environment: Environment): readonly string[] {
@@ -98,11 +107,13 @@ function pagedByPath(files: Files, environment: Environment): Map<string, PagedF
 class PageCheck {
   readonly #paged: PagedFile;
   readonly #analysis: Analysis | undefined;
+  readonly #hint: string;
   readonly #warnings: string[];
   /** Some page carries the LSN of a log record. */
   #isLogged = false;
 
-  constructor(paged: PagedFile, analysis: Analysis | undefined, warnings: string[]) {
+  constructor(paged: PagedFile, analysis: Analysis | undefined, hint: string, warnings: string[]) {
+    this.#hint = hint;
     this.#paged = paged;
     this.#analysis = analysis;
     this.#warnings = warnings;
@@ -144,7 +155,7 @@ class PageCheck {
       path: file,
       pgno,
       lsn: formatLsn(lsn),
-      hint: 'log files are missing, or the file belongs to another environment.',
+      hint: this.#hint,
     });
   }
 
@@ -198,8 +209,9 @@ export async function checkDatabases(
   watch: Watch,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
+  const hint = beyondLogHint(files, environment, analysis);
   for (const paged of pagedFiles(files, environment)) {
-    const check = new PageCheck(paged, analysis, warnings);
+    const check = new PageCheck(paged, analysis, hint, warnings);
     await read(files, paged.file, check.inspect, watch);
     check.finish();
   }

@@ -32,7 +32,7 @@ export async function withSurvivingLogs(
   const chainLog = logPaths(environment);
   if (chainLog.size === 0) {
     throw new FigaroError('usage', 'there is no log that --surviving-logs could continue', {
-      hint: 'sets of environments without logs are restored as they are.',
+      hint: `sets of environments without logs are restored as they are. If ${directory} is where plain copies have their log, give it with --from as well.`,
     });
   }
   requireNotInUse(files, discoverEnvironment(files, directory), () => stopHint);

@@ -1,7 +1,9 @@
 import { FigaroError } from '../../errors.ts';
 import { type Environment } from '../environment/discover.ts';
 import { discoverLayers } from '../environment/layers.ts';
+import { noChoice, type FileChoice } from '../environment/file-choice.ts';
 import { type Files } from '../files.ts';
+import { type ManifestFile } from './manifest.ts';
 import { environmentOf, type BackupSet, type BrokenSet } from './repository.ts';
 
 /** A full set and the incrementals that follow it, in order. */
@@ -92,11 +94,18 @@ export function whyOrphaned(sets: readonly BackupSet[], { manifest }: BackupSet)
     : `continues ${parent}, which is not in the repository`;
 }
 
+/** The plain files of a set are part of it, whatever they hold. */
+export function filesTaken(files: readonly ManifestFile[]): FileChoice {
+  const names = new Set(files.filter(({ kind }) => kind === 'plain').map(({ path }) => path));
+  return { ...noChoice, includes: (name) => names.has(name) };
+}
+
 /** The environment that the sets of a chain make up together. */
 export function chainEnvironment(files: Files, chain: Chain): Environment {
   const environment = discoverLayers(
     files,
     chain.sets.map(({ directory }) => environmentOf(directory)),
+    { choice: filesTaken(chain.sets.flatMap(({ manifest }) => manifest.files)) },
   );
   // The files of a set may have become somebody else's, as when the repository was copied.
   const written = chain.sets

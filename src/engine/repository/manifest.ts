@@ -43,6 +43,10 @@ export interface ManifestDirectory {
 export interface ManifestLeftOut {
   readonly path: string;
   readonly reason: string;
+  /** The name under which the set has the file. */
+  readonly sameAs?: string;
+  /** So many files in the directory `path`. */
+  readonly count?: number;
 }
 
 export interface ManifestCommit {
@@ -182,7 +186,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     logDirectory: reader.has('logDirectory') ? reader.string('logDirectory') : undefined,
     files: readFiles(reader),
     ...(reader.has('directories') ? { directories: reader.list('directories').map(readDirectory) } : {}),
-    leftOut: reader.list('leftOut').map((left) => ({ path: left.string('path'), reason: left.string('reason') })),
+    leftOut: reader.list('leftOut').map(readLeftOut),
     ...(reader.has('unread') && reader.boolean('unread') ? { unread: true as const } : {}),
     log: log && readLog(log),
     proof: proof && {
@@ -196,7 +200,7 @@ export function decodeManifest(text: string, path: string): Manifest {
   };
 }
 
-const fileKinds = ['database', 'placeholder', 'queue-extent', 'external-file', 'log', 'config'] as const;
+const fileKinds = ['database', 'placeholder', 'queue-extent', 'external-file', 'plain', 'log', 'config'] as const;
 
 function readFiles(reader: FieldReader): ManifestFile[] {
   const result = reader.list('files').map(readFile);
@@ -226,6 +230,15 @@ function readFile(file: FieldReader): ManifestFile {
     modifiedMs: file.number('modifiedMs'),
     ...(file.has('pageSize') ? { pageSize: file.count('pageSize') } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
+  };
+}
+
+function readLeftOut(left: FieldReader): ManifestLeftOut {
+  return {
+    path: left.string('path'),
+    reason: left.string('reason'),
+    ...(left.has('sameAs') ? { sameAs: left.string('sameAs') } : {}),
+    ...(left.has('count') ? { count: left.count('count') } : {}),
   };
 }
 

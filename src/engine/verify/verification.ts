@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { pagedFiles } from '../environment/paged-files.ts';
@@ -10,7 +11,7 @@ import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
 import { type FileTable } from '../recovery/file-table.ts';
 import { rehearse, type RecoveredState } from '../recovery/recovery.ts';
-import { chainEnvironment, type Chain } from '../repository/chain.ts';
+import { chainEnvironment, filesTaken, type Chain } from '../repository/chain.ts';
 import { appendCheck, checksName, readChecks } from '../repository/checks.ts';
 import { pinName } from '../repository/pins.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
@@ -169,8 +170,13 @@ export class Verification {
   async verifySet(set: BackupSet): Promise<void> {
     const files = this.#files;
     const { id, directory, manifest } = set;
-    const environment = discoverEnvironment(files, environmentOf(directory));
-    const paged = new Map(pagedFiles(files, environment).map((candidate) => [candidate.file.name, candidate]));
+    const environment = discoverEnvironment(files, environmentOf(directory), { choice: filesTaken(manifest.files) });
+    const plain = new Set(manifest.files.filter(({ kind }) => kind === 'plain').map(({ path: name }) => name));
+    const paged = new Map(
+      pagedFiles(files, environment)
+        .filter(({ file }) => !plain.has(file.name))
+        .map((candidate) => [candidate.file.name, candidate]),
+    );
     const left = new Set(this.#list(environmentOf(directory), ''));
     let bytes = 0;
     let pages = 0;
@@ -197,14 +203,10 @@ export class Verification {
     for (const name of left) {
       this.find({ set: id, code: 'file-checksum', message: `${name} is not in the manifest`, path: name });
     }
-    for (const { name, problem } of environment.damaged) {
-      this.find({
-        set: id,
-        code: 'page-type',
-        message: `${name} is a damaged database: ${problem}`,
-        path: name,
-        pgno: 0,
-      });
+    for (const { name, problem, code } of environment.damaged) {
+      if (plain.has(name)) continue;
+      const { message } = unreadable({ path: name, problem, code }, '');
+      this.find({ set: id, code, message, path: name, pgno: 0 });
     }
     this.#verifyFrame(set);
     this.#sets.push({ id, chain: manifest.chain, files: manifest.files.length, bytes, pages });

@@ -1,5 +1,6 @@
 import { type Cipher } from '../crypto.ts';
 import { accessMethodOf, accessMethods, placeholderMagic, type AccessMethod } from '../magic.ts';
+import { foreignDatabase, release185 } from '../releases.ts';
 import { decryptedPage } from './encryption.ts';
 
 /** Bytes of a metadata page that mean anything, whatever the page size (format document, 4.4.2). */
@@ -78,6 +79,8 @@ export type FileRecognition =
   | { readonly kind: 'database'; readonly format: DatabaseFormat }
   /** A stand-in for a file that an open transaction removes or renames (4.4.5). */
   | { readonly kind: 'placeholder'; readonly uid: string }
+  /** A database of a release whose formats are not read: what it is, and of which release. */
+  | { readonly kind: 'unsupported'; readonly problem: string }
   /** The magic number of a database, but something else is impossible: reported, never skipped. */
   | { readonly kind: 'damaged'; readonly problem: string }
   /** An encrypted database that the key does not open. */
@@ -94,8 +97,10 @@ function hex(bytes: Uint8Array): string {
  * @param cipher the key, should it be encrypted
  */
 export function recognizeFile(head: Uint8Array, cipher?: Cipher): FileRecognition {
-  if (head.length < metaAt.uid + 20) return { kind: 'other' };
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const oldest = release185(view);
+  if (oldest !== undefined) return { kind: 'unsupported', problem: oldest };
+  if (head.length < metaAt.uid + 20) return { kind: 'other' };
   for (const littleEndian of [true, false]) {
     const u32 = (offset: number): number => view.getUint32(offset, littleEndian);
     const magic = u32(metaAt.magic);
@@ -110,6 +115,10 @@ export function recognizeFile(head: Uint8Array, cipher?: Cipher): FileRecognitio
     const version = u32(metaAt.version);
     const pageSize = u32(metaAt.pageSize);
     const encryption = head[metaAt.encryption]!;
+    const foreign = foreignDatabase(method, version);
+    if (foreign !== undefined && head.length >= metaSize && isPageSize(pageSize) && u32(8) === 0) {
+      return { kind: 'unsupported', problem: foreign };
+    }
     const problem =
       head.length < metaSize
         ? `it ends after ${head.length} bytes`

@@ -329,11 +329,23 @@ describe('files that come and go', () => {
     expect(namesIn(repository)).toEqual(['repository.json']);
   });
 
-  test('two files of one identity are refused', async () => {
+  test('a copy of a container is kept as it is, whichever of the two names comes first', async () => {
+    for (const copy of ['copy.dbxml', 'zcopy.dbxml']) {
+      copyFileSync(container(), container(copy));
+      const { manifest } = await hot();
+      expect(manifest.files.find(({ path: name }) => name === copy)).toMatchObject({ kind: 'plain' });
+      expect(manifest.files.find(({ path: name }) => name === 'd.dbxml')).toMatchObject({ kind: 'database' });
+      expect(manifest.warnings.join('\n')).toContain(`${copy} is a copy of d.dbxml`);
+      rmSync(container(copy));
+    }
+  });
+
+  test('copies of which the log knows none by name are refused', async () => {
     copyFileSync(container(), container('copy.dbxml'));
+    renameSync(container(), container('other.dbxml'));
     const error = await expectFailure('not-recoverable', () => hot());
-    expect(error.message).toContain('carry the same unique id');
-    expect(error.details.hint).toContain('Move the copy out of the environment');
+    expect(error.message).toContain('carry the same unique id, and the log knows it as d.dbxml');
+    expect(error.details.hint).toContain('move the copies out of the environment');
   });
 
   test('a database whose first page is damaged fails the backup', async () => {

@@ -1,0 +1,286 @@
+/** Looking through the directories of an environment: what each file is, told by content (format document, 1.3 to 1.5). */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { regionMagic } from '../../format/magic.ts';
+import { pageSizeByLaterPages, smallestPage } from '../../format/page/later-pages.ts';
+import { metaSize, recognizeFile } from '../../format/page/meta.ts';
+import { type Files, type FileOwner, type FileStat } from '../files.ts';
+import { lockedFile } from '../locked.ts';
+import { logFileNumber } from '../log/log-files.ts';
+import { normalDirectory, type DbConfig } from './db-config.ts';
+import { type DamagedFile, type Environment, type EnvironmentFile, type EnvironmentFileKind } from './discover.ts';
+import { noChoice, type FileChoice } from './file-choice.ts';
+import { looksLikeData, type LeftOut } from './left-out.ts';
+
+const empty = new Uint8Array(0);
+
+/** One look through the directories of an environment. */
+export class Search {
+  readonly #files: Files;
+  readonly #home: string;
+  readonly #config: DbConfig;
+  readonly #logDirectory: string;
+  readonly #externalDirectory: string;
+  /** By what they are relative to home: as DB_CONFIG writes them. */
+  readonly #dataDirectories: ReadonlyMap<string, string>;
+  /** Directories that DB_CONFIG names, and those that lead to them. */
+  readonly #configured = new Set<string>();
+  readonly #choice: FileChoice;
+  readonly #found: EnvironmentFile[] = [];
+  readonly #leftOut: LeftOut[] = [];
+  readonly #damaged: DamagedFile[] = [];
+  /** Databases that the password does not open. */
+  readonly #locked: { readonly name: string; readonly path: string }[] = [];
+  readonly #owners = new Map<string, FileOwner>();
+  /** The directories that the search is in, by device and inode. */
+  readonly #open = new Set<string>();
+
+  constructor(files: Files, home: string, config: DbConfig, choice: FileChoice = noChoice) {
+    this.#files = files;
+    this.#home = home;
+    this.#config = config;
+    this.#logDirectory = normalDirectory(config.logDirectory ?? '.');
+    this.#externalDirectory = normalDirectory(config.externalFileDirectory);
+    this.#choice = choice;
+    const data = config.dataDirectories.map((written) => [normalDirectory(written), written] as const);
+    // Of two ways to write one directory the first counts.
+    this.#dataDirectories = new Map(data.reverse());
+    const create = config.createDirectory === undefined ? [] : [normalDirectory(config.createDirectory)];
+    for (const named of [...this.#dataDirectories.keys(), ...create, this.#logDirectory, this.#externalDirectory]) {
+      for (
+        let leading = named;
+        leading !== '' && leading !== '.' && leading !== '/';
+        leading = path.posix.dirname(leading)
+      ) {
+        if (this.#configured.has(leading)) break;
+        this.#configured.add(leading);
+      }
+    }
+  }
+
+  result(): Environment {
+    // A password that opens one database is right: what is wrong with another is damage.
+    const isRight = this.#found.some(({ format }) => format?.cipher);
+    for (const locked of this.#locked) {
+      if (!isRight) throw lockedFile(locked.path);
+      this.#damaged.push({ ...locked, problem: 'its first page can not be decrypted', code: 'page-type' });
+    }
+    const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+    return {
+      home: this.#home,
+      config: this.#config,
+      files: this.#found.sort(byName),
+      leftOut: this.#leftOut.sort(byName),
+      damaged: this.#damaged.sort(byName),
+      directories: [...this.#owners.keys()].sort(),
+      owners: this.#owners,
+    };
+  }
+
+  begin(): void {
+    this.#enter('', this.#home, this.#files.statThrough(this.#home)!);
+  }
+
+  #walk(directory: string, { mode, uid, gid }: FileStat): void {
+    const names = this.#files.listIfThere(path.join(this.#home, directory));
+    // A directory may vanish between its listing and ours.
+    if (!names) return;
+    const foreign = this.#whoseElse(directory, names);
+    if (foreign !== undefined) return this.#leave(directory, path.join(this.#home, directory), foreign);
+    this.#owners.set(directory, { mode, uid, gid });
+    for (const name of names) {
+      const inside = directory === '' ? name : `${directory}/${name}`;
+      const full = path.join(this.#home, inside);
+      if (this.#choice.excludes(inside) && !this.#isEssential(directory, name)) {
+        this.#leave(inside, full, 'excluded');
+        continue;
+      }
+      // The library follows links, too.
+      const stat = this.#files.statThrough(full);
+      if (!stat) this.#unseen(inside, full);
+      else if (stat.kind === 'directory') this.#enter(inside, full, stat);
+      else if (stat.kind === 'file') this.#classify(directory, name, inside, full, stat);
+      else this.#leave(inside, full, 'other');
+    }
+  }
+
+  /** What nobody can ask to be passed over: nothing could be recovered without it. */
+  #isEssential(directory: string, name: string): boolean {
+    if (directory === '' && name === 'DB_CONFIG') return true;
+    return directory === this.#logDirectory && logFileNumber(name) !== undefined;
+  }
+
+  /**
+   * A directory with a log, a DB_CONFIG or regions of its own that DB_CONFIG does not name is another environment: its
+   * containers go with its log, not with ours. With log files alone it may be where an application keeps the log.
+   */
+  #whoseElse(directory: string, names: readonly string[]): LeftOut['reason'] | undefined {
+    if (directory === '' || this.#configured.has(directory)) return undefined;
+    const hasRegions = names.some((name) => {
+      const head = regionName.test(name) ? this.#head(path.join(this.#home, directory, name)) : undefined;
+      return head !== undefined && isRegion(name, head);
+    });
+    if (hasRegions || names.includes('DB_CONFIG')) return 'environment';
+    if (!names.some((name) => logFileNumber(name) !== undefined)) return undefined;
+    const holdsDatabase = names.some((name) => {
+      if (logFileNumber(name) !== undefined) return false;
+      const file = path.join(this.#home, directory, name);
+      const head = this.#files.statThrough(file)?.kind === 'file' ? this.#head(file) : undefined;
+      return head !== undefined && recognizeFile(head).kind !== 'other';
+    });
+    return holdsDatabase ? 'environment' : 'log-directory';
+  }
+
+  /** Nothing is behind the name: it is gone by now, or a link that leads nowhere, or not a name we can say. */
+  #unseen(name: string, full: string): void {
+    // Only a link is a link: a file that was removed and made again since was just not there when it was looked at.
+    const now = this.#files.statIfThere(full);
+    if (now?.kind === 'link') {
+      this.#requireNotNeeded(name, full);
+      this.#leave(name, full, 'link');
+    } else if (name.includes('\uFFFD')) {
+      throw new FigaroError('format-unsupported', `${full}: this name is not UTF-8, and can not be backed up`, {
+        path: full,
+        hint: 'rename the file, or move it out of the environment if it does not belong there.',
+      });
+    }
+  }
+
+  /** A link whose end is not there, as when a disk is not mounted, may stand for what must not be missing in a set. */
+  #requireNotNeeded(name: string, full: string): void {
+    const inLogDirectory = path.posix.join(this.#logDirectory, path.posix.basename(name)) === name;
+    const isLog = inLogDirectory && logFileNumber(path.posix.basename(name)) !== undefined;
+    const leadsTo = (directory: string): boolean => `${directory}/`.startsWith(`${name}/`);
+    const isLogDirectory = leadsTo(this.#logDirectory);
+    const isDirectory = this.#configured.has(name) && !isLogDirectory;
+    const isData = name === 'DB_CONFIG' || looksLikeData(name) || isExtentName(name) || isDirectory;
+    if (!isLog && !isData && !isLogDirectory) return;
+    const code = isData ? 'container-missing' : 'log-missing';
+    throw new FigaroError(code, `${full} is a link that leads nowhere`, {
+      path: full,
+      hint: 'is the disk mounted that it leads to? If the link does not belong here, remove it.',
+    });
+  }
+
+  #enter(name: string, full: string, stat: FileStat): void {
+    const id = `${stat.device} ${stat.inode}`;
+    // A link back to where it came from.
+    if (this.#open.has(id)) return this.#leave(name, full, 'link');
+    this.#open.add(id);
+    this.#walk(name, stat);
+    this.#open.delete(id);
+  }
+
+  #leave(name: string, full: string, reason: LeftOut['reason']): void {
+    this.#leftOut.push({ name, path: full, reason });
+  }
+
+  #classify(directory: string, name: string, inside: string, full: string, stat: FileStat): void {
+    const add = (kind: EnvironmentFileKind, more: Partial<EnvironmentFile> = {}): void => {
+      this.#found.push({ kind, name: inside, path: full, stat, ...this.#place(inside), ...more });
+    };
+    if (inside === 'DB_CONFIG') return add('config');
+    const logNumber = directory === this.#logDirectory ? logFileNumber(name) : undefined;
+    if (logNumber !== undefined) return add('log', { logNumber });
+    const head = stat.size === 0 ? empty : this.#head(full);
+    if (!head) return;
+    const recognition = recognizeFile(head, this.#files.cipher);
+    switch (recognition.kind) {
+      case 'database':
+        return add('database', { format: recognition.format, uid: recognition.format.uid });
+      case 'locked':
+        this.#locked.push({ name: inside, path: full });
+        return;
+      case 'placeholder':
+        return add('placeholder', { uid: recognition.uid });
+      case 'unsupported':
+        this.#damaged.push({ name: inside, path: full, problem: recognition.problem, code: 'format-unsupported' });
+        return;
+      case 'damaged':
+        this.#damaged.push({ name: inside, path: full, problem: recognition.problem, code: 'page-type' });
+        return;
+      case 'other':
+        return this.#classifyOther(name, inside, full, stat, head, add);
+    }
+  }
+
+  /** What does not begin as a database does. */
+  #classifyOther(
+    name: string,
+    inside: string,
+    full: string,
+    stat: FileStat,
+    head: Uint8Array,
+    add: (kind: EnvironmentFileKind) => void,
+  ): void {
+    if (isExtentName(name)) return add('queue-extent');
+    if (isRegion(name, head)) return this.#leave(inside, full, 'region');
+    const ofLibrary = fileOfLibrary(name);
+    if (ofLibrary !== undefined) return this.#leave(inside, full, ofLibrary);
+    if (inside.startsWith(`${this.#externalDirectory}/`)) return add('external-file');
+    if (this.#choice.includes(inside)) return add('plain');
+    const problem = this.#laterPagesOf(full, stat.size);
+    if (problem !== undefined) this.#damaged.push({ name: inside, path: full, problem, code: 'page-type' });
+    else this.#leave(inside, full, stat.size === 0 ? 'empty' : 'other');
+  }
+
+  /** What is wrong with a file whose first page is not that of a database, when later ones are. */
+  #laterPagesOf(full: string, size: number): string | undefined {
+    if (size < 2 * smallestPage) return undefined;
+    const opened = this.#files.openIfThere(full);
+    if (!opened) return undefined;
+    try {
+      const pageSize = pageSizeByLaterPages(size, (target, position) => opened.readAt(target, position));
+      if (pageSize === undefined) return undefined;
+      return `its first page is not that of a database, but its later pages of ${pageSize} bytes are`;
+    } finally {
+      opened.close();
+    }
+  }
+
+  #place(inside: string): { logName: string; dataDirectory: string } {
+    // The most specific one counts.
+    for (let directory = path.posix.dirname(inside); directory !== '.'; directory = path.posix.dirname(directory)) {
+      const written = this.#dataDirectories.get(directory);
+      if (written !== undefined) return { logName: inside.slice(directory.length + 1), dataDirectory: written };
+    }
+    return { logName: inside, dataDirectory: '' };
+  }
+
+  #head(full: string): Uint8Array | undefined {
+    const opened = this.#files.openIfThere(full);
+    if (!opened) return undefined;
+    try {
+      const head = new Uint8Array(metaSize);
+      return head.subarray(0, opened.readAt(head, 0));
+    } finally {
+      opened.close();
+    }
+  }
+}
+
+/** Files of the library that hold no database, and are never part of a backup (format document, 1.3). */
+function fileOfLibrary(name: string): LeftOut['reason'] | undefined {
+  if (name === '__db.register') return 'registry';
+  if (/^__db\.rep(pg)?\./.test(name)) return 'replication';
+  if (/^BDB\d{5,}(_\d+)?$/.test(name) || name.startsWith('__db.freezer.')) return 'temporary';
+  return undefined;
+}
+
+function isExtentName(name: string): boolean {
+  return /(^|\/)__dbq\.[^/]+\.\d+$/.test(name);
+}
+
+const regionName = /^__db\.\d{3,}$/;
+
+function isRegion(name: string, head: Uint8Array): boolean {
+  if (!regionName.test(name)) return false;
+  if (head.length < 4) return true;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  return view.getUint32(0, true) === regionMagic || view.getUint32(0, false) === regionMagic || isZero(head);
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
