@@ -7,6 +7,7 @@ import { CommandContext, type CommonOptions, type Io } from './commands/context.
 import { dumpCommand } from './commands/dump.ts';
 import { expireCommand } from './commands/expire.ts';
 import { failoverCommand } from './commands/failover/failover.ts';
+import { initCommand } from './commands/init.ts';
 import { listCommand } from './commands/list.ts';
 import { inspectCommand } from './commands/inspect/inspect.ts';
 import { commonHeading, examples } from './commands/options.ts';
@@ -25,7 +26,7 @@ import { bugText, colours, errorText } from './output/report.ts';
 
 /** In the order of the help, under its headings. */
 const commands: Readonly<Record<string, readonly ((context: CommandContext) => Command)[]>> = {
-  'Back up:': [offlineCommand, hotCommand, incrementalCommand],
+  'Back up:': [initCommand, offlineCommand, hotCommand, incrementalCommand],
   'Recover:': [recoverCommand, failoverCommand],
   'Look and check:': [verifyCommand, listCommand, showCommand, checkCommand, logsCommand, inspectCommand, dumpCommand],
   'Keep and remove:': [expireCommand, pinCommand, unpinCommand],

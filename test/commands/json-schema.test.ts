@@ -95,6 +95,8 @@ describe('of an environment and its sets', () => {
   beforeEach(takeSets);
 
   test.each([
+    'init --repo @new',
+    'init --repo @repo',
     'offline --home @env --repo @other',
     'hot --home @env --repo @repo',
     'incremental --home @env --repo @repo',
@@ -193,6 +195,7 @@ describe('of a repository without sets', () => {
 
 describe('of what is not there', () => {
   const failing: Readonly<Record<string, string>> = {
+    init: 'init --repo @none/repo',
     recover: 'recover --repo @repo --to @target',
     pin: 'pin 20261122T081500Z-hot-abcdef --repo @repo',
     unpin: 'unpin 20261122T081500Z-hot-abcdef --repo @repo',

@@ -4,12 +4,22 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
-import { isShortage, makeDirectories, readIfThere, removeTree, writeDurably, type Files } from '../files.ts';
+import {
+  createDurably,
+  isShortage,
+  makeDirectories,
+  readIfThere,
+  removeTree,
+  writeDurably,
+  type Files,
+} from '../files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { sweepLocks, takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
 
 const repositoryFormat = 1;
+
+const repositoryName = 'repository.json';
 
 const setName = /^\d{8}T\d{6}Z-(offline|hot|incremental)-[0-9a-f]{6}$/;
 
@@ -47,29 +57,38 @@ export function openRepository(files: Files, directory: string): Repository {
 
 /** Opens a repository, or makes a new one in a directory that is empty or does not exist. */
 export function openOrCreateRepository(files: Files, directory: string): Repository {
-  const found = openIfThere(files, directory);
-  if (found) return found;
-  const names = (files.listIfThere(directory) ?? []).filter(
-    (name) => !name.startsWith('repository.json') && name !== 'lost+found',
-  );
-  if (names.length > 0) {
-    throw new FigaroError('target-not-empty', `${directory} is no repository, and already holds ${names[0]}`, {
+  return openIfThere(files, directory) ?? createRepository(files, directory).repository;
+}
+
+/**
+ * Makes a repository in a directory that is empty or does not exist. Of several runs that do so at the same time one makes
+ * it, and the others open it: `created` is false for them, and where there is one already. Throws `target-not-empty`.
+ */
+export function createRepository(
+  files: Files,
+  directory: string,
+): { readonly repository: Repository; readonly created: boolean } {
+  const before = openIfThere(files, directory);
+  if (before) return { repository: before, created: false };
+  const other = files.listIfThere(directory)?.find((name) => !name.startsWith(repositoryName) && name !== 'lost+found');
+  if (other !== undefined) {
+    // What another run put there comes after its repository.json.
+    const found = openIfThere(files, directory);
+    if (found) return { repository: found, created: false };
+    throw new FigaroError('target-not-empty', `${directory} is no repository, and already holds ${other}`, {
       path: directory,
       hint: 'choose an empty directory for a new repository.',
     });
   }
   makeDirectories(files, directory);
   const id = randomBytes(8).toString('hex');
-  writeDurably(
-    files,
-    path.join(directory, 'repository.json'),
-    `${JSON.stringify({ format: repositoryFormat, id }, undefined, 2)}\n`,
-  );
-  return { directory, id };
+  const contents = `${JSON.stringify({ format: repositoryFormat, id }, undefined, 2)}\n`;
+  const created = createDurably(files, path.join(directory, repositoryName), contents);
+  return { repository: created ? { directory, id } : openRepository(files, directory), created };
 }
 
 function openIfThere(files: Files, directory: string): Repository | undefined {
-  const file = path.join(directory, 'repository.json');
+  const file = path.join(directory, repositoryName);
   const bytes = readIfThere(files, file);
   if (!bytes) return undefined;
   const { format, id } = parseObject(Buffer.from(bytes).toString('utf8'));
@@ -272,6 +291,10 @@ async function waitForLock(files: Files, { directory }: Repository, deadline: nu
 
 function sweep(files: Files, repository: Repository): void {
   sweepLocks(files, repository.directory);
+  for (const name of files.listIfThere(repository.directory) ?? []) {
+    // Of runs that were killed while they made the repository.
+    if (name.startsWith(`${repositoryName}.`)) files.remove(path.join(repository.directory, name));
+  }
   for (const { state, directory } of readSets(files, repository).broken) {
     // A link leads to what somebody put elsewhere: not ours to empty.
     if (state === 'incomplete' && files.statIfThere(directory)?.kind === 'directory') removeTree(files, directory);

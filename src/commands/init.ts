@@ -1,0 +1,46 @@
+/** `init`: a repository made on purpose. */
+
+import path from 'node:path';
+import { Command } from 'commander';
+import { createRepository } from '../engine/repository/repository.ts';
+import { FigaroError } from '../errors.ts';
+import {
+  repoVariables,
+  required,
+  withCommonOptions,
+  withEnvironment,
+  type CommandContext,
+  type CommonOptions,
+} from './context.ts';
+import { examples } from './options.ts';
+
+interface InitCommandOptions extends CommonOptions {
+  readonly repo?: string;
+}
+
+export function initCommand(context: CommandContext): Command {
+  const command = new Command('init')
+    .summary('make a repository')
+    .description(
+      'Make a repository in a directory that is empty, or does not exist yet while the one above it does. ' +
+        'Where there is a repository already, nothing is done, and all is well. ' +
+        'The first `hot` or `offline` makes one, too; `init` is for whoever wants to be told when the disk of the backups is not mounted.',
+    )
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
+  return withCommonOptions(withEnvironment(command))
+    .addHelpText('after', examples('figaro-backup init --repo /backup/env'))
+    .action((_environment: string | undefined, options: InitCommandOptions) => {
+      const { files, io } = context;
+      const directory = path.resolve(required({ ...options }, 'repo', io.env, ...repoVariables));
+      const parent = path.dirname(directory);
+      if (files.statThrough(parent)?.kind !== 'directory') {
+        throw new FigaroError('repository-missing', `${directory} cannot be made: there is no directory ${parent}`, {
+          path: parent,
+          hint: 'is the disk of the backups mounted? Otherwise make that directory first.',
+        });
+      }
+      const { repository, created } = createRepository(files, directory);
+      const text = `${directory} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
+      context.print(options, { repository: { path: directory, id: repository.id }, created }, () => text);
+    });
+}
