@@ -40,12 +40,12 @@ function pinning(command: Command, context: CommandContext, example: string): Co
       const { chain, pin, changed } = await asWriter(
         files,
         repository,
-        () => {
+        (held) => {
           const { sets, broken } = readSets(files, repository);
           const found = findChain(sets, { chain: id }, broken);
           const { note } = options;
-          const made = note === undefined ? undefined : pinChain(files, found, note, new Date());
-          return Promise.resolve({ chain: found.id, pin: made, changed: made ? true : unpinChain(files, found) });
+          const made = note === undefined ? undefined : pinChain(held, found, note, new Date());
+          return Promise.resolve({ chain: found.id, pin: made, changed: made ? true : unpinChain(held, found) });
         },
         { lockWaitMs: options.lockWait ?? 0 },
       );

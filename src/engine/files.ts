@@ -25,6 +25,8 @@ export interface FileStat {
   readonly uid: number;
   readonly gid: number;
   readonly mtimeMs: number;
+  /** When anything of it last changed, its times included: by the clock of the file system, which nobody can set. */
+  readonly changedMs: number;
   readonly device: number;
   readonly inode: number;
 }
@@ -150,6 +152,7 @@ function statOf(stat: fs.Stats): FileStat {
     uid: stat.uid,
     gid: stat.gid,
     mtimeMs: stat.mtimeMs,
+    changedMs: stat.ctimeMs,
     device: stat.dev,
     inode: stat.ino,
   };
@@ -367,6 +370,15 @@ function changeOwner(file: string, uid: number, gid: number): boolean {
 export function readSystemFile(file: string): string {
   try {
     return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Where a link of the operating system leads; empty where there is none. */
+export function readSystemLink(file: string): string {
+  try {
+    return fs.readlinkSync(file);
   } catch {
     return '';
   }

@@ -1,14 +1,17 @@
 /** Who works on something on disk, and whether that run is over. */
 
 import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
-import { readSystemFile } from './files.ts';
+import { hostname, uptime } from 'node:os';
+import { readSystemFile, readSystemLink } from './files.ts';
+import { expiryMs, trustedMs } from './lease.ts';
 
 /** What tells a process from all others. */
 interface Identity {
   readonly host: string;
   /** Changes at every boot; empty where it is not known. */
   readonly boot: string;
+  /** In which process numbers mean the same: each container has its own. Empty where there is no such thing. */
+  readonly namespace: string;
   readonly pid: number;
   /** Start of the process in ticks since boot; empty where it is not known. */
   readonly processStart: string;
@@ -33,41 +36,55 @@ export function parseOwner(text: string): Owner | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { host, boot, pid, processStart: start, since } = value as Readonly<Record<string, unknown>>;
-  if (typeof host !== 'string' || typeof boot !== 'string' || typeof start !== 'string') return undefined;
-  if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 0 || typeof since !== 'string') return undefined;
-  return { host, boot, pid, processStart: start, since };
+  const { host, boot, namespace, pid, processStart: start, since } = value as Readonly<Record<string, unknown>>;
+  if (typeof host !== 'string' || typeof boot !== 'string' || typeof namespace !== 'string') return undefined;
+  if (typeof start !== 'string' || typeof since !== 'string') return undefined;
+  if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 0) return undefined;
+  return { host, boot, namespace, pid, processStart: start, since };
 }
 
 /** This run as part of a file name, for `isMarkAlive`: a name is there whole or not at all. */
 export function markOfThisProcess(): string {
-  const { host, boot, pid, processStart: start } = marked(thisProcess());
-  return [host, boot, pid, start].join('-');
+  const { host, boot, namespace, pid, processStart: start } = marked(thisProcess());
+  return [host, boot, namespace, pid, start].join('-');
 }
 
 /** As `isAlive`; undefined for what is no mark. */
-export function isMarkAlive(mark: string): boolean | undefined {
-  const match = /^([0-9a-f]{8})-([0-9a-f]{8}|)-([1-9]\d*)-(\d*)$/.exec(mark);
+export function isMarkAlive(mark: string, silentMs: () => number): boolean | undefined {
+  const match = /^([0-9a-f]{8})-([0-9a-f]{8}|)-([0-9a-f]{8}|)-([1-9]\d*)-(\d*)$/.exec(mark);
   if (!match) return undefined;
-  const [, host = '', boot = '', pid, start = ''] = match;
-  return isAlive({ host, boot, pid: Number(pid), processStart: start }, marked(thisProcess()));
+  const [, host = '', boot = '', namespace = '', pid, start = ''] = match;
+  return isAlive({ host, boot, namespace, pid: Number(pid), processStart: start }, silentMs, marked(thisProcess()));
 }
 
 /** Names of hosts and boots are too long for the name of a file. */
 function marked(identity: Identity): Identity {
   const short = (text: string): string =>
     text === '' ? '' : createHash('sha256').update(text).digest('hex').slice(0, 8);
-  return { ...identity, host: short(identity.host), boot: short(identity.boot) };
+  const { host, boot, namespace } = identity;
+  return { ...identity, host: short(host), boot: short(boot), namespace: short(namespace) };
 }
 
 function thisProcess(): Identity {
-  return { host: hostname(), boot: bootId(), pid: process.pid, processStart: processStart(process.pid) };
+  return {
+    host: hostname(),
+    boot: bootId(),
+    namespace: readSystemLink('/proc/self/ns/pid'),
+    pid: process.pid,
+    processStart: processStart(process.pid),
+  };
 }
 
-/** False only when it is certain that the owner is gone. */
-export function isAlive(owner: Identity, here: Identity = thisProcess()): boolean {
-  if (owner.host !== here.host) return true;
-  if (owner.boot !== '' && here.boot !== '' && owner.boot !== here.boot) return false;
+/**
+ * Whether a run goes on. Where the number of its process says nothing, because it is of another machine or container, it does
+ * for as long as its last sign of life is not too long ago.
+ *
+ * @param silentMs how long that is, by the clock of the file system
+ */
+export function isAlive(owner: Identity, silentMs: () => number, here: Identity = thisProcess()): boolean {
+  if (owner.host !== here.host || owner.boot !== here.boot || owner.namespace !== here.namespace) {
+    return silentMs() < patience(owner, here);
+  }
   try {
     process.kill(owner.pid, 0);
   } catch (error) {
@@ -75,6 +92,15 @@ export function isAlive(owner: Identity, here: Identity = thisProcess()): boolea
   }
   const start = processStart(owner.pid);
   return start === '' || owner.processStart === '' || start === owner.processStart;
+}
+
+/**
+ * This machine may have been started again since: then that was after the last sign of life. But other machines and containers
+ * can have its name, too.
+ */
+function patience(owner: Identity, here: Identity): number {
+  if (owner.host !== here.host || owner.boot === here.boot) return expiryMs;
+  return Math.min(expiryMs, Math.max(trustedMs, uptime() * 1000));
 }
 
 function bootId(): string {

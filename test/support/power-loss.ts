@@ -227,7 +227,7 @@ export class VolatileDisk {
 function statOf(node: Node): FileStat {
   const size = node.kind === 'file' ? node.bytes.length : 0;
   const mode = node.kind === 'file' ? node.mode : 0o750;
-  return { kind: node.kind, size, mode, uid: 0, gid: 0, mtimeMs: 0, device: 1, inode: 1 };
+  return { kind: node.kind, size, mode, uid: 0, gid: 0, mtimeMs: 0, changedMs: 0, device: 1, inode: 1 };
 }
 
 function copyTree(directory: DirectoryNode): DirectoryNode {

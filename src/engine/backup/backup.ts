@@ -56,14 +56,14 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
   requireApart(files, home, directory);
   const repository =
     kind === 'incremental' ? openRepository(files, directory) : openOrCreateRepository(files, directory);
-  const write = async (): Promise<BackupSet> => {
+  const write = async (held: Files): Promise<BackupSet> => {
     // Another run may have been waited for.
     const started = new Date();
-    const environment = requireEnvironment(files, home, kind, choice);
-    const chain = kind === 'incremental' ? chainToContinue(files, repository, options.chain) : undefined;
-    const set = new NewSet(files, repository, kind, started);
+    const environment = requireEnvironment(held, home, kind, choice);
+    const chain = kind === 'incremental' ? chainToContinue(held, repository, options.chain) : undefined;
+    const set = new NewSet(held, repository, kind, started);
     try {
-      const manifest = await fill(files, set, { ...options, kind, home, started, environment, chain, choice });
+      const manifest = await fill(held, set, { ...options, kind, home, started, environment, chain, choice });
       return set.publish(manifest);
     } catch (error) {
       discard(set);

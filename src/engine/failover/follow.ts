@@ -23,14 +23,16 @@ export interface FollowOptions {
   readonly watch: Watch;
 }
 
-/** Runs `work` as the only one that writes to a standby. Throws `busy`. Finishes first what a run before it began. */
-export async function asFollower<T>(files: Files, directory: string, work: () => Promise<T>): Promise<T> {
+/** Runs `work` as the only one that writes to a standby, as `asWriter`. Throws `busy`. Finishes first what a run before it began. */
+export async function asFollower<T>(files: Files, directory: string, work: (files: Files) => Promise<T>): Promise<T> {
   makeDirectories(files, directory);
   const lock = takeLock(files, directory);
   try {
-    sweepLocks(files, directory);
-    applyJournal(files, directory);
-    return await work();
+    sweepLocks(lock.files, directory);
+    applyJournal(lock.files, directory);
+    return await work(lock.files);
+  } catch (error) {
+    throw lock.reasonOf(error);
   } finally {
     try {
       lock.release();
@@ -43,14 +45,14 @@ export async function asFollower<T>(files: Files, directory: string, work: () =>
 /** One round, or the making of the standby where there is none yet. What goes wrong is noted for `status`. */
 export async function followOnce(files: Files, options: FollowOptions): Promise<StandbyState> {
   const { directory, followed, watch } = options;
-  return await asFollower(files, directory, async () => {
+  return await asFollower(files, directory, async (held) => {
     try {
-      const standby = readStandby(files, directory);
-      const state = standby ? await goOn(files, options) : await begin(files, directory, followed, watch);
-      clearTrouble(files, directory);
+      const standby = readStandby(held, directory);
+      const state = standby ? await goOn(held, options) : await begin(held, directory, followed, watch);
+      clearTrouble(held, directory);
       return state;
     } catch (error) {
-      noteTrouble(files, directory, error);
+      noteTrouble(held, directory, error);
       throw error;
     }
   });

@@ -49,15 +49,15 @@ export async function promote(files: Files, options: PromoteOptions): Promise<Pr
   const { directory } = options;
   const began = performance.now();
   requireStandby(files, directory);
-  return await asFollower(files, directory, async () => {
+  return await asFollower(files, directory, async (held) => {
     const warnings: string[] = [];
-    const { state } = requireStandby(files, directory);
+    const { state } = requireStandby(held, directory);
     if (state.phase === 'promoted') requireFollowing(directory, state);
-    if (state.phase === 'following') warnings.push(...(await catchUp(files, options)));
-    warnings.push(...(await makePrimary(files, options)));
+    if (state.phase === 'following') warnings.push(...(await catchUp(held, options)));
+    warnings.push(...(await makePrimary(held, options)));
     return {
       home: partsOf(directory).home,
-      state: requireStandby(files, directory).state,
+      state: requireStandby(held, directory).state,
       durationMs: Math.round(performance.now() - began),
       warnings,
     };

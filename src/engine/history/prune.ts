@@ -54,7 +54,7 @@ export interface PruneResult {
  */
 export async function pruneLog(files: Files, repository: Repository, options: PruneOptions): Promise<PruneResult> {
   const { home, keep = 0, olderThanChain = false, confirm = false, watch = {} } = options;
-  const prune = async (): Promise<PruneResult> => {
+  const prune = async (held: Files): Promise<PruneResult> => {
     const environment = discoverEnvironment(files, home);
     const logs = [...filesOfKind(environment, 'log')].sort((a, b) => a.logNumber! - b.logNumber!);
     const needed = findFirstLogFile(files, path.join(home, logDirectoryOf(environment)));
@@ -75,11 +75,11 @@ export async function pruneLog(files: Files, repository: Repository, options: Pr
       // What comes behind one that stays would leave a gap.
       if (blocked !== undefined && log.logNumber! < needed && i < last) blocked = `log file ${log.logNumber} stays`;
     }
-    if (confirm) remove(files, decided);
+    if (confirm) remove(held, decided);
     return { chain: chain.id, files: decided, removed: confirm };
   };
   // No backup may be under way that counts on a file.
-  return confirm ? await asWriter(files, repository, prune, options) : await prune();
+  return confirm ? await asWriter(files, repository, prune, options) : await prune(files);
 }
 
 function requireSameSource({ id, sets }: Chain, home: string): void {

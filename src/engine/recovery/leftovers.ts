@@ -2,7 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
 import { removeTree, type Files } from '../files.ts';
+import { fencedFiles, holdLease, type Lease } from '../lease.ts';
 import { isMarkAlive, markOfThisProcess } from '../owner.ts';
 
 /** Begins the name of a stage beside its target. */
@@ -25,20 +27,43 @@ export function discardStage(files: Files, stage: string): void {
   }
 }
 
-/** Removes the stages beside a target whose runs are provably over. Returns warnings about those of unknown owners. */
-export function sweepStages(files: Files, target: string): string[] {
+/**
+ * Removes the stages beside a target whose runs are over: provably, or, where that can not be told, without a sign of life for
+ * minutes. Returns warnings about those of unknown owners.
+ *
+ * @param now by the clock of the file system, in ms
+ */
+export function sweepStages(files: Files, target: string, now: number): string[] {
   const directory = path.dirname(target);
   const warnings: string[] = [];
   for (const name of files.listIfThere(directory) ?? []) {
     const stage = path.join(directory, name);
-    if (!name.startsWith(stagePrefix(target)) || files.statIfThere(stage)?.kind !== 'directory') continue;
+    const stat = name.startsWith(stagePrefix(target)) ? files.statIfThere(stage) : undefined;
+    if (stat?.kind !== 'directory') continue;
     const mark = name.slice(stagePrefix(target).length).replace(/\.[0-9a-f]{6}$/, '');
-    const alive = isMarkAlive(mark);
+    const alive = isMarkAlive(mark, () => now - stat.changedMs);
     if (alive === undefined) {
       warnings.push(`${stage} is left of an earlier recovery, of unknown origin: remove it by hand`);
     } else if (!alive) {
-      removeTree(files, stage);
+      // A run that stood still, and goes on now, does not find it any more: it can not give half of it its name.
+      const mine = newStage(target);
+      files.rename(stage, mine);
+      removeTree(files, mine);
     }
   }
   return warnings;
+}
+
+/** Holds a stage: the files change nothing once another recovery has swept it, and throw `target-in-use`. */
+export function holdStage(files: Files, stage: string): { readonly files: Files; readonly lease: Lease } {
+  const lease = holdLease(() => {
+    if (!files.statIfThere(stage)) {
+      throw new FigaroError('target-in-use', `${stage} was swept by another recovery while this one stood still`, {
+        path: stage,
+        hint: 'run the same command again.',
+      });
+    }
+    files.setTimes(stage, Date.now());
+  });
+  return { files: fencedFiles(files, lease), lease };
 }

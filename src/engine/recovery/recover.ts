@@ -31,7 +31,7 @@ import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { giveOwners } from './owners.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
 import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
-import { discardStage, newStage, sweepStages } from './leftovers.ts';
+import { discardStage, holdStage, newStage, sweepStages } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
 
 export interface RecoverOptions {
@@ -199,14 +199,15 @@ async function rehearseJob(files: Files, job: Job): Promise<Outcome> {
   return { report, warnings: [...warnings, ...(report?.warnings ?? []), ...notes] };
 }
 
-async function doJob(files: Files, job: Job, moves: DirectoryMoves): Promise<Outcome> {
+async function doJob(allFiles: Files, job: Job, moves: DirectoryMoves): Promise<Outcome> {
   const { environment, target, watch, check, anyOrder } = job;
-  makeDirectories(files, path.dirname(target));
-  const leftovers = sweepStages(files, target);
+  makeDirectories(allFiles, path.dirname(target));
   const stage = newStage(target);
+  const { files, lease } = holdStage(allFiles, stage);
   const copies = new BackgroundCopies(files);
   try {
     makeDirectories(files, stage);
+    const leftovers = sweepStages(files, target, files.statIfThere(stage)?.changedMs ?? 0);
     const { home, report, warnings } = await recoverOnStage(files, job, stage, copies);
     const notes: string[] = [];
     if (check) {
@@ -224,8 +225,11 @@ async function doJob(files: Files, job: Job, moves: DirectoryMoves): Promise<Out
     return { report, warnings: [...job.warnings, ...leftovers, ...warnings, ...notes] };
   } catch (error) {
     await copies.stop();
-    discardStage(files, stage);
-    throw error;
+    const reason = lease.reasonOf(error);
+    discardStage(allFiles, stage);
+    throw reason;
+  } finally {
+    lease.stop();
   }
 }
 

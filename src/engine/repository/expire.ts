@@ -26,12 +26,12 @@ export async function expire(files: Files, repository: Repository, options: Expi
   return await asWriter(
     files,
     repository,
-    async () => {
+    async (held) => {
       const decisions = decide();
       for (const { chain, reasons } of decisions) {
         if (reasons.length > 0) continue;
         await pause(watch, { phase: `remove ${chain.id}` });
-        removeChain(files, repository, chain);
+        removeChain(held, repository, chain);
       }
       return decisions;
     },

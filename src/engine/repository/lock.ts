@@ -2,19 +2,34 @@ import { createHash, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readIfThere, type Files } from '../files.ts';
+import { doubtMs, expiryMs, fencedFiles, holdLease } from '../lease.ts';
 import { describeThisProcess, isAlive, parseOwner, type Owner } from '../owner.ts';
 
 /** The lock of a repository; only one run at a time may write to it. */
 export interface Lock {
+  /** For all that is written under the lock: they change nothing once another run has taken it over, and throw `busy`. */
+  readonly files: Files;
+  /** As of a `Lease`. */
+  reasonOf(failure: unknown): unknown;
   release(): void;
 }
 
 /**
- * Takes the lock. A lock whose owner is provably dead (same host, and rebooted, or the process gone or another one) is
- * taken over. Throws `busy` otherwise.
+ * Takes the lock. A lock is taken over when its owner is provably dead (the process is gone, or another one), and when an owner
+ * of which that can not be told showed no sign of life for minutes. Throws `busy` otherwise.
  */
 export function takeLock(files: Files, repository: string): Lock {
-  return new LockFile(files, repository, path.join(repository, lockName)).take(0);
+  const file = new LockFile(files, repository, path.join(repository, lockName));
+  const held = file.take(0);
+  const lease = holdLease(() => file.renew(held));
+  return {
+    files: fencedFiles(files, lease),
+    reasonOf: (failure) => lease.reasonOf(failure),
+    release: () => {
+      lease.stop();
+      file.release(held);
+    },
+  };
 }
 
 const lockName = 'lock';
@@ -29,6 +44,20 @@ export function sweepLocks(files: Files, repository: string): void {
 /** Nobody dies this often while taking over from the dead. */
 const maxDepth = 5;
 
+/** A lock as it is on disk. */
+interface Found {
+  readonly contents: string;
+  /** Undefined when it does not say whose it is: there was no room. */
+  readonly owner: Owner | undefined;
+  /** The last sign of life, by the clock of the file system. In ms. */
+  readonly changedMs: number;
+}
+
+interface Held {
+  readonly contents: string;
+  changedMs: number;
+}
+
 class LockFile {
   readonly #files: Files;
   readonly #repository: string;
@@ -40,29 +69,78 @@ class LockFile {
     this.#file = file;
   }
 
-  take(depth: number): Lock {
-    const contents = describeThisProcess();
-    if (!this.#tryCreate(contents)) {
+  take(depth: number): Held {
+    let held = this.#tryCreate();
+    if (!held) {
       this.#removeDead(depth);
-      if (!this.#tryCreate(contents)) throw this.#busy();
+      held = this.#tryCreate();
     }
-    return {
-      release: () => {
-        // Somebody may have removed it by hand, and another run may hold it now.
-        if (this.#read() === contents) this.#files.remove(this.#file);
-      },
-    };
+    if (!held) throw this.#busy(this.#find()?.owner);
+    return held;
   }
 
-  #read(): string | undefined {
+  within(depth: number, act: () => void): void {
+    const held = this.take(depth);
+    try {
+      act();
+    } finally {
+      this.release(held);
+    }
+  }
+
+  /** Somebody may have removed it by hand, and another run may hold it now. */
+  release({ contents }: Held): void {
+    if (this.#find()?.contents === contents) this.#files.remove(this.#file);
+  }
+
+  /** Shows a sign of life. Throws `busy` when it is another run's lock now, or may be. */
+  renew(held: Held): void {
+    const isMine = (): boolean => this.#find()?.contents === held.contents;
+    if (!isMine()) throw this.#lost();
+    this.#files.setTimes(this.#file, Date.now());
+    const found = this.#find();
+    if (found?.contents !== held.contents) throw this.#lost();
+    if (found.changedMs - held.changedMs >= doubtMs) {
+      // Somebody may be about to remove it, but only inside this guard. One without a name may be anybody's.
+      if (!found.owner) throw this.#lost();
+      this.#guardOf(found.contents).within(1, () => {
+        if (!isMine()) throw this.#lost();
+      });
+    }
+    held.changedMs = found.changedMs;
+  }
+
+  #find(): Found | undefined {
     const bytes = readIfThere(this.#files, this.#file);
-    return bytes && Buffer.from(bytes).toString('utf8');
+    const stat = bytes && this.#files.statIfThere(this.#file);
+    if (!stat) return undefined;
+    const contents = Buffer.from(bytes).toString('utf8');
+    return { contents, owner: parseOwner(contents), changedMs: stat.changedMs };
   }
 
-  /** The lock appears with its contents, or not at all: an empty one could be nobody's, and never be taken over. */
-  #tryCreate(contents: string): boolean {
-    if (this.#files.statIfThere(this.#file)) return false;
-    const draft = `${this.#file}.new-${randomBytes(6).toString('hex')}`;
+  /** The lock appears with its contents, or not at all. */
+  #tryCreate(): Held | undefined {
+    if (this.#files.statIfThere(this.#file)) return undefined;
+    const draft = this.#draftName();
+    try {
+      const contents = this.#makeDraft(draft);
+      if (!this.#link(draft)) return undefined;
+      return { contents, changedMs: this.#files.statIfThere(this.#file)?.changedMs ?? 0 };
+    } finally {
+      this.#files.remove(draft);
+    }
+  }
+
+  #draftName(): string {
+    return `${this.#file}.new-${randomBytes(6).toString('hex')}`;
+  }
+
+  /**
+   * Returns what it says. On a full disk, where a lock has to be had to make room, it stays empty; where there can not be a file
+   * more, it is a second name of one that is there. Either way, only its signs of life tell others that it is held.
+   */
+  #makeDraft(draft: string): string {
+    const contents = describeThisProcess();
     try {
       const opened = this.#files.create(draft);
       try {
@@ -71,9 +149,18 @@ class LockFile {
       } finally {
         opened.close();
       }
-      return this.#link(draft);
-    } finally {
-      this.#files.remove(draft);
+      return contents;
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      if (this.#files.statIfThere(draft)) {
+        this.#files.remove(draft);
+        this.#files.create(draft).close();
+        return '';
+      }
+      const other = path.join(this.#repository, 'repository.json');
+      const bytes = readIfThere(this.#files, other);
+      if (!bytes || !this.#files.link(other, draft)) throw error;
+      return Buffer.from(bytes).toString('utf8');
     }
   }
 
@@ -89,20 +176,39 @@ class LockFile {
 
   /**
    * Removes the lock of a dead owner. A lock may only be removed by who holds a second lock, named after the contents of
-   * the first: of two runs that find the same dead owner one waits outside, and when it comes in, the lock has other
-   * contents.
+   * the first: of two runs that find the same dead owner one waits outside, and when it comes in, the lock is another one.
    */
   #removeDead(depth: number): void {
-    const contents = this.#read();
-    if (contents === undefined) return;
-    const owner = parseOwner(contents);
-    if (!owner || isAlive(owner) || depth === maxDepth) throw this.#busy(owner);
+    const found = this.#find();
+    if (!found) return;
+    if (this.#isAlive(found) || depth === maxDepth) throw this.#busy(found.owner);
+    this.#guardOf(found.contents).within(depth + 1, () => {
+      const now = this.#find();
+      if (now?.contents === found.contents && !this.#isAlive(now)) this.#files.remove(this.#file);
+    });
+  }
+
+  #guardOf(contents: string): LockFile {
     const name = createHash('sha256').update(contents).digest('hex').slice(0, 16);
-    const guard = new LockFile(this.#files, this.#repository, `${this.#file}-${name}`).take(depth + 1);
+    return new LockFile(this.#files, this.#repository, `${this.#file}-${name}`);
+  }
+
+  #isAlive({ owner, changedMs }: Found): boolean {
+    const silentMs = (): number => this.#now() - changedMs;
+    return owner ? isAlive(owner, silentMs) : silentMs() < expiryMs;
+  }
+
+  /** The clock of the file system: those of the machines that share it may differ. */
+  #now(): number {
+    const probe = this.#draftName();
     try {
-      if (this.#read() === contents) this.#files.remove(this.#file);
+      this.#files.create(probe).close();
+      return this.#files.statIfThere(probe)?.changedMs ?? 0;
+    } catch (error) {
+      if (isNoSpace(error)) return Date.now();
+      throw error;
     } finally {
-      guard.release();
+      this.#files.remove(probe);
     }
   }
 
@@ -110,7 +216,18 @@ class LockFile {
     const who = owner ? ` by process ${owner.pid} on ${owner.host} since ${owner.since}` : '';
     return new FigaroError('busy', `${this.#repository} is being written to${who}`, {
       path: this.#file,
-      hint: `wait until that is done. If you are sure that nobody writes to it any more, remove ${this.#file}.`,
+      hint: `wait until that is done. A run on another machine, or in another container, that was killed counts as over when it showed no sign of life for ${expiryMs / 60_000} minutes.`,
     });
   }
+
+  #lost(): FigaroError {
+    return new FigaroError('busy', `${this.#repository} was taken over by another run while this one stood still`, {
+      path: this.#file,
+      hint: 'this run changed nothing from then on. Run the same command again.',
+    });
+  }
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof FigaroError && error.code === 'no-space';
 }

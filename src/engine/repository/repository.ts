@@ -249,18 +249,21 @@ export interface LockWait {
 
 /**
  * Runs `write` as the only writer of the repository. What unfinished runs left behind is swept first. Throws `busy` when
- * another run does not finish in time.
+ * another run does not finish in time. The files that `write` gets change nothing when this run stood still for so long that
+ * another one took over: everything has to go through them.
  */
 export async function asWriter<T>(
   files: Files,
   repository: Repository,
-  write: () => Promise<T>,
+  write: (files: Files) => Promise<T>,
   { lockWaitMs = 0, watch = {} }: LockWait = {},
 ): Promise<T> {
   const lock = await waitForLock(files, repository, performance.now() + lockWaitMs, watch);
   try {
-    sweep(files, repository);
-    return await write();
+    sweep(lock.files, repository);
+    return await write(lock.files);
+  } catch (error) {
+    throw lock.reasonOf(error);
   } finally {
     release(lock);
   }
@@ -293,10 +296,26 @@ function sweep(files: Files, repository: Repository): void {
   sweepLocks(files, repository.directory);
   for (const name of files.listIfThere(repository.directory) ?? []) {
     // Of runs that were killed while they made the repository.
-    if (name.startsWith(`${repositoryName}.`)) files.remove(path.join(repository.directory, name));
+    const entry = path.join(repository.directory, name);
+    if (name.startsWith(`${repositoryName}.`)) files.remove(entry);
+    else if (name.endsWith(sweptSuffix) && setName.test(name.slice(0, -sweptSuffix.length))) removeSwept(files, entry);
   }
   for (const { state, directory } of readSets(files, repository).broken) {
     // A link leads to what somebody put elsewhere: not ours to empty.
-    if (state === 'incomplete' && files.statIfThere(directory)?.kind === 'directory') removeTree(files, directory);
+    if (state !== 'incomplete' || files.statIfThere(directory)?.kind !== 'directory') continue;
+    // A run that stood still, and goes on now, does not find it any more: it can not make half of it a set.
+    files.rename(directory, `${directory}${sweptSuffix}`);
+    removeSwept(files, `${directory}${sweptSuffix}`);
+  }
+}
+
+const sweptSuffix = '.swept';
+
+function removeSwept(files: Files, directory: string): void {
+  // It was finished in the last moment.
+  if (files.statIfThere(path.join(directory, 'manifest.json'))) {
+    files.rename(directory, directory.slice(0, -sweptSuffix.length));
+  } else if (files.statIfThere(directory)?.kind === 'directory') {
+    removeTree(files, directory);
   }
 }

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { nodeFiles, type Files } from '../../../src/engine/files.ts';
+import { expiryMs } from '../../../src/engine/lease.ts';
 import { sweepLocks, takeLock } from '../../../src/engine/repository/lock.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { FigaroError } from '../../../src/errors.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
@@ -19,6 +21,13 @@ beforeEach(() => {
 
 /** The pid of a process that is no more. */
 const deadPid = spawnSync(process.execPath, ['--version']).pid;
+
+/** A disk on which the lock last changed so long ago, in ms. */
+function silentFor(ms: number): Files {
+  return watchedFiles(nodeFiles, {
+    afterStat: (name, stat) => (name === file ? { ...stat, changedMs: stat.changedMs - ms } : stat),
+  });
+}
 
 /** Writes a lock as another run would have left it. */
 function leaveLock(changes: object): void {
@@ -58,9 +67,24 @@ describe('a lock is taken over', () => {
     takeLock(nodeFiles, directory).release();
   });
 
-  test.runIf(process.platform === 'linux')('when the computer was started again since', () => {
+  test.runIf(process.platform === 'linux')('when the computer was started again since', async () => {
     leaveLock({ boot: 'before' });
-    takeLock(nodeFiles, directory).release();
+    const uptimeMs = uptime() * 1000;
+    await expectFailure('busy', () => takeLock(silentFor(Math.min(uptimeMs, expiryMs) - 5000), directory));
+    takeLock(silentFor(Math.min(uptimeMs, expiryMs) + 60_000), directory).release();
+  });
+
+  test.each([
+    ['of another container', { namespace: 'pid:[1]' }],
+    ['of another host', { host: 'elsewhere' }],
+    ['of an earlier release', { namespace: undefined }],
+    ['without a name', undefined],
+  ])('when it is %s, and showed no sign of life for minutes', async (_whose, changes) => {
+    if (changes) leaveLock({ ...changes, pid: 1 });
+    else writeFileSync(file, '');
+    await expectFailure('busy', () => takeLock(silentFor(expiryMs - 10_000), directory));
+    takeLock(silentFor(expiryMs + 10_000), directory).release();
+    expect(readdirSync(directory)).toEqual([]);
   });
 
   test('when the run that was taking it over died as well', () => {
@@ -100,6 +124,7 @@ test('a run that is killed while it takes the lock keeps nobody out, whenever th
 describe('a lock is left alone', () => {
   test.each([
     ['when it is of another host', { host: 'elsewhere', pid: 1 }],
+    ['when it is of a container with processes of its own', { namespace: 'pid:[1]', pid: deadPid }],
     ['when its process lives', {}],
   ])('%s', async (_when, changes) => {
     leaveLock(changes);
@@ -138,4 +163,73 @@ test('of two runs that find a dead owner only one takes over, whenever the other
     expect([mine, outcome].filter((each) => each === 'taken').length, `turn ${turn}`).toBeLessThanOrEqual(1);
     for (const name of readdirSync(directory)) nodeFiles.remove(path.join(directory, name));
   }
+});
+
+describe('a run that stood still', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'performance', 'setInterval', 'clearInterval'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  /** Time passes in which the process does nothing. */
+  function standStill(ms: number): void {
+    vi.setSystemTime(Date.now() + ms);
+  }
+
+  test('changes nothing when another run took over meanwhile, and says so', async () => {
+    const lock = takeLock(nodeFiles, directory);
+    const opened = lock.files.create(path.join(directory, 'manifest.json.tmp'));
+    standStill(3_600_000);
+    leaveLock({ host: 'elsewhere' });
+    const written = path.join(directory, 'manifest.json');
+    const rename = (): void => lock.files.rename(`${written}.tmp`, written);
+    const error = await expectFailure('busy', rename);
+    expect(error.message).toBe(`${directory} was taken over by another run while this one stood still`);
+    await expectFailure('busy', () => opened.writeAt(new Uint8Array(1), 0));
+    await expectFailure('busy', () => lock.files.remove(file));
+    await expectFailure('busy', () => lock.files.copy(file, written));
+    opened.close();
+    lock.release();
+    expect(existsSync(file)).toBe(true);
+    expect(existsSync(written)).toBe(false);
+  });
+
+  test('goes on when nobody took over', () => {
+    let silentMs = 0;
+    const files = watchedFiles(nodeFiles, {
+      afterStat: (name, stat) => (name === file ? { ...stat, changedMs: stat.changedMs + silentMs } : stat),
+    });
+    const lock = takeLock(files, directory);
+    standStill((silentMs = 3_600_000));
+    lock.files.makeDirectory(path.join(directory, 'set'));
+    expect(existsSync(path.join(directory, 'set'))).toBe(true);
+    lock.release();
+    expect(readdirSync(directory)).toEqual(['set']);
+  });
+
+  test('changes nothing when its lock has no name: it may be anybody’s', async () => {
+    let silentMs = 0;
+    const files = watchedFiles(nodeFiles, {
+      before(operation, name) {
+        if (operation === 'writeAt' && name.startsWith(file)) throw new FigaroError('no-space', 'full');
+      },
+      afterStat: (name, stat) => (name === file ? { ...stat, changedMs: stat.changedMs + silentMs } : stat),
+    });
+    const lock = takeLock(files, directory);
+    expect(readFileSync(file, 'utf8')).toBe('');
+    standStill((silentMs = 3_600_000));
+    await expectFailure('busy', () => lock.files.makeDirectory(path.join(directory, 'set')));
+  });
+
+  test('shows signs of life every few seconds while it works', () => {
+    const beats: number[] = [];
+    const files = watchedFiles(nodeFiles, {
+      before(operation, name) {
+        if (operation === 'setTimes' && name === file) beats.push(Date.now());
+      },
+    });
+    const lock = takeLock(files, directory);
+    vi.advanceTimersByTime(60_000);
+    lock.release();
+    vi.advanceTimersByTime(60_000);
+    expect(beats).toHaveLength(6);
+  });
 });

@@ -1,0 +1,102 @@
+/**
+ * What one run holds on disk for as long as it shows signs of life: the lock of a repository, the stage of a recovery.
+ * Others that can not ask its process whether it lives (it is in another container, or on another machine) take its last
+ * sign of life by the clock of the file system, and take over when that is too long ago. So a run that stood still for
+ * that long has to find out before it changes anything.
+ */
+
+import { FigaroError } from '../errors.ts';
+import { type Files, type OpenFile } from './files.ts';
+
+/** How often a run shows a sign of life, in ms. */
+const beatMs = 10_000;
+/** For so long after one, nobody can have taken over, in ms. */
+export const trustedMs = 30_000;
+/** A run without a sign of life for this long, in ms, is over as far as others can tell. */
+export const expiryMs = 300_000;
+/** A run that was without one for this long, in ms, has to make sure that nobody is just taking over. */
+export const doubtMs = expiryMs - 2 * trustedMs;
+
+export interface Lease {
+  /** Throws when another run took over. */
+  requireHeld(): void;
+  /** What a failure is to be told as: after another run took over, it is mostly because of that. */
+  reasonOf(failure: unknown): unknown;
+  /** Shows no further signs of life. */
+  stop(): void;
+}
+
+/** A clock may stand still while the machine sleeps, or be set: only two that agree are believed. */
+function now(): readonly number[] {
+  return [performance.now(), Date.now()];
+}
+
+/** @param renew shows a sign of life; throws `busy` or `target-in-use` when another run took over */
+export function holdLease(renew: () => void): Lease {
+  let confirmed = now();
+  const beat = (): void => {
+    const at = now();
+    renew();
+    confirmed = at;
+  };
+  const timer = setInterval(() => {
+    try {
+      beat();
+    } catch {
+      // Whatever it is, it is told when something is about to be changed.
+    }
+  }, beatMs);
+  // A run does not go on for the sake of its lock.
+  timer.unref();
+  return {
+    requireHeld() {
+      const isFresh = now().every((at, i) => at >= confirmed[i]! && at - confirmed[i]! < trustedMs);
+      if (!isFresh) beat();
+    },
+    reasonOf(failure) {
+      try {
+        beat();
+      } catch (error) {
+        if (error instanceof FigaroError && (error.code === 'busy' || error.code === 'target-in-use')) return error;
+      }
+      return failure;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** The same files, for as long as the lease is held: after that, nothing is changed through them. */
+export function fencedFiles(files: Files, lease: Lease): Files {
+  const held = <A extends unknown[], R>(operation: (...args: A) => R): ((...args: A) => R) => {
+    return (...args) => {
+      lease.requireHeld();
+      return operation(...args);
+    };
+  };
+  const fenced = (opened: OpenFile): OpenFile => ({
+    path: opened.path,
+    stat: () => opened.stat(),
+    readAt: (target, position) => opened.readAt(target, position),
+    writeAt: held((source, position) => opened.writeAt(source, position)),
+    truncate: held((size) => opened.truncate(size)),
+    sync: () => opened.sync(),
+    close: () => opened.close(),
+  });
+  return {
+    ...files,
+    create: held((file, mode) => fenced(files.create(file, mode))),
+    openToWrite: held((file) => fenced(files.openToWrite(file))),
+    makeDirectory: held((directory, mode) => files.makeDirectory(directory, mode)),
+    copy: async (from, to) => {
+      lease.requireHeld();
+      await files.copy(from, to);
+    },
+    rename: held((from, to) => files.rename(from, to)),
+    link: held((file, name) => files.link(file, name)),
+    remove: held((file) => files.remove(file)),
+    removeEmptyDirectory: held((directory) => files.removeEmptyDirectory(directory)),
+    setTimes: held((file, mtimeMs) => files.setTimes(file, mtimeMs)),
+    syncDirectory: held((directory) => files.syncDirectory(directory)),
+    setOwner: held((file, owner) => files.setOwner(file, owner)),
+  };
+}
