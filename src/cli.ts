@@ -42,11 +42,12 @@ export async function run(argv: readonly string[], io: Io, files: Files = nodeFi
   context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
     await parse(buildProgram(context), argv);
+    if (context.bug) throw context.bug;
     context.writeDocument();
     await context.results.flush();
     return context.exitCode;
   } catch (error) {
-    const exitCode = tell(error, argv, context);
+    const exitCode = tell(context.bug ?? error, argv, context);
     // The outcome is decided; a stdout that fails as well changes nothing.
     await context.results.flush().catch(() => {});
     return exitCode;

@@ -2,6 +2,7 @@
 
 import { candidates, candidatesWord } from './commands/candidates.ts';
 import { nodeFiles } from './engine/files.ts';
+import { stopAtSignals } from './signals.ts';
 
 const argv = process.argv.slice(2);
 
@@ -22,16 +23,7 @@ if (argv[0] === candidatesWord) {
 
 async function runProgram(): Promise<void> {
   const stop = new AbortController();
-
-  // The first signal stops the work where that leaves nothing half done. The second one has its usual effect: at once,
-  // even when the work does not come to look at signals.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
-      stop.abort(signal);
-    });
-  }
-
+  stopAtSignals(stop);
   const { run } = await import('./cli.ts');
   process.exitCode = await run(argv, {
     stdout: process.stdout,

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { Option, type Command, type OptionValues } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Files } from '../engine/files.ts';
@@ -83,11 +84,20 @@ export class CommandContext {
     this.problem = { code, message };
   }
 
+  /** What stopped the run when it was no signal: an error that nobody caught. */
+  get bug(): Error | undefined {
+    const reason: unknown = this.io.signal?.reason;
+    // An AbortSignal has this one when it was given none.
+    return reason instanceof Error && reason.name !== 'AbortError' ? reason : undefined;
+  }
+
   /** The exit status of a run that fails. */
   exitCodeOf(error: unknown): number {
-    if (!(error instanceof FigaroError)) return exitCodes.internal;
-    const isTerminated = error.code === 'interrupted' && this.io.signal?.reason === 'SIGTERM';
-    return isTerminated ? 143 : error.exitCode;
+    if (this.bug || !(error instanceof FigaroError)) return exitCodes.internal;
+    const reason: unknown = this.io.signal?.reason;
+    if (error.code !== 'interrupted' || typeof reason !== 'string') return error.exitCode;
+    // As shells tell what a signal ended.
+    return 128 + (constants.signals[reason as NodeJS.Signals] ?? constants.signals.SIGINT);
   }
 
   /** Writes the one document of `--json`, when the run is over: its result, or the error that ended it. */

@@ -14,7 +14,7 @@ const meanings: Readonly<Record<number, string>> = {
   10: 'password missing or wrong',
   11: 'the newest proved set is too old',
   12: 'a hook failed: one before the run, or one after a run that went well',
-  130: 'interrupted (143: terminated)',
+  130: 'interrupted (143: terminated; of any signal: 128 and its number)',
 };
 
 export interface ExitStatus {

@@ -256,6 +256,19 @@ test('what is done has exit status 0', async () => {
   expect((await recover('--quiet')).exitCode).toBe(0);
 });
 
+test('an error that nobody caught stops the run as a signal does, and is told as the bug it is', async () => {
+  const after = path.join(directory, 'after');
+  const { exitCode, stderr } = await figaro(
+    ['hot', '--home', home, '--repo', repo, '--run-after', `echo $FIGARO_BACKUP_EXIT_CODE > '${after}'`],
+    {
+      signal: AbortSignal.abort(new TypeError('x is not a function')),
+    },
+  );
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('TypeError: x is not a function');
+  expect(fs.readFileSync(after, 'utf8')).toBe('1\n');
+});
+
 test('what SIGTERM stops has exit status 143', async () => {
   const { exitCode, stderr } = await figaro(['hot', '--home', home, '--repo', repo], {
     signal: AbortSignal.abort('SIGTERM'),

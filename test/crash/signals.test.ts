@@ -94,6 +94,12 @@ describe('told to stop', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
+    ['SIGQUIT', 131],
+    ['SIGXCPU', 152],
+    ['SIGUSR2', 140],
+    ['SIGALRM', 142],
+    ['SIGABRT', 134],
   ] as const)('by %s it removes its set and its lock', async (signal, status) => {
     const { home, repository } = layEnvironment();
     const { child, outcome } = await startWriting(repository, 'hot', '--home', home, '--repo', repository);

@@ -1,11 +1,13 @@
 /** Hooks of a process of its own that is told to stop. */
 
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
-import { start } from '../../support/program.ts';
+import { program, start } from '../../support/program.ts';
 import { namesIn } from '../../support/trees.ts';
 
 let directory: string;
@@ -57,6 +59,35 @@ describe('a run that is told to stop', () => {
     child.kill('SIGTERM');
     expect(await outcome).toEqual({ status: 143, signal: null, stderr: stopped });
     expect(logged()).toBe('failed\nrepository.json\nafter\n');
+  });
+
+  test('by a terminal that goes away, which says so twice, does the hooks after it', async () => {
+    const { child, outcome } = hot('--max-rate', '20k', '--run-after', note('after $FIGARO_BACKUP_EXIT_CODE'));
+    await until(() => namesIn(directory).includes('repo') && namesIn(repo).includes('lock'));
+    child.kill('SIGHUP');
+    child.kill('SIGHUP');
+    await setTimeout(20);
+    child.kill('SIGHUP');
+    expect(await outcome).toEqual({ status: 129, signal: null, stderr: stopped });
+    expect(logged()).toBe('after 129\n');
+    expect(namesIn(repo)).toEqual(['repository.json']);
+  });
+
+  // Only `script` gives nohup a terminal.
+  test.runIf(spawnSync('script', ['--version']).stdout?.includes('util-linux')).each([
+    ['nohup', (line: string) => ['script', '-qec', `nohup ${line} 2>/dev/null`, '/dev/null']],
+    ['a shell that ignores it', (line: string) => ['sh', '-c', `trap '' HUP; ${line}; exit $?`]],
+  ])('by a terminal that goes away does not stop under %s', async (_what, wrapped) => {
+    const pid = path.join(directory, 'pid');
+    const home = path.join(directory, 'env');
+    const line = `'${process.execPath}' '${program}' hot --home '${home}' --repo '${repo}' --run-before 'echo $PPID > ${pid}; sleep 0.3'`;
+    const [command, ...args] = wrapped(line);
+    const child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const ended = once(child, 'close');
+    await until(() => existsSync(pid) && readFileSync(pid, 'utf8').endsWith('\n'));
+    process.kill(Number(readFileSync(pid, 'utf8')), 'SIGHUP');
+    expect(await ended).toEqual([0, null]);
+    expect(namesIn(repo).filter((name) => name.includes('-hot-'))).toHaveLength(1);
   });
 
   test('while the hook after it runs waits for it', async () => {
