@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { writeDurably } from '../engine/files.ts';
+import { replaceFile } from '../engine/replace-file.ts';
 import { assessHealth, type Health } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
@@ -72,7 +72,7 @@ export function checkCommand(context: CommandContext): Command {
         const outcome = attempt(assess);
         if (options.prometheus !== undefined) {
           const health = outcome instanceof FigaroError ? undefined : outcome;
-          writeDurably(context.files, options.prometheus, prometheusText(directory, health, new Date()));
+          replaceFile(context.files, options.prometheus, prometheusText(directory, health, new Date()));
         }
         if (options.nagios) {
           const { line, status } =

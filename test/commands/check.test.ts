@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { withFaults } from '../support/faulty-system.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
 
@@ -147,6 +148,55 @@ describe('for Prometheus', () => {
       .replace(/free_bytes\{(.*)\} \d+/, 'free_bytes{$1} <n>');
     expect(text).toMatchSnapshot();
     expect(namesIn(directory)).toEqual(['env', 'figaro.prom', 'repo']);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'can be read by the user of node_exporter, as far as the umask lets him',
+    async () => {
+      const file = path.join(directory, 'figaro.prom');
+      const modeOf = (): string => (statSync(file).mode & 0o7777).toString(8);
+      // A worker of the tests cannot set its own.
+      const umask = Number.parseInt(/^Umask:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!, 8);
+      await check('--prometheus', file);
+      expect(modeOf()).toBe((0o644 & ~umask).toString(8));
+      chmodSync(file, 0o600);
+      await check('--prometheus', file);
+      expect(modeOf()).toBe('600');
+    },
+  );
+
+  test('is written where a link leads, and the link stays', async () => {
+    const file = path.join(directory, 'metrics');
+    const link = path.join(directory, 'figaro.prom');
+    symlinkSync(file, link);
+    const { exitCode, stderr } = await check('--prometheus', link);
+    expect([exitCode, stderr]).toEqual([6, expect.stringContaining('is a link that leads nowhere')]);
+    writeFileSync(file, '');
+    expect(await check('--prometheus', link)).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(file, 'utf8')).toContain('figaro_backup_ok');
+    expect(readlinkSync(link)).toBe(file);
+  });
+
+  test('takes no directory’s place, and no device’s', async () => {
+    for (const file of [directory, '/dev/null']) {
+      const { exitCode, stderr } = await check('--prometheus', file);
+      expect([exitCode, stderr]).toEqual([6, expect.stringContaining('is no file')]);
+    }
+    expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
+  });
+
+  test('leaves nothing beside itself on a full disk', async () => {
+    const file = path.join(directory, 'figaro.prom');
+    const args = ['check', '--repo', path.join(directory, 'repo'), '--max-age', '100000d', '--prometheus', file];
+    for (const failing of ['create', 'writeSync', 'fsyncSync', 'renameSync']) {
+      const { exitCode } = await withFaults(
+        directory,
+        ({ name }) => (name === failing ? 'ENOSPC' : undefined),
+        () => figaro(args),
+      );
+      expect(exitCode).toBe(6);
+      expect(namesIn(directory)).toEqual(['env', 'repo']);
+    }
   });
 
   test('says so when there is nothing to be seen', async () => {

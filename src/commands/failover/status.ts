@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import { standbyStatus, type StandbyStatus } from '../../engine/failover/status.ts';
-import { writeDurably } from '../../engine/files.ts';
+import { replaceFile } from '../../engine/replace-file.ts';
 import { exitCodes } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { standbyMetrics } from '../../output/monitoring.ts';
@@ -45,7 +45,7 @@ export function failoverStatusCommand(context: CommandContext): Command {
       const behind = options.maxLag !== undefined && isBehind(status, options.maxLag);
       if (behind) context.exitCode = exitCodes.stale;
       if (options.prometheus !== undefined) {
-        writeDurably(files, options.prometheus, standbyMetrics(directory, status, behind));
+        replaceFile(files, options.prometheus, standbyMetrics(directory, status, behind));
       }
       const { files: _files, ...state } = status.state;
       context.print(options, { standby: directory, ...status, state, isBehind: behind }, () =>

@@ -1,0 +1,48 @@
+/** A small file that other programs read, in a place that the operator chose. */
+
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { FigaroError } from '../errors.ts';
+import { type Files } from './files.ts';
+
+/**
+ * Replaces a file, or makes it: there is always the whole old or the whole new one. Everybody may read a new one, as far as the umask
+ * lets them; mode and owner of the old one stay. Of a link, it replaces what it leads to. Throws `io` for what is no file.
+ */
+export function replaceFile(files: Files, name: string, contents: string): void {
+  const file = files.statIfThere(name)?.kind === 'link' ? targetOf(files, name) : name;
+  const before = files.statIfThere(file);
+  if (before && before.kind !== 'file') throw noFile(name, 'is no file');
+  const draft = `${file}.tmp-${randomBytes(6).toString('hex')}`;
+  try {
+    const opened = files.create(draft, 0o644);
+    try {
+      opened.writeAt(Buffer.from(contents), 0);
+      opened.sync();
+    } finally {
+      opened.close();
+    }
+    if (before) files.setOwner(draft, { ...before, mode: before.mode & 0o777 });
+    files.rename(draft, file);
+  } catch (error) {
+    try {
+      files.remove(draft);
+    } catch {
+      // What went wrong before is what has to be told.
+    }
+    throw error;
+  }
+  files.syncDirectory(path.dirname(file));
+}
+
+function targetOf(files: Files, link: string): string {
+  if (!files.statThrough(link)) throw noFile(link, 'is a link that leads nowhere');
+  return files.realPath(link);
+}
+
+function noFile(file: string, problem: string): FigaroError {
+  return new FigaroError('io', `${file} ${problem}`, {
+    path: file,
+    hint: 'name a file, or one that is still to be made.',
+  });
+}
