@@ -416,6 +416,12 @@ export function readIfThere(files: Files, file: string): Uint8Array | undefined 
 /** Creates a directory and those above it that are missing, each synced into its parent. */
 export function makeDirectories(files: Files, directory: string): void {
   const stat = files.statIfThere(directory);
+  if (stat?.kind === 'link' && !files.statThrough(directory)) {
+    throw new FigaroError('io', `${directory} is a link that leads nowhere`, {
+      path: directory,
+      hint: 'is the disk mounted that it leads to?',
+    });
+  }
   if (stat) return;
   const parent = path.dirname(directory);
   makeDirectories(files, parent);

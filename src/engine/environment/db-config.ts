@@ -52,29 +52,26 @@ const inMemoryFlags: ReadonlySet<string> = new Set(['db_log_inmemory', 'db_log_i
 
 /** Reads the text of a `DB_CONFIG` file; every text is a valid one. */
 export function parseDbConfig(text: string): DbConfig {
-  const named: string[] = [];
-  const dataDirectories: string[] = [];
+  const named = new Set<string>();
+  const dataDirectories = new Set<string>();
   let createDirectory: string | undefined;
   let logDirectory: string | undefined;
   let externalFileDirectory = '__db_bl';
   let sliced = false;
   let logInMemory = false;
-  const risks: string[] = [];
+  const risks = new Set<string>();
   const flags = new Set<string>();
-  const addDataDirectory = (directory: string): void => {
-    if (!dataDirectories.includes(directory)) dataDirectories.push(directory);
-  };
   for (const { directive, value } of directives(text)) {
-    if (directoryDirectives.has(directive)) named.push(value);
+    if (directoryDirectives.has(directive)) named.add(value);
     switch (directive) {
       case 'set_data_dir':
       case 'db_data_dir':
-        addDataDirectory(value);
+        dataDirectories.add(value);
         createDirectory ??= value;
         break;
       case 'add_data_dir':
       case 'set_metadata_dir':
-        addDataDirectory(value);
+        dataDirectories.add(value);
         break;
       case 'set_create_dir':
         createDirectory = value;
@@ -96,7 +93,7 @@ export function parseDbConfig(text: string): DbConfig {
       case 'set_log_config': {
         const [flag = '', state] = value.toLowerCase().split(/\s+/);
         const risk = riskyFlags[flag];
-        if (risk !== undefined && state !== 'off') risks.push(risk);
+        if (risk !== undefined && state !== 'off') risks.add(risk);
         if (state === 'off') flags.delete(flag);
         else if (flag !== '') flags.add(flag);
         if (inMemoryFlags.has(flag)) logInMemory = state !== 'off';
@@ -105,14 +102,14 @@ export function parseDbConfig(text: string): DbConfig {
     }
   }
   return {
-    directories: named,
-    dataDirectories,
+    directories: [...named],
+    dataDirectories: [...dataDirectories],
     createDirectory,
     logDirectory,
     externalFileDirectory,
     logInMemory,
     flags: [...flags],
-    risks,
+    risks: [...risks],
     sliced,
   };
 }
@@ -137,11 +134,11 @@ export function moveInConfig(text: string, moves: ReadonlyMap<string, string>): 
   return text
     .split('\n')
     .map((line) => {
-      const [, head = '', directive = '', space = '', value = '', end = ''] =
-        /^(\s*)(\S+)(\s+)(.*?)(\s*)$/.exec(line) ?? [];
+      const trimmed = line.trim();
+      const [, directive = '', space = '', value = ''] = /^(\S+)(\s+)(\S.*)$/s.exec(trimmed) ?? [];
       if (!directoryDirectives.has(directive.toLowerCase())) return line;
       const to = movedTo(normalDirectory(value));
-      return to === undefined ? line : `${head}${directive}${space}${to}${end}`;
+      return to === undefined ? line : line.replace(trimmed, () => `${directive}${space}${to}`);
     })
     .join('\n');
 }

@@ -203,10 +203,10 @@ async function doJob(allFiles: Files, job: Job, moves: DirectoryMoves): Promise<
   const { environment, target, watch, check, anyOrder } = job;
   makeDirectories(allFiles, path.dirname(target));
   const stage = newStage(target);
+  makeDirectories(allFiles, stage);
   const { files, lease } = holdStage(allFiles, stage);
   const copies = new BackgroundCopies(files);
   try {
-    makeDirectories(files, stage);
     const leftovers = sweepStages(files, target, files.statIfThere(stage)?.changedMs ?? 0);
     const { home, report, warnings } = await recoverOnStage(files, job, stage, copies);
     const notes: string[] = [];

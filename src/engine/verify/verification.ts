@@ -147,6 +147,11 @@ export class Verification {
       for (const set of chain.sets) await this.verifySet(set);
       return;
     }
+    if (chain.sets.some((set) => !this.#hasEnvironment(set))) {
+      for (const set of chain.sets) await this.verifySet(set);
+      for (const set of chain.sets) this.note(set, false);
+      return;
+    }
     this.#tellUnread(chain);
     for (const set of chain.sets) await this.verifySet(set);
     if (chain.sets.at(-1)!.manifest.log) {
@@ -170,6 +175,13 @@ export class Verification {
   async verifySet(set: BackupSet): Promise<void> {
     const files = this.#files;
     const { id, directory, manifest } = set;
+    if (!this.#hasEnvironment(set)) {
+      const isLink = files.statIfThere(environmentOf(directory))?.kind === 'link';
+      const message = `environment ${isLink ? 'is a link that leads nowhere' : 'is missing'}`;
+      this.find({ set: id, code: 'set-incomplete', message, path: 'environment' });
+      this.#sets.push({ id, chain: manifest.chain, files: manifest.files.length, bytes: 0, pages: 0 });
+      return;
+    }
     const environment = discoverEnvironment(files, environmentOf(directory), { choice: filesTaken(manifest.files) });
     const plain = new Set(manifest.files.filter(({ kind }) => kind === 'plain').map(({ path: name }) => name));
     const paged = new Map(
@@ -210,6 +222,10 @@ export class Verification {
     }
     this.#verifyFrame(set);
     this.#sets.push({ id, chain: manifest.chain, files: manifest.files.length, bytes, pages });
+  }
+
+  #hasEnvironment({ directory }: BackupSet): boolean {
+    return this.#files.statThrough(environmentOf(directory))?.kind === 'directory';
   }
 
   #compare(set: BackupSet, file: ManifestFile, { size, sha256 }: { size: number; sha256: string }): void {
