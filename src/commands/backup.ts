@@ -6,6 +6,7 @@ import { Pace } from '../engine/pace.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/repository.ts';
 import { leftOutLines } from '../output/left-out.ts';
+import { FigaroError } from '../errors.ts';
 import { formatBytes, formatCommit, formatCount } from '../output/text.ts';
 import {
   homeVariables,
@@ -27,6 +28,8 @@ interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptio
   readonly maxRate?: number;
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  readonly anyOrder?: true;
+  readonly keepDamaged?: true;
 }
 
 const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
@@ -67,6 +70,10 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
       collect,
     )
     .option('--exclude <pattern>', 'pass over these files and directories; may be given several times', collect);
+  command.option('--any-order', 'do not check the order of keys: the application has one of its own');
+  if (kind !== 'incremental') {
+    command.option('--keep-damaged', 'keep a damaged source as a set marked unsound, which counts as proven nowhere');
+  }
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
     .addHelpText(
@@ -88,14 +95,33 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
             ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
             ...(options.include === undefined ? {} : { include: options.include }),
             ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+            anyOrder: options.anyOrder === true,
+            keepDamaged: options.keepDamaged === true,
             watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),
         );
         context.madeSet = set.id;
         context.warn(options, set.manifest.warnings);
+        tellUnsound(context, options, set);
         context.printSuccess(options, { set: toDocument(set) }, () => describe(set));
       }),
     );
+}
+
+/** A set of a damaged source was kept, as asked: that is no success. */
+function tellUnsound(context: CommandContext, options: CommonOptions, { id, manifest }: BackupSet): void {
+  const [first] = manifest.unsound ?? [];
+  if (!first) return;
+  const rest = manifest.unsound!.length - 1;
+  const more = rest === 0 ? '' : `, and ${formatCount(rest, 'more finding', 'more findings')}`;
+  context.addFailure(
+    options,
+    new FigaroError('not-recoverable', `${id} is kept and marked unsound: ${first.message}${more}`, {
+      path: first.path,
+      findings: manifest.unsound!,
+      hint: 'it counts as proven nowhere. Restore the damaged container from an older set.',
+    }),
+  );
 }
 
 /** The manifest, with times as in all documents. */
@@ -110,13 +136,15 @@ function toDocument({ manifest }: BackupSet): object {
 function describe({ id, manifest }: BackupSet): string {
   const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
   const lines = [`${id}: ${formatCount(manifest.files.length, 'file')}, ${formatBytes(bytes)}`];
-  if (manifest.proof) {
+  if (manifest.unsound) lines.push('kept as a copy of a damaged source: not proven');
+  else if (manifest.proof && !manifest.log) lines.push('proven sound: the structure of every database was checked');
+  else if (manifest.proof) {
     const { transactionsCommitted, changesRedone, changesUndone } = manifest.proof;
     lines.push(
-      `proved recoverable: ${formatCount(transactionsCommitted, 'transaction')} in the log, ${formatCount(changesRedone, 'change')} to redo, ${changesUndone} to undo`,
+      `proven recoverable: ${formatCount(transactionsCommitted, 'transaction')} in the log, ${formatCount(changesRedone, 'change')} to redo, ${changesUndone} to undo`,
     );
   }
-  if (manifest.unread) lines.push('encrypted, and copied without the password: not proved recoverable');
+  if (manifest.unread) lines.push('encrypted, and copied without the password: not proven recoverable');
   else if (manifest.log) lines.push(`can be restored up to ${formatCommit(manifest.log.lastCommit)}`);
   if (manifest.leftOut.length > 0) lines.push('not in it:', ...leftOutLines(manifest.leftOut));
   return `${lines.join('\n')}\n`;

@@ -57,8 +57,10 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
       : log
         ? 'holds no commit'
         : 'has no log: can be restored as it was copied';
+  const [finding] = sets[0]!.set.manifest.unsound ?? [];
+  const unsound = finding ? `  unsound, a copy of a damaged source: ${finding.message}\n` : '';
   const pinned = pin ? `  pinned${pin.note === '' ? '' : `: ${pin.note}`}\n` : '';
-  const title = `${id}: ${source} on ${host}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${pinned}`;
+  const title = `${id}: ${source} on ${host}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${unsound}${pinned}`;
   return title + indent(sets.map(describeSet));
 }
 

@@ -13,6 +13,7 @@ import { rehearsalOf } from '../engine/repository/retention.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { leftOutLines } from '../output/left-out.ts';
+import { type Manifest } from '../engine/repository/manifest.ts';
 import { formatBytes, formatCommit, formatCount, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
 import {
@@ -103,7 +104,7 @@ function describe({ listed, containers, history }: Shown, directory: string): st
             log ? 'the end of each set: it is not known what was committed' : 'each set as it was copied',
           ],
         ]),
-    ['proved', newest.unread ? 'not: it is encrypted, and was copied without the password' : newest.finished],
+    ['proven', provenAt(newest)],
     ['verified', lastVerified(sets)],
     ['rehearsed', rehearsalOf(listed) ?? 'when it was made, and not since'],
     ...(pin ? [['pinned', pin.note === '' ? 'yes' : pin.note]] : []),
@@ -126,6 +127,15 @@ function describe({ listed, containers, history }: Shown, directory: string): st
     );
   }
   return parts.join('\n');
+}
+
+/** When the newest set was proven, and what was not looked at. */
+function provenAt({ unread, unsound, proof, finished, log }: Manifest): string {
+  if (unread) return 'not: it is encrypted, and was copied without the password';
+  if (unsound) return `not: it is a copy of a damaged source: ${unsound[0]!.message}`;
+  if (proof?.structure) return finished;
+  const what = log ? 'recovery only; the structure of its databases' : 'not: its databases';
+  return `${log ? `${finished}, ` : ''}${what} ${log ? 'was' : 'were'} not checked. Run \`verify --rehearse\``;
 }
 
 function lastVerified(sets: readonly ListedSet[]): string {

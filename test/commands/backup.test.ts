@@ -52,7 +52,7 @@ describe('backups', () => {
   test('tell what they did when asked', async () => {
     expect((await backup('hot', '--verbose')).stdout).toMatchInlineSnapshot(`
       "<set>-hot: 5 files, 846.3 KiB
-      proved recoverable: 42 transactions in the log, 4,035 changes to redo, 0 to undo
+      proven recoverable: 42 transactions in the log, 4,035 changes to redo, 0 to undo
       can be restored up to 2026-11-22T09:23:22Z [4][72071]
       "
     `);

@@ -130,7 +130,7 @@ describe('an encrypted environment, without its password', () => {
   test.each(['hot', 'offline'])('is copied by %s, which says what was not checked', async (kind) => {
     const copied = await run([kind, '--verbose', ...source()]);
     expect(copied.exitCode).toBe(0);
-    expect(copied.stdout).toMatch(/\nencrypted, and copied without the password: not proved recoverable\n$/);
+    expect(copied.stdout).toMatch(/\nencrypted, and copied without the password: not proven recoverable\n$/);
     expect(copied.stderr).toContain(
       'warning: <dir>/env is encrypted and was copied without the password: pages were read twice, but neither they nor log records could be checked, and recovery was not rehearsed.',
     );

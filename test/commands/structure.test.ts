@@ -3,6 +3,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { isTreeLeaf } from '../../src/format/page/btree.ts';
 import { pageType } from '../../src/format/page/types.ts';
+import { decodeManifest, encodeManifest } from '../../src/engine/repository/manifest.ts';
 import { pagesOf } from '../support/structural-damage.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
@@ -105,12 +106,64 @@ describe('recover', () => {
   });
 });
 
+describe('a source whose databases are damaged in structure', () => {
+  const repoOf = (): string => path.join(directory, 'repo');
+  const backup = (kind: string, ...more: readonly string[]): Promise<CliResult> =>
+    run([kind, '--home', home, '--repo', repoOf(), ...more]);
+
+  test.each(['hot', 'offline'])('is refused by %s with every finding, as recover refuses it', async (kind) => {
+    unlinkLeaves();
+    swapKeys();
+    const { error } = JSON.parse((await backup(kind, '--json')).stdout) as Document;
+    const recovery = JSON.parse((await run(['recover', '--from', home, '--to', target, '--json'])).stdout) as Document;
+    expect(error.code).toBe('not-recoverable');
+    expect(error.findings).toEqual(recovery.error.findings);
+    expect(error.findings.length).toBeGreaterThan(1);
+    expect(namesIn(repoOf()).filter((name) => name !== 'repository.json')).toEqual([]);
+  });
+
+  test('is kept with --keep-damaged as a set that counts as proven nowhere, and displaces no other', async () => {
+    expect((await backup('hot')).exitCode).toBe(0);
+    const [sound] = namesIn(repoOf());
+    unlinkLeaves();
+    const kept = await backup('hot', '--keep-damaged');
+    expect(kept.exitCode).toBe(4);
+    expect(kept.stderr).toContain('is kept and marked unsound');
+    const unsound = namesIn(repoOf()).find((name) => name.includes('-hot-') && name !== sound)!;
+
+    // It is told wherever sets are.
+    for (const args of [['list'], ['show', '--chain', unsound]]) {
+      expect((await run([...args, '--repo', repoOf()])).stdout).toContain('a copy of a damaged source');
+    }
+    const check = await run(['check', '--repo', repoOf()]);
+    expect(check.exitCode).toBe(4);
+    expect(check.stdout).toContain('marked unsound');
+    expect(check.stdout).toContain(`newest proved set  ${sound}`);
+    // It is what it was made as.
+    const verified = await run(['verify', '--repo', repoOf(), '--rehearse']);
+    expect({ exitCode: verified.exitCode, told: verified.stderr }).toEqual({
+      exitCode: 0,
+      told: expect.stringContaining('only its SHA-256 sums are compared'),
+    });
+    // The sound chain is the one that is recovered and kept.
+    expect((await run(['recover', '--repo', repoOf(), '--to', target])).exitCode).toBe(0);
+    expect((await run(['recover', '--repo', repoOf(), '--chain', unsound, '--to', `${target}2`])).exitCode).toBe(4);
+    await run(['expire', '--repo', repoOf(), '--keep-full', '1']);
+    expect(namesIn(repoOf())).toEqual(expect.arrayContaining([sound, unsound]));
+  });
+});
+
 describe('verify --rehearse', () => {
   test('lists what is damaged in the structure of what the chain recovers to', async () => {
     unlinkLeaves();
     swapKeys();
     const repo = path.join(directory, 'repo');
-    expect((await run(['hot', '--home', home, '--repo', repo])).exitCode).toBe(0);
+    // As a set of an earlier version, which did not look.
+    expect((await run(['hot', '--home', home, '--repo', repo, '--keep-damaged'])).exitCode).toBe(4);
+    const [set] = namesIn(repo).filter((name) => name.includes('-hot-'));
+    const file = path.join(repo, set!, 'manifest.json');
+    const { unsound: _unsound, ...manifest } = decodeManifest(readFileSync(file, 'utf8'), file);
+    writeFileSync(file, encodeManifest(manifest));
     expect((await run(['verify', '--repo', repo])).exitCode).toBe(0);
     const { exitCode, stdout } = await run(['verify', '--repo', repo, '--rehearse', '--json']);
     expect(exitCode).toBe(4);

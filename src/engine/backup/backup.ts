@@ -10,9 +10,10 @@ import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
 import { type Files } from '../files.ts';
-import { type Watch } from '../pause.ts';
-import { rehearse, type RecoveryReport } from '../recovery/recovery.ts';
+import { proveRecoverable } from '../recovery/proof.ts';
+import { type RecoveryReport } from '../recovery/recovery.ts';
 import { chainEnvironment, filesTaken, findChain, type Chain } from '../repository/chain.ts';
+import { requireSound } from '../verify/structure/check-environment.ts';
 import { manifestFormat, type Manifest, type ManifestLog, type SetKind } from '../repository/manifest.ts';
 import {
   asWriter,
@@ -26,6 +27,7 @@ import {
 } from '../repository/repository.ts';
 import { programVersion } from '../version.ts';
 import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
+import { type SetFinding } from './damage.ts';
 import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { copyOffline } from './offline.ts';
@@ -40,6 +42,10 @@ export interface BackupOptions extends LockWait {
   /** Files of the application's own that are taken, and what is passed over: glob patterns. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  /** Full sets: keep a damaged source as a set that is marked unsound. */
+  readonly keepDamaged?: boolean;
+  /** The application orders keys in a way of its own, which the proof cannot know. */
+  readonly anyOrder?: boolean;
   /** Hot: see `settle`. */
   readonly smallBytes?: number;
 }
@@ -162,14 +168,16 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
     kind === 'hot'
       ? await copyHot(files, home, set, { ...parts, watch, choice })
       : kind === 'offline'
-        ? await copyOffline(files, home, set, { watch, choice })
+        ? await copyOffline(files, home, set, { watch, choice, keepDamaged: parts.keepDamaged === true })
         : await copyIncremental(files, home, { chain: chain!, before: before!, set, watch, choice });
   keepAttributes(files, environment, copy.files, set.environment);
   const copied = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
   const whole = before ? layerEnvironments([before, copied]) : copied;
   // The proof: recovery of the set, in memory, over the files just written.
   const isUnread = findOpaque(files, whole) !== undefined;
-  const report = copy.log && !isUnread ? await prove(files, whole, chain, watch) : undefined;
+  const proof = isUnread ? undefined : await prove(files, whole, copy, parts);
+  const report = proof?.report;
+  const findings = [...copy.findings, ...(proof?.findings ?? [])];
   const unexplained = (copy.unexplained ?? [])
     .filter(({ logName }) => !report?.databases.includes(logName))
     .map(
@@ -177,7 +185,12 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
         `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
     );
   const unread = isUnread ? [unreadWarning(home, kind)] : [];
-  return { ...describe(set, parts, copy, report, [...unread, ...unexplained]), ...(isUnread ? { unread: true } : {}) };
+  const warnings = [...unread, ...unexplained, ...(proof?.notes ?? [])];
+  return {
+    ...describe(set, parts, copy, proof, warnings),
+    ...(isUnread ? { unread: true } : {}),
+    ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),
+  };
 }
 
 function unreadWarning(home: string, kind: SetKind): string {
@@ -188,27 +201,63 @@ function unreadWarning(home: string, kind: SetKind): string {
   return `${home} is encrypted and was copied without the password: ${unchecked}, and recovery was not rehearsed. Use --password-file, here or with verify --rehearse`;
 }
 
+/** More of them in a manifest say nothing new. */
+const mostFindings = 1000;
+
 /** Refusals of recovery that say something of the source. */
 const unprovable: ReadonlySet<ErrorCode> = new Set(['not-recoverable', 'container-missing']);
+/** With these, a damaged source can be kept. */
+const keepable: ReadonlySet<ErrorCode> = new Set([
+  ...unprovable,
+  'chain-mismatch',
+  'page-checksum',
+  'page-type',
+  'format-unsupported',
+]);
 
+/** What was proven of a set, or what keeps it from being recovered, when it is kept all the same. */
+interface SetProof {
+  readonly report: RecoveryReport | undefined;
+  readonly structure: 'all' | 'changed' | undefined;
+  readonly findings: readonly SetFinding[];
+  readonly notes: readonly string[];
+}
+
+/** Proves that what was copied can be recovered. Throws when it cannot, unless damage is to be kept. */
 async function prove(
   files: Files,
   whole: Environment,
-  chain: Chain | undefined,
-  watch: Watch,
-): Promise<RecoveryReport> {
+  { copiedAfter }: EnvironmentCopy,
+  { chain, watch = {}, anyOrder = false, keepDamaged = false }: Parts,
+): Promise<SetProof> {
   watch.onProgress?.({ phase: 'prove that it can be recovered' });
+  // What the new part of the log is not about was checked with the sets before, if they looked.
+  const looked = chain?.sets.every(({ manifest }) => manifest.proof?.structure !== undefined) === true;
+  const changedSince = looked ? chain!.sets.at(-1)!.manifest.log?.end : undefined;
   try {
-    return await rehearse(files, whole, { watch });
+    const { report, structure } = await proveRecoverable(files, whole, { watch, anyOrder, changedSince, copiedAfter });
+    const findings = structure.findings.map(({ path: name, pgno, code, message }) => ({
+      path: name,
+      pgno,
+      code,
+      message,
+    }));
+    if (!keepDamaged) requireSound(structure, 'this copy');
+    return { report, structure: changedSince ? 'changed' : 'all', findings, notes: structure.notes };
   } catch (error) {
-    if (!(error instanceof FigaroError) || !unprovable.has(error.code)) throw error;
+    if (!(error instanceof FigaroError)) throw error;
     const { code, message, details } = error;
-    throw new FigaroError(code, chain ? `the chain ${chain.id} can not be continued: ${message}` : message, {
+    if (keepDamaged && keepable.has(code)) {
+      const { path: name = '', pgno } = details;
+      return { report: undefined, structure: undefined, findings: [{ path: name, pgno, code, message }], notes: [] };
+    }
+    if (!unprovable.has(code)) throw error;
+    throw new FigaroError(code, chain ? `the chain ${chain.id} cannot be continued: ${message}` : message, {
       ...details,
       cause: error,
       hint: chain
         ? 'containers were changed without the log since the chain began. Begin a new chain with `figaro-backup hot`.'
-        : 'the log does not explain the containers. If this is a copy that was not recovered, use `figaro-backup recover --from` on it; otherwise run recovery on the source.',
+        : 'the log does not explain the containers, or they are damaged. If this is a copy that was not recovered, use `figaro-backup recover --from` on it; otherwise restore the container from an older set, and keep a copy of what is there with --keep-damaged. If the application has an order of keys of its own, add --any-order.',
     });
   }
 }
@@ -217,9 +266,10 @@ function describe(
   set: NewSet,
   { kind, home, started, environment, chain }: Parts,
   copy: EnvironmentCopy,
-  report: RecoveryReport | undefined,
+  proof: SetProof | undefined,
   unexplained: readonly string[],
 ): Manifest {
+  const report = proof?.report;
   return {
     format: manifestFormat,
     program: `figaro-backup ${programVersion}`,
@@ -237,12 +287,13 @@ function describe(
     directories: [...environment.owners].map(([name, owner]) => ({ path: name, ...owner })),
     leftOut: summarize(copy.leftOut),
     log: copy.log && describeLog(copy.log, chain, report),
-    proof: report && {
-      records: report.records,
-      transactionsCommitted: report.transactionsCommitted,
-      transactionsUndone: report.transactionsUndone,
-      changesRedone: report.changesRedone,
-      changesUndone: report.changesUndone,
+    proof: proof?.structure && {
+      records: report?.records ?? 0,
+      transactionsCommitted: report?.transactionsCommitted ?? 0,
+      transactionsUndone: report?.transactionsUndone ?? 0,
+      changesRedone: report?.changesRedone ?? 0,
+      changesUndone: report?.changesUndone ?? 0,
+      structure: proof.structure,
     },
     warnings: [...new Set([...copy.warnings, ...unexplained, ...(report?.warnings ?? [])])],
   };

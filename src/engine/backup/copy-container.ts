@@ -7,7 +7,7 @@ import { makeDirectories, type Files, type FileStat, type OpenFile } from '../fi
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from './copy-plain.ts';
 import { identityOf } from '../environment/twins.ts';
-import { apartMs, PageSource, type LogBound, type OpenPages } from './page-source.ts';
+import { apartMs, PageSource, type DamagedPages, type LogBound, type OpenPages } from './page-source.ts';
 
 /** How often a page that changes is read again before it is given up. */
 const attempts = 200;
@@ -31,10 +31,13 @@ export class ContainerCopy {
   /** Pages were written again after they were hashed. */
   #patched = false;
 
-  /** @param bound undefined for an environment without a log */
-  constructor(files: Files, paged: PagedFile, target: string, bound: LogBound | undefined) {
+  /**
+   * @param bound undefined for an environment without a log
+   * @param damaged takes note of damaged pages
+   */
+  constructor(files: Files, paged: PagedFile, target: string, bound: LogBound | undefined, damaged: DamagedPages) {
     this.#files = files;
-    this.#source = new PageSource(files, paged, bound);
+    this.#source = new PageSource(files, paged, bound, damaged);
     this.#bound = bound;
     this.paged = paged;
     this.stat = paged.file.stat;
@@ -78,8 +81,8 @@ export class ContainerCopy {
   }
 
   /**
-   * Copies every page, checked, in large reads. Returns false when the file is gone. Throws `page-unstable`,
-   * `page-checksum`, `page-type` or `not-recoverable` for a page that does not become whole.
+   * Copies every page, checked, in large reads. Returns false when the file is gone. Throws `page-unstable` for a page
+   * that does not become whole; damaged ones are noted.
    */
   async copy(watch: Watch): Promise<boolean> {
     const source = this.#source.open();

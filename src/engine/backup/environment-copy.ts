@@ -11,6 +11,7 @@ import { type ManifestFile } from '../repository/manifest.ts';
 import { type ContainerCopy } from './copy-container.ts';
 import { type CopiedLogFile, type LogCopy } from './copy-log.ts';
 import { type PlainCopy } from './copy-plain.ts';
+import { type SetFinding } from './damage.ts';
 import { type LogNotes } from './log-notes.ts';
 
 /** The log of a set as it was copied. */
@@ -29,6 +30,10 @@ export interface EnvironmentCopy {
   readonly files: readonly ManifestFile[];
   /** Undefined for an environment without transactions. */
   readonly log: CopiedLog | undefined;
+  /** Full sets: where the last checkpoint before anything was copied says that redo starts. */
+  readonly copiedAfter?: Lsn | undefined;
+  /** Damage that was copied because somebody asked for it; none otherwise. */
+  readonly findings: readonly SetFinding[];
   /** What of the source is not in the copy. */
   readonly leftOut: readonly LeftOut[];
   readonly warnings: readonly string[];

@@ -24,6 +24,8 @@ import {
 import { LogNotes } from './log-notes.ts';
 import { NamedPages } from './named-pages.ts';
 import { findFirstLogFile } from './redo-start.ts';
+import { findingsOf, requireUndamaged, type SetFinding } from './damage.ts';
+import { DamagedPages } from './page-source.ts';
 import { settle } from './settle.ts';
 import { listSource, type SourceFiles } from './source.ts';
 
@@ -32,6 +34,8 @@ export interface HotOptions {
   /** See `settle`. */
   readonly smallBytes?: number;
   readonly choice?: FileChoice | undefined;
+  /** Copy damaged pages and databases as they are, and tell of them. */
+  readonly keepDamaged?: boolean;
 }
 
 /** Copies an environment that other processes may be writing to. It is only read. */
@@ -55,10 +59,12 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     // Damage in the log comes before anything that follows from it.
     await requireSoundEnd(files, from, log.follow());
 
-    // The containers, every page looked at.
-    const copy = new HotCopy(files, home, set, log, (uid) => names.of(uid), options.choice);
+    // The containers, every page looked at. What was recorded before the checkpoint is on the disk by now.
+    const copiedAfter = notes.checkpoint?.redoFrom;
+    const copy = new HotCopy(files, home, set, log, (uid) => names.of(uid), options);
     makeConfiguredDirectories(files, environment, set.environment);
     await copy.refresh(watch);
+    requireUndamaged(copy.damaged, options.keepDamaged);
 
     // Pages that may have been in motion, and files that appeared or moved meanwhile.
     const { containers } = copy;
@@ -73,9 +79,12 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     const end = await log.followToEnd();
     log.close();
     await requireSoundEnd(files, from, end);
+    requireUndamaged(copy.damaged, options.keepDamaged);
     return {
       files: manifestFiles(copy.containers, copy.others, log.copied, logDirectory),
+      findings: [...copy.unreadable, ...findingsOf(copy.damaged)],
       log: describeLog(log, notes),
+      copiedAfter,
       leftOut: copy.leftOut,
       warnings: [...environment.config.risks, ...copy.warnings],
     };
@@ -118,8 +127,9 @@ class HotCopy {
   readonly #log: LogCopy;
   readonly containers: ContainerCopy[] = [];
   readonly others: PlainCopy[] = [];
+  readonly damaged = new DamagedPages();
   readonly #notes: string[] = [];
-  readonly #choice: FileChoice | undefined;
+  readonly #options: Pick<HotOptions, 'choice' | 'keepDamaged'>;
   readonly #namesInLog: NamesInLog;
   /** By unique id: which of several files of one database was copied as the database. */
   readonly #meant = new Map<string, string>();
@@ -131,18 +141,23 @@ class HotCopy {
     set: NewSet,
     log: LogCopy,
     namesInLog: NamesInLog,
-    choice: FileChoice | undefined,
+    options: Pick<HotOptions, 'choice' | 'keepDamaged'>,
   ) {
     this.#files = files;
     this.#home = home;
     this.#set = set;
     this.#log = log;
     this.#namesInLog = namesInLog;
-    this.#choice = choice;
+    this.#options = options;
   }
 
   get warnings(): readonly string[] {
     return [...(this.#source?.warnings ?? []), ...this.#notes];
+  }
+
+  /** Databases that cannot be read, and are kept. */
+  get unreadable(): readonly SetFinding[] {
+    return this.#source?.findings ?? [];
   }
 
   /** What of the source is not in the set, at the last look. */
@@ -157,7 +172,7 @@ class HotCopy {
       const names = this.#namesInLog(uid);
       return meant === undefined ? names : [...names, meant];
     };
-    this.#source = await listSource(this.#files, this.#home, { namesInLog, choice: this.#choice });
+    this.#source = await listSource(this.#files, this.#home, { ...this.#options, namesInLog });
     return this.#source;
   }
 
@@ -170,7 +185,7 @@ class HotCopy {
       const identity = identityOf(candidate.file) ?? name;
       if (copied.has(`name ${name}`) || copied.has(`file ${identity}`)) continue;
       if (others.has(name)) this.#forget(name);
-      const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log);
+      const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log, this.damaged);
       if (!(await copy.copy(watch))) continue;
       this.containers.push(copy);
       copied.add(`name ${name}`).add(`file ${identity}`);

@@ -108,6 +108,7 @@ export async function copyIncremental(
     return {
       files: manifestFiles([], others, grown, logDirectory),
       log: describeLog(log, notes),
+      findings: [],
       leftOut: environment.leftOut,
       warnings: [
         ...environment.config.risks,

@@ -25,11 +25,15 @@ import {
 import { LogNotes } from './log-notes.ts';
 import { NamedPages } from './named-pages.ts';
 import { findFirstLogFile } from './redo-start.ts';
+import { findingsOf, requireUndamaged } from './damage.ts';
+import { DamagedPages } from './page-source.ts';
 import { listSource } from './source.ts';
 
 export interface OfflineOptions {
   readonly watch: Watch;
   readonly choice?: FileChoice | undefined;
+  /** Copy damaged pages and databases as they are, and tell of them. */
+  readonly keepDamaged?: boolean;
 }
 
 /**
@@ -40,10 +44,10 @@ export async function copyOffline(
   files: Files,
   home: string,
   set: NewSet,
-  { watch, choice }: OfflineOptions,
+  { watch, choice, keepDamaged = false }: OfflineOptions,
 ): Promise<EnvironmentCopy> {
   // The first look.
-  const { environment } = await listSource(files, home, { choice });
+  const { environment } = await listSource(files, home, { choice, keepDamaged });
   requireNotInUse(files, environment, hintFor);
   const hasLog = filesOfKind(environment, 'log').length > 0;
   const logDirectory = logDirectoryOf(environment);
@@ -68,15 +72,16 @@ export async function copyOffline(
     // The log from the last checkpoint on, then everything else.
     const end = log?.follow();
     if (end) requireSoundTail(files, from, end.file);
-    const list = { choice, namesInLog: (uid: string) => names.of(uid) };
+    const list = { choice, keepDamaged, namesInLog: (uid: string) => names.of(uid) };
     const source = await listSource(files, home, list);
     const { paged, plain } = source;
     makeConfiguredDirectories(files, environment, set.environment);
+    const damaged = new DamagedPages();
     const containers: ContainerCopy[] = [];
     const others: PlainCopy[] = [];
     for (const candidate of paged) {
       const { name, path: file } = candidate.file;
-      const copy = new ContainerCopy(files, candidate, path.join(set.environment, name), log);
+      const copy = new ContainerCopy(files, candidate, path.join(set.environment, name), log, damaged);
       if (!(await copy.copy(watch))) throw changed(file, 'it is gone');
       containers.push(copy);
     }
@@ -85,6 +90,8 @@ export async function copyOffline(
       if (!copied) throw changed(file.path, 'it is gone');
       others.push(copied);
     }
+
+    requireUndamaged(damaged, keepDamaged);
 
     // The last look: nothing may be different from the first.
     for (const copy of containers) {
@@ -106,7 +113,9 @@ export async function copyOffline(
     ];
     return {
       files: manifestFiles(containers, others, log?.copied ?? [], logDirectory),
+      findings: [...source.findings, ...findingsOf(damaged)],
       log: log && describeLog(log, notes),
+      copiedAfter: log && notes.checkpoint?.redoFrom,
       leftOut: source.environment.leftOut,
       warnings,
     };

@@ -35,6 +35,21 @@ interface Finding {
   readonly problem: string;
 }
 
+/** Pages of which it is certain that they are damaged. */
+export class DamagedPages {
+  readonly #found = new Map<string, FigaroError>();
+
+  /** Takes note of one, by the name of its file in the set. */
+  add(name: string, error: FigaroError): void {
+    const key = `${name} ${error.details.pgno}`;
+    if (!this.#found.has(key)) this.#found.set(key, error);
+  }
+
+  get errors(): readonly FigaroError[] {
+    return [...this.#found.values()];
+  }
+}
+
 /** A file of pages, wherever it is at the moment. */
 export class PageSource {
   readonly paged: PagedFile;
@@ -42,12 +57,14 @@ export class PageSource {
   file: EnvironmentFile;
   readonly #files: Files;
   readonly #bound: LogBound | undefined;
+  readonly #damaged: DamagedPages;
   /** Some page carries the LSN of a log record. */
   isLogged = false;
 
   /** @param bound undefined for an environment without a log */
-  constructor(files: Files, paged: PagedFile, bound: LogBound | undefined) {
+  constructor(files: Files, paged: PagedFile, bound: LogBound | undefined, damaged: DamagedPages) {
     this.#files = files;
+    this.#damaged = damaged;
     this.paged = paged;
     this.file = paged.file;
     this.#bound = bound;
@@ -112,17 +129,19 @@ export class PageSource {
     });
   }
 
-  damaged({ code, problem }: Finding, position: number): FigaroError {
-    const { path } = this.file;
+  /** Damage is collected: whoever copies wants to hear of all of it. */
+  noteDamaged({ code, problem }: Finding, position: number): void {
+    const { name, path } = this.file;
     const pgno = this.pgnoAt(position);
-    return new FigaroError(code, `${path}: page ${pgno} ${problem}`, {
+    const error = new FigaroError(code, `${path}: page ${pgno} ${problem}`, {
       path,
       pgno,
       hint:
         code === 'not-recoverable'
           ? 'log files are missing, or this file belongs to another environment.'
-          : `${attempts + 1} reads gave the same bytes, so this is damage, not a write in progress. Run verify on older sets, and restore this file from one.`,
+          : `${attempts + 1} reads gave the same bytes, so this is damage, not a write in progress. Run verify on older sets, and restore this file from one. --keep-damaged keeps a copy all the same, marked unsound.`,
     });
+    this.#damaged.add(name, error);
   }
 }
 
@@ -151,8 +170,8 @@ export class OpenPages {
   }
 
   /**
-   * Makes every page of a buffer just read a whole one, by reading it again. Throws `page-unstable`, `page-checksum`,
-   * `page-type` or `not-recoverable` for one that does not become whole.
+   * Makes every page of a buffer just read a whole one, by reading it again. Throws `page-unstable` for one that is
+   * different each time. One that stays as it is and is not whole is noted as damaged.
    */
   async requireWhole(bytes: Uint8Array, position: number): Promise<void> {
     const { pageSize } = this.#source;
@@ -175,6 +194,7 @@ export class OpenPages {
       moved ||= Buffer.compare(before, page) !== 0;
       problem = this.#source.findProblem(page, position);
     }
-    if (problem) throw moved ? this.#source.unstable(position) : this.#source.damaged(problem, position);
+    if (problem && moved) throw this.#source.unstable(position);
+    if (problem) this.#source.noteDamaged(problem, position);
   }
 }

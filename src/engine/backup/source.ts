@@ -2,13 +2,14 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
-import { requireReadable } from '../environment/damaged.ts';
+import { requireReadable, unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { separateTwins, twinsOf, warningsOfCopies, type NamesInLog, type Separated } from '../environment/twins.ts';
 import { type Files } from '../files.ts';
+import { type SetFinding } from './damage.ts';
 
 /** The files of an environment by how they have to be copied. Log files are not among them. */
 export interface SourceFiles {
@@ -16,6 +17,8 @@ export interface SourceFiles {
   readonly paged: readonly PagedFile[];
   readonly plain: readonly EnvironmentFile[];
   readonly copies: Separated['copies'];
+  /** Databases that cannot be read; none unless they are to be kept. */
+  readonly findings: readonly SetFinding[];
   /** What the operator has to know of files that are not what they look like, or left out. */
   readonly warnings: readonly string[];
 }
@@ -24,6 +27,8 @@ export interface SourceOptions {
   /** What the log that is copied calls databases; nothing by default. */
   readonly namesInLog?: NamesInLog;
   readonly choice?: FileChoice | undefined;
+  /** Databases that cannot be read are taken as plain files, and told of. */
+  readonly keepDamaged?: boolean | undefined;
 }
 
 const attempts = 4;
@@ -45,15 +50,28 @@ export async function listSource(files: Files, home: string, options: SourceOpti
   }
 }
 
-function sort(files: Files, found: Environment, { namesInLog = () => [] }: SourceOptions): SourceFiles {
-  requireReadable(found);
+function sort(files: Files, all: Environment, { namesInLog = () => [], keepDamaged }: SourceOptions): SourceFiles {
+  if (!keepDamaged) requireReadable(all);
+  const found = keepDamaged ? damagedAsPlain(files, all) : all;
   const separated = separateTwins(withoutFormerNames(files, found), namesInLog);
   const { environment } = separated;
   const paged = pagedFiles(files, environment);
   const isPaged = new Set(paged.map(({ file }) => file));
   const plain = environment.files.filter((file) => file.kind !== 'log' && !isPaged.has(file));
   const warnings = [...warningsOfCopies(separated), ...warningsOf(environment.leftOut)];
-  return { environment, paged, plain, copies: separated.copies, warnings };
+  const findings = all.damaged.map(({ name, problem, code }) => {
+    const { message } = unreadable({ path: name, problem, code }, '');
+    return { path: name, code, message, pgno: 0 };
+  });
+  return { environment, paged, plain, copies: separated.copies, findings, warnings };
+}
+
+function damagedAsPlain(files: Files, environment: Environment): Environment {
+  const plain = environment.damaged.flatMap(({ name, path }): EnvironmentFile[] => {
+    const stat = files.statThrough(path);
+    return stat ? [{ kind: 'plain', name, path, logName: name, dataDirectory: '', stat }] : [];
+  });
+  return { ...environment, files: [...environment.files, ...plain], damaged: [] };
 }
 
 /** A file that is renamed while its directory is listed can be found under both names: one of them is gone by now. */

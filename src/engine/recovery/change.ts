@@ -2,7 +2,7 @@ import { FigaroError } from '../../errors.ts';
 import { type ByteRange } from '../../format/byte-range.ts';
 import { RecordCursor } from '../../format/log/cursor.ts';
 import { type RecordLayout } from '../../format/log/record.ts';
-import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, equalLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { type Binding } from './bindings.ts';
 import { type CachedPage, type OpenQuestion, type StoredFile } from './page-store.ts';
 
@@ -32,13 +32,15 @@ export class Change {
   undone = 0;
   /** When set, an undo that finds work is an error: the transaction is not known to be over. */
   onlyChecking = false;
+  /** What is recorded before this place was on disk, for certain, when the pages were copied. */
+  copiedAfter: Lsn | undefined;
 
   aim(lsn: Lsn, version: number, file: StoredFile, binding: Binding): void {
     this.lsn = lsn;
     this.version = version;
     this.file = file;
     this.binding = binding;
-    file.changes += 1;
+    file.noteRecord(lsn);
   }
 
   /** True when page contents in the record are in the other byte order than the database's (format document, 3.4). */
@@ -61,8 +63,12 @@ export class Change {
       this.question(pgno, 'missing');
       return undefined;
     }
+    this.requireContinued(this.file, pgno, before.file, before.offset, this.lsn);
     const difference = page.lsnFile - before.file || page.lsnOffset - before.offset;
-    if (difference === 0) return this.stamp(page);
+    if (difference === 0) {
+      if (this.#isOverdue(pgno, before)) throw this.#outdated(page, before);
+      return this.stamp(page);
+    }
     if (difference < 0) {
       if (page.lsnFile !== 0) throw this.#hole(page, before);
       this.question(pgno, page.lsnOffset === 0 ? 'zero' : 'unlogged');
@@ -70,14 +76,47 @@ export class Change {
     }
     if (compareLsn(page.lsn, this.lsn) < 0) throw this.#inconsistent(page, before);
     this.file.knownLsns.note(pgno, page.lsnFile, page.lsnOffset);
+    this.file.lastChanges.note(pgno, this.lsn.file, this.lsn.offset);
     this.counts.present += 1;
     return undefined;
   }
 
-  /** As `redo`, for a record of which no more has to be known: true when the page is known to have the change. */
-  isKnownOn(file: StoredFile, pgno: number, lsn: Lsn): boolean {
+  /**
+   * Of one page each record names the one before, or a later one that was taken back since. Throws `chain-mismatch` for a
+   * record that was made on an older state of its page: somebody put an older copy of the file in its place.
+   */
+  requireContinued(file: StoredFile, pgno: number, beforeFile: number, beforeOffset: number, lsn: Lsn): void {
+    if (beforeFile === 0 || !file.lastChanges.isLater(pgno, beforeFile, beforeOffset)) return;
+    const known = file.lastChanges.of(pgno)!;
+    // The record itself, once more.
+    if (equalLsn(known, lsn)) return;
+    const before = formatLsn({ file: beforeFile, offset: beforeOffset });
+    const last = formatLsn(known);
+    throw new FigaroError(
+      'chain-mismatch',
+      `${file.label}: log record ${formatLsn(lsn)} changes page ${pgno} from ${before}, but the log has changed it at ${last} since`,
+      { path: file.label, pgno, lsn: formatLsn(lsn), hint: olderCopyHint },
+    );
+  }
+
+  /** The copy lacks a change that a checkpoint had brought to the disk before it was made. */
+  #isOverdue(pgno: number, before: Lsn): boolean {
+    const { copiedAfter, lsn, file } = this;
+    if (!copiedAfter || before.file === 0 || compareLsn(lsn, copiedAfter) >= 0) return false;
+    const made = file.madeChanges.of(pgno);
+    return made === undefined || !equalLsn(made, before);
+  }
+
+  /**
+   * As `redo`, for a record of which no more has to be known: true when the page is known to have the change.
+   *
+   * @param before where `view` has the LSN of the page before
+   */
+  isKnownOn(file: StoredFile, pgno: number, lsn: Lsn, view: DataView, before: number): boolean {
     if (!file.knownLsns.reaches(pgno, lsn.file, lsn.offset)) return false;
-    file.changes += 1;
+    this.requireContinued(file, pgno, view.getUint32(before, true), view.getUint32(before + 4, true), lsn);
+    file.lastChanges.note(pgno, lsn.file, lsn.offset);
+    file.noteRecord(lsn);
     this.counts.present += 1;
     return true;
   }
@@ -87,6 +126,8 @@ export class Change {
     page.lsn = this.lsn;
     page.dirty = true;
     this.counts.applied += 1;
+    this.file.lastChanges.note(page.number, this.lsn.file, this.lsn.offset);
+    if (this.copiedAfter) this.file.madeChanges.note(page.number, this.lsn.file, this.lsn.offset);
     if (this.file.questions.size > 0) this.file.questions.delete(page.number);
     return page;
   }
@@ -107,6 +148,7 @@ export class Change {
 
   unstamp(page: CachedPage, before: Lsn): CachedPage {
     page.lsn = before;
+    this.file.lastChanges.note(page.number, 0, 0);
     page.dirty = true;
     this.undone += 1;
     return page;
@@ -168,6 +210,14 @@ export class Change {
     );
   }
 
+  #outdated(page: CachedPage, before: Lsn): FigaroError {
+    return new FigaroError(
+      'chain-mismatch',
+      `${this.file.label}: page ${page.number} has LSN ${formatLsn(before)}, but log record ${formatLsn(this.lsn)} has changed it before the last checkpoint`,
+      { path: this.file.label, pgno: page.number, lsn: formatLsn(this.lsn), hint: olderCopyHint },
+    );
+  }
+
   #unfinished(page: CachedPage): FigaroError {
     return new FigaroError(
       'not-recoverable',
@@ -181,6 +231,9 @@ export class Change {
     );
   }
 }
+
+const olderCopyHint =
+  'an older copy of the file was put in the place of the newer one, and changed since: what is lost is in older sets. Recover the whole environment from one, to a moment before that.';
 
 /** What recovery does for one record type that changes pages. */
 export interface PageOperation<Body> {
@@ -201,6 +254,10 @@ export interface Operation {
 export interface PagePlaceInRecord {
   readonly fileId: number;
   readonly pgno: number;
+  /** Of the LSN that the page had before, where all fields of variable length before it are empty. */
+  readonly before: number;
+  /** Those fields, likewise. */
+  readonly lengths: readonly number[];
 }
 
 /** Declares the redo and undo of a record type, for one or more of its layouts. */
@@ -230,28 +287,35 @@ export function onOnePage<Body extends object>(
 class PlaceCursor extends RecordCursor {
   #fileId: number | undefined;
   #pgno: number | undefined;
+  #before: number | undefined;
+  readonly #lengths: number[] = [];
   #pages = 0;
-  #isFixed = true;
 
   override fileId(): number {
-    if (this.#isFixed) this.#fileId = this.position;
+    if (this.#lengths.length === 0) this.#fileId = this.position;
     return super.fileId();
   }
 
   override pgno(): number {
-    if (this.#isFixed) this.#pgno = this.position;
+    if (this.#lengths.length === 0) this.#pgno = this.position;
     this.#pages += 1;
     return super.pgno();
   }
 
   override bytes(): ByteRange {
-    this.#isFixed = false;
+    if (this.#before === undefined) this.#lengths.push(this.position);
     return super.bytes();
+  }
+
+  override lsn(): Lsn {
+    this.#before ??= this.position;
+    return super.lsn();
   }
 
   get place(): PagePlaceInRecord | undefined {
     if (this.#fileId === undefined || this.#pgno === undefined || this.#pages !== 1) return undefined;
-    return { fileId: this.#fileId, pgno: this.#pgno };
+    if (this.#before === undefined) return undefined;
+    return { fileId: this.#fileId, pgno: this.#pgno, before: this.#before, lengths: this.#lengths };
   }
 }
 

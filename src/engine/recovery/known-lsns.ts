@@ -1,3 +1,5 @@
+import { type Lsn } from '../../format/lsn.ts';
+
 /** Pages further on are not remembered: eight bytes each, so much at most per file. */
 const maxPages = 4 << 20;
 
@@ -28,6 +30,20 @@ export class KnownLsns {
     if (2 * pgno >= lsns.length) return false;
     const known = lsns[2 * pgno]!;
     return known === file ? lsns[2 * pgno + 1]! >= offset : known > file;
+  }
+
+  /** True when the LSN known of the page is later than this one. */
+  isLater(pgno: number, file: number, offset: number): boolean {
+    const lsns = this.#lsns;
+    if (2 * pgno >= lsns.length) return false;
+    const known = lsns[2 * pgno]!;
+    return known === file ? lsns[2 * pgno + 1]! > offset : known > file;
+  }
+
+  /** The LSN known of a page; undefined when nothing is. */
+  of(pgno: number): Lsn | undefined {
+    const file = this.#lsns[2 * pgno] ?? 0;
+    return file === 0 ? undefined : { file, offset: this.#lsns[2 * pgno + 1]! };
   }
 
   /** To be called when pages from `pgno` on are cut off or overwritten. */

@@ -53,8 +53,15 @@ export class StoredFile {
   /** By page: the metadata page whose root it became by a change that is being undone. */
   readonly rootsUndone = new Map<number, number>();
   readonly knownLsns = new KnownLsns();
-  /** Changes that recovery made to its pages. */
+  /** By page: the last record that redo has met, whether the page had it or not. */
+  readonly lastChanges = new KnownLsns();
+  /** By page: the last change that redo has made; kept where the copy has to be judged. */
+  readonly madeChanges = new KnownLsns();
+  /** Records that are about its pages. */
   changes = 0;
+  /** The last of them. */
+  #lastFile = 0;
+  #lastOffset = 0;
   /** Of queues only, whose pages but the first are in files of their own. */
   extents: QueueExtents | undefined;
 
@@ -77,6 +84,18 @@ export class StoredFile {
     this.name = name;
     this.dataDirectory = dataDirectory;
     if (piece.size > 0) this.#recognize();
+  }
+
+  /** Takes note of a record that is about its pages. */
+  noteRecord(lsn: Lsn): void {
+    this.changes += 1;
+    this.#lastFile = lsn.file;
+    this.#lastOffset = lsn.offset;
+  }
+
+  /** True when the last record that is about its pages, in the order of the passes, lies at this LSN or behind it. */
+  changedSince(lsn: Lsn): boolean {
+    return compareLsn({ file: this.#lastFile, offset: this.#lastOffset }, lsn) >= 0;
   }
 
   /** How messages call it. */
@@ -195,6 +214,8 @@ export class StoredFile {
     for (const pgno of this.questions.keys()) if (pgno >= pages) this.questions.delete(pgno);
     if (pages >= this.pageCount) return;
     this.knownLsns.forget(pages);
+    this.lastChanges.forget(pages);
+    this.madeChanges.forget(pages);
     for (const [pgno, page] of this.#pages) {
       if (pgno < pages) continue;
       this.#cache.drop([page]);
@@ -234,6 +255,8 @@ export class StoredFile {
   writeRaw(bytes: Uint8Array, position: number): void {
     this.flush();
     this.knownLsns.forget(0);
+    this.lastChanges.forget(0);
+    this.madeChanges.forget(0);
     for (const page of this.#pages.values()) this.#cache.drop([page]);
     this.#pages.clear();
     const end = position + bytes.length;

@@ -119,7 +119,10 @@ export class Passes {
     const lsn = { file: batch.file.number, offset: batch.offsetOf(i) };
     const binding = this.#analysis.bindings.at(fileId, lsn);
     const file = binding && this.#table.byUid(binding.uid);
-    if (!file || !this.change.isKnownOn(file, batch.view.getUint32(fields + place.pgno, true), lsn)) return false;
+    if (!file) return false;
+    const pgno = batch.view.getUint32(fields + place.pgno, true);
+    const before = placeOfBefore(batch.view, fields, place);
+    if (before === undefined || !this.change.isKnownOn(file, pgno, lsn, batch.view, before)) return false;
     this.recordsRedone += 1;
     return true;
   }
@@ -183,6 +186,16 @@ export class Passes {
     this.change.aim(record.lsn, record.version, file, binding);
     return operation;
   }
+}
+
+/** Where a record holds the LSN that its page had before; undefined where its lengths lead out of it. */
+function placeOfBefore(view: DataView, fields: number, { before, lengths }: PagePlaceInRecord): number | undefined {
+  let at = fields;
+  for (const length of lengths) {
+    if (at + length + 4 > view.byteLength) return undefined;
+    at += view.getUint32(at + length, true);
+  }
+  return at + before + 8 > view.byteLength ? undefined : at + before;
 }
 
 /** Records without redo and undo that are none of pages: transactions, registrations. */

@@ -10,7 +10,7 @@ import { warningsOf } from '../environment/left-out.ts';
 import { requireStill } from '../environment/unchanged.ts';
 import { makeDirectories, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
-import { checkEnvironment, checkStored, requireSound } from '../verify/structure/check-environment.ts';
+import { checkEnvironment, requireSound } from '../verify/structure/check-environment.ts';
 import { BackgroundCopies } from './background-copies.ts';
 import {
   prepareRecovery,
@@ -19,11 +19,11 @@ import {
   requireWhole,
   runPasses,
   type PreparedRecovery,
-  type RecoveredState,
   type RecoveryOptions,
   type RecoveryReport,
 } from './recovery.ts';
 import { moveDirectories, requireMovable, type DirectoryMoves } from './move-directories.ts';
+import { proveRecoverable } from './proof.ts';
 import { preflight, requireRoom, type Preflight } from './preflight.ts';
 import { narrow, selectContainers } from './scope.ts';
 import { type RestorePoint } from './restore-point.ts';
@@ -190,11 +190,14 @@ async function rehearseJob(files: Files, job: Job): Promise<Outcome> {
   const prepared = hasLogs ? (job.prepared ?? (await prepareRecovery(files, environment, recovery))) : undefined;
   const warnings = [...job.warnings, ...(await checkDatabases(files, copied, prepared?.analysis, watch))];
   const notes: string[] = [];
-  const inspect = async ({ recovered }: RecoveredState): Promise<void> => {
-    if (check) notes.push(...requireSound(await checkStored(recovered, { anyOrder, watch })));
-  };
-  const report = prepared ? await rehearse(files, environment, { ...recovery, prepared, inspect }) : undefined;
-  if (check && !hasLogs) notes.push(...requireSound(await checkEnvironment(files, copied, { anyOrder, watch })));
+  let report: RecoveryReport | undefined;
+  if (check) {
+    const proof = await proveRecoverable(files, prepared ? environment : copied, { ...recovery, prepared, anyOrder });
+    notes.push(...requireSound(proof.structure));
+    ({ report } = proof);
+  } else if (prepared) {
+    report = await rehearse(files, environment, { ...recovery, prepared });
+  }
   requireStill(files, environment);
   return { report, warnings: [...warnings, ...(report?.warnings ?? []), ...notes] };
 }

@@ -71,6 +71,8 @@ export interface RecoveredState extends PreparedRecovery {
 export interface RecoveryOptions {
   readonly restorePoint?: RestorePoint;
   readonly cacheBytes?: number;
+  /** What is recorded before this place was on disk, for certain, when the pages were copied. */
+  readonly copiedAfter?: Lsn | undefined;
   /** Databases whose pages are recovered; file operations are gone through for all. */
   readonly scope?: Scope;
   readonly watch?: Watch;
@@ -125,12 +127,13 @@ export async function runPasses(
   { log, analysis }: PreparedRecovery,
   storage: Storage,
   pathOf: (name: string) => string,
-  { cacheBytes = defaultCacheBytes, scope = everything, watch = {} }: RecoveryOptions,
+  { cacheBytes = defaultCacheBytes, scope = everything, copiedAfter, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
   const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
   const table = new FileTable(separated.environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
   const fileOperations = new FileOperations(table, analysis.creations);
   const passes = new Passes(files, log, analysis, table, fileOperations, scope, watch);
+  passes.change.copiedAfter = copiedAfter;
   await passes.undo();
   await passes.redo();
   dropNameless(table);

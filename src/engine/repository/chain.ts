@@ -35,6 +35,11 @@ export function chainsOf(sets: readonly BackupSet[]): {
   return { chains: [...chains].map(([id, members]) => ({ id, sets: members })), orphans };
 }
 
+/** A copy of a damaged source that was kept as it is: it is taken only when it is named. */
+export function isUnsound({ manifest }: BackupSet): boolean {
+  return manifest.unsound !== undefined;
+}
+
 /** Which chain, and how far: the newest chain to its end by default. */
 export interface ChainChoice {
   /** The full set, or any set, of the chain. */
@@ -55,7 +60,9 @@ export function findChain(
   const { chains, orphans } = chainsOf(sets);
   const wanted = toSet ?? chain;
   const found =
-    wanted === undefined ? chains.at(-1) : chains.find(({ sets: members }) => members.some(({ id }) => id === wanted));
+    wanted === undefined
+      ? (chains.findLast(({ sets: [full] }) => !isUnsound(full!)) ?? requireSoundOnes(chains))
+      : chains.find(({ sets: members }) => members.some(({ id }) => id === wanted));
   const orphan = orphans.find(({ id }) => id === wanted);
   if (orphan) {
     throw new FigaroError('chain-gap', `${orphan.id} ${whyOrphaned(sets, orphan)}`, {
@@ -84,6 +91,17 @@ export function findChain(
   if (toSet === undefined) return found;
   const end = found.sets.findIndex(({ id }) => id === toSet);
   return { id: found.id, sets: found.sets.slice(0, end + 1) };
+}
+
+/** There are only copies of damaged sources. */
+function requireSoundOnes(chains: readonly Chain[]): undefined {
+  const newest = chains.at(-1);
+  if (!newest) return undefined;
+  const { directory } = newest.sets[0]!;
+  throw new FigaroError('not-recoverable', `${newest.id} is a copy of a damaged source, and there is no sound chain`, {
+    path: directory,
+    hint: `name it with --chain to use it all the same: recover what is not damaged with --only, or take \`${environmentOf(directory)}\` with --from and --no-check.`,
+  });
 }
 
 /** Why an incremental is in no chain, as the end of a sentence about it. */

@@ -4,7 +4,8 @@ import { type ErrorCode } from '../../errors.ts';
 import { type Files } from '../files.ts';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
 import { type Repository } from './repository.ts';
-import { isSound, rehearsalOf } from './retention.ts';
+import { isUnsound } from './chain.ts';
+import { rehearsalOf } from './retention.ts';
 
 export interface HealthRules {
   /** How old the newest proved set may be. */
@@ -42,7 +43,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
   const catalog = listSets(files, repository);
   const { chains, orphans, broken } = catalog;
   const sets = chains.flatMap((chain) => chain.sets);
-  const proved = newestOf(sets.filter(({ set }) => set.manifest.unread !== true));
+  const proved = newestOf(sets.filter(({ set }) => set.manifest.unread !== true && !isUnsound(set)));
   const newest = proved && {
     set: proved.set.id,
     time: proved.set.manifest.finished,
@@ -53,6 +54,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
   return {
     problems: [
       ...damage(chains.at(-1)),
+      ...unsound(chains.at(-1)),
       ...gaps(catalog),
       ...space(repository, freeBytes, rules.minFreeBytes),
       ...tooOld('the newest proved set', newest?.time, rules.maxAgeMs, now),
@@ -90,9 +92,18 @@ function age(time: string, now: Date): number {
 }
 
 function damage(chain: ListedChain | undefined): HealthProblem[] {
-  if (!chain || isSound(chain)) return [];
+  if (!chain) return [];
   const found = chain.sets.filter(({ lastCheck }) => (lastCheck?.findings ?? 0) > 0).map(({ set }) => set.id);
+  if (found.length === 0) return [];
   return [{ code: 'not-recoverable', message: `the last verification found something wrong in ${found.join(', ')}` }];
+}
+
+/** The source was damaged when the newest set was taken. */
+function unsound(chain: ListedChain | undefined): HealthProblem[] {
+  const set = chain?.sets.find((listed) => isUnsound(listed.set))?.set;
+  if (!set) return [];
+  const message = `${set.id} is a copy of a damaged source, marked unsound: ${set.manifest.unsound![0]!.message}`;
+  return [{ code: 'not-recoverable', message }];
 }
 
 /** What is newer than the newest chain and not part of it: backups have been going nowhere since. */

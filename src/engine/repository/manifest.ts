@@ -6,7 +6,10 @@ import { formatLsn, parseLsn, type Lsn } from '../../format/lsn.ts';
 import { type EnvironmentFileKind } from '../environment/discover.ts';
 
 /** Raised when a change makes older programs misread a manifest. */
-export const manifestFormat = 1;
+export const manifestFormat = 2;
+
+/** The oldest that is read. */
+const oldestFormat = 1;
 
 export type SetKind = 'offline' | 'hot' | 'incremental';
 
@@ -75,6 +78,14 @@ export interface ManifestLog {
   readonly recoveryRequired: boolean;
 }
 
+/** Something that is wrong with a set that was kept all the same. */
+export interface SetFinding {
+  readonly path: string;
+  readonly pgno?: number | undefined;
+  readonly code: string;
+  readonly message: string;
+}
+
 /** What the rehearsal that ended the backup did. */
 export interface ManifestProof {
   readonly records: number;
@@ -82,6 +93,11 @@ export interface ManifestProof {
   readonly transactionsUndone: number;
   readonly changesRedone: number;
   readonly changesUndone: number;
+  /**
+   * Databases whose structure was checked in what came out: all, or those that the new part of the log is about, the
+   * others having been checked with the sets before. Not in sets of earlier versions of this program, which did not look.
+   */
+  readonly structure?: 'all' | 'changed';
 }
 
 export interface Manifest {
@@ -109,6 +125,8 @@ export interface Manifest {
   readonly leftOut: readonly ManifestLeftOut[];
   /** Encrypted, and copied without the password: neither pages nor log were checked, recovery was not rehearsed. */
   readonly unread?: true;
+  /** A copy of a damaged source, kept as it is: it is proven nowhere, and no other set goes for it. The first findings. */
+  readonly unsound?: readonly SetFinding[];
   /** Undefined for environments without transactions. */
   readonly log: ManifestLog | undefined;
   readonly proof: ManifestProof | undefined;
@@ -161,7 +179,7 @@ export function decodeManifest(text: string, path: string): Manifest {
       hint: 'use a newer figaro-backup.',
     });
   }
-  if (format !== manifestFormat) throw corrupt(`the manifest has format ${format}`);
+  if (format < oldestFormat) throw corrupt(`the manifest has format ${format}`);
   const log = reader.optional('log');
   const proof = reader.optional('proof');
   const id = reader.string('id');
@@ -188,6 +206,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     ...(reader.has('directories') ? { directories: reader.list('directories').map(readDirectory) } : {}),
     leftOut: reader.list('leftOut').map(readLeftOut),
     ...(reader.has('unread') && reader.boolean('unread') ? { unread: true as const } : {}),
+    ...(reader.has('unsound') ? { unsound: reader.list('unsound').map(readFinding) } : {}),
     log: log && readLog(log),
     proof: proof && {
       records: proof.count('records'),
@@ -195,6 +214,7 @@ export function decodeManifest(text: string, path: string): Manifest {
       transactionsUndone: proof.count('transactionsUndone'),
       changesRedone: proof.count('changesRedone'),
       changesUndone: proof.count('changesUndone'),
+      ...(proof.has('structure') ? { structure: proof.oneOf('structure', ['all', 'changed'] as const) } : {}),
     },
     warnings: reader.strings('warnings'),
   };
@@ -230,6 +250,15 @@ function readFile(file: FieldReader): ManifestFile {
     modifiedMs: file.number('modifiedMs'),
     ...(file.has('pageSize') ? { pageSize: file.count('pageSize') } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
+  };
+}
+
+function readFinding(finding: FieldReader): SetFinding {
+  return {
+    path: finding.string('path'),
+    ...(finding.has('pgno') ? { pgno: finding.count('pgno') } : {}),
+    code: finding.string('code'),
+    message: finding.string('message'),
   };
 }
 

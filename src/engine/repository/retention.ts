@@ -1,6 +1,7 @@
 /** Which chains of a repository are kept, and why. */
 
 import { type ListedChain } from './catalog.ts';
+import { isUnsound } from './chain.ts';
 
 /** What to keep. Chains go or stay as a whole: an incremental is nothing without the sets before it. */
 export interface RetentionRules {
@@ -68,9 +69,9 @@ export function decideRetention(chains: readonly ListedChain[], rules: Retention
   return decisions;
 }
 
-/** No newest check of a set of the chain found anything. */
+/** No newest check of a set of the chain found anything, and none was made of a damaged source. */
 export function isSound({ sets }: ListedChain): boolean {
-  return sets.every(({ lastCheck }) => (lastCheck?.findings ?? 0) === 0);
+  return sets.every(({ set, lastCheck }) => (lastCheck?.findings ?? 0) === 0 && !isUnsound(set));
 }
 
 /** When the recovery of a chain was last gone through without trouble, ISO 8601. */

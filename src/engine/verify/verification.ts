@@ -9,9 +9,8 @@ import { pagedFiles } from '../environment/paged-files.ts';
 import { readIfThere, type Files } from '../files.ts';
 import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
-import { type FileTable } from '../recovery/file-table.ts';
-import { rehearse, type RecoveredState } from '../recovery/recovery.ts';
-import { chainEnvironment, filesTaken, type Chain } from '../repository/chain.ts';
+import { proveRecoverable } from '../recovery/proof.ts';
+import { chainEnvironment, filesTaken, isUnsound, type Chain } from '../repository/chain.ts';
 import { appendCheck, checksName, readChecks } from '../repository/checks.ts';
 import { pinName } from '../repository/pins.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
@@ -19,7 +18,7 @@ import { checksumLines, environmentOf, type BackupSet } from '../repository/repo
 import { programVersion } from '../version.ts';
 import { verifyLog } from './log.ts';
 import { readFile } from './pages.ts';
-import { checkStored } from './structure/check-environment.ts';
+import { type StructureReport } from './structure/check-environment.ts';
 
 /** Something wrong in a set. */
 export interface Finding {
@@ -152,13 +151,23 @@ export class Verification {
       for (const set of chain.sets) this.note(set, false);
       return;
     }
+    if (isUnsound(chain.sets[0]!)) return await this.#verifyUnsound(chain);
     this.#tellUnread(chain);
     for (const set of chain.sets) await this.verifySet(set);
     if (chain.sets.at(-1)!.manifest.log) {
       this.#records += await verifyLog(this.#files, chain, (finding) => this.find(finding), this.#watch);
-      if (this.#options.rehearse) await this.#rehearse(chain);
     }
+    if (this.#options.rehearse) await this.#rehearse(chain);
     for (const set of chain.sets) this.note(set, this.#options.rehearse === true);
+  }
+
+  /** A copy of a damaged source: whether it still is that copy. */
+  async #verifyUnsound(chain: Chain): Promise<void> {
+    this.warnings.push(`${chain.id} is a copy of a damaged source: only its SHA-256 sums are compared`);
+    for (const set of chain.sets) {
+      await this.verifySet(set);
+      this.note(set, false);
+    }
   }
 
   /** Says what can not be checked of an encrypted chain. Throws `password` when its recovery is to be rehearsed. */
@@ -186,7 +195,7 @@ export class Verification {
     const plain = new Set(manifest.files.filter(({ kind }) => kind === 'plain').map(({ path: name }) => name));
     const paged = new Map(
       pagedFiles(files, environment)
-        .filter(({ file }) => !plain.has(file.name))
+        .filter(({ file }) => !plain.has(file.name) && !isUnsound(set))
         .map((candidate) => [candidate.file.name, candidate]),
     );
     const left = new Set(this.#list(environmentOf(directory), ''));
@@ -216,7 +225,7 @@ export class Verification {
       this.find({ set: id, code: 'file-checksum', message: `${name} is not in the manifest`, path: name });
     }
     for (const { name, problem, code } of environment.damaged) {
-      if (plain.has(name)) continue;
+      if (plain.has(name) || isUnsound(set)) continue;
       const { message } = unreadable({ path: name, problem, code }, '');
       this.find({ set: id, code, message, path: name, pgno: 0 });
     }
@@ -262,22 +271,22 @@ export class Verification {
     });
   }
 
+  /** Goes through the recovery of a chain. */
   async #rehearse(chain: Chain): Promise<void> {
+    const set = chain.sets.at(-1)!.id;
+    const { anyOrder = false } = this.#options;
     try {
       this.#watch.onProgress?.({ phase: `rehearse the recovery of ${chain.id}` });
       const environment = chainEnvironment(this.#files, chain);
-      let isSound = false;
-      const inspect = async ({ table }: RecoveredState): Promise<void> => {
-        isSound = await this.#checkStructure(chain, table);
-      };
-      const report = await rehearse(this.#files, environment, { watch: this.#watch, inspect });
-      if (isSound) this.#rehearsed.push(chain.id);
-      this.warnings.push(...report.warnings);
+      const { report, structure } = await proveRecoverable(this.#files, environment, { watch: this.#watch, anyOrder });
+      this.#tellStructure(set, structure);
+      if (structure.total === 0) this.#rehearsed.push(chain.id);
+      this.warnings.push(...(report?.warnings ?? []));
     } catch (error) {
       if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
       const { pgno, lsn } = error.details;
       this.find({
-        set: chain.sets.at(-1)!.id,
+        set,
         code: error.code,
         message: error.message,
         ...(pgno === undefined ? {} : { pgno }),
@@ -286,16 +295,11 @@ export class Verification {
     }
   }
 
-  /** Checks the structure of the databases that come out of a rehearsal; true when it is sound. */
-  async #checkStructure(chain: Chain, table: FileTable): Promise<boolean> {
-    const set = chain.sets.at(-1)!.id;
-    const { anyOrder = false } = this.#options;
-    const { findings, total, notes } = await checkStored(table, { anyOrder, watch: this.#watch });
+  #tellStructure(set: string, { findings, total, notes }: StructureReport): void {
     for (const { code, message, path: name, pgno } of findings) this.find({ set, code, message, path: name, pgno });
     const left = total - findings.length;
     if (left > 0) this.warnings.push(`${set}: ${left} more findings about the structure of its databases are left out`);
     this.warnings.push(...notes);
-    return total === 0;
   }
 
   /** Writes into the set that it was checked. A repository that can only be read can be checked all the same. */

@@ -116,10 +116,14 @@ describeNative('stricter than db5.3_recover', () => {
     expect(fs.existsSync(target)).toBe(false);
   });
 
-  test('two containers with the same unique id (L.44)', async () => {
+  test('of two containers with the same unique id the one that the log names is recovered (L.44)', async () => {
     const { file } = aDatabase();
-    fs.copyFileSync(file, path.join(home, 'copy-of-it.db'));
-    const error = await expectFailure('not-recoverable', recover);
-    expect(error.message).toContain('carry the same unique id');
+    const copy = path.join(home, 'a-copy-of-it.db');
+    fs.copyFileSync(file, copy);
+    const before = contentsOf(home);
+    const { warnings } = await recover();
+    expect(warnings.join()).toContain(`a-copy-of-it.db is a copy of ${path.basename(file)}`);
+    expect(contentsOf(target)).toEqual(before);
+    expect(fs.readFileSync(path.join(target, 'a-copy-of-it.db'))).toEqual(fs.readFileSync(copy));
   });
 });

@@ -108,14 +108,14 @@ class Collected {
 }
 
 /**
- * Throws `not-recoverable` when the check found anything: with all findings, and the first one in the message. Returns
- * what could not be checked.
+ * Throws `not-recoverable` when the check found anything in what it is called: with all findings, and the first one in
+ * the message. Returns what could not be checked.
  */
-export function requireSound({ findings, total, notes }: StructureReport): readonly string[] {
+export function requireSound({ findings, total, notes }: StructureReport, what = 'the result'): readonly string[] {
   const first = findings[0];
   if (!first) return notes;
   const more = total === 1 ? '' : total === 2 ? ', and 1 more finding' : `, and ${total - 1} more findings`;
-  throw new FigaroError('not-recoverable', `the result is damaged: ${first.message}${more}`, {
+  throw new FigaroError('not-recoverable', `${what} is damaged: ${first.message}${more}`, {
     path: first.path,
     pgno: first.pgno,
     findings,

@@ -1,0 +1,61 @@
+/** Whether an environment can be recovered: the one answer that backups, verification and recovery give. */
+
+import { type Environment } from '../environment/discover.ts';
+import { type Files } from '../files.ts';
+import { type Watch } from '../pause.ts';
+import { checkEnvironment, checkStored, type StructureReport } from '../verify/structure/check-environment.ts';
+import {
+  rehearse,
+  type PreparedRecovery,
+  type RecoveredState,
+  type RecoveryOptions,
+  type RecoveryReport,
+} from './recovery.ts';
+import { type Lsn } from '../../format/lsn.ts';
+
+export interface ProofOptions extends RecoveryOptions {
+  /** The log, when it has been read already. */
+  readonly prepared?: PreparedRecovery | undefined;
+  /** The application orders keys in a way of its own, which the check cannot know. */
+  readonly anyOrder?: boolean;
+  /** The databases that no record from here on is about were proven before, and are not looked at again. */
+  readonly changedSince?: Lsn | undefined;
+  /** Looks at the recovered state while it is in memory. */
+  readonly inspect?: (state: RecoveredState) => Promise<void>;
+  readonly watch?: Watch;
+}
+
+export interface Proof {
+  /** Undefined for an environment without a log: there is nothing to recover. */
+  readonly report: RecoveryReport | undefined;
+  /** What was found in the databases that come out. */
+  readonly structure: StructureReport;
+}
+
+/**
+ * Goes through the recovery of an environment in memory, and checks the structure of every database that comes out; of
+ * one without a log, of those that are there. Throws what `rehearse` throws; whether the structure is sound is for the
+ * caller to look at (`requireSound`). Pages are taken as they are: whoever copied or verified them has looked at each.
+ */
+export async function proveRecoverable(
+  files: Files,
+  environment: Environment,
+  { prepared, anyOrder = false, changedSince, inspect, ...recovery }: ProofOptions = {},
+): Promise<Proof> {
+  const watch = recovery.watch ?? {};
+  const options = { anyOrder, watch };
+  if (!environment.files.some(({ kind }) => kind === 'log')) {
+    return { report: undefined, structure: await checkEnvironment(files, environment, options) };
+  }
+  let structure: StructureReport = { findings: [], total: 0, notes: [] };
+  const report = await rehearse(files, environment, {
+    ...recovery,
+    ...(prepared ? { prepared } : {}),
+    inspect: async (state) => {
+      await inspect?.(state);
+      const checked = state.recovered.filter((file) => !changedSince || file.changedSince(changedSince));
+      structure = await checkStored(checked, options);
+    },
+  });
+  return { report, structure };
+}
