@@ -7,7 +7,8 @@ import { readSystemFile, readSystemLink } from './engine/files.ts';
 const impatient: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGBREAK'];
 
 /**
- * The others whose usual effect is to end a process, but for those that tell of a fault in it. These may come again by themselves: a
+ * The others whose usual effect is to end a process, but for those that tell of a fault in it, and for those that Node.js itself
+ * uses. These may come again by themselves: a
  * terminal that goes away sends SIGHUP twice, and SIGXCPU comes every second.
  */
 const patient: readonly NodeJS.Signals[] = [
@@ -16,7 +17,6 @@ const patient: readonly NodeJS.Signals[] = [
   'SIGUSR2',
   'SIGALRM',
   'SIGVTALRM',
-  'SIGPROF',
   'SIGIO',
   'SIGPWR',
   'SIGSTKFLT',
