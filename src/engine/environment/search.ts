@@ -12,6 +12,7 @@ import { normalDirectory, type DbConfig } from './db-config.ts';
 import { type DamagedFile, type Environment, type EnvironmentFile, type EnvironmentFileKind } from './discover.ts';
 import { noChoice, type FileChoice } from './file-choice.ts';
 import { looksLikeData, type LeftOut } from './left-out.ts';
+import { isOwnFile, noteOwnFile } from './own-files.ts';
 
 const empty = new Uint8Array(0);
 
@@ -183,6 +184,8 @@ export class Search {
     if (inside === 'DB_CONFIG') return add('config');
     const logNumber = directory === this.#logDirectory ? logFileNumber(name) : undefined;
     if (logNumber !== undefined) return add('log', { logNumber });
+    if (isOwnFile(this.#files, stat) && !this.#choice.includes(inside)) return this.#leave(inside, full, 'other');
+    const lookedAt = Date.now();
     const head = stat.size === 0 ? empty : this.#head(full);
     if (!head) return;
     const recognition = recognizeFile(head, this.#files.cipher);
@@ -201,7 +204,11 @@ export class Search {
         this.#damaged.push({ name: inside, path: full, problem: recognition.problem, code: 'page-type' });
         return;
       case 'other':
-        return this.#classifyOther(name, inside, full, stat, head, add);
+        this.#classifyOther(name, inside, full, stat, head, add);
+        if (this.#leftOut.at(-1)?.name === inside && this.#leftOut.at(-1)?.reason === 'other') {
+          noteOwnFile(this.#files, stat, lookedAt);
+        }
+        return;
     }
   }
 
