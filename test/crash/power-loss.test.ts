@@ -10,7 +10,8 @@ import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { rehearse } from '../../src/engine/recovery/recovery.ts';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { type SetKind } from '../../src/engine/repository/manifest.ts';
-import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
+import { expire } from '../../src/engine/repository/expire.ts';
+import { asWriter, createRepository, openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/set.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { piecesOf } from '../support/standby.ts';
@@ -59,8 +60,8 @@ async function atEveryChange(
   const whole = prepared.copy();
   await work(whole);
   const total = whole.operations;
-  expect(total).toBeGreaterThan(20);
-  const stride = effort('FAULT_EVERY', 7 * every, every);
+  expect(total).toBeGreaterThan(5);
+  const stride = total < 20 ? 1 : effort('FAULT_EVERY', 7 * every, every);
   for (let n = 0; n <= total; n += stride) {
     for (const survival of survivals) {
       const tried = prepared.copy();
@@ -103,6 +104,39 @@ describe('the power may fail at any moment', () => {
     },
     600_000,
   );
+
+  test('of a repository that is made', async () => {
+    await atEveryChange(
+      new VolatileDisk(disk, nodeFiles),
+      async ({ files }) => createRepository(files, repository),
+      async (after, finished) => {
+        const found = after.files.statIfThere(path.join(repository, 'repository.json'));
+        if (finished) expect(found).toBeDefined();
+        const made = createRepository(after.files, repository);
+        expect(made.created).toBe(found === undefined);
+        await asWriter(after.files, made.repository, () => Promise.resolve());
+        expect(after.files.listIfThere(repository)).toEqual(['repository.json']);
+      },
+    );
+  });
+
+  test('of chains that expire', async () => {
+    const home = demo();
+    const prepared = new VolatileDisk(disk, nodeFiles);
+    for (let i = 0; i < 3; i++) await takeBackup(prepared.files, 'offline', { home, repository });
+    const newest = (await soundSets(prepared)).at(-1)!;
+    const keepOne = async ({ files }: VolatileDisk): Promise<unknown> =>
+      await expire(files, openRepository(files, repository), { rules: { full: 1 } });
+    await atEveryChange(prepared, keepOne, async (after, finished) => {
+      const ids = await soundSets(after);
+      expect(ids).toContain(newest);
+      if (finished) expect(ids).toEqual([newest]);
+      after.files.remove(path.join(repository, 'lock'));
+      await keepOne(after);
+      expect(await soundSets(after)).toEqual([newest]);
+      expect(after.files.listIfThere(repository)).toEqual([newest, 'repository.json']);
+    });
+  }, 600_000);
 
   test('of a recovery', async () => {
     const home = demo();

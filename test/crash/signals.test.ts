@@ -83,6 +83,35 @@ describe('killed at any time', () => {
   );
 });
 
+test('expire, killed at any time, leaves chains that are whole, and does its work the next time', async () => {
+  const { directory, home, repository } = layEnvironment();
+  const take = ['--quiet', '--home', home, '--repo', repository];
+  for (let i = 0; i < 4; i++) expect(await finish('hot', ...take)).toEqual(fine);
+  demoApplication(home).commitUpTo([6, 5737]);
+  expect(await finish('incremental', ...take)).toEqual(fine);
+  const kept = path.join(directory, 'kept');
+  cpSync(repository, kept, { recursive: true, preserveTimestamps: true });
+  const newest = setsIn(repository).slice(-2);
+  const random = randomNumbers(11);
+  const args = ['expire', '--quiet', '--keep-full', '1', '--repo', repository];
+  let killed = 0;
+  for (let i = 0; i < effort('KILLS', 3, 8) || killed === 0; i++) {
+    rmSync(repository, { recursive: true });
+    cpSync(kept, repository, { recursive: true, preserveTimestamps: true });
+    const { child, outcome } = start(...args);
+    // The work itself takes no time beside the start of the program.
+    while (child.exitCode === null && !namesIn(repository).includes('lock')) await setTimeout(1);
+    await setTimeout(random() * 8);
+    child.kill('SIGKILL');
+    if ((await outcome).signal === 'SIGKILL') killed++;
+    expect(setsIn(repository)).toEqual(expect.arrayContaining(newest));
+    expect(await finish('verify', '--quiet', '--repo', repository)).toMatchObject({ status: 0 });
+    expect(await finish(...args)).toEqual(fine);
+    expect(namesIn(repository)).toEqual([...newest, 'repository.json'].sort());
+  }
+  console.log(`expire: killed ${killed} times`);
+}, 600_000);
+
 describe('told to stop', () => {
   /** Starts a backup, and waits until it has begun to write a set. */
   async function startWriting(repository: string, ...args: readonly string[]): Promise<ReturnType<typeof start>> {

@@ -250,7 +250,7 @@ export class Verification {
 
   /** What is in a set beside the environment. */
   #verifyFrame({ id, directory, manifest }: BackupSet): void {
-    const known = ['environment', 'manifest.json', 'SHA256SUMS', checksName, pinName];
+    const known = ['environment', 'manifest.json', 'SHA256SUMS', checksName, pinName, `${pinName}.tmp`];
     for (const name of this.#files.listIfThere(directory) ?? []) {
       if (known.includes(name)) continue;
       this.find({ set: id, code: 'file-checksum', message: `${name} does not belong into a set`, path: name });
