@@ -10,7 +10,7 @@ export interface Check {
   readonly program: string;
   /** How many things were wrong. */
   readonly findings: number;
-  /** Recovery of the chain up to this set was gone through, too. */
+  /** Recovery of its chain was gone through, too, and nothing was wrong with what came out. */
   readonly rehearsed: boolean;
 }
 

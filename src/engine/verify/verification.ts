@@ -158,7 +158,7 @@ export class Verification {
       this.#records += await verifyLog(this.#files, chain, (finding) => this.find(finding), this.#watch);
     }
     if (this.#options.rehearse) await this.#rehearse(chain);
-    for (const set of chain.sets) this.note(set, this.#options.rehearse === true);
+    for (const set of chain.sets) this.note(set, this.#rehearsed.includes(chain.id));
   }
 
   /** A copy of a damaged source: whether it still is that copy. */
