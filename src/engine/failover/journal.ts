@@ -9,7 +9,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Cipher } from '../../format/crypto.ts';
 import { openToRead, withFile, type Files, type OpenFile } from '../files.ts';
-import { type Piece, type Storage } from '../recovery/storage.ts';
+import { maxHandles, type Piece, type Storage } from '../recovery/storage.ts';
 import { partsOf, writeStandby, type StandbyState } from './standby.ts';
 
 /** Bytes of a piece: where they go, how many, and where they are in the journal. */
@@ -63,7 +63,7 @@ export class JournalStorage implements Storage {
   readBase(file: string, target: Uint8Array, position: number): number {
     let open = this.#handles.get(file);
     if (!open) {
-      if (this.#handles.size >= 128) this.#closeHandles();
+      if (this.#handles.size >= maxHandles) this.#closeHandles();
       this.#handles.set(file, (open = openToRead(this.#files, file)));
     }
     return open.readAt(target, position);
