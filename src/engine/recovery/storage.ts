@@ -30,7 +30,7 @@ export interface Storage {
 const ownersMode = 0o600;
 
 /** Handles kept open at the same time. */
-export const maxHandles = 128;
+export const maxHandles = 32;
 
 /**
  * Files in a staging directory. They have names of their own there until `place` puts them where they belong, so
