@@ -55,6 +55,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
     problems: [
       ...damage(chains.at(-1)),
       ...unsound(chains.at(-1)),
+      ...unchecked(chains.at(-1)),
       ...gaps(catalog),
       ...space(repository, freeBytes, rules.minFreeBytes),
       ...tooOld('the newest proved set', newest?.time, rules.maxAgeMs, now),
@@ -96,6 +97,16 @@ function damage(chain: ListedChain | undefined): HealthProblem[] {
   const found = chain.sets.filter(({ lastCheck }) => (lastCheck?.findings ?? 0) > 0).map(({ set }) => set.id);
   if (found.length === 0) return [];
   return [{ code: 'not-recoverable', message: `the last verification found something wrong in ${found.join(', ')}` }];
+}
+
+/** The newest set is of a version that did not look at structure, and no rehearsal has made up for it. */
+function unchecked(chain: ListedChain | undefined): HealthProblem[] {
+  const newest = chain?.sets.at(-1)!.set;
+  if (!newest || rehearsalOf(chain) !== undefined) return [];
+  const { proof, unread, unsound: findings } = newest.manifest;
+  if (unread || findings || proof?.structure) return [];
+  const message = `the structure of the databases in ${newest.id} was not checked: run \`figaro-backup verify --rehearse\``;
+  return [{ code: 'stale', message }];
 }
 
 /** The source was damaged when the newest set was taken. */
