@@ -20,6 +20,7 @@ import { showCommand } from './commands/show.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles, type Files } from './engine/files.ts';
 import { programVersion } from './engine/version.ts';
+import { setsInFuture } from './engine/repository/repository.ts';
 import { FigaroError } from './errors.ts';
 import { exitStatuses } from './output/exit-codes.ts';
 import { bugText, colours, errorText } from './output/report.ts';
@@ -94,8 +95,19 @@ export function buildProgram(context: CommandContext): Command {
       command,
       readSettings(context.files, context.io.env, { config, environment, command: context.command }),
     );
+    warnOfFutureSets(context, command);
   });
   return program;
+}
+
+/** Whatever a command does with a repository: a set that is dated in the future says that a clock is or was wrong. */
+function warnOfFutureSets(context: CommandContext, command: Command): void {
+  const { repo, ...options } = command.opts<CommonOptions & { readonly repo?: string }>();
+  const directory = repo ?? context.io.env['FIGARO_BACKUP_REPO'];
+  if (!directory || !command.options.some(({ long }) => long === '--repo')) return;
+  for (const { id, time } of setsInFuture(context.files, directory)) {
+    context.addWarning(options, `${id} is dated in the future, ${time}: a clock was wrong then, or is wrong now`);
+  }
 }
 
 /** Makes the commands below one behave as the program does. */

@@ -30,6 +30,7 @@ interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptio
   readonly exclude?: readonly string[];
   readonly anyOrder?: true;
   readonly keepDamaged?: true;
+  readonly acceptMissing?: true;
 }
 
 const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
@@ -73,6 +74,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
   command.option('--any-order', 'do not check the order of keys: the application has one of its own');
   if (kind !== 'incremental') {
     command.option('--keep-damaged', 'keep a damaged source as a set marked unsound, which counts as proven nowhere');
+    command.option('--accept-missing', 'containers that earlier sets have and the source has not are meant to be gone');
   }
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
@@ -97,6 +99,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
             ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
             anyOrder: options.anyOrder === true,
             keepDamaged: options.keepDamaged === true,
+            acceptMissing: options.acceptMissing === true,
             watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),
         );

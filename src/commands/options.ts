@@ -126,8 +126,31 @@ function readTime([, year, month, day, hour = '0', minute = '0', second = '0', z
   const utc = new Date(Date.UTC(y, mo - 1, d, h, mi, s));
   const exists = utc.getUTCMonth() === mo - 1 && utc.getUTCDate() === d && h < 24 && mi < 60 && s < 60;
   if (!exists) return new Date(Number.NaN);
-  if (zone === undefined) return new Date(y, mo - 1, d, h, mi, s);
+  if (zone === undefined) return localTime(new Date(y, mo - 1, d, h, mi, s), h, mi);
   return new Date(utc.getTime() - zoneMinutes(zone) * 60_000);
+}
+
+/** What clocks are put forward or back by, in minutes. */
+const clockChanges = [20, 30, 40, 60, 120];
+
+/** Refuses what clocks have shown twice, or never. */
+function localTime(time: Date, hour: number, minute: number): Date {
+  if (time.getHours() !== hour || time.getMinutes() !== minute) {
+    throw new InvalidArgumentError('Clocks never showed this time: they were put forward. Add a zone: Z, or +01:00.');
+  }
+  const shows = (ms: number): boolean => {
+    const other = new Date(ms);
+    return other.getHours() === hour && other.getMinutes() === minute && other.getDate() === time.getDate();
+  };
+  const twice = clockChanges
+    .flatMap((minutes) => [-minutes, minutes])
+    .find((by) => shows(time.getTime() + by * 60_000));
+  if (twice === undefined) return time;
+  const [first, second] = [time.getTime(), time.getTime() + twice * 60_000].sort((a, b) => a - b);
+  const iso = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
+  throw new InvalidArgumentError(
+    `Clocks showed this time twice, when they were put back: write ${iso(first!)} or ${iso(second!)}.`,
+  );
 }
 
 function zoneMinutes(zone: string): number {

@@ -8,7 +8,14 @@ import { formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/
 import { withSurvivingLogs } from '../engine/recovery/surviving-logs.ts';
 import { type Files } from '../engine/files.ts';
 import { type Watch } from '../engine/pause.ts';
-import { chainEnvironment, chainsOf, findChain, whyOrphaned, type Chain } from '../engine/repository/chain.ts';
+import {
+  chainEnvironment,
+  chainsOf,
+  findChain,
+  requireNewest,
+  whyOrphaned,
+  type Chain,
+} from '../engine/repository/chain.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { requireIntact } from '../engine/verify/intact.ts';
 import { FigaroError } from '../errors.ts';
@@ -182,6 +189,9 @@ function findSource(context: CommandContext, files: Files, options: RecoverComma
     ...(toSet === undefined ? {} : { toSet }),
   };
   const chain = findChain(sets, choice, broken);
+  if (chainId === undefined && toSet === undefined && restorePointOf(options).kind === 'end') {
+    requireNewest(chain, sets, broken);
+  }
   const damaged = broken.filter(({ state }) => state === 'damaged');
   // The operator has to know when the newest sets are not the ones that are used.
   const warnings = [

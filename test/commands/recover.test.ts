@@ -418,10 +418,11 @@ describe('recover of a chain', () => {
     `);
   });
 
-  test('warns when the newest set is damaged and an older state comes out', async () => {
-    const [, , last] = await makeChain();
+  test('gives an older state than that of the newest set, which is damaged, only when the chain is named', async () => {
+    const [full, , last] = await makeChain();
     truncateSync(path.join(repo, last, 'manifest.json'), 100);
-    const { exitCode, stdout, stderr } = await recoverChain();
+    expect((await recoverChain()).exitCode).toBe(5);
+    const { exitCode, stdout, stderr } = await recoverChain('--chain', full);
     expect(exitCode).toBe(0);
     expect(stderr.replace(last, '<set>')).toContain('warning: <set> is damaged and left out: ');
     expect(stdout).toContain('[5][110358]');

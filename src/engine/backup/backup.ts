@@ -12,9 +12,23 @@ import { layerEnvironments } from '../environment/layers.ts';
 import { type Files } from '../files.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
 import { type RecoveryReport } from '../recovery/recovery.ts';
-import { chainEnvironment, filesTaken, findChain, type Chain } from '../repository/chain.ts';
+import {
+  chainEnvironment,
+  chainsOf,
+  filesTaken,
+  findChain,
+  isUnsound,
+  newerThan,
+  type Chain,
+} from '../repository/chain.ts';
 import { requireSound } from '../verify/structure/check-environment.ts';
-import { manifestFormat, type Manifest, type ManifestLog, type SetKind } from '../repository/manifest.ts';
+import {
+  manifestFormat,
+  type GoneDatabase,
+  type Manifest,
+  type ManifestLog,
+  type SetKind,
+} from '../repository/manifest.ts';
 import {
   asWriter,
   type LockWait,
@@ -28,6 +42,7 @@ import {
 import { programVersion } from '../version.ts';
 import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
 import { type SetFinding } from './damage.ts';
+import { findGone, warningsOfGone } from './gone.ts';
 import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { copyOffline } from './offline.ts';
@@ -44,6 +59,8 @@ export interface BackupOptions extends LockWait {
   readonly exclude?: readonly string[];
   /** Full sets: keep a damaged source as a set that is marked unsound. */
   readonly keepDamaged?: boolean;
+  /** Full sets: databases that earlier sets have and the source has not are meant to be gone. */
+  readonly acceptMissing?: boolean;
   /** The application orders keys in a way of its own, which the proof cannot know. */
   readonly anyOrder?: boolean;
   /** Hot: see `settle`. */
@@ -67,9 +84,10 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
     const started = new Date();
     const environment = requireEnvironment(held, home, kind, choice);
     const chain = kind === 'incremental' ? chainToContinue(held, repository, options.chain) : undefined;
+    const earlier = kind === 'incremental' ? [] : chainsOf(readSets(held, repository).sets).chains;
     const set = new NewSet(held, repository, kind, started);
     try {
-      const manifest = await fill(held, set, { ...options, kind, home, started, environment, chain, choice });
+      const manifest = await fill(held, set, { ...options, kind, home, started, environment, chain, earlier, choice });
       return set.publish(manifest);
     } catch (error) {
       discard(set);
@@ -143,10 +161,9 @@ function chainToContinue(files: Files, repository: Repository, wanted: string | 
   const { sets, broken } = readSets(files, repository);
   const chain = findChain(sets, wanted === undefined ? {} : { chain: wanted }, broken);
   // A damaged set after the chain's last one may be its continuation.
-  const newest = chain.sets.at(-1)!.id;
-  const damaged = broken.find(({ id, state }) => state === 'damaged' && id > newest);
+  const damaged = newerThan(chain, sets, broken).find(({ problem }) => problem.startsWith('is damaged'));
   if (!damaged || wanted !== undefined) return chain;
-  throw new FigaroError('chain-gap', `${damaged.id} is newer than ${newest}, and damaged: ${damaged.problem}`, {
+  throw new FigaroError('chain-gap', `${damaged.id} is newer than ${chain.sets.at(-1)!.id}, and ${damaged.problem}`, {
     path: damaged.directory,
     hint: 'begin a new chain with `figaro-backup hot`, or name the chain to continue with --chain.',
   });
@@ -158,6 +175,8 @@ interface Parts extends Omit<BackupOptions, 'chain'> {
   readonly environment: Environment;
   readonly chain: Chain | undefined;
   readonly choice: FileChoice;
+  /** Full sets: the chains that are there, the oldest first. */
+  readonly earlier: readonly Chain[];
 }
 
 /** Copies the files and proves them. Returns what the manifest says of it. */
@@ -185,9 +204,11 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
         `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
     );
   const unread = isUnread ? [unreadWarning(home, kind)] : [];
-  const warnings = [...unread, ...unexplained, ...(proof?.notes ?? [])];
+  const gone = goneFrom(files, copy, parts);
+  const warnings = [...warningsOfGone(gone), ...unread, ...unexplained, ...(proof?.notes ?? [])];
   return {
     ...describe(set, parts, copy, proof, warnings),
+    ...(gone.length > 0 ? { gone } : {}),
     ...(isUnread ? { unread: true } : {}),
     ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),
   };
@@ -199,6 +220,15 @@ function unreadWarning(home: string, kind: SetKind): string {
       ? 'log records could not be checked'
       : 'pages were read twice, but neither they nor log records could be checked';
   return `${home} is encrypted and was copied without the password: ${unchecked}, and recovery was not rehearsed. Use --password-file, here or with verify --rehearse`;
+}
+
+/** What the newest sound chain of this source has, and the new full set has not. */
+function goneFrom(files: Files, copy: EnvironmentCopy, { home, earlier, acceptMissing }: Parts): GoneDatabase[] {
+  const before = earlier.findLast(({ sets: [full] }) => !isUnsound(full!) && full!.manifest.source === home);
+  if (!before || !copy.removed || acceptMissing === true) return [];
+  const leftOut = copy.leftOut.map(({ name, reason }) => ({ path: name, reason }));
+  const chains = new Set(earlier.map(({ id }) => id));
+  return findGone(files, before, { files: copy.files, leftOut, removed: copy.removed, chains });
 }
 
 /** More of them in a manifest say nothing new. */
@@ -264,7 +294,7 @@ async function prove(
 
 function describe(
   set: NewSet,
-  { kind, home, started, environment, chain }: Parts,
+  { kind, home, started, environment, chain, earlier }: Parts,
   copy: EnvironmentCopy,
   proof: SetProof | undefined,
   unexplained: readonly string[],
@@ -277,6 +307,7 @@ function describe(
     kind,
     parent: chain?.sets.at(-1)!.id,
     chain: chain?.id ?? set.id,
+    after: earlier.at(-1)?.id,
     source: path.resolve(home),
     host: hostname(),
     started: started.toISOString(),

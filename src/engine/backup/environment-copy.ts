@@ -12,6 +12,7 @@ import { type ContainerCopy } from './copy-container.ts';
 import { type CopiedLogFile, type LogCopy } from './copy-log.ts';
 import { type PlainCopy } from './copy-plain.ts';
 import { type SetFinding } from './damage.ts';
+import { type RemovedFiles } from './gone.ts';
 import { type LogNotes } from './log-notes.ts';
 
 /** The log of a set as it was copied. */
@@ -32,6 +33,8 @@ export interface EnvironmentCopy {
   readonly log: CopiedLog | undefined;
   /** Full sets: where the last checkpoint before anything was copied says that redo starts. */
   readonly copiedAfter?: Lsn | undefined;
+  /** Full sets: what the log that was copied removes. */
+  readonly removed?: RemovedFiles;
   /** Damage that was copied because somebody asked for it; none otherwise. */
   readonly findings: readonly SetFinding[];
   /** What of the source is not in the copy. */
@@ -101,6 +104,7 @@ export function manifestFiles(
       size,
       sha256,
       ...attributesOf(stat),
+      ...(paged.file.kind === 'database' ? { databaseId: paged.file.uid! } : {}),
       pageSize: paged.format.pageSize,
       ...(isUnlogged ? { unlogged: true as const } : {}),
     })),

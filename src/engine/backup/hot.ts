@@ -23,6 +23,7 @@ import {
 } from './environment-copy.ts';
 import { LogNotes } from './log-notes.ts';
 import { NamedPages } from './named-pages.ts';
+import { RemovedFiles } from './gone.ts';
 import { findFirstLogFile } from './redo-start.ts';
 import { findingsOf, requireUndamaged, type SetFinding } from './damage.ts';
 import { DamagedPages } from './page-source.ts';
@@ -47,6 +48,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
   const notes = new LogNotes();
   const named = new NamedPages();
   const names = new DatabaseNames();
+  const removed = new RemovedFiles();
 
   // The log: the last complete checkpoint says from which file on it is needed. It is copied from there at once, and
   // followed while the rest is copied, so that no file can be taken away.
@@ -54,6 +56,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     notes.see(record);
     named.see(record);
     names.see(record);
+    removed.see(record);
   });
   try {
     // Damage in the log comes before anything that follows from it.
@@ -85,6 +88,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
       findings: [...copy.unreadable, ...findingsOf(copy.damaged)],
       log: describeLog(log, notes),
       copiedAfter,
+      removed,
       leftOut: copy.leftOut,
       warnings: [...environment.config.risks, ...copy.warnings],
     };

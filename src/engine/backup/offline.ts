@@ -24,6 +24,7 @@ import {
 } from './environment-copy.ts';
 import { LogNotes } from './log-notes.ts';
 import { NamedPages } from './named-pages.ts';
+import { RemovedFiles } from './gone.ts';
 import { findFirstLogFile } from './redo-start.ts';
 import { findingsOf, requireUndamaged } from './damage.ts';
 import { DamagedPages } from './page-source.ts';
@@ -55,6 +56,7 @@ export async function copyOffline(
   const notes = new LogNotes();
   const named = new NamedPages();
   const names = new DatabaseNames();
+  const removed = new RemovedFiles();
   const log = hasLog
     ? new LogCopy(files, {
         from,
@@ -65,6 +67,7 @@ export async function copyOffline(
           notes.see(record);
           named.see(record);
           names.see(record);
+          removed.see(record);
         },
       })
     : undefined;
@@ -115,6 +118,7 @@ export async function copyOffline(
       files: manifestFiles(containers, others, log?.copied ?? [], logDirectory),
       findings: [...source.findings, ...findingsOf(damaged)],
       log: log && describeLog(log, notes),
+      removed,
       copiedAfter: log && notes.checkpoint?.redoFrom,
       leftOut: source.environment.leftOut,
       warnings,

@@ -6,7 +6,7 @@ import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { takeBackup } from '../backup/backup.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
-import { findChain } from '../repository/chain.ts';
+import { findChain, requireNewest } from '../repository/chain.ts';
 import { sweepLocks, takeLock } from '../repository/lock.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
 import { createStandby, prepareDirectory, type Followed } from './create.ts';
@@ -62,7 +62,9 @@ async function begin(files: Files, directory: string, followed: Followed, watch:
   prepareDirectory(files, directory);
   if (followed.repo !== undefined) {
     const { sets, broken } = readSets(files, openRepository(files, followed.repo));
-    return await createStandby(files, directory, findChain(sets, {}, broken), followed, watch);
+    const newest = findChain(sets, {}, broken);
+    requireNewest(newest, sets, broken);
+    return await createStandby(files, directory, newest, followed, watch);
   }
   const { base } = partsOf(directory);
   await takeBackup(files, 'hot', { home: followed.home!, repository: base, watch });

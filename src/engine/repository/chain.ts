@@ -4,6 +4,7 @@ import { discoverLayers } from '../environment/layers.ts';
 import { noChoice, type FileChoice } from '../environment/file-choice.ts';
 import { type Files } from '../files.ts';
 import { type ManifestFile } from './manifest.ts';
+import { inOrder, isInFuture } from './chain-order.ts';
 import { environmentOf, type BackupSet, type BrokenSet } from './repository.ts';
 
 /** A full set and the incrementals that follow it, in order. */
@@ -13,13 +14,13 @@ export interface Chain {
   readonly sets: readonly BackupSet[];
 }
 
-/** The chains of a repository in order of time, and incrementals whose chain is broken. */
+/** The chains of a repository, the oldest first, and incrementals whose chain is broken. */
 export function chainsOf(sets: readonly BackupSet[]): {
   readonly chains: readonly Chain[];
   readonly orphans: readonly BackupSet[];
 } {
   const chains = new Map<string, BackupSet[]>();
-  for (const set of sets) if (set.manifest.kind !== 'incremental') chains.set(set.id, [set]);
+  for (const set of inOrder(sets.filter(({ manifest }) => manifest.kind !== 'incremental'))) chains.set(set.id, [set]);
   // Sets of one second do not sort by time: an incremental may come before its parent.
   let orphans = sets.filter(({ manifest }) => manifest.kind === 'incremental');
   for (let placed = true; placed;) {
@@ -101,6 +102,37 @@ function requireSoundOnes(chains: readonly Chain[]): undefined {
   throw new FigaroError('not-recoverable', `${newest.id} is a copy of a damaged source, and there is no sound chain`, {
     path: directory,
     hint: `name it with --chain to use it all the same: recover what is not damaged with --only, or take \`${environmentOf(directory)}\` with --from and --no-check.`,
+  });
+}
+
+/**
+ * What is newer than the end of a chain and cannot be used: damaged sets, and incrementals without their chain. A set that
+ * is dated in the future hides nothing.
+ */
+export function newerThan(
+  chain: Chain | undefined,
+  sets: readonly BackupSet[],
+  broken: readonly BrokenSet[],
+): { readonly id: string; readonly directory: string; readonly problem: string }[] {
+  const end = chain?.sets.findLast(({ manifest }) => !isInFuture(manifest.started));
+  const { orphans } = chainsOf(sets);
+  return [
+    ...orphans
+      .filter(({ manifest }) => !end || manifest.started > end.manifest.started)
+      .map((set) => ({ id: set.id, directory: set.directory, problem: whyOrphaned(sets, set) })),
+    ...broken
+      .filter(({ id, state }) => state === 'damaged' && (!end || id > end.id))
+      .map(({ id, directory, problem }) => ({ id, directory, problem: `is damaged: ${problem}` })),
+  ];
+}
+
+/** Throws `chain-gap` where the newest sets are not those of the chain that would be taken without a word. */
+export function requireNewest(chain: Chain, sets: readonly BackupSet[], broken: readonly BrokenSet[]): void {
+  const [newer] = newerThan(chain, sets, broken);
+  if (!newer) return;
+  throw new FigaroError('chain-gap', `${newer.id} is newer than ${chain.sets.at(-1)!.id}, and ${newer.problem}`, {
+    path: newer.directory,
+    hint: `what is before it can be had by name: --chain ${chain.id}. Look at \`figaro-backup list\` first.`,
   });
 }
 

@@ -4,7 +4,8 @@ import { type ErrorCode } from '../../errors.ts';
 import { type Files } from '../files.ts';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
 import { type Repository } from './repository.ts';
-import { isUnsound } from './chain.ts';
+import { isInFuture } from './chain-order.ts';
+import { isUnsound, newerThan } from './chain.ts';
 import { rehearsalOf } from './retention.ts';
 
 export interface HealthRules {
@@ -43,7 +44,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
   const catalog = listSets(files, repository);
   const { chains, orphans, broken } = catalog;
   const sets = chains.flatMap((chain) => chain.sets);
-  const proved = newestOf(sets.filter(({ set }) => set.manifest.unread !== true && !isUnsound(set)));
+  const proved = sets.findLast(({ set }) => set.manifest.unread !== true && !isUnsound(set));
   const newest = proved && {
     set: proved.set.id,
     time: proved.set.manifest.finished,
@@ -57,6 +58,8 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
       ...unsound(chains.at(-1)),
       ...unchecked(chains.at(-1)),
       ...gaps(catalog),
+      ...vanished(chains.at(-1)),
+      ...misdated(sets, now),
       ...space(repository, freeBytes, rules.minFreeBytes),
       ...tooOld('the newest proved set', newest?.time, rules.maxAgeMs, now),
       ...(rules.maxRehearsalAgeMs === undefined
@@ -73,11 +76,6 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
     bytes: [...sets, ...orphans].reduce((sum, { bytes }) => sum + bytes, 0),
     freeBytes,
   };
-}
-
-function newestOf(sets: readonly ListedSet[]): ListedSet | undefined {
-  const time = latest(sets.map(({ set }) => set.manifest.finished));
-  return sets.findLast(({ set }) => set.manifest.finished === time);
 }
 
 function latest(times: readonly (string | undefined)[]): string | undefined {
@@ -119,15 +117,29 @@ function unsound(chain: ListedChain | undefined): HealthProblem[] {
 
 /** What is newer than the newest chain and not part of it: backups have been going nowhere since. */
 function gaps({ chains, orphans, broken }: Catalog): HealthProblem[] {
-  const end = chains.at(-1)?.sets.at(-1)!.set;
-  return [
-    ...orphans
-      .filter(({ set }) => !end || set.manifest.started > end.manifest.started)
-      .map(({ set, problem }) => `${set.id} ${problem}`),
-    ...broken
-      .filter(({ id, state }) => state === 'damaged' && (!end || id > end.id))
-      .map(({ id, problem }) => `${id} is damaged: ${problem}`),
-  ].map((message) => ({ code: 'chain-gap', message }));
+  const newest = chains.at(-1);
+  const chain = newest && { id: newest.id, sets: newest.sets.map(({ set }) => set) };
+  const sets = [...chains.flatMap((listed) => listed.sets), ...orphans].map(({ set }) => set);
+  return newerThan(chain, sets, broken).map(({ id, problem }) => ({ code: 'chain-gap', message: `${id} ${problem}` }));
+}
+
+/** Sets that are dated in the future: how old they are is not known. */
+function misdated(sets: readonly ListedSet[], now: Date): HealthProblem[] {
+  const wrong = sets.filter(({ set }) => isInFuture(set.manifest.finished, now));
+  if (wrong.length === 0) return [];
+  const { id, manifest } = wrong.at(-1)!.set;
+  const more = wrong.length === 1 ? '' : `, and ${wrong.length - 1} more`;
+  const message = `${id} is dated in the future, ${manifest.finished.slice(0, 19)}Z${more}: a clock was or is wrong`;
+  return [{ code: 'stale', message }];
+}
+
+/** Databases that are gone without the log saying so. */
+function vanished(chain: ListedChain | undefined): HealthProblem[] {
+  const gone = chain?.sets.at(-1)!.set.manifest.gone ?? [];
+  return gone.map(({ path, chain: last }) => ({
+    code: 'container-missing',
+    message: `${path} is gone from the source without the log saying so; ${last} is the last chain that has it. If it was meant to go, take a full set with --accept-missing`,
+  }));
 }
 
 function space({ directory }: Repository, freeBytes: number, minFreeBytes = 0): HealthProblem[] {

@@ -27,6 +27,8 @@ export interface ManifestFile {
   readonly uid?: number;
   readonly gid?: number;
   readonly modifiedMs: number;
+  /** Databases: the unique id of the file, hex. Not in sets of earlier versions of this program. */
+  readonly databaseId?: string;
   /** Databases and extents of queues: in bytes. */
   readonly pageSize?: number;
   /** Databases only: written without the log. It is as it was when it was copied, and no log brings it forward. */
@@ -78,6 +80,14 @@ export interface ManifestLog {
   readonly recoveryRequired: boolean;
 }
 
+/** A database that is gone without the log saying so. */
+export interface GoneDatabase {
+  readonly path: string;
+  readonly databaseId: string;
+  /** The newest chain that has it, by its full set. */
+  readonly chain: string;
+}
+
 /** Something that is wrong with a set that was kept all the same. */
 export interface SetFinding {
   readonly path: string;
@@ -109,6 +119,10 @@ export interface Manifest {
   readonly parent: string | undefined;
   /** The full set the chain begins with. */
   readonly chain: string;
+  /** Full sets: the one that the newest chain began with when this was made, whatever the clock said. */
+  readonly after?: string | undefined;
+  /** Databases that earlier sets have, and that are gone without the log saying so. */
+  readonly gone?: readonly GoneDatabase[];
   /** The directory that was backed up. */
   readonly source: string;
   readonly host: string;
@@ -196,6 +210,8 @@ export function decodeManifest(text: string, path: string): Manifest {
     kind,
     parent,
     chain,
+    ...(reader.has('after') ? { after: reader.string('after') } : {}),
+    ...(reader.has('gone') ? { gone: reader.list('gone').map(readGone) } : {}),
     source: reader.string('source'),
     host: reader.string('host'),
     started: reader.string('started'),
@@ -248,9 +264,14 @@ function readFile(file: FieldReader): ManifestFile {
     ...(file.has('uid') ? { uid: file.count('uid') } : {}),
     ...(file.has('gid') ? { gid: file.count('gid') } : {}),
     modifiedMs: file.number('modifiedMs'),
+    ...(file.has('databaseId') ? { databaseId: file.string('databaseId') } : {}),
     ...(file.has('pageSize') ? { pageSize: file.count('pageSize') } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
   };
+}
+
+function readGone(gone: FieldReader): GoneDatabase {
+  return { path: gone.string('path'), databaseId: gone.string('databaseId'), chain: gone.string('chain') };
 }
 
 function readFinding(finding: FieldReader): SetFinding {

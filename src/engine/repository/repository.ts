@@ -14,6 +14,7 @@ import {
   type Files,
 } from '../files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
+import { isInFuture } from './chain-order.ts';
 import { sweepLocks, takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
 
@@ -147,6 +148,21 @@ export function setNames(files: Files, directory: string): readonly string[] {
   const isSet = (id: string): boolean =>
     setName.test(id) && files.statIfThere(path.join(directory, id, 'manifest.json')) !== undefined;
   return names.filter(isSet).reverse();
+}
+
+/** The sets of a directory that are dated in the future, by their names alone: whether or not they can be read. */
+export function setsInFuture(
+  files: Files,
+  directory: string,
+): readonly { readonly id: string; readonly time: string }[] {
+  const names = files.statThrough(directory)?.kind === 'directory' ? (files.listIfThere(directory) ?? []) : [];
+  return names.flatMap((id) => {
+    const match = setName.test(id) ? /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(id) : undefined;
+    if (!match) return [];
+    const [, year, month, day, hour, minute, second] = match;
+    const time = `${year}-${month}-${day}T${hour}:${minute}:${second}Z`;
+    return isInFuture(time) ? [{ id, time }] : [];
+  });
 }
 
 function compareText(a: string, b: string): number {

@@ -28,7 +28,8 @@ interface Draft extends Decision {
 /**
  * Decides about chains, given in order of time. Chains in which the last verification found something are no substitute
  * for others: rules go on counting until they have found enough sound ones. Whatever the rules say, the newest chain,
- * the newest sound one, the one whose recovery was rehearsed last, and pinned ones stay.
+ * the newest sound one, the one whose recovery was rehearsed last, the last one with a database that is gone without the
+ * log saying so, and pinned ones stay.
  */
 export function decideRetention(chains: readonly ListedChain[], rules: RetentionRules, now: Date): Decision[] {
   const decisions = chains.map((chain): Draft => ({ chain, reasons: [] }));
@@ -38,6 +39,9 @@ export function decideRetention(chains: readonly ListedChain[], rules: Retention
   newestFirst[0]?.reasons.push('the newest');
   if (sound[0] && sound[0] !== newestFirst[0]) sound[0].reasons.push('the newest without findings');
   rehearsed?.reasons.push('the last one rehearsed');
+  for (const { path, chain: id } of chains.at(-1)?.sets.at(-1)!.set.manifest.gone ?? []) {
+    decisions.find(({ chain }) => chain.id === id)?.reasons.push(`the last one with ${path}`);
+  }
   for (const { chain, reasons } of decisions) {
     if (chain.pin) reasons.push(chain.pin.note === '' ? 'pinned' : `pinned: ${chain.pin.note}`);
   }

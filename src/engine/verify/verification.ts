@@ -129,9 +129,24 @@ export class Verification {
     const end = performance.now() + budgetMs;
     const count = Math.ceil(chains.length * share);
     for (let done = 0; done < count && (done === 0 || performance.now() < end); done++) {
-      await this.verifyChain(waiting.shift()!);
+      await this.#verifyWhileThere(waiting.shift()!);
     }
     this.#left = waiting.map(({ id }) => id);
+  }
+
+  /** A chain can be expired while it is verified: that is no finding. */
+  async #verifyWhileThere(chain: Chain): Promise<void> {
+    const isThere = (): boolean =>
+      chain.sets.every(({ directory }) => this.#files.statIfThere(path.join(directory, 'manifest.json')) !== undefined);
+    const before = this.#findings.length;
+    try {
+      await this.verifyChain(chain);
+    } catch (error) {
+      if (!(error instanceof FigaroError) || error.code === 'interrupted' || isThere()) throw error;
+    }
+    if (isThere()) return;
+    this.#findings.length = before;
+    this.warnings.push(`${chain.id} was removed while it was verified`);
   }
 
   #longestUnverifiedFirst(chains: readonly Chain[]): Chain[] {
