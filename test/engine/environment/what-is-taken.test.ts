@@ -119,6 +119,20 @@ describe.each(['hot', 'offline'])('%s', (kind) => {
     expect(await recovered()).toEqual(expect.arrayContaining(['attachments/deep/a.pdf', 'settings.xml']));
   });
 
+  test('takes files that the configuration file asks for, by one pattern with braces', async () => {
+    fs.mkdirSync(inHome('attachments'));
+    fs.writeFileSync(inHome('attachments/a.pdf'), 'contract');
+    fs.writeFileSync(inHome('settings.xml'), '<settings/>');
+    const config = inHome('../asked.toml');
+    fs.writeFileSync(config, '[defaults]\ninclude = "{*.xml,attachments}"\n');
+    const { files } = manifestOf(await take(kind, '--json', '--config', config));
+    fs.rmSync(config);
+    expect(files.filter((file) => file.kind === 'plain').map((file) => file.path)).toEqual([
+      'attachments/a.pdf',
+      'settings.xml',
+    ]);
+  });
+
   test('warns of a file that looks like data, and shows what is not in the set', async () => {
     fs.writeFileSync(inHome('notes.sqlite'), 'SQLite format 3\0');
     fs.writeFileSync(inHome('readme.txt'), 'hello');
