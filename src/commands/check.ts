@@ -4,7 +4,7 @@ import { assessHealth, type Health } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
-import { formatBytes, formatCount, formatDuration, formatTime, table } from '../output/text.ts';
+import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -107,7 +107,7 @@ function toDocument({ restorableUntil, ...health }: Health): object {
 }
 
 function describe({ problems, newest, restorableUntil, lastVerified, lastRehearsed, ...counts }: Health): string {
-  const lines = problems.map(({ code, message }) => `[${code}] ${message}\n`).join('');
+  const lines = problems.map(({ code, message }) => `[${code}] ${inOneLine(message)}\n`).join('');
   const day = (time: string | undefined): string => (time === undefined ? 'never' : `${time.slice(0, 19)}Z`);
   const rows = [
     ['newest proved set', newest ? `${newest.set}, ${formatDuration(newest.ageMs)} old` : 'none'],

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { formatLsn } from '../format/lsn.ts';
-import { formatBytes, formatCommit, formatCount, table } from '../output/text.ts';
+import { formatBytes, formatCommit, formatCount, inOneLine, table } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -58,9 +58,9 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
         ? 'holds no commit'
         : 'has no log: can be restored as it was copied';
   const [finding] = sets[0]!.set.manifest.unsound ?? [];
-  const unsound = finding ? `  unsound, a copy of a damaged source: ${finding.message}\n` : '';
-  const pinned = pin ? `  pinned${pin.note === '' ? '' : `: ${pin.note}`}\n` : '';
-  const title = `${id}: ${source} on ${host}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${unsound}${pinned}`;
+  const unsound = finding ? `  unsound, a copy of a damaged source: ${inOneLine(finding.message)}\n` : '';
+  const pinned = pin ? `  pinned${pin.note === '' ? '' : `: ${inOneLine(pin.note)}`}\n` : '';
+  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${unsound}${pinned}`;
   return title + indent(sets.map(describeSet));
 }
 

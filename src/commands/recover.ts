@@ -16,6 +16,7 @@ import {
   whyOrphaned,
   type Chain,
 } from '../engine/repository/chain.ts';
+import { requireApart } from '../engine/places.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { requireIntact } from '../engine/verify/intact.ts';
 import { FigaroError } from '../errors.ts';
@@ -125,6 +126,7 @@ export function recoverCommand(context: CommandContext): Command {
       hooked(context, async (_environment, options: RecoverCommandOptions) => {
         const files = unlockedFiles(context, options);
         const found = findSource(context, files, options);
+        requireOwnPlace(files, found, options);
         const point = restorePointOf(options);
         const { source, result } = await context.withWatch(options, async (watch, note) => {
           const { chain } = found;
@@ -200,6 +202,19 @@ function findSource(context: CommandContext, files: Files, options: RecoverComma
   ];
   const directories = chain.sets.map(({ directory }) => directory);
   return { environment: chainEnvironment(files, chain), chain, directories, warnings };
+}
+
+/** What is recovered must not become part of what it is made from. */
+function requireOwnPlace(
+  files: Files,
+  { chain, directories }: Source,
+  { to, repo, survivingLogs }: RecoverCommandOptions,
+): void {
+  const target = { what: 'the target', path: to };
+  const sources = chain ? [repo ?? path.dirname(directories[0]!)] : directories;
+  const what = chain ? 'the repository' : 'the copy';
+  for (const source of sources) requireApart(files, target, { what, path: source });
+  if (survivingLogs !== undefined) requireApart(files, target, { what: 'the surviving log in', path: survivingLogs });
 }
 
 function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): RestorePoint {

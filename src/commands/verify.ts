@@ -3,7 +3,7 @@ import { openRepository } from '../engine/repository/repository.ts';
 import { verifySets } from '../engine/verify/set.ts';
 import { type Finding, type VerifyResult } from '../engine/verify/verification.ts';
 import { exitCodes, FigaroError } from '../errors.ts';
-import { formatBytes, formatCount } from '../output/text.ts';
+import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -114,7 +114,7 @@ function worstOf(findings: readonly Finding[]): Finding | undefined {
 }
 
 function describe({ sets, records, rehearsed, left, findings }: VerifyResult): string {
-  const lines = findings.map(({ set, code, message }) => `${set}: [${code}] ${message}`);
+  const lines = findings.map(({ set, code, message }) => `${set}: [${code}] ${inOneLine(message)}`);
   const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
   const pages = sets.reduce((sum, set) => sum + set.pages, 0);
   lines.push(

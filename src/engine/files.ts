@@ -55,9 +55,11 @@ export interface Files {
   readonly cipher?: Cipher | undefined;
   /** Opens read-only; undefined when there is no such file. What is there and no file, such as a pipe, is an error. */
   openIfThere(file: string): OpenFile | undefined;
+  /** As `openIfThere`, for files that this program made: a link is an error, too. */
+  openOwnIfThere(file: string): OpenFile | undefined;
   /** Creates a new file for reading and writing; fails when the name is taken. */
   create(file: string, mode?: number): OpenFile;
-  /** Opens an existing file for reading and writing. */
+  /** Opens an existing file for reading and writing, one that this program made: neither a link nor anything but a file. */
   openToWrite(file: string): OpenFile;
   /** What is at the name itself: a link is not followed. Undefined when nothing is. */
   statIfThere(file: string): FileStat | undefined;
@@ -216,11 +218,21 @@ export const nodeFiles: Files = {
       }
     });
   },
+  openOwnIfThere(file) {
+    return attempt('open', file, () => {
+      try {
+        return openRegular(file, withoutWaiting | withoutLinks);
+      } catch (error) {
+        if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        throw error;
+      }
+    });
+  },
   create(file, mode = 0o640) {
     return attempt('create', file, () => new NodeFile(file, fs.openSync(file, 'wx+', mode)));
   },
   openToWrite(file) {
-    return attempt('open', file, () => new NodeFile(file, fs.openSync(file, 'r+')));
+    return attempt('open', file, () => openRegular(file, toWriteWithoutWaiting | withoutLinks));
   },
   statIfThere(file) {
     return attempt('look at', file, () => {
@@ -333,9 +345,12 @@ export const nodeFiles: Files = {
 
 /** Opening a pipe would wait for somebody to write to it. */
 const withoutWaiting = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
+const toWriteWithoutWaiting = fs.constants.O_RDWR | (fs.constants.O_NONBLOCK ?? 0);
+/** Windows knows no such flag. */
+const withoutLinks = fs.constants.O_NOFOLLOW ?? 0;
 
-function openRegular(file: string): NodeFile {
-  const descriptor = fs.openSync(file, withoutWaiting);
+function openRegular(file: string, flags = withoutWaiting): NodeFile {
+  const descriptor = openDescriptor(file, flags);
   try {
     if (fs.fstatSync(descriptor).isFile()) return new NodeFile(file, descriptor);
   } catch (error) {
@@ -347,6 +362,18 @@ function openRegular(file: string): NodeFile {
     path: file,
     hint: 'a directory, pipe, socket or device is where a file has to be. Move it away.',
   });
+}
+
+function openDescriptor(file: string, flags: number): number {
+  try {
+    return fs.openSync(file, flags);
+  } catch (error) {
+    if (!isCode(error, 'ELOOP', 'EMLINK')) throw error;
+    throw new FigaroError('io', `${file}: is a link`, {
+      path: file,
+      hint: 'nothing here is meant to be one. Find out who put it there, and remove it.',
+    });
+  }
 }
 
 /** False when this user may not. */
@@ -401,12 +428,38 @@ export function withFile<T>(files: Files, file: string, use: (opened: OpenFile) 
   }
 }
 
-/** The whole contents of a small file; undefined when it is not there. */
+/** More than any small file of ours or of the library has, in bytes. */
+const smallFileLimit = 16 << 20;
+
+/** The whole contents of a small file; undefined when it is not there. Throws `io` for one that is not small. */
 export function readIfThere(files: Files, file: string): Uint8Array | undefined {
-  const opened = files.openIfThere(file);
+  return readWhole(files.openIfThere(file), smallFileLimit);
+}
+
+/**
+ * As `readIfThere`, for files that this program made: links are not followed.
+ *
+ * @param limit in bytes
+ */
+export function readOwnIfThere(files: Files, file: string, limit = smallFileLimit): Uint8Array | undefined {
+  return readWhole(files.openOwnIfThere(file), limit);
+}
+
+function readWhole(opened: OpenFile | undefined, limit: number): Uint8Array | undefined {
   if (!opened) return undefined;
   try {
-    const bytes = new Uint8Array(opened.stat().size);
+    const { size } = opened.stat();
+    if (size > limit) {
+      throw new FigaroError(
+        'io',
+        `${opened.path}: has ${size} bytes, more than the ${limit} that such a file can have`,
+        {
+          path: opened.path,
+          hint: 'this is not what it was written as: find out what overwrote it.',
+        },
+      );
+    }
+    const bytes = new Uint8Array(size);
     return bytes.subarray(0, opened.readAt(bytes, 0));
   } finally {
     opened.close();

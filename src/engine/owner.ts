@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { hostname, uptime } from 'node:os';
+import { parseJson } from './fields.ts';
 import { readSystemFile, readSystemLink } from './files.ts';
 import { expiryMs, trustedMs } from './lease.ts';
 
@@ -29,12 +30,7 @@ export function describeThisProcess(): string {
 }
 
 export function parseOwner(text: string): Owner | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(text);
   if (typeof value !== 'object' || value === null) return undefined;
   const { host, boot, namespace, pid, processStart: start, since } = value as Readonly<Record<string, unknown>>;
   if (typeof host !== 'string' || typeof boot !== 'string' || typeof namespace !== 'string') return undefined;

@@ -13,7 +13,7 @@ export function describeEnvironment(inspected: InspectedEnvironment, isOriginal:
   if (isOriginal) rows.push(['in use', inspected.usedBy ?? 'by no process that could be seen']);
   rows.push(...configRows(inspected), ...otherFileRows(inspected), ...logRows(log));
   const parts = [
-    `${environment.home}: ${formatCount(databases.length, 'database file')}, ${log ? formatCount(log.files, 'log file') : 'no log'}\n` +
+    `${inOneLine(environment.home)}: ${formatCount(databases.length, 'database file')}, ${log ? formatCount(log.files, 'log file') : 'no log'}\n` +
       indent(table(rows.map((row) => row.map(inOneLine)))),
     ...(databases.length > 0 ? [databaseTable(databases)] : []),
     risks.length === 0 ? 'no risks are known\n' : `${formatCount(risks.length, 'risk')}:\n`,

@@ -28,7 +28,7 @@ const uses: readonly PageUse[] = [
 export function describeInventory(inventory: ContainerInventory): string {
   const { path, format, size, xml, databases, findings, findingCount } = inventory;
   const parts = [
-    `${path}: ${formatBytes(size)}, ${describeFormat(format)}\n${pagesLine(inventory)}`,
+    `${inOneLine(path)}: ${formatBytes(size)}, ${describeFormat(format)}\n${pagesLine(inventory)}`,
     ...(xml ? [describeXml(xml)] : []),
     databases.map(describeDatabase).join(''),
   ];

@@ -1,5 +1,5 @@
 import { type ManifestLeftOut } from '../engine/repository/manifest.ts';
-import { formatCount } from './text.ts';
+import { formatCount, inOneLine } from './text.ts';
 
 const reasons: Readonly<Record<string, string>> = {
   region: 'region of the library, made anew when it is opened',
@@ -17,7 +17,7 @@ const reasons: Readonly<Record<string, string>> = {
 /** What is not in a set, a line each. */
 export function leftOutLines(leftOut: readonly ManifestLeftOut[]): string[] {
   return leftOut.map(({ path, reason, sameAs, count }) => {
-    const why = reason === 'same-file' ? `another name of ${sameAs}` : (reasons[reason] ?? reason);
-    return `  ${path}${count === undefined ? '' : ` (${formatCount(count, 'file')})`}: ${why}`;
+    const why = reason === 'same-file' ? `another name of ${inOneLine(sameAs ?? '')}` : (reasons[reason] ?? reason);
+    return `  ${inOneLine(path)}${count === undefined ? '' : ` (${formatCount(count, 'file')})`}: ${why}`;
   });
 }

@@ -4,7 +4,7 @@ import { type InspectedPage } from '../engine/inspect/page.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { wordsOf, type FieldValue, type Fields } from '../format/page/describe-meta.ts';
 import { type PageItem } from '../format/page/describe-items.ts';
-import { table } from './text.ts';
+import { inOneLine, table } from './text.ts';
 
 /** Bytes of an item shown before the rest is cut off. */
 const shownBytes = 24;
@@ -13,7 +13,7 @@ const shownBytes = 24;
 export function describePageText(file: string, page: Omit<InspectedPage, 'stored'>, whole: boolean): string {
   const { pgno, offset, pageSize, problem, fileProblem, type, typeName, items, freeBytes } = page;
   const place = offset === undefined ? 'in an extent' : `at byte ${offset}`;
-  const lines = [`${file}: page ${pgno} ${place}, ${pageSize} bytes`];
+  const lines = [`${inOneLine(file)}: page ${pgno} ${place}, ${pageSize} bytes`];
   if (fileProblem !== undefined) lines.push(`the first page of the file is damaged: ${fileProblem}`);
   if (problem !== undefined) lines.push(`the page is damaged: ${problem}`);
   const { pgno: said, ...header } = page.header;

@@ -72,7 +72,9 @@ export function maskedUrl(text: string): string {
 }
 
 /** Rows in columns of even width; the last column is not padded. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(raw: readonly (readonly string[])[]): string {
+  // Names of files can hold anything: none of them begins a line of its own.
+  const rows = raw.map((row) => row.map(inOneLine));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));

@@ -146,9 +146,11 @@ describe('recover of plain copies', () => {
     });
 
     test('refuses a directory without log files', async () => {
-      const { exitCode, stderr } = await recover(['--surviving-logs', directory]);
+      const empty = path.join(directory, 'empty');
+      mkdirSync(empty);
+      const { exitCode, stderr } = await recover(['--surviving-logs', empty]);
       expect(exitCode).toBe(3);
-      expect(stderr).toMatch(/^error \[log-missing\]: <dir> holds no log files\n/);
+      expect(stderr).toMatch(/^error \[log-missing\]: <dir>\/empty holds no log files\n/);
     });
   });
 

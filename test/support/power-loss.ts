@@ -101,6 +101,7 @@ export class VolatileDisk {
     const inside = (file: string): boolean => this.#parts(file) !== undefined;
     const find = (file: string): Node | undefined => this.#find(this.#parts(file)!);
     return {
+      openOwnIfThere: (file) => this.files.openIfThere(file),
       openIfThere: (file) => {
         if (!inside(file)) return outside.openIfThere(file);
         const node = find(file);

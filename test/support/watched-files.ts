@@ -53,6 +53,11 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
       const opened = inner.openIfThere(file);
       return opened && wrap(opened);
     },
+    openOwnIfThere(file) {
+      see('openOwnIfThere', file);
+      const opened = inner.openOwnIfThere(file);
+      return opened && wrap(opened);
+    },
     create(file, mode) {
       see('create', file);
       return wrap(inner.create(file, mode));

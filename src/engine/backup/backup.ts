@@ -6,6 +6,7 @@ import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { discoverEnvironment, filesOfKind, type Environment } from '../environment/discover.ts';
 import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
 import { findLogNearby } from '../environment/log-nearby.ts';
+import { requireApart } from '../places.ts';
 import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
@@ -76,7 +77,7 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
   const choice = chooseFiles(options.include, options.exclude);
   const directory = path.resolve(options.repository);
   requireEnvironment(files, home, kind, choice);
-  requireApart(files, home, directory);
+  requireApart(files, { what: 'the environment', path: home }, { what: 'the repository', path: directory });
   const repository =
     kind === 'incremental' ? openRepository(files, directory) : openOrCreateRepository(files, directory);
   const write = async (held: Files): Promise<BackupSet> => {
@@ -140,21 +141,6 @@ function withoutLog(files: Files, environment: Environment, message: string): Fi
     nearby ? `${environment.home} holds no log files, but ${nearby.path} does` : message,
     { path: environment.home, hint: nearby?.advice ?? 'stop the application and use `figaro-backup offline`.' },
   );
-}
-
-function requireApart(files: Files, home: string, repository: string): void {
-  const inside = path.relative(files.realPath(home), realPathToBe(files, repository));
-  if (inside === '..' || inside.startsWith(`..${path.sep}`) || path.isAbsolute(inside)) return;
-  throw new FigaroError('usage', `the repository ${repository} lies inside the environment ${home}`, {
-    hint: 'choose a repository outside of it, best on another disk.',
-  });
-}
-
-/** Where a directory is, or would be: links above it are followed. */
-function realPathToBe(files: Files, directory: string): string {
-  if (files.statThrough(directory)) return files.realPath(directory);
-  const parent = path.dirname(directory);
-  return parent === directory ? directory : path.join(realPathToBe(files, parent), path.basename(directory));
 }
 
 function chainToContinue(files: Files, repository: Repository, wanted: string | undefined): Chain {

@@ -204,7 +204,7 @@ export class Search {
         this.#damaged.push({ name: inside, path: full, problem: recognition.problem, code: 'page-type' });
         return;
       case 'other':
-        this.#classifyOther(name, inside, full, stat, head, add);
+        this.#classifyOther(name, inside, full, stat, add);
         if (this.#leftOut.at(-1)?.name === inside && this.#leftOut.at(-1)?.reason === 'other') {
           noteOwnFile(this.#files, stat, lookedAt);
         }
@@ -218,11 +218,10 @@ export class Search {
     inside: string,
     full: string,
     stat: FileStat,
-    head: Uint8Array,
     add: (kind: EnvironmentFileKind) => void,
   ): void {
     if (isExtentName(name)) return add('queue-extent');
-    if (isRegion(name, head)) return this.#leave(inside, full, 'region');
+    if (regionName.test(name)) return this.#leave(inside, full, 'region');
     const ofLibrary = fileOfLibrary(name);
     if (ofLibrary !== undefined) return this.#leave(inside, full, ofLibrary);
     if (inside.startsWith(`${this.#externalDirectory}/`)) return add('external-file');

@@ -6,6 +6,7 @@ import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { takeBackup } from '../backup/backup.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
+import { requireApart } from '../places.ts';
 import { findChain, requireNewest } from '../repository/chain.ts';
 import { sweepLocks, takeLock } from '../repository/lock.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
@@ -45,6 +46,10 @@ export async function asFollower<T>(files: Files, directory: string, work: (file
 /** One round, or the making of the standby where there is none yet. What goes wrong is noted for `status`. */
 export async function followOnce(files: Files, options: FollowOptions): Promise<StandbyState> {
   const { directory, followed, watch } = options;
+  const { home, repo } = followed;
+  const primary =
+    home === undefined ? { what: 'the repository', path: repo! } : { what: 'the environment', path: home };
+  requireApart(files, { what: 'the standby', path: directory }, primary);
   return await asFollower(files, directory, async (held) => {
     try {
       const standby = readStandby(held, directory);

@@ -8,9 +8,10 @@ import { createHash, type Hash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Cipher } from '../../format/crypto.ts';
+import { FieldReader, parseJson } from '../fields.ts';
 import { openToRead, withFile, type Files, type OpenFile } from '../files.ts';
 import { maxHandles, type Piece, type Storage } from '../recovery/storage.ts';
-import { partsOf, writeStandby, type StandbyState } from './standby.ts';
+import { partsOf, readPieceName, readState, writeStandby, type StandbyState } from './standby.ts';
 
 /** Bytes of a piece: where they go, how many, and where they are in the journal. */
 type Slot = readonly [position: number, length: number, journalOffset: number];
@@ -204,6 +205,29 @@ export function applyJournal(files: Files, directory: string): void {
   files.syncDirectory(directory);
 }
 
+/** Undefined for contents that are not as they are written. */
+function decodeContents(text: string, journalEnd: number): Contents | undefined {
+  try {
+    const fields = new FieldReader(parseJson(text), (problem) => new FigaroError('manifest-corrupt', problem));
+    const { state: value } = parseJson(text) as { readonly state: unknown };
+    const state = readState(value);
+    if (!state) return undefined;
+    const changed = fields.list('changed').map((piece) => ({
+      piece: readPieceName(piece, 'piece'),
+      size: piece.count('size'),
+      mode: piece.mode('mode') & 0o777,
+      slots: piece.triples('slots').map(([position, length, offset]): Slot => {
+        if (offset + length > journalEnd) throw piece.problem('a piece lies behind the end of the journal');
+        return [position, length, offset];
+      }),
+    }));
+    return { state, changed };
+  } catch (error) {
+    if (error instanceof FigaroError) return undefined;
+    throw error;
+  }
+}
+
 function readContents(journal: OpenFile, file: string): Contents {
   const { size } = journal.stat();
   const footer = Buffer.alloc(footerSize);
@@ -213,7 +237,8 @@ function readContents(journal: OpenFile, file: string): Contents {
     if (start <= end && hashOf(journal, start, end).equals(footer.subarray(0, 32))) {
       const text = Buffer.alloc(end - start);
       journal.readAt(text, start);
-      return JSON.parse(text.toString('utf8')) as Contents;
+      const contents = decodeContents(text.toString('utf8'), start);
+      if (contents) return contents;
     }
   }
   throw new FigaroError('manifest-corrupt', `${file} is damaged`, {

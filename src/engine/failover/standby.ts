@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Lsn } from '../../format/lsn.ts';
+import { FieldReader, parseJson } from '../fields.ts';
 import { metaSize, recognizeFile } from '../../format/page/meta.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import {
@@ -15,7 +16,7 @@ import {
   type EnvironmentFile,
   type EnvironmentFileKind,
 } from '../environment/discover.ts';
-import { readIfThere, withFile, writeDurably, type Files } from '../files.ts';
+import { readOwnIfThere, withFile, writeDurably, type Files } from '../files.ts';
 
 /** Raised when a change makes older programs misread a standby. */
 const standbyFormat = 1;
@@ -101,7 +102,7 @@ export function partsOf(directory: string): {
 /** The state of a standby; undefined when there is none. Throws `manifest-corrupt` when it is not as it was written. */
 export function readStandby(files: Files, directory: string): Standby | undefined {
   const file = path.join(directory, stateName);
-  const bytes = readIfThere(files, file);
+  const bytes = readOwnIfThere(files, file);
   if (!bytes) return undefined;
   const state = decode(Buffer.from(bytes).toString('utf8'));
   if (!state) {
@@ -147,12 +148,70 @@ function encode(state: StandbyState): string {
 function decode(text: string): StandbyState | undefined {
   const line = text.indexOf('\n');
   const body = text.slice(line + 1).trimEnd();
+  const seal = parseJson(text.slice(0, line)) as { sha256?: unknown } | null | undefined;
+  if (seal?.sha256 !== sha256(body)) return undefined;
+  return readState(parseJson(body));
+}
+
+/** The state of a standby out of parsed JSON; undefined when it is not as it is written. */
+export function readState(value: unknown): StandbyState | undefined {
+  const problem = (text: string): FigaroError => new FigaroError('manifest-corrupt', text);
   try {
-    const { sha256: sealed } = JSON.parse(text.slice(0, line)) as { sha256?: unknown };
-    return sealed === sha256(body) ? (JSON.parse(body) as StandbyState) : undefined;
-  } catch {
-    return undefined;
+    const fields = new FieldReader(value, problem);
+    const format = fields.count('format');
+    const program = fields.string('program');
+    // Of a newer one no more is known.
+    if (format > standbyFormat) return { format, program } as StandbyState;
+    const round = fields.optional('lastRound');
+    if (!round) throw problem('"lastRound" is missing');
+    const commit = fields.optional('lastCommit');
+    return {
+      format,
+      program,
+      phase: fields.oneOf('phase', ['following', 'promoting', 'promoted'] as const),
+      home: fields.optionalString('home'),
+      repo: fields.optionalString('repo'),
+      host: fields.string('host'),
+      end: fields.lsnParts('end'),
+      lastRecord: fields.has('lastRecord') ? fields.lsnParts('lastRecord') : undefined,
+      neededFrom: fields.lsnParts('neededFrom'),
+      lastCommit: commit && { lsn: commit.lsnParts('lsn'), time: commit.seconds('time') },
+      rounds: fields.count('rounds'),
+      lastRound: {
+        finished: round.time('finished'),
+        durationMs: round.number('durationMs'),
+        logBytes: round.count('logBytes'),
+      },
+      files: fields.list('files').map(readStandbyFile),
+      promoted: fields.has('promoted') ? fields.time('promoted') : undefined,
+    };
+  } catch (error) {
+    if (error instanceof FigaroError) return undefined;
+    throw error;
   }
+}
+
+const pieceKinds = ['database', 'placeholder', 'queue-extent', 'external-file'] as const;
+
+function readStandbyFile(file: FieldReader): StandbyFile {
+  const dataDirectory = file.string('dataDirectory');
+  return {
+    kind: file.oneOf('kind', pieceKinds),
+    name: file.inside('name'),
+    logName: file.inside('logName'),
+    dataDirectory,
+    piece: readPieceName(file, 'piece'),
+    mode: file.mode('mode') & 0o777,
+    uid: file.countUpTo('uid', 0xffffffff),
+    gid: file.countUpTo('gid', 0xffffffff),
+  };
+}
+
+/** A name in `pieces/`. */
+export function readPieceName(fields: FieldReader, name: string): string {
+  const piece = fields.inside(name);
+  if (/[/\\]/.test(piece)) throw fields.problem(`"${name}" is no name of a piece`);
+  return piece;
 }
 
 function sha256(text: string): string {

@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { readIfThere, type Files } from '../files.ts';
+import { FieldReader, parseJson } from '../fields.ts';
+import { readOwnIfThere, type Files } from '../files.ts';
 import { partsOf, stateName } from './standby.ts';
 
 export interface Trouble {
@@ -34,9 +35,14 @@ export function clearTrouble(files: Files, directory: string): void {
 }
 
 export function readTrouble(files: Files, directory: string): Trouble | undefined {
-  const bytes = readIfThere(files, partsOf(directory).trouble);
   try {
-    return bytes && (JSON.parse(Buffer.from(bytes).toString('utf8')) as Trouble);
+    const bytes = readOwnIfThere(files, partsOf(directory).trouble);
+    if (!bytes) return undefined;
+    const fields = new FieldReader(
+      parseJson(Buffer.from(bytes).toString('utf8')),
+      (text) => new FigaroError('io', text),
+    );
+    return { time: fields.time('time'), code: fields.string('code'), message: fields.string('message') };
   } catch {
     return undefined;
   }

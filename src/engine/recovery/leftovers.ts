@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { removeTree, type Files } from '../files.ts';
+import { removeTree, type FileStat, type Files } from '../files.ts';
 import { fencedFiles, holdLease, type Lease } from '../lease.ts';
 import { isMarkAlive, markOfThisProcess } from '../owner.ts';
 
@@ -40,6 +40,11 @@ export function sweepStages(files: Files, target: string, now: number): string[]
     const stage = path.join(directory, name);
     const stat = name.startsWith(stagePrefix(target)) ? files.statIfThere(stage) : undefined;
     if (stat?.kind !== 'directory') continue;
+    // Of another user's nobody can say what is in it; it may have been planted.
+    if (!isOurs(stat)) {
+      warnings.push(`${stage} looks like what a recovery left, but belongs to another user: it is left alone`);
+      continue;
+    }
     const mark = name.slice(stagePrefix(target).length).replace(/\.[0-9a-f]{6}$/, '');
     const alive = isMarkAlive(mark, () => now - stat.changedMs);
     if (alive === undefined) {
@@ -52,6 +57,18 @@ export function sweepStages(files: Files, target: string, now: number): string[]
     }
   }
   return warnings;
+}
+
+/** True for a directory of this user that nobody else can write to. */
+function isOurs({ uid, mode }: FileStat): boolean {
+  const me = process.getuid?.();
+  return me === undefined || (uid === me && (mode & 0o022) === 0);
+}
+
+/** Makes a stage that nobody else can look or write into. Throws `target-in-use` when there is one of that name. */
+export function makeStage(files: Files, stage: string): void {
+  if (files.makeDirectory(stage, 0o700)) return;
+  throw new FigaroError('target-in-use', `${stage} is there already`, { path: stage });
 }
 
 /** Holds a stage: the files change nothing once another recovery has swept it, and throw `target-in-use`. */

@@ -22,7 +22,8 @@ export function giveOwners(files: Files, environment: Environment, home: string)
     if (kind === 'directory') {
       for (const inside of files.listIfThere(file)!) give(name === '' ? inside : `${name}/${inside}`);
     }
-    const owner = known.get(name) ?? { ...usual, mode };
+    const wanted = known.get(name) ?? { ...usual, mode };
+    const owner = { ...wanted, mode: wanted.mode & 0o777 };
     // Whoever restores has to be able to go in and rename it.
     const usable = kind === 'directory' ? { ...owner, mode: owner.mode | 0o700 } : owner;
     if (!files.setOwner(file, usable)) lost ??= owner;

@@ -31,7 +31,7 @@ import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { giveOwners } from './owners.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
 import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
-import { discardStage, holdStage, newStage, sweepStages } from './leftovers.ts';
+import { discardStage, holdStage, makeStage, newStage, sweepStages } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
 
 export interface RecoverOptions {
@@ -206,7 +206,7 @@ async function doJob(allFiles: Files, job: Job, moves: DirectoryMoves): Promise<
   const { environment, target, watch, check, anyOrder } = job;
   makeDirectories(allFiles, path.dirname(target));
   const stage = newStage(target);
-  makeDirectories(allFiles, stage);
+  makeStage(allFiles, stage);
   const { files, lease } = holdStage(allFiles, stage);
   const copies = new BackgroundCopies(files);
   try {

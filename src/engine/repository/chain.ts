@@ -1,9 +1,10 @@
+import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Environment } from '../environment/discover.ts';
 import { discoverLayers } from '../environment/layers.ts';
 import { noChoice, type FileChoice } from '../environment/file-choice.ts';
 import { type Files } from '../files.ts';
-import { type ManifestFile } from './manifest.ts';
+import { type Manifest, type ManifestFile } from './manifest.ts';
 import { inOrder, isInFuture } from './chain-order.ts';
 import { environmentOf, type BackupSet, type BrokenSet } from './repository.ts';
 
@@ -150,6 +151,26 @@ export function filesTaken(files: readonly ManifestFile[]): FileChoice {
   return { ...noChoice, includes: (name) => names.has(name) };
 }
 
+/** Permissions of files and directories that are no programs of somebody else: no set-user-id, set-group-id, sticky. */
+const plainBits = 0o777;
+
+/** What a manifest asks for, as far as the set itself has it: a manifest may be anybody's. */
+function rightMode(mode: number, own = 0o750): number {
+  return mode & plainBits & own;
+}
+
+/** The users and groups that the directories of the source belonged to, or the files of the set do: no others are asked for. */
+function knownOwners(
+  files: Files,
+  home: string,
+  { directories = [], files: entries }: Manifest,
+): (uid: number, gid: number) => boolean {
+  const stats = entries.flatMap(({ path: name }) => files.statIfThere(path.join(home, name)) ?? []);
+  const uids = new Set([...directories, ...stats].map(({ uid }) => uid));
+  const gids = new Set([...directories, ...stats].map(({ gid }) => gid));
+  return (uid, gid) => uids.has(uid) && gids.has(gid);
+}
+
 /** The environment that the sets of a chain make up together. */
 export function chainEnvironment(files: Files, chain: Chain): Environment {
   const environment = discoverLayers(
@@ -158,10 +179,16 @@ export function chainEnvironment(files: Files, chain: Chain): Environment {
     { choice: filesTaken(chain.sets.flatMap(({ manifest }) => manifest.files)) },
   );
   // The files of a set may have become somebody else's, as when the repository was copied.
-  const written = chain.sets
-    .flatMap(({ manifest }) => [...manifest.files, ...(manifest.directories ?? [])])
-    .flatMap(({ path, mode, uid, gid }) =>
-      uid === undefined || gid === undefined ? [] : [[path, { mode, uid, gid }] as const],
-    );
-  return { ...environment, owners: new Map([...environment.owners, ...written]) };
+  const written = chain.sets.flatMap(({ directory, manifest }) => {
+    const isKnown = knownOwners(files, environmentOf(directory), manifest);
+    return [...manifest.files, ...(manifest.directories ?? [])].flatMap(({ path: name, mode, uid, gid }) => {
+      if (uid === undefined || gid === undefined || !isKnown(uid, gid)) return [];
+      const own = environment.owners.get(name) ?? files.statIfThere(path.join(environmentOf(directory), name));
+      return [[name, { mode: rightMode(mode, own?.mode), uid, gid }] as const];
+    });
+  });
+  const found = [...environment.owners].map(
+    ([name, owner]) => [name, { ...owner, mode: owner.mode & plainBits }] as const,
+  );
+  return { ...environment, owners: new Map([...found, ...written]) };
 }

@@ -1,7 +1,9 @@
 /** `checks.jsonl` of a set: what was checked, when, with what result. One line a check; never part of what is checked. */
 
 import path from 'node:path';
-import { readIfThere, type Files } from '../files.ts';
+import { FigaroError } from '../../errors.ts';
+import { FieldReader, parseJson } from '../fields.ts';
+import { isShortage, readOwnIfThere, type Files } from '../files.ts';
 import { type BackupSet } from './repository.ts';
 
 export interface Check {
@@ -33,24 +35,33 @@ export function appendCheck(files: Files, { directory }: BackupSet, check: Check
   files.syncDirectory(directory);
 }
 
-/** The checks of a set in order of time. Lines that can not be read are passed over. */
+/** The checks of a set in order of time. What can not be read is passed over: it counts as not checked. */
 export function readChecks(files: Files, { directory }: BackupSet): readonly Check[] {
-  const bytes = readIfThere(files, path.join(directory, checksName));
+  const bytes = readIfPossible(files, path.join(directory, checksName));
   if (!bytes) return [];
   const lines = Buffer.from(bytes).toString('utf8').split('\n');
   return lines.map(parseCheck).filter((check) => check !== undefined);
 }
 
-function parseCheck(line: string): Check | undefined {
-  let value: unknown;
+function readIfPossible(files: Files, file: string): Uint8Array | undefined {
   try {
-    value = JSON.parse(line);
+    return readOwnIfThere(files, file);
+  } catch (error) {
+    if (error instanceof FigaroError && !isShortage(error)) return undefined;
+    throw error;
+  }
+}
+
+function parseCheck(line: string): Check | undefined {
+  try {
+    const fields = new FieldReader(parseJson(line), (text) => new FigaroError('manifest-corrupt', text));
+    return {
+      time: fields.time('time'),
+      program: fields.string('program'),
+      findings: fields.count('findings'),
+      rehearsed: fields.boolean('rehearsed'),
+    };
   } catch {
     return undefined;
   }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { time, program, findings, rehearsed } = value as Readonly<Record<string, unknown>>;
-  if (typeof time !== 'string' || Number.isNaN(Date.parse(time)) || typeof program !== 'string') return undefined;
-  if (typeof findings !== 'number' || typeof rehearsed !== 'boolean') return undefined;
-  return { time, program, findings, rehearsed };
 }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { readIfThere, type Files } from '../files.ts';
+import { readOwnIfThere, type Files } from '../files.ts';
 import { doubtMs, expiryMs, fencedFiles, holdLease } from '../lease.ts';
 import { describeThisProcess, isAlive, parseOwner, type Owner } from '../owner.ts';
 
@@ -111,7 +111,7 @@ class LockFile {
   }
 
   #find(): Found | undefined {
-    const bytes = readIfThere(this.#files, this.#file);
+    const bytes = readOwnIfThere(this.#files, this.#file);
     const stat = bytes && this.#files.statIfThere(this.#file);
     if (!stat) return undefined;
     const contents = Buffer.from(bytes).toString('utf8');
@@ -158,7 +158,7 @@ class LockFile {
         return '';
       }
       const other = path.join(this.#repository, 'repository.json');
-      const bytes = readIfThere(this.#files, other);
+      const bytes = readOwnIfThere(this.#files, other);
       if (!bytes || !this.#files.link(other, draft)) throw error;
       return Buffer.from(bytes).toString('utf8');
     }

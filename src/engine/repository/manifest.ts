@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { FigaroError } from '../../errors.ts';
-import { formatLsn, parseLsn, type Lsn } from '../../format/lsn.ts';
+import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import { FieldReader, parseJson } from '../fields.ts';
 import { type EnvironmentFileKind } from '../environment/discover.ts';
 
 /** Raised when a change makes older programs misread a manifest. */
@@ -179,12 +180,8 @@ export function decodeManifest(text: string, path: string): Manifest {
   if (!seal || sha256(`${text.slice(0, seal.index)}\n}`) !== seal[1]) {
     throw corrupt('the manifest does not match its own checksum');
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw corrupt('the manifest is not JSON');
-  }
+  const value = parseJson(text);
+  if (value === undefined) throw corrupt('the manifest is not JSON');
   const reader = new FieldReader(value, corrupt);
   const format = reader.count('format');
   if (format > manifestFormat) {
@@ -214,8 +211,8 @@ export function decodeManifest(text: string, path: string): Manifest {
     ...(reader.has('gone') ? { gone: reader.list('gone').map(readGone) } : {}),
     source: reader.string('source'),
     host: reader.string('host'),
-    started: reader.string('started'),
-    finished: reader.string('finished'),
+    started: reader.time('started'),
+    finished: reader.time('finished'),
     dataDirectories: reader.strings('dataDirectories'),
     logDirectory: reader.has('logDirectory') ? reader.string('logDirectory') : undefined,
     files: readFiles(reader),
@@ -246,13 +243,7 @@ function readFiles(reader: FieldReader): ManifestFile[] {
 }
 
 function readFile(file: FieldReader): ManifestFile {
-  const path = file.string('path');
-  const parts = path.split('/');
-  // A backslash is an ordinary character of a name, except where it separates.
-  const separates = process.platform === 'win32' && /[\\:]/.test(path);
-  if (separates || path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
-    throw file.problem(`the path ${JSON.stringify(path)} leads out of the set`);
-  }
+  const path = file.inside('path');
   const sha256 = file.string('sha256');
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw file.problem(`"sha256" of ${path} is no SHA-256`);
   return {
@@ -260,10 +251,10 @@ function readFile(file: FieldReader): ManifestFile {
     kind: file.oneOf('kind', fileKinds),
     size: file.count('size'),
     sha256,
-    mode: file.count('mode'),
+    mode: file.mode('mode'),
     ...(file.has('uid') ? { uid: file.count('uid') } : {}),
     ...(file.has('gid') ? { gid: file.count('gid') } : {}),
-    modifiedMs: file.number('modifiedMs'),
+    modifiedMs: file.milliseconds('modifiedMs'),
     ...(file.has('databaseId') ? { databaseId: file.string('databaseId') } : {}),
     ...(file.has('pageSize') ? { pageSize: file.count('pageSize') } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
@@ -294,8 +285,8 @@ function readLeftOut(left: FieldReader): ManifestLeftOut {
 
 function readDirectory(directory: FieldReader): ManifestDirectory {
   return {
-    path: directory.string('path'),
-    mode: directory.count('mode'),
+    path: directory.string('path') === '' ? '' : directory.inside('path'),
+    mode: directory.mode('mode'),
     uid: directory.count('uid'),
     gid: directory.count('gid'),
   };
@@ -304,7 +295,7 @@ function readDirectory(directory: FieldReader): ManifestDirectory {
 function readLog(log: FieldReader): ManifestLog {
   const commit = (name: string): ManifestCommit | undefined => {
     const fields = log.optional(name);
-    return fields && { lsn: fields.lsn('lsn'), time: fields.count('time') };
+    return fields && { lsn: fields.lsn('lsn'), time: fields.seconds('time') };
   };
   return {
     version: log.has('version') ? log.count('version') : undefined,
@@ -318,81 +309,4 @@ function readLog(log: FieldReader): ManifestLog {
     lastCommit: commit('lastCommit'),
     recoveryRequired: log.boolean('recoveryRequired'),
   };
-}
-
-/** Takes fields out of parsed JSON, and complains about what is not as expected. */
-class FieldReader {
-  readonly #fields: Readonly<Record<string, unknown>>;
-  readonly problem: (text: string) => FigaroError;
-
-  constructor(value: unknown, problem: (text: string) => FigaroError) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw problem('a part of the manifest is no object');
-    }
-    this.#fields = value as Record<string, unknown>;
-    this.problem = problem;
-  }
-
-  has(name: string): boolean {
-    return this.#fields[name] !== undefined && this.#fields[name] !== null;
-  }
-
-  string(name: string): string {
-    const value = this.#fields[name];
-    if (typeof value !== 'string') throw this.problem(`"${name}" is no text`);
-    return value;
-  }
-
-  number(name: string): number {
-    const value = this.#fields[name];
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.problem(`"${name}" is no number`);
-    return value;
-  }
-
-  /** A whole number from 0 on. */
-  count(name: string): number {
-    const value = this.number(name);
-    if (!Number.isSafeInteger(value) || value < 0) throw this.problem(`"${name}" is ${value}`);
-    return value;
-  }
-
-  boolean(name: string): boolean {
-    const value = this.#fields[name];
-    if (typeof value !== 'boolean') throw this.problem(`"${name}" is neither true nor false`);
-    return value;
-  }
-
-  lsn(name: string): Lsn {
-    const lsn = parseLsn(this.string(name));
-    if (!lsn) throw this.problem(`"${name}" is no LSN`);
-    return lsn;
-  }
-
-  optionalLsn(name: string): Lsn | undefined {
-    return this.has(name) ? this.lsn(name) : undefined;
-  }
-
-  oneOf<T extends string>(name: string, values: readonly T[]): T {
-    const found = values.find((value) => value === this.#fields[name]);
-    if (found === undefined) throw this.problem(`"${name}" is none of ${values.join(', ')}`);
-    return found;
-  }
-
-  optional(name: string): FieldReader | undefined {
-    return this.has(name) ? new FieldReader(this.#fields[name], this.problem) : undefined;
-  }
-
-  list(name: string): FieldReader[] {
-    const value = this.#fields[name];
-    if (!Array.isArray(value)) throw this.problem(`"${name}" is no list`);
-    return value.map((element) => new FieldReader(element, this.problem));
-  }
-
-  strings(name: string): string[] {
-    const value = this.#fields[name];
-    if (!Array.isArray(value) || value.some((element) => typeof element !== 'string')) {
-      throw this.problem(`"${name}" is no list of texts`);
-    }
-    return value as string[];
-  }
 }

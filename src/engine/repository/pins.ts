@@ -1,7 +1,9 @@
 /** `pin.json` of a full set: its chain is kept whatever the rules of `expire` say. */
 
 import path from 'node:path';
-import { readIfThere, writeDurably, type Files } from '../files.ts';
+import { FigaroError } from '../../errors.ts';
+import { FieldReader, parseJson } from '../fields.ts';
+import { isShortage, readOwnIfThere, writeDurably, type Files } from '../files.ts';
 import { type Chain } from './chain.ts';
 import { type BackupSet } from './repository.ts';
 
@@ -14,14 +16,21 @@ export interface Pin {
 
 export const pinName = 'pin.json';
 
+/** In bytes. */
+const noteLimit = 1 << 20;
+
 /** The pin of a full set; undefined when it has none. One that can not be read keeps the chain, too. */
 export function readPin(files: Files, { directory }: BackupSet): Pin | undefined {
-  const bytes = readIfThere(files, path.join(directory, pinName));
-  if (!bytes) return undefined;
   try {
-    const { time, note } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>;
-    if (typeof time === 'string' && typeof note === 'string') return { time, note };
-  } catch {
+    const bytes = readOwnIfThere(files, path.join(directory, pinName), noteLimit);
+    if (!bytes) return undefined;
+    const fields = new FieldReader(
+      parseJson(Buffer.from(bytes).toString('utf8')),
+      (text) => new FigaroError('io', text),
+    );
+    return { time: fields.time('time'), note: fields.string('note') };
+  } catch (error) {
+    if (error instanceof FigaroError && isShortage(error)) throw error;
     // Told below.
   }
   return { time: '', note: `${pinName} can not be read` };

@@ -8,12 +8,13 @@ import {
   createDurably,
   isShortage,
   makeDirectories,
-  readIfThere,
+  readOwnIfThere,
   removeTree,
   writeDurably,
   type Files,
 } from '../files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
+import { parseJson } from '../fields.ts';
 import { isInFuture } from './chain-order.ts';
 import { sweepLocks, takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
@@ -90,7 +91,7 @@ export function createRepository(
 
 function openIfThere(files: Files, directory: string): Repository | undefined {
   const file = path.join(directory, repositoryName);
-  const bytes = readIfThere(files, file);
+  const bytes = readOwnIfThere(files, file);
   if (!bytes) return undefined;
   const { format, id } = parseObject(Buffer.from(bytes).toString('utf8'));
   if (typeof format === 'number' && format > repositoryFormat) {
@@ -110,12 +111,8 @@ function openIfThere(files: Files, directory: string): Repository | undefined {
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+  const value = parseJson(text);
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /** Everything in a repository, in order of time. */
@@ -129,6 +126,7 @@ export function readSets(
     if (!setName.test(id)) continue;
     const directory = path.join(repository.directory, id);
     try {
+      requireOwnDirectories(files, directory);
       const manifest = readManifest(files, directory, id);
       if (manifest) sets.push({ id, directory, manifest });
       else broken.push({ id, directory, state: 'incomplete', code: 'set-incomplete', problem: 'it has no manifest' });
@@ -140,6 +138,22 @@ export function readSets(
   // Names tell seconds only.
   sets.sort((a, b) => compareText(a.manifest.started, b.manifest.started) || compareText(a.id, b.id));
   return { sets, broken };
+}
+
+/** A set that is a link, or whose environment is one, holds what somebody else may change: it is none of ours. */
+function requireOwnDirectories(files: Files, directory: string): void {
+  for (const own of [directory, environmentOf(directory)]) {
+    const stat = files.statIfThere(own);
+    if (!stat || stat.kind === 'directory') continue;
+    throw new FigaroError(
+      'manifest-corrupt',
+      `${own} is a ${stat.kind === 'link' ? 'link' : 'file'}, not a directory`,
+      {
+        path: own,
+        hint: 'sets are directories of their own: put the set itself here, or remove what stands in its place.',
+      },
+    );
+  }
 }
 
 /** Names of the sets in a directory, the newest first, without looking into them. */
@@ -169,9 +183,22 @@ function compareText(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
+/** What stands in the place of a manifest and is none is damage of the set, and no failure of the disk. */
+function asManifest<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FigaroError) || error.code !== 'io' || error.details.cause !== undefined) throw error;
+    throw new FigaroError('manifest-corrupt', error.message, error.details);
+  }
+}
+
+/** For some hundred thousand files. In bytes. */
+export const manifestLimit = 256 << 20;
+
 function readManifest(files: Files, directory: string, id: string): Manifest | undefined {
   const file = path.join(directory, 'manifest.json');
-  const bytes = readIfThere(files, file);
+  const bytes = asManifest(() => readOwnIfThere(files, file, manifestLimit));
   if (!bytes) return undefined;
   const manifest = decodeManifest(Buffer.from(bytes).toString('utf8'), file);
   if (manifest.id !== id) {

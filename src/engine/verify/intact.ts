@@ -21,22 +21,36 @@ export async function requireIntact(
   watch: Watch,
   names?: ReadonlySet<string>,
 ): Promise<void> {
-  const expected = new Map<string, { sha256: string; size: number; file: string; set: string }>();
+  const expected = new Map<string, { sha256: string; size: number; home: string; file: string; set: string }>();
   for (const { id, directory, manifest } of chain.sets) {
     for (const { path: name, sha256, size } of manifest.files) {
-      expected.set(name, { sha256, size, file: path.join(environmentOf(directory), name), set: id });
+      const home = environmentOf(directory);
+      expected.set(name, { sha256, size, home, file: path.join(home, name), set: id });
     }
   }
   for (const { name, path: file } of environment.files) {
     if (!expected.has(name)) throw damaged('file-checksum', file, 'it is not in the manifest of its set');
   }
-  for (const [name, { file, sha256, size, set }] of expected) {
+  for (const [name, { home, file, sha256, size, set }] of expected) {
     if (names && !names.has(name)) continue;
-    if (files.statIfThere(file)?.kind !== 'file') throw damaged('set-incomplete', file, `it is missing in ${set}`);
+    if (!files.statIfThere(file)) throw damaged('set-incomplete', file, `it is missing in ${set}`);
+    const kind = whatItIs(files, home, name);
+    if (kind !== 'file') throw damaged('file-checksum', file, `it ${kind}`);
     const found = await hashFile(files, file, watch);
     if (found.size !== size) throw damaged('file-checksum', file, `it has ${found.size} bytes, not ${size}`);
     if (found.sha256 !== sha256) throw damaged('file-checksum', file, 'it does not match its SHA-256 in the manifest');
   }
+}
+
+/** `file` for a file of a set, in directories of the set; else what it is, as the end of a sentence: links lead elsewhere. */
+export function whatItIs(files: Files, home: string, name: string): string {
+  const parts = name.split('/');
+  for (let i = 1; i < parts.length; i++) {
+    const directory = parts.slice(0, i).join('/');
+    if (files.statIfThere(path.join(home, directory))?.kind !== 'directory') return `is behind ${directory}, a link`;
+  }
+  const kind = files.statIfThere(path.join(home, name))?.kind;
+  return kind === 'file' ? 'file' : kind === 'link' ? 'is a link' : 'is no file';
 }
 
 function damaged(code: 'file-checksum' | 'set-incomplete', file: string, problem: string): FigaroError {

@@ -6,17 +6,18 @@ import { unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { pagedFiles } from '../environment/paged-files.ts';
-import { readIfThere, type Files } from '../files.ts';
+import { readOwnIfThere, type Files } from '../files.ts';
 import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
 import { chainEnvironment, filesTaken, isUnsound, type Chain } from '../repository/chain.ts';
 import { appendCheck, checksName, readChecks } from '../repository/checks.ts';
 import { pinName } from '../repository/pins.ts';
-import { type ManifestFile } from '../repository/manifest.ts';
-import { checksumLines, environmentOf, type BackupSet } from '../repository/repository.ts';
+import { type Manifest, type ManifestFile } from '../repository/manifest.ts';
+import { checksumLines, environmentOf, manifestLimit, type BackupSet } from '../repository/repository.ts';
 import { programVersion } from '../version.ts';
 import { verifyLog } from './log.ts';
+import { whatItIs } from './intact.ts';
 import { readFile } from './pages.ts';
 import { type StructureReport } from './structure/check-environment.ts';
 
@@ -222,6 +223,11 @@ export class Verification {
         continue;
       }
       const full = path.join(environmentOf(directory), file.path);
+      const kind = whatItIs(files, environmentOf(directory), file.path);
+      if (kind !== 'file') {
+        this.find({ set: id, code: 'file-checksum', message: `${file.path} ${kind}`, path: file.path });
+        continue;
+      }
       if (this.#options.quick) {
         const { size } = files.statIfThere(full)!;
         bytes += size;
@@ -270,10 +276,21 @@ export class Verification {
       if (known.includes(name)) continue;
       this.find({ set: id, code: 'file-checksum', message: `${name} does not belong into a set`, path: name });
     }
-    const sums = readIfThere(this.#files, path.join(directory, 'SHA256SUMS'));
-    if (sums && Buffer.from(sums).toString('utf8') === checksumLines(manifest)) return;
-    const message = sums ? 'SHA256SUMS differs from the manifest' : 'SHA256SUMS is missing';
-    this.find({ set: id, code: 'file-checksum', message, path: 'SHA256SUMS' });
+    const message = this.#whatIsWrongWithSums(directory, manifest);
+    if (message !== undefined) this.find({ set: id, code: 'file-checksum', message, path: 'SHA256SUMS' });
+  }
+
+  #whatIsWrongWithSums(directory: string, manifest: Manifest): string | undefined {
+    try {
+      const sums = readOwnIfThere(this.#files, path.join(directory, 'SHA256SUMS'), manifestLimit);
+      if (!sums) return 'SHA256SUMS is missing';
+      const isRight = Buffer.from(sums).toString('utf8') === checksumLines(manifest);
+      return isRight ? undefined : 'SHA256SUMS differs from the manifest';
+    } catch (error) {
+      // Of what stands in its place and is none.
+      if (error instanceof FigaroError && error.details.cause === undefined) return error.message;
+      throw error;
+    }
   }
 
   /** Names of all files in a directory, relative to it. */

@@ -1,0 +1,164 @@
+/** The one decoder of the JSON files that this program reads: what they say may be anybody's. */
+
+import { parseLsn, type Lsn } from '../format/lsn.ts';
+import { type FigaroError } from '../errors.ts';
+
+/** The end of the year 9999. */
+const lastSecond = 253_402_300_799;
+
+/** True for a moment as this program writes it: ISO 8601, UTC. */
+export function isTime(text: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+/** True for a relative path with `/` that stays inside of the directory it is relative to. */
+export function isInside(path: string): boolean {
+  // A backslash is an ordinary character of a name, except where it separates.
+  if (process.platform === 'win32' && /[\\:]/.test(path)) return false;
+  return !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+/** The value of a JSON text; undefined for what is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes fields out of parsed JSON, and complains about what is not as expected. */
+export class FieldReader {
+  readonly #fields: Readonly<Record<string, unknown>>;
+  readonly problem: (text: string) => FigaroError;
+
+  constructor(value: unknown, problem: (text: string) => FigaroError) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw problem('a part of it is no object');
+    }
+    this.#fields = value as Record<string, unknown>;
+    this.problem = problem;
+  }
+
+  has(name: string): boolean {
+    return this.#fields[name] !== undefined && this.#fields[name] !== null;
+  }
+
+  string(name: string): string {
+    const value = this.#fields[name];
+    if (typeof value !== 'string') throw this.problem(`"${name}" is no text`);
+    return value;
+  }
+
+  number(name: string): number {
+    const value = this.#fields[name];
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.problem(`"${name}" is no number`);
+    return value;
+  }
+
+  /** A whole number from 0 on. */
+  count(name: string): number {
+    const value = this.number(name);
+    if (!Number.isSafeInteger(value) || value < 0) throw this.problem(`"${name}" is ${value}`);
+    return value;
+  }
+
+  /** A whole number from 0 to `most`. */
+  countUpTo(name: string, most: number): number {
+    const value = this.count(name);
+    if (value > most) throw this.problem(`"${name}" is ${value}, more than ${most}`);
+    return value;
+  }
+
+  /** Permission bits, with what goes with them. */
+  mode(name: string): number {
+    return this.countUpTo(name, 0o7777);
+  }
+
+  /** A moment: ISO 8601, UTC. */
+  time(name: string): string {
+    const value = this.string(name);
+    if (!isTime(value)) throw this.problem(`"${name}" is no time: ${JSON.stringify(value.slice(0, 40))}`);
+    return value;
+  }
+
+  /** Seconds since 1970 that a clock can show. */
+  seconds(name: string): number {
+    return this.countUpTo(name, lastSecond);
+  }
+
+  /** Milliseconds since 1970 that a date can hold. */
+  milliseconds(name: string): number {
+    const value = this.number(name);
+    if (Math.abs(value) > lastSecond * 1000) throw this.problem(`"${name}" is ${value}`);
+    return value;
+  }
+
+  /** A path inside of a directory: it cannot lead out. */
+  inside(name: string): string {
+    const value = this.string(name);
+    if (!isInside(value)) throw this.problem(`the path ${JSON.stringify(value)} leads out of where it belongs`);
+    return value;
+  }
+
+  boolean(name: string): boolean {
+    const value = this.#fields[name];
+    if (typeof value !== 'boolean') throw this.problem(`"${name}" is neither true nor false`);
+    return value;
+  }
+
+  lsn(name: string): Lsn {
+    const lsn = parseLsn(this.string(name));
+    if (!lsn) throw this.problem(`"${name}" is no LSN`);
+    return lsn;
+  }
+
+  /** An LSN as an object of two numbers. */
+  lsnParts(name: string): Lsn {
+    const parts = this.optional(name);
+    if (!parts) throw this.problem(`"${name}" is missing`);
+    return { file: parts.countUpTo('file', 0xffffffff), offset: parts.countUpTo('offset', 0xffffffff) };
+  }
+
+  optionalString(name: string): string | undefined {
+    return this.has(name) ? this.string(name) : undefined;
+  }
+
+  optionalLsn(name: string): Lsn | undefined {
+    return this.has(name) ? this.lsn(name) : undefined;
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[]): T {
+    const found = values.find((value) => value === this.#fields[name]);
+    if (found === undefined) throw this.problem(`"${name}" is none of ${values.join(', ')}`);
+    return found;
+  }
+
+  optional(name: string): FieldReader | undefined {
+    return this.has(name) ? new FieldReader(this.#fields[name], this.problem) : undefined;
+  }
+
+  list(name: string): FieldReader[] {
+    const value = this.#fields[name];
+    if (!Array.isArray(value)) throw this.problem(`"${name}" is no list`);
+    return value.map((element) => new FieldReader(element, this.problem));
+  }
+
+  /** Lists of three whole numbers. */
+  triples(name: string): (readonly [number, number, number])[] {
+    const value = this.#fields[name];
+    const isTriple = (element: unknown): element is [number, number, number] =>
+      Array.isArray(element) && element.length === 3 && element.every((n) => Number.isSafeInteger(n) && n >= 0);
+    if (!Array.isArray(value) || !value.every(isTriple))
+      throw this.problem(`"${name}" is no list of three numbers each`);
+    return value;
+  }
+
+  strings(name: string): string[] {
+    const value = this.#fields[name];
+    if (!Array.isArray(value) || value.some((element) => typeof element !== 'string')) {
+      throw this.problem(`"${name}" is no list of texts`);
+    }
+    return value as string[];
+  }
+}
