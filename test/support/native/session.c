@@ -5,7 +5,7 @@
  * session --home DIR [--log-max N] [--cache-kb N] [--shared] [--recover] [--auto-remove]
  *         [--log-in-memory] [--log-buffer-kb N]
  *
- * begin TXN, commit TXN, abort TXN
+ * begin TXN [bulk], commit TXN, abort TXN
  * open DB TXN FILE NAME TYPE [PAGE-SIZE [EXTENT-PAGES]]     creates what is not there; NAME of a sub-database, or -
  * close DB
  * put DB TXN FIRST COUNT SIZE TEXT                          records FIRST to FIRST + COUNT - 1
@@ -141,7 +141,8 @@ static int execute(int count, char **words)
     memset(&compact, 0, sizeof compact);
 #define IS(name, wanted) (strcmp(verb, name) == 0 && count >= (wanted))
     if (IS("begin", 2)) {
-        int ret = environment->txn_begin(environment, NULL, &txn, 0);
+        int bulk = count > 2 && strcmp(words[2], "bulk") == 0;
+        int ret = environment->txn_begin(environment, NULL, &txn, bulk ? DB_TXN_BULK : 0);
         add(transactions, words[1], txn);
         return ret;
     }

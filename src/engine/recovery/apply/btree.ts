@@ -79,6 +79,7 @@ const split = {
 
     const left = change.redo(body.left, body.leftLsn);
     if (left) {
+      if (!isRootSplit) requireLogged(change, left, image);
       left.initialize(body.left, prev, leaf ? body.right : 0, image.level, image.type);
       copyItems(change, image, left, 0, body.indx);
     }
@@ -88,8 +89,10 @@ const split = {
       copyItems(change, image, right, body.indx, image.entries);
     }
     const parent = change.redo(body.parentPgno, parentBefore);
-    if (parent && isRootSplit) splitRoot(body, image, parent, change);
-    else if (parent && parentChanges) putEntry(body.rightEntry, body.parentIndx + 1, parent, change);
+    if (parent && isRootSplit) {
+      requireLogged(change, parent, image);
+      splitRoot(body, image, parent, change);
+    } else if (parent && parentChanges) putEntry(body.rightEntry, body.parentIndx + 1, parent, change);
 
     if (!isRootSplit && body.nextPgno !== 0) {
       const following = change.redo(body.nextPgno, body.nextLsn);
@@ -122,6 +125,19 @@ const split = {
     }
   },
 };
+
+/**
+ * The page that is split is what the log has made of it. It is not where a bulk transaction has put rows without logging
+ * them: others of its rows, on pages that were not split since, are nowhere in the log (recovery document, G.3).
+ */
+function requireLogged(change: Change, page: CachedPage, image: Page): void {
+  const { entries } = image;
+  change.require(
+    page.entries === entries,
+    page,
+    `it has ${page.entries} entries by the log, and had ${entries} when it was split: rows were put without being logged, by a bulk transaction (DB_TXN_BULK)`,
+  );
+}
 
 function splitRoot(body: Split, image: Page, root: CachedPage, change: Change): void {
   const recno = (body.flags & splitFlag.recno) !== 0;
