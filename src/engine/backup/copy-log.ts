@@ -152,9 +152,15 @@ export class LogCopy {
     }, periodMs);
   }
 
+  /** Follows only when called from here on. */
+  stopFollowing(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
   /** Syncs and closes what is open. */
   close(): void {
-    clearInterval(this.#timer);
+    this.stopFollowing();
     this.#closed = true;
     this.#finish();
   }
