@@ -85,6 +85,7 @@ export function verifyCommand(context: CommandContext): Command {
           }),
         );
         context.warn(options, result.warnings);
+        if (result.sets.length === 0 && result.findings.length === 0) throw nothingToVerify(directory);
         const worst = worstOf(result.findings);
         if (worst) context.found(worst.code, `${worst.set}: ${worst.message}`);
         // Findings are a result that everybody wants to hear of.
@@ -106,6 +107,14 @@ function requireCompatible({ chain, set, share, budget, quick, rehearse }: Verif
       `--rehearse goes through the recovery of a whole chain, not with --${quick ? 'quick' : 'set'}`,
     );
   }
+}
+
+/** A repository without a set is not all good. */
+function nothingToVerify(directory: string): FigaroError {
+  return new FigaroError('set-missing', `${directory} holds no set: there is nothing to verify`, {
+    path: directory,
+    hint: 'take one with `figaro-backup hot` or `offline`.',
+  });
 }
 
 /** Damage weighs more than a gap. */
