@@ -47,6 +47,7 @@ import { findGone, warningsOfGone } from './gone.ts';
 import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { copyOffline } from './offline.ts';
+import { requireNoOlderCopies } from './older-copies.ts';
 
 export interface BackupOptions extends LockWait {
   /** Directory of the environment. */
@@ -244,7 +245,7 @@ async function prove(
   files: Files,
   whole: Environment,
   { copiedAfter }: EnvironmentCopy,
-  { chain, watch = {}, anyOrder = false, keepDamaged = false }: Parts,
+  { environment, chain, watch = {}, anyOrder = false, keepDamaged = false }: Parts,
 ): Promise<SetProof> {
   watch.onProgress?.({ phase: 'prove that it can be recovered' });
   // What the new part of the log is not about was checked with the sets before, if they looked.
@@ -259,6 +260,7 @@ async function prove(
       message,
     }));
     if (!keepDamaged) requireSound(structure, 'this copy');
+    if (!chain) await requireNoOlderCopies(files, environment, whole, copiedAfter, watch);
     return { report, structure: changedSince ? 'changed' : 'all', findings, notes: structure.notes };
   } catch (error) {
     if (!(error instanceof FigaroError)) throw error;

@@ -235,6 +235,11 @@ export class Change {
 const olderCopyHint =
   'an older copy of the file was put in the place of the newer one, and changed since: what is lost is in older sets. Recover the whole environment from one, to a moment before that.';
 
+/** True for a refusal because an older copy of a file was put in its place. */
+export function isAboutOlderCopy({ details }: FigaroError): boolean {
+  return details.hint === olderCopyHint;
+}
+
 /** What recovery does for one record type that changes pages. */
 export interface PageOperation<Body> {
   readonly redo: (body: Body, change: Change) => void;

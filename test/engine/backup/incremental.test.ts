@@ -178,7 +178,7 @@ describe('an incremental', () => {
     const later = damaged.id.replace(/^\d{8}/, '29991231');
     renameSync(damaged.directory, path.join(repository, later));
     const error = await expectFailure('chain-gap', () => incremental());
-    expect(error.message).toContain(`${later} is newer than ${full.id}, and damaged`);
+    expect(error.message).toContain(`${later} is newer than ${full.id}, and is damaged`);
   });
 
   test('notes that DB_CONFIG has changed', async () => {

@@ -48,6 +48,22 @@ describeNative('a container replaced by an older copy of itself', () => {
     }
   });
 
+  test('is refused also where only log files from before the set tell', async () => {
+    const file = path.join(home, 'a.db');
+    const older = fs.readFileSync(file);
+    await write(300, 'second');
+    const session = new Session(home, ['--recover', '--log-max', '60000']);
+    session.do('open b auto b.db - btree 512');
+    for (let i = 0; i < 8; i++) session.do(`put b auto ${i * 300} 300 100 later`, 'checkpoint');
+    await session.leave();
+    expect(fs.readdirSync(home).filter((name) => name.startsWith('log.')).length).toBeGreaterThan(2);
+    fs.writeFileSync(file, older);
+    for (const kind of ['hot', 'offline'] as const) {
+      const error = await expectFailure('chain-mismatch', () => backup(kind));
+      expect(error.message).toContain('a.db: ');
+    }
+  });
+
   test('is no suspicion against an environment that nobody touched', async () => {
     await write(300, 'second');
     await backup('hot');
