@@ -100,6 +100,7 @@ async function print(
   watch: Watch,
 ): Promise<void> {
   const { results } = context;
+  file.requireWhole();
   // A document can not be taken back when a page turns out to be damaged: everything is read once before.
   if (options.json) for (const database of databases) await readThrough(database, watch);
   for (const chunk of options.json ? jsonOf(context, file, databases) : textOf(databases, options)) {

@@ -4,6 +4,7 @@ import { checkPage } from '../../format/page/check.ts';
 import { fromStored } from '../../format/page/checksum.ts';
 import { btreeFlag, metaAt, metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { Page } from '../../format/page/page.ts';
+import { pageOfRecord, queueLayout } from '../../format/page/queue.ts';
 import { pageType } from '../../format/page/types.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
 import { isOpaque } from '../environment/opaque.ts';
@@ -111,6 +112,36 @@ export class DatabaseFile {
       runs.push({ start, end: start + pages });
     }
     return runs;
+  }
+
+  /**
+   * What of the file is missing at its end: it is cut in a page, or has fewer pages than its metadata page says (format
+   * document, 4.3), or not the page of the last record of a queue. Undefined when nothing is.
+   */
+  firstMissing(): { readonly pgno: number; readonly problem: string } | undefined {
+    const { pageSize, method } = this.format;
+    const rest = this.size % pageSize;
+    if (rest !== 0) return { pgno: this.pageCount, problem: `it is cut off after ${rest} of ${pageSize} bytes` };
+    const meta = this.page(0);
+    if (method === 'queue') return this.#missingOfQueue(meta);
+    const said = meta.u32(metaAt.lastPgno) + 1;
+    if (said <= this.pageCount) return undefined;
+    return { pgno: 0, problem: `it says that the file has ${said} pages, but it has ${this.pageCount}` };
+  }
+
+  #missingOfQueue(meta: Page): { readonly pgno: number; readonly problem: string } | undefined {
+    const layout = queueLayout(meta);
+    const last = meta.u32(metaAt.queue.current) - 1;
+    if (!layout || last < 1 || last + 1 === meta.u32(metaAt.queue.first)) return undefined;
+    const pgno = pageOfRecord(last, layout);
+    if (this.queuePages().some(({ start, end }) => pgno >= start && pgno < end)) return undefined;
+    return { pgno, problem: `it is missing, but record ${last} has to be on it` };
+  }
+
+  /** Throws `page-type` when the end of the file is missing. */
+  requireWhole(): void {
+    const missing = this.firstMissing();
+    if (missing) throw this.broken(missing.pgno, missing.problem);
   }
 
   /** What is wrong with the structure around a page, as an error. */

@@ -94,9 +94,8 @@ class InventoryTaker {
     const file = this.#file;
     const check = this.#check;
     const { size } = file;
-    const { pageSize, method } = file.format;
-    if (size % pageSize !== 0)
-      check.find(file.pageCount, `it is cut off after ${size % pageSize} of ${pageSize} bytes`);
+    const { method } = file.format;
+    findMissing(check, file);
     check.claim(0, 0);
     const first = databaseAt(file, 0);
     const databases = this.#guarded(() => databasesOf(file)) ?? [];
@@ -165,6 +164,7 @@ class InventoryTaker {
     }
     try {
       const check = new FileCheck(new FilePages(partition, path));
+      findMissing(check, partition);
       check.claim(0, 0);
       statistics.add('metadata');
       await this.#run(countPages(check, databaseAt(partition, 0), statistics));
@@ -215,6 +215,11 @@ function recordLengthOf({ method, meta }: Database): { readonly recordLength?: n
         ? meta.u32(metaAt.btree.recordLength)
         : undefined;
   return recordLength === undefined ? {} : { recordLength };
+}
+
+function findMissing(check: FileCheck, file: DatabaseFile): void {
+  const missing = file.firstMissing();
+  if (missing) check.find(missing.pgno, missing.problem);
 }
 
 /** Pages that no database refers to. */

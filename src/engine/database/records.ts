@@ -39,6 +39,7 @@ function* recordsOfPartitions({ file, meta }: Database): Generator<DatabaseRecor
     }
     const partition = new DatabaseFile(file.files, path);
     try {
+      partition.requireWhole();
       yield* recordsWithin(databaseAt(partition, 0));
     } finally {
       partition.close();

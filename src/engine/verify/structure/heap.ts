@@ -87,7 +87,13 @@ class HeapCheck {
     }
     for (const offset of itemsOf(page)) {
       const flags = page.bytes[offset]!;
-      if ((flags & heapItemFlag.split) === 0) continue;
+      if ((flags & heapItemFlag.split) === 0) {
+        const ofPieces = heapItemFlag.first | heapItemFlag.last;
+        if ((flags & ofPieces) !== 0) {
+          this.#check.find(page.pgno, `the record at ${offset} is whole, but has the flags ${flags} of a piece`);
+        }
+        continue;
+      }
       if (offset + 16 > page.size) this.#check.find(page.pgno, `the piece at ${offset} has no room for its head`);
       else if ((flags & heapItemFlag.first) === 0) this.#pieces[page.pgno]! += 1;
     }
