@@ -31,6 +31,7 @@ interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptio
   readonly anyOrder?: true;
   readonly keepDamaged?: true;
   readonly acceptMissing?: true;
+  readonly withoutLog?: true;
 }
 
 const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
@@ -76,6 +77,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     command.option('--keep-damaged', 'keep a damaged source as a set marked unsound, which counts as proven nowhere');
     command.option('--accept-missing', 'containers that earlier sets have and the source has not are meant to be gone');
   }
+  if (kind === 'offline') command.option('--without-log', 'take databases whose log is gone as they are');
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
     .addHelpText(
@@ -100,6 +102,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
             anyOrder: options.anyOrder === true,
             keepDamaged: options.keepDamaged === true,
             acceptMissing: options.acceptMissing === true,
+            withoutLog: options.withoutLog === true,
             watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),
         );

@@ -60,7 +60,8 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
   const [finding] = sets[0]!.set.manifest.unsound ?? [];
   const unsound = finding ? `  unsound, a copy of a damaged source: ${inOneLine(finding.message)}\n` : '';
   const pinned = pin ? `  pinned${pin.note === '' ? '' : `: ${inOneLine(pin.note)}`}\n` : '';
-  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${unsound}${pinned}`;
+  const withoutLog = sets[0]!.set.manifest.withoutLog ? '  without its log: databases as they were\n' : '';
+  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${withoutLog}${unsound}${pinned}`;
   return title + indent(sets.map(describeSet));
 }
 

@@ -92,6 +92,7 @@ function describe({ listed, containers, history }: Shown, directory: string): st
   const newest = sets.at(-1)!.set.manifest;
   const facts = [
     ['source', `${source} on ${host}`],
+    ...(newest.withoutLog ? [['log', 'gone: databases were taken as they are']] : []),
     ['size', `${formatBytes(bytes)} in ${formatCount(sets.length, 'set')}`],
     ...(window
       ? [

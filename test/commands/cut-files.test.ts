@@ -31,7 +31,6 @@ test.each([
   [2, 1],
   [4, 1],
   [6, 1],
-  [10, 1],
 ])('a whole record of a heap with the flags %i is %i finding of structure', (flags, findings) => {
   const file = path.join(temporaryDirectory(), 'flags.db');
   const bytes = Buffer.from(heap);

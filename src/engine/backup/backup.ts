@@ -63,6 +63,8 @@ export interface BackupOptions extends LockWait {
   readonly keepDamaged?: boolean;
   /** Full sets: databases that earlier sets have and the source has not are meant to be gone. */
   readonly acceptMissing?: boolean;
+  /** Offline: take databases whose log is gone as they are. */
+  readonly withoutLog?: boolean;
   /** The application orders keys in a way of its own, which the proof cannot know. */
   readonly anyOrder?: boolean;
   /** Hot: see `settle`. */
@@ -140,7 +142,12 @@ function withoutLog(files: Files, environment: Environment, message: string): Fi
   return new FigaroError(
     'log-missing',
     nearby ? `${environment.home} holds no log files, but ${nearby.path} does` : message,
-    { path: environment.home, hint: nearby?.advice ?? 'stop the application and use `figaro-backup offline`.' },
+    {
+      path: environment.home,
+      hint:
+        nearby?.advice ??
+        'stop the application and use `figaro-backup offline`, with --without-log when the log is gone.',
+    },
   );
 }
 
@@ -174,10 +181,12 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
     kind === 'hot'
       ? await copyHot(files, home, set, { ...parts, watch, choice })
       : kind === 'offline'
-        ? await copyOffline(files, home, set, { watch, choice, keepDamaged: parts.keepDamaged === true })
+        ? await copyOffline(files, home, set, { ...parts, watch, choice })
         : await copyIncremental(files, home, { chain: chain!, before: before!, set, watch, choice });
   keepAttributes(files, environment, copy.files, set.environment);
-  const copied = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
+  const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
+  const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
+  const copied = { ...found, ...withoutLog };
   const whole = before ? layerEnvironments([before, copied]) : copied;
   // The proof: recovery of the set, in memory, over the files just written.
   const isUnread = findOpaque(files, whole) !== undefined;
@@ -196,6 +205,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
   return {
     ...describe(set, parts, copy, proof, warnings),
     ...(gone.length > 0 ? { gone } : {}),
+    ...withoutLog,
     ...(isUnread ? { unread: true } : {}),
     ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),
   };

@@ -31,6 +31,8 @@ export interface EnvironmentCopy {
   readonly files: readonly ManifestFile[];
   /** Undefined for an environment without transactions. */
   readonly log: CopiedLog | undefined;
+  /** The log is gone: see the manifest. */
+  readonly withoutLog?: true;
   /** Full sets: where the last checkpoint before anything was copied says that redo starts. */
   readonly copiedAfter?: Lsn | undefined;
   /** Full sets: what the log that was copied removes. */

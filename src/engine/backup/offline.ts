@@ -35,6 +35,8 @@ export interface OfflineOptions {
   readonly choice?: FileChoice | undefined;
   /** Copy damaged pages and databases as they are, and tell of them. */
   readonly keepDamaged?: boolean;
+  /** Take databases whose log is gone as they are. */
+  readonly withoutLog?: boolean;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function copyOffline(
   files: Files,
   home: string,
   set: NewSet,
-  { watch, choice, keepDamaged = false }: OfflineOptions,
+  { watch, choice, keepDamaged = false, withoutLog = false }: OfflineOptions,
 ): Promise<EnvironmentCopy> {
   // The first look.
   const { environment } = await listSource(files, home, { choice, keepDamaged });
@@ -109,14 +111,18 @@ export async function copyOffline(
     log?.close();
     requireUnchanged(source.environment, (await listSource(files, home, list)).environment);
     requireNotInUse(files, environment, hintFor);
+    const isLogGone = withoutLog && !log && containers.some(({ isLogged }) => isLogged);
     const warnings = [
       ...environment.config.risks,
       ...source.warnings,
-      ...judge(files, source.environment, containers, named, log && notes, log?.isOpaque === true),
+      ...(isLogGone
+        ? [logGone(home)]
+        : judge(files, source.environment, containers, named, log && notes, log?.isOpaque === true)),
     ];
     return {
       files: manifestFiles(containers, others, log?.copied ?? [], logDirectory),
       findings: [...source.findings, ...findingsOf(damaged)],
+      ...(isLogGone ? { withoutLog: true as const } : {}),
       log: log && describeLog(log, notes),
       removed,
       copiedAfter: log && notes.checkpoint?.redoFrom,
@@ -126,6 +132,10 @@ export async function copyOffline(
   } finally {
     log?.close();
   }
+}
+
+function logGone(home: string): string {
+  return `${home} has no log, and its databases were taken as they are: what was in the log only is lost`;
 }
 
 function hintFor({ files }: Environment): string {

@@ -62,6 +62,11 @@ export async function copyDatabases(
   watch: Watch,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
+  if (environment.withoutLog) {
+    warnings.push(
+      'the log was gone when this set was made: databases are as they were, and their pages keep the LSNs of that log, so that transactional environments may refuse them',
+    );
+  }
   const hint = beyondLogHint(files, environment, analysis);
   const paged = pagedByPath(files, environment);
   for (const file of environment.files) {
@@ -69,7 +74,7 @@ export async function copyDatabases(
     const to = stage.pathOf(file.name)!;
     const pages = paged.get(file.path);
     if (pages) {
-      const check = new PageCheck(pages, analysis, hint, warnings);
+      const check = new PageCheck(pages, analysis, hint, warnings, environment.withoutLog);
       await copyDatabase(files, file, to, check.inspect, watch);
       check.finish();
     } else {
@@ -109,10 +114,18 @@ class PageCheck {
   readonly #analysis: Analysis | undefined;
   readonly #hint: string;
   readonly #warnings: string[];
+  readonly #withoutLog: true | undefined;
   /** Some page carries the LSN of a log record. */
   #isLogged = false;
 
-  constructor(paged: PagedFile, analysis: Analysis | undefined, hint: string, warnings: string[]) {
+  constructor(
+    paged: PagedFile,
+    analysis: Analysis | undefined,
+    hint: string,
+    warnings: string[],
+    withoutLog: true | undefined,
+  ) {
+    this.#withoutLog = withoutLog;
     this.#hint = hint;
     this.#paged = paged;
     this.#analysis = analysis;
@@ -148,7 +161,7 @@ class PageCheck {
     if (isBlank(bytes) || page.pgno !== pgno || !isLogged(lsn)) return;
     this.#isLogged = true;
     const end = this.#analysis?.end.lsn;
-    if (end && compareLsn(lsn, end) < 0) return;
+    if (end ? compareLsn(lsn, end) < 0 : this.#withoutLog) return;
     const { path: file } = this.#paged.file;
     const where = end ? `but the log ends at ${formatLsn(end)}` : 'but there is no log';
     throw new FigaroError('not-recoverable', `${file}: page ${pgno} was last changed at ${formatLsn(lsn)}, ${where}`, {
@@ -211,7 +224,7 @@ export async function checkDatabases(
   const warnings: string[] = [];
   const hint = beyondLogHint(files, environment, analysis);
   for (const paged of pagedFiles(files, environment)) {
-    const check = new PageCheck(paged, analysis, hint, warnings);
+    const check = new PageCheck(paged, analysis, hint, warnings, environment.withoutLog);
     await read(files, paged.file, check.inspect, watch);
     check.finish();
   }

@@ -190,5 +190,10 @@ export function chainEnvironment(files: Files, chain: Chain): Environment {
   const found = [...environment.owners].map(
     ([name, owner]) => [name, { ...owner, mode: owner.mode & plainBits }] as const,
   );
-  return { ...environment, owners: new Map([...found, ...written]) };
+  const withoutLog = chain.sets[0]!.manifest.withoutLog;
+  return {
+    ...environment,
+    owners: new Map([...found, ...written]),
+    ...(withoutLog ? { withoutLog } : {}),
+  };
 }

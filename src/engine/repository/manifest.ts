@@ -140,6 +140,8 @@ export interface Manifest {
   readonly leftOut: readonly ManifestLeftOut[];
   /** Encrypted, and copied without the password: neither pages nor log were checked, recovery was not rehearsed. */
   readonly unread?: true;
+  /** The log is gone: the databases were taken as they are, as somebody asked for. */
+  readonly withoutLog?: true;
   /** A copy of a damaged source, kept as it is: it is proven nowhere, and no other set goes for it. The first findings. */
   readonly unsound?: readonly SetFinding[];
   /** Undefined for environments without transactions. */
@@ -218,6 +220,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     files: readFiles(reader),
     ...(reader.has('directories') ? { directories: reader.list('directories').map(readDirectory) } : {}),
     leftOut: reader.list('leftOut').map(readLeftOut),
+    ...(reader.has('withoutLog') && reader.boolean('withoutLog') ? { withoutLog: true as const } : {}),
     ...(reader.has('unread') && reader.boolean('unread') ? { unread: true as const } : {}),
     ...(reader.has('unsound') ? { unsound: reader.list('unsound').map(readFinding) } : {}),
     log: log && readLog(log),

@@ -32,13 +32,13 @@ const maxProblems = 100;
 /**
  * Reads a file once: its hash, and where it consists of pages, every page by itself (format document, 7.2).
  *
- * @param end where the log of the set ends; undefined when it has none
+ * @param end where the log of the set ends; undefined when it has none, `gone` when pages may name a log that is gone
  */
 export async function readFile(
   files: Files,
   file: string,
   paged: PagedFile | undefined,
-  end: Lsn | undefined,
+  end: Lsn | 'gone' | undefined,
   watch: Watch,
 ): Promise<FileReading> {
   const opened = openToRead(files, file);
@@ -69,7 +69,7 @@ function checkPages(
   bytes: Uint8Array,
   position: number,
   { format, firstPgno }: PagedFile,
-  end: Lsn | undefined,
+  end: Lsn | 'gone' | undefined,
   problems: PageProblem[],
 ): number {
   const { pageSize } = format;
@@ -88,14 +88,14 @@ function problemOf(
   bytes: Uint8Array,
   pgno: number,
   format: PagedFile['format'],
-  end: Lsn | undefined,
+  end: Lsn | 'gone' | undefined,
 ): Omit<PageProblem, 'pgno'> | undefined {
   if (bytes.length < format.pageSize) return { code: 'page-type', problem: 'is cut off' };
   const finding = checkPage(bytes, pgno, format);
   if (finding) return { code: finding.code, problem: `is damaged: ${finding.problem}` };
   if (isBlank(bytes)) return undefined;
   const { lsn } = new Page(bytes, format);
-  if (lsn.file === 0) return undefined;
+  if (lsn.file === 0 || end === 'gone') return undefined;
   if (end && compareLsn(lsn, end) < 0) return undefined;
   const where = end ? `the log of the set ends at ${formatLsn(end)}` : 'the set has no log';
   return { code: 'not-recoverable', problem: `was last changed at ${formatLsn(lsn)}, but ${where}` };

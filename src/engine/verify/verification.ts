@@ -234,7 +234,13 @@ export class Verification {
         this.#compare(set, file, { size, sha256: file.sha256 });
         continue;
       }
-      const reading = await readFile(files, full, paged.get(file.path), manifest.log?.end, this.#watch);
+      const reading = await readFile(
+        files,
+        full,
+        paged.get(file.path),
+        manifest.withoutLog ? 'gone' : manifest.log?.end,
+        this.#watch,
+      );
       bytes += reading.size;
       pages += reading.pages;
       this.#compare(set, file, reading);
