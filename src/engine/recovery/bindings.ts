@@ -51,6 +51,9 @@ export class FileBindings {
   /** Registrations that took an id over from a database that was never closed: the source ran on without recovery. */
   readonly reopened: { readonly lsn: Lsn; readonly name: string }[] = [];
 
+  /** Registrations that 5.0 repeats at checkpoints after their file was closed, under an id that is in use again. */
+  readonly stale: { readonly lsn: Lsn; readonly name: string }[] = [];
+
   /** The records that `see` has to be shown, in order of the log. */
   static readonly notedCodes: readonly number[] = [inMemoryCreate, register, registerBefore61].map(({ code }) => code);
 
@@ -81,7 +84,7 @@ export class FileBindings {
       if (same) return;
       if (open) {
         open.to = record.lsn;
-        if (!memoryOnly.has(opcode)) this.reopened.push({ lsn: record.lsn, name: open.name });
+        if (!memoryOnly.has(opcode) && !open.inMemory) this.reopened.push({ lsn: record.lsn, name: open.name });
       }
       this.#start(intervals, entry, record.lsn);
     } else if (closing.has(opcode)) {
@@ -89,7 +92,12 @@ export class FileBindings {
       else this.#start(intervals, entry, last?.to ?? noLsn, record.lsn);
     } else if (!same) {
       // Still open at a checkpoint, and registered before the log began.
-      if (open && open.uid !== uid) {
+      const isInMemory = this.#isInMemory(entry);
+      if (open && open.uid !== uid && isStale(record.version, intervals, entry)) {
+        this.stale.push({ lsn: record.lsn, name });
+        return;
+      }
+      if (open && open.uid !== uid && !(open.inMemory && isInMemory)) {
         throw new FigaroError(
           'log-corrupt',
           `log record ${formatLsn(record.lsn)} says that file id ${fileId} is ${name}, but it was registered for ${open.name}`,
@@ -109,8 +117,11 @@ export class FileBindings {
   }
 
   #start(intervals: Binding[], entry: Registration, from: Lsn, to?: Lsn): void {
-    const inMemory = entry.name === '' || this.#memoryUids.has(entry.uid) || isMadeUpUid(entry);
-    intervals.push({ ...entry, inMemory, from, to });
+    intervals.push({ ...entry, inMemory: this.#isInMemory(entry), from, to });
+  }
+
+  #isInMemory(entry: Registration): boolean {
+    return entry.name === '' || this.#memoryUids.has(entry.uid) || isMadeUpUid(entry);
   }
 
   /** What `fileId` means in the record at `lsn`; undefined when no registration covers it. */
@@ -151,6 +162,15 @@ export class FileBindings {
   *all(): Generator<Binding> {
     for (const intervals of this.#intervals.values()) yield* intervals;
   }
+}
+
+/** Log version of 5.0 and 5.1, the only ones that do so. */
+const versionOf50 = 17;
+
+/** True for a registration of a file that had this id before, and lost it (recovery document, B.2). */
+function isStale(version: number, intervals: readonly Binding[], { uid, metaPgno }: Registration): boolean {
+  if (version !== versionOf50) return false;
+  return intervals.some((earlier) => earlier.to !== undefined && earlier.uid === uid && earlier.metaPgno === metaPgno);
 }
 
 /** Uids of named in-memory databases hold the name: four bytes of their own, then its first sixteen. */

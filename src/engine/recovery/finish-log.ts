@@ -3,7 +3,7 @@ import path from 'node:path';
 import { encodeCheckpoint, encodeRecycle, encodeRegister } from '../../format/log/encode.ts';
 import { encodeFileHeader } from '../../format/log/file-header.ts';
 import { registration } from '../../format/log/records/dbreg.ts';
-import { earlierLsn, noLsn, type Lsn } from '../../format/lsn.ts';
+import { earlierLsn, isNoLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files.ts';
 import { firstRecordOf, logFileName, type LogFile } from '../log/log-files.ts';
 import { type Transaction } from '../log/transactions.ts';
@@ -48,7 +48,9 @@ export function finishingRecords(finish: Finish, logVersion: number, now: Date):
       logVersion,
     ),
   );
-  const redoFrom = inDoubt.reduce((lsn, { prepared }) => earlierLsn(lsn, prepared!.beginLsn), lastRecord);
+  // One without a change has begun nowhere.
+  const begun = inDoubt.map(({ prepared }) => prepared!.beginLsn).filter((lsn) => !isNoLsn(lsn));
+  const redoFrom = begun.reduce((earliest, lsn) => earlierLsn(earliest, lsn), lastRecord);
   records.push(
     encodeCheckpoint({
       redoFrom,

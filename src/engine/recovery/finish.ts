@@ -64,7 +64,8 @@ function finishLog(files: Files, stage: Stage, { log, analysis, table }: Recover
   }
   const open = bindings
     .openAt(lastRecord)
-    .filter(({ inMemory }) => !inMemory)
+    // Named ones in memory only are closed as well: what comes later takes their ids. The others have no registration.
+    .filter(({ name }) => name !== '')
     .map((binding) => {
       const format = table.byUid(binding.uid)?.format;
       return { ...binding, flags: format ? flagsOf(format) : 0 };

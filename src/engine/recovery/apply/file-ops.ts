@@ -3,6 +3,7 @@
  * id, and every step is harmless when the file is past it already. Native recovery decides by names, and loses files.
  */
 
+import { recognizeFile } from '../../../format/page/meta.ts';
 import { FigaroError } from '../../../errors.ts';
 import { viewOf } from '../../../format/byte-range.ts';
 import { type Directory } from '../../../format/log/cursor.ts';
@@ -169,6 +170,8 @@ export class FileOperations {
     if (this.#skipped.has(name)) return;
     const file = this.#table.byName(name);
     if (!file) {
+      // The log begins in the middle of a renaming or removal: its stand-in was made before, and nobody needs it any more.
+      if (body.pgno === 0 && recognizeFile(viewOf(body.page)).kind === 'placeholder') return;
       // The log begins in the middle of its creation, which was over when the files were copied (F.1).
       const uid = this.#creations.earlierUidOf(body.name);
       if (uid !== undefined) {

@@ -1,0 +1,88 @@
+/**
+ * Small recorded environments in which native recovery takes what an engine can easily refuse, or has to end the log as
+ * native recovery does (recovery document, A.1, A.10, B.2).
+ */
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { discoverEnvironment, logPaths } from '../../../src/engine/environment/discover.ts';
+import { nodeFiles } from '../../../src/engine/files.ts';
+import { openLog } from '../../../src/engine/log/log-files.ts';
+import { scanLog } from '../../../src/engine/log/scan.ts';
+import { bodyAs } from '../../../src/engine/log/scanned-record.ts';
+import { recoverEnvironment, type RecoverResult } from '../../../src/engine/recovery/recover.ts';
+import { register, registerBefore61, registration } from '../../../src/format/log/records/dbreg.ts';
+import { checkpoint } from '../../../src/format/log/records/txn.ts';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { contentsOf, describeNative, recoverNatively, verifyNatively } from '../../support/native.ts';
+
+const archive = path.join(import.meta.dirname, '../../fixtures/cases.tar.xz');
+
+let cases: string;
+let target: string;
+
+beforeEach(() => {
+  const directory = temporaryDirectory();
+  cases = path.join(directory, 'cases');
+  target = path.join(directory, 'recovered');
+  fs.mkdirSync(cases);
+  execFileSync('tar', ['xJf', archive, '-C', cases]);
+});
+
+const recover = (name: string): Promise<RecoverResult> =>
+  recoverEnvironment(nodeFiles, { environment: discoverEnvironment(nodeFiles, path.join(cases, name)), target });
+
+const recordsOf = (home: string): ReturnType<typeof scanLog> =>
+  scanLog(nodeFiles, openLog(nodeFiles, logPaths(discoverEnvironment(nodeFiles, home))));
+
+const straddling = ['r', 'd', 'Q', 'P', 'm', 'h'].map((kind) => `straddle-${kind}`);
+
+test.each(straddling)(
+  'a renaming or removal that began in a log file that is gone is taken as it is: %s',
+  async (name) => {
+    const { report } = await recover(name);
+    expect(report!.databases.length).toBeGreaterThan(0);
+    expect(fs.readdirSync(target).filter((file) => file.startsWith('__db.'))).toEqual([]);
+  },
+);
+
+test('named databases in memory that are in use at the end of the log are closed there', async () => {
+  await recover('in-memory-in-use');
+  const closed = [...recordsOf(target)].flatMap((record) => {
+    const body = bodyAs(record, register, registerBefore61);
+    return body && (body.opcode & 0xf) === registration.recoveryClose ? [body.name] : [];
+  });
+  expect(closed).toEqual(['memory', 'prepared.db', 'file.db']);
+});
+
+test('a database in memory that was made again under its id is no damage of the log, and no warning', async () => {
+  const { warnings } = await recover('in-memory-prepared');
+  expect(warnings.filter((warning) => warning.includes('memory'))).toEqual([]);
+});
+
+test('a prepared transaction without a change does not make the last checkpoint name the beginning of nothing', async () => {
+  await recover('prepared-without-change');
+  const last = [...recordsOf(target)].map((record) => bodyAs(record, checkpoint)).findLast(Boolean)!;
+  expect(last.redoFrom.file).toBe(1);
+});
+
+test('a registration that Berkeley DB 5.0 repeats under an id in use again is passed over', async () => {
+  const { report } = await recover('stale-registration-50');
+  expect(report!.databases).toContain('last.db');
+});
+
+describeNative('what comes out of recorded cases', () => {
+  describe('is what native recovery makes', () => {
+    test.each([...straddling, 'in-memory-in-use', 'prepared-without-change'])('of %s', async (name) => {
+      await recover(name);
+      const native = path.join(cases, name);
+      expect(recoverNatively(native).ok).toBe(true);
+      expect(contentsOf(target)).toEqual(contentsOf(native));
+      expect(verifyNatively(target)).toEqual([]);
+      // And it goes on from there.
+      expect(recoverNatively(target, []).ok).toBe(true);
+    });
+  });
+});
