@@ -44,6 +44,7 @@ import {
 } from './options.ts';
 
 interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
+  readonly resetLsns?: true;
   readonly repo?: string;
   readonly chain?: string;
   readonly toSet?: string;
@@ -94,6 +95,7 @@ export function recoverCommand(context: CommandContext): Command {
       'a plain copy instead of a chain; repeat it, later ones are laid over earlier ones',
       collect,
     )
+    .option('--reset-lsns', 'make containers that any environment can open: without LSNs, and without a log')
     .option('--surviving-logs <dir>', 'the log files left of the broken environment: go on to their end')
     .optionsGroup('How far:')
     .option('--to-set <set>', 'only as far as this set')
@@ -142,6 +144,7 @@ export function recoverCommand(context: CommandContext): Command {
             check: options.check,
             anyOrder: options.anyOrder === true,
             ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
+            resetLsns: options.resetLsns === true,
             ...(options.only ? { only: options.only } : {}),
             ...(options.mapDir ? { moves: options.mapDir } : {}),
             ...(chain

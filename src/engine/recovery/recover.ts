@@ -27,6 +27,7 @@ import { proveRecoverable } from './proof.ts';
 import { preflight, requireRoom, type Preflight } from './preflight.ts';
 import { narrow, selectContainers } from './scope.ts';
 import { type RestorePoint } from './restore-point.ts';
+import { resetLsns } from './reset-lsns.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { giveOwners } from './owners.ts';
 import { checkDatabases, copyDatabases, openStage } from './stage.ts';
@@ -49,6 +50,8 @@ export interface RecoverOptions {
   readonly check?: boolean;
   /** The application orders keys in a way of its own, which the check can not know. */
   readonly anyOrder?: boolean;
+  /** Make containers that any environment can open: without LSNs, and without a log. */
+  readonly resetLsns?: boolean;
   /** Recover these containers alone, by the names they have in the result. */
   readonly only?: readonly string[];
   /** Directories that get another name. */
@@ -78,7 +81,9 @@ export interface RecoverResult {
  */
 export async function recoverEnvironment(files: Files, options: RecoverOptions): Promise<RecoverResult> {
   const { dryRun = false, engine = 'embedded', check = true, anyOrder = false, only, moves = noMoves } = options;
-  const found = withoutOthersDamage(options.environment, only);
+  const undamaged = withoutOthersDamage(options.environment, only);
+  const isWithoutLog = options.resetLsns === true && filesOfKind(undamaged, 'log').length === 0;
+  const found: Environment = isWithoutLog ? { ...undamaged, withoutLog: true } : undamaged;
   const target = path.resolve(options.target);
   requireContents(found);
   requireNotInUse(files, found, () => stopHint);
@@ -110,7 +115,17 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   // Databases are read, recovered and checked; the log is read, and replayed.
   const total = needs.databaseBytes * (check ? 2 : 1) + needs.logBytes * (work.prepared ? 1 : 2);
   const watch = { ...options.watch, plan: { done: 0, total } };
-  const job: Job = { ...work, recovery: { ...work.recovery, watch }, watch, target, hasLogs, engine, check, anyOrder };
+  const job: Job = {
+    ...work,
+    recovery: { ...work.recovery, watch },
+    watch,
+    target,
+    hasLogs,
+    engine,
+    check,
+    anyOrder,
+    resetLsns: options.resetLsns === true,
+  };
   const outcome = dryRun ? await rehearseJob(files, job) : await doJob(files, job, moves);
   return { target, dryRun, engine, preflight: needs, copied: work.copied.files, ...outcome };
 }
@@ -148,6 +163,7 @@ interface Job extends Work {
   readonly engine: 'embedded' | 'native';
   readonly check: boolean;
   readonly anyOrder: boolean;
+  readonly resetLsns: boolean;
 }
 
 interface Outcome {
@@ -218,6 +234,12 @@ async function doJob(allFiles: Files, job: Job, moves: DirectoryMoves): Promise<
       const found = discoverEnvironment(files, home);
       const result = { ...found, files: found.files.filter(({ name }) => !plain.has(name)) };
       notes.push(...requireSound(await checkEnvironment(files, result, { anyOrder, watch })));
+    }
+    if (job.resetLsns) {
+      await resetLsns(files, home, watch);
+      notes.push(
+        'LSNs are reset and the log is left out: any environment can open the containers, and no set or log goes on from them',
+      );
     }
     requireNotInUse(files, environment, () => stopHint);
     requireStill(files, environment);
