@@ -64,7 +64,7 @@ export async function copyDatabases(
   const warnings: string[] = [];
   if (environment.withoutLog) {
     warnings.push(
-      'the log was gone when this set was made: databases are as they were, and their pages keep the LSNs of that log, so that transactional environments may refuse them',
+      'the log was gone when this set was made: databases are as they were, and their pages keep the LSNs of that log, so that transactional environments may refuse them. --reset-lsns makes some that any environment can open',
     );
   }
   const hint = beyondLogHint(files, environment, analysis);
@@ -92,7 +92,8 @@ export function isPiece({ kind }: EnvironmentFile): boolean {
 /** What to do about a page that was changed by a record which the log does not have. */
 function beyondLogHint(files: Files, environment: Environment, analysis: Analysis | undefined): string {
   const nearby = analysis ? undefined : findLogNearby(files, environment);
-  if (!nearby) return 'log files are missing, or the file belongs to another environment.';
+  if (!nearby)
+    return 'log files are missing, or the file belongs to another environment. Where there are none any more, --reset-lsns takes databases as they are.';
   return `there are log files in ${nearby.path}: give that directory as well, \`--from ${environment.home} --from ${nearby.path}\`.`;
 }
 
