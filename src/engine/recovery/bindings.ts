@@ -51,9 +51,6 @@ export class FileBindings {
   /** Registrations that took an id over from a database that was never closed: the source ran on without recovery. */
   readonly reopened: { readonly lsn: Lsn; readonly name: string }[] = [];
 
-  /** Registrations that 5.0 repeats at checkpoints after their file was closed, under an id that is in use again. */
-  readonly stale: { readonly lsn: Lsn; readonly name: string }[] = [];
-
   /** The records that `see` has to be shown, in order of the log. */
   static readonly notedCodes: readonly number[] = [inMemoryCreate, register, registerBefore61].map(({ code }) => code);
 
@@ -93,10 +90,7 @@ export class FileBindings {
     } else if (!same) {
       // Still open at a checkpoint, and registered before the log began.
       const isInMemory = this.#isInMemory(entry);
-      if (open && open.uid !== uid && isStale(record.version, intervals, entry)) {
-        this.stale.push({ lsn: record.lsn, name });
-        return;
-      }
+      if (open && open.uid !== uid && isStale(record.version, intervals, entry)) return;
       if (open && open.uid !== uid && !(open.inMemory && isInMemory)) {
         throw new FigaroError(
           'log-corrupt',
@@ -167,7 +161,7 @@ export class FileBindings {
 /** Log version of 5.0 and 5.1, the only ones that do so. */
 const versionOf50 = 17;
 
-/** True for a registration of a file that had this id before, and lost it (recovery document, B.2). */
+/** True for a registration of a file that had this id before and lost it: 5.0 repeats it at checkpoints (recovery document, B.2). */
 function isStale(version: number, intervals: readonly Binding[], { uid, metaPgno }: Registration): boolean {
   if (version !== versionOf50) return false;
   return intervals.some((earlier) => earlier.to !== undefined && earlier.uid === uid && earlier.metaPgno === metaPgno);
