@@ -140,33 +140,6 @@ export class ContainerCopy {
     });
   }
 
-  /**
-   * Copies pages that the source has grown by since, and confirms them and others: all, unless told which. Returns false
-   * when the file is no longer there.
-   */
-  async confirmGrowth(pgnos: Iterable<number> | undefined, watch: Watch): Promise<boolean> {
-    const { pageSize } = this.#source;
-    const before = this.size;
-    const there = await this.#withBoth(async (source, copy) => {
-      const buffer = new Uint8Array(unitOf(watch));
-      for (;;) {
-        const bytes = source.read(buffer, this.size);
-        if (bytes.length === 0) break;
-        await source.requireWhole(bytes, this.size);
-        copy.writeAt(bytes, this.size);
-        this.size += bytes.length;
-        this.#patched = true;
-        await this.#giveWay('copy', this.size, bytes.length, watch);
-      }
-    });
-    if (!there) return false;
-    if (this.size > before) await setTimeout(apartMs);
-    if (!pgnos) return await this.confirmAll(watch);
-    const pages = new Set(pgnos);
-    for (let position = before; position < this.size; position += pageSize) pages.add(this.#source.pgnoAt(position));
-    return await this.confirm(pages, watch);
-  }
-
   /** Reads every page again, as `confirm` does. Returns false when the file is no longer there. */
   async confirmAll(watch: Watch): Promise<boolean> {
     return await this.#withBoth(async (source, copy) => {

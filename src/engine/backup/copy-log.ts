@@ -152,15 +152,9 @@ export class LogCopy {
     }, periodMs);
   }
 
-  /** Follows only when called from here on. */
-  stopFollowing(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
   /** Syncs and closes what is open. */
   close(): void {
-    this.stopFollowing();
+    clearInterval(this.#timer);
     this.#closed = true;
     this.#finish();
   }
