@@ -141,10 +141,10 @@ function asIn62(page: Page): void {
 
 /**
  * 6.0.30: for every free slot the beginning of the page was turned as if it were an item. Turning twice is not turning,
- * so this leads from the page as it is stored to the page itself, and back.
+ * so this leads from the page as it is stored to the page itself, and back. An empty page has one free slot for this.
  */
 export function asIn60(page: Page): void {
-  const slots = Math.min(heapSlots(page), (page.size - page.indexStart) >> 1);
+  const slots = Math.min(page.u16(at.highIndx) + 1, (page.size - page.indexStart) >> 1);
   let free = 0;
   for (let i = 0; i < slots; i++) if (page.itemAt(i) === 0) free += 1;
   if (free % 2 === 0) return;

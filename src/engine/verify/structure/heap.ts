@@ -41,7 +41,7 @@ class HeapCheck {
       if (isRegion) this.#region(page, unit);
       else if (page.type !== pageType.heapData) {
         check.find(pgno, `it has type ${page.type}, where a data page of a heap has to be`);
-      } else this.#countPieces(page);
+      } else this.#countPieces(page, pgno);
     }
     if (this.#unreadable > 0) {
       check.note(`${this.#unreadable} pages are in a byte order that can not be read, and are not checked`);
@@ -78,9 +78,10 @@ class HeapCheck {
     return typeof readable === 'string' ? undefined : readable;
   }
 
-  #countPieces(raw: Page): void {
+  /** The number on the page may be turned (format document, 4.10.5). */
+  #countPieces(raw: Page, pgno: number): void {
     if (raw.entries === 0) return;
-    const page = this.#data(raw.pgno);
+    const page = this.#data(pgno);
     if (!page) {
       this.#unreadable += 1;
       return;
