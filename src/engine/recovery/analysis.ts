@@ -89,6 +89,11 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
       `${name} was still open when another database took its id at ${formatLsn(lsn)}: the application was started again without recovery after a crash`,
     );
   }
+  for (const { lsn, name, inUseFor } of bindings.takenForStale) {
+    warnings.push(
+      `log record ${formatLsn(lsn)} says that ${name} is open under the file id of ${inUseFor}: it is taken for one that Berkeley DB 5.0 repeats after a file was closed, and passed over`,
+    );
+  }
   requireStart(log, transactions);
   const limit = findLimit(point, log, transactions, end.lsn);
   const onPagesBefore = firstUsableCheckpoint(log, transactions)?.redoFrom ?? noLsn;

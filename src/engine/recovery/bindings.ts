@@ -51,6 +51,9 @@ export class FileBindings {
   /** Registrations that took an id over from a database that was never closed: the source ran on without recovery. */
   readonly reopened: { readonly lsn: Lsn; readonly name: string }[] = [];
 
+  /** Registrations taken for such as 5.0 repeats at checkpoints, of files whose end lies before the log. */
+  readonly takenForStale: { readonly lsn: Lsn; readonly name: string; readonly inUseFor: string }[] = [];
+
   /** The records that `see` has to be shown, in order of the log. */
   static readonly notedCodes: readonly number[] = [inMemoryCreate, register, registerBefore61].map(({ code }) => code);
 
@@ -89,9 +92,15 @@ export class FileBindings {
       else this.#start(intervals, entry, last?.to ?? noLsn, record.lsn);
     } else if (!same) {
       // Still open at a checkpoint, and registered before the log began.
-      const isInMemory = this.#isInMemory(entry);
-      if (open && open.uid !== uid && isStale(record.version, intervals, entry)) return;
-      if (open && open.uid !== uid && !(open.inMemory && isInMemory)) {
+      const isOther = open !== undefined && open.uid !== uid && !(open.inMemory && this.#isInMemory(entry));
+      if (record.version === versionOf50 && (!open || isOther)) {
+        if (wasClosed(intervals, entry)) return;
+        if (open) {
+          this.takenForStale.push({ lsn: record.lsn, name, inUseFor: open.name });
+          return;
+        }
+      }
+      if (isOther) {
         throw new FigaroError(
           'log-corrupt',
           `log record ${formatLsn(record.lsn)} says that file id ${fileId} is ${name}, but it was registered for ${open.name}`,
@@ -158,12 +167,11 @@ export class FileBindings {
   }
 }
 
-/** Log version of 5.0 and 5.1, the only ones that do so. */
+/** Log version of 5.0 and 5.1. At checkpoints 5.0 repeats registrations of files that it has closed (recovery document, B.2). */
 const versionOf50 = 17;
 
-/** True for a registration of a file that had this id before and lost it: 5.0 repeats it at checkpoints (recovery document, B.2). */
-function isStale(version: number, intervals: readonly Binding[], { uid, metaPgno }: Registration): boolean {
-  if (version !== versionOf50) return false;
+/** True for a registration of a database that had this id before, and lost it: opening it again would have been logged. */
+function wasClosed(intervals: readonly Binding[], { uid, metaPgno }: Registration): boolean {
   return intervals.some((earlier) => earlier.to !== undefined && earlier.uid === uid && earlier.metaPgno === metaPgno);
 }
 
