@@ -9,7 +9,7 @@ import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { logFile, logFileName, openLog } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { analyse } from '../recovery/analysis.ts';
-import { appendRecords, finishingRecords, flagsOf } from '../recovery/finish-log.ts';
+import { appendRecords, finishingRecords, registeredAtEnd } from '../recovery/finish-log.ts';
 import { syncTree } from '../recovery/finish.ts';
 import { giveOwners } from '../recovery/owners.ts';
 import { checkStored, requireSound } from '../verify/structure/check-environment.ts';
@@ -152,13 +152,7 @@ async function endLog(files: Files, { directory, state }: Standby, watch: Watch)
     });
   }
   const formats = new Map(environment.files.map(({ uid, format }) => [uid, format]));
-  const open = bindings
-    .openAt(end.lastRecord!)
-    .filter(({ inMemory }) => !inMemory)
-    .map((binding) => {
-      const format = formats.get(binding.uid);
-      return { ...binding, flags: format ? flagsOf(format) : 0 };
-    });
+  const open = registeredAtEnd(bindings, end.lastRecord!, (uid) => formats.get(uid));
   const lastCheckpoint = transactions.checkpoints.at(-1)?.lsn;
   const records = finishingRecords(
     { open, inDoubt: transactions.inDoubt(), lastRecord: end.lastRecord!, lastCheckpoint },

@@ -3,11 +3,12 @@ import path from 'node:path';
 import { encodeCheckpoint, encodeRecycle, encodeRegister } from '../../format/log/encode.ts';
 import { encodeFileHeader } from '../../format/log/file-header.ts';
 import { registration } from '../../format/log/records/dbreg.ts';
+import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { earlierLsn, isNoLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files.ts';
 import { firstRecordOf, logFileName, type LogFile } from '../log/log-files.ts';
 import { type Transaction } from '../log/transactions.ts';
-import { type Binding } from './bindings.ts';
+import { type Binding, type FileBindings } from './bindings.ts';
 
 /** Transaction ids of the library (format document, 3.1). */
 const firstTxnId = 0x8000_0000;
@@ -27,12 +28,32 @@ export interface Finish {
   readonly lastCheckpoint: Lsn | undefined;
 }
 
-export function flagsOf(format: { littleEndian: boolean; checksums: boolean; encrypted: boolean }): number {
+type Form = Pick<DatabaseFormat, 'littleEndian' | 'checksums' | 'encrypted'>;
+
+function flagsOf(format: Form): number {
   return (
     (format.littleEndian ? 0 : registrationFlag.bigEndian) |
     (format.checksums ? registrationFlag.checksums : 0) |
     (format.encrypted ? registrationFlag.encrypted : 0)
   );
+}
+
+/**
+ * Databases registered after the last record of a log. Named ones in memory are among them, because what comes later
+ * takes their ids. Those without a name have no registration.
+ */
+export function registeredAtEnd(
+  bindings: FileBindings,
+  lastRecord: Lsn,
+  formatOf: (uid: string) => Form | undefined,
+): Finish['open'] {
+  return bindings
+    .openAt(lastRecord)
+    .filter(({ name }) => name !== '')
+    .map((binding) => {
+      const format = formatOf(binding.uid);
+      return { ...binding, flags: format ? flagsOf(format) : 0 };
+    });
 }
 
 /** The records that native recovery leaves at the end of a log (recovery document, A.10). */

@@ -8,7 +8,7 @@ import { type Environment } from '../environment/discover.ts';
 import { makeDirectories, withFile, type Files } from '../files.ts';
 import { logFile, logFileName } from '../log/log-files.ts';
 import { pause, type Watch } from '../pause.ts';
-import { appendRecords, finishingRecords, flagsOf } from './finish-log.ts';
+import { appendRecords, finishingRecords, registeredAtEnd } from './finish-log.ts';
 import { type StoredFile } from './page-store.ts';
 import { type RecoveredState } from './recovery.ts';
 import { isPiece, type Stage } from './stage.ts';
@@ -62,14 +62,7 @@ function finishLog(files: Files, stage: Stage, { log, analysis, table }: Recover
   for (const { number } of log.files) {
     if (number > cut.file) files.remove(path.join(directory, logFileName(number)));
   }
-  const open = bindings
-    .openAt(lastRecord)
-    // Named ones in memory only are closed as well: what comes later takes their ids. The others have no registration.
-    .filter(({ name }) => name !== '')
-    .map((binding) => {
-      const format = table.byUid(binding.uid)?.format;
-      return { ...binding, flags: format ? flagsOf(format) : 0 };
-    });
+  const open = registeredAtEnd(bindings, lastRecord, (uid) => table.byUid(uid)?.format);
   const lastCheckpoint = transactions.checkpoints.findLast(({ lsn }) => compareLsn(lsn, lastRecord) <= 0);
   const records = finishingRecords(
     { open, inDoubt: transactions.inDoubt(limit?.lsn), lastRecord, lastCheckpoint: lastCheckpoint?.lsn },

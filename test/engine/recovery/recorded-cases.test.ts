@@ -9,6 +9,8 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { discoverEnvironment, logPaths } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
+import { followOnce } from '../../../src/engine/failover/follow.ts';
+import { promote } from '../../../src/engine/failover/promote.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
 import { bodyAs } from '../../../src/engine/log/scanned-record.ts';
@@ -48,13 +50,23 @@ test.each(straddling)(
   },
 );
 
-test('named databases in memory that are in use at the end of the log are closed there', async () => {
-  await recover('in-memory-in-use');
-  const closed = [...recordsOf(target)].flatMap((record) => {
+/** Names of the databases that the finishing records of a log close. */
+const closedAtEnd = (home: string): string[] =>
+  [...recordsOf(home)].flatMap((record) => {
     const body = bodyAs(record, register, registerBefore61);
     return body && (body.opcode & 0xf) === registration.recoveryClose ? [body.name] : [];
   });
-  expect(closed).toEqual(['memory', 'prepared.db', 'file.db']);
+
+test('named databases in memory that are in use at the end of the log are closed there', async () => {
+  await recover('in-memory-in-use');
+  expect(closedAtEnd(target)).toEqual(['memory', 'prepared.db', 'file.db']);
+});
+
+test('a standby that is promoted closes databases in memory as a recovery does', async () => {
+  const primary = path.join(cases, 'in-memory-in-use');
+  await followOnce(nodeFiles, { directory: target, followed: { home: primary, repo: undefined }, watch: {} });
+  const { home } = await promote(nodeFiles, { directory: target, watch: {} });
+  expect(closedAtEnd(home)).toContain('memory');
 });
 
 test('a database in memory that was made again under its id is no damage of the log, and no warning', async () => {
