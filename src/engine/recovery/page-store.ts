@@ -50,6 +50,8 @@ export class StoredFile {
   /** Pages that exist: 0 up to this number. */
   pageCount = 0;
   readonly questions = new Map<number, OpenQuestion>();
+  /** Pages that lack a change older than the copy, unless they are freed, cut off or allocated anew: why that is wrong. */
+  readonly overdue = new Map<number, FigaroError>();
   /** By page: the metadata page whose root it became by a change that is being undone. */
   readonly rootsUndone = new Map<number, number>();
   readonly knownLsns = new KnownLsns();
@@ -209,9 +211,16 @@ export class StoredFile {
     this.#cache.drop([page]);
   }
 
+  /** The pages `first` to `last` are freed, cut off or allocated: what could not be done to them before no longer matters. */
+  settle(first: number, last: number): void {
+    for (const open of [this.questions, this.overdue]) {
+      for (const pgno of open.keys()) if (pgno >= first && pgno <= last) open.delete(pgno);
+    }
+  }
+
   /** Cuts the file off after `pages` pages; nothing happens when it is shorter already. */
   shorten(pages: number): void {
-    for (const pgno of this.questions.keys()) if (pgno >= pages) this.questions.delete(pgno);
+    this.settle(pages, Infinity);
     if (pages >= this.pageCount) return;
     this.knownLsns.forget(pages);
     this.lastChanges.forget(pages);
@@ -310,6 +319,7 @@ export class StoredFile {
     this.#cache.drop(this.#pages.values());
     this.#pages.clear();
     this.questions.clear();
+    this.overdue.clear();
   }
 
   /** Metadata field of page 0, for those who need one without going through the log. */

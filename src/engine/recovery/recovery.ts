@@ -176,6 +176,7 @@ function requireSettled(table: FileTable, { missing }: FileOperations, scope: Sc
   }
   table.externalFiles.requireContents();
   for (const file of table) {
+    for (const overdue of file.overdue.values()) throw overdue;
     for (const [pgno, { lsn, reason }] of file.questions) {
       throw new FigaroError(
         'not-recoverable',

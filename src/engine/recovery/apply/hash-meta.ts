@@ -7,7 +7,7 @@ import { formatLsn, isNoLsn } from '../../../format/lsn.ts';
 import { metaAt } from '../../../format/page/meta.ts';
 import { pageType } from '../../../format/page/types.ts';
 import { on, type Change, type Operation } from '../change.ts';
-import { type CachedPage, type StoredFile } from '../page-store.ts';
+import { type CachedPage } from '../page-store.ts';
 
 const at = metaAt.hash;
 const spareCount = 32;
@@ -40,13 +40,6 @@ function raiseLastPgno(page: CachedPage, pgno: number): void {
   if (page.u32(metaAt.lastPgno) < pgno) setLastPgno(page, pgno);
 }
 
-/** Allocated: what could not be done to these pages before no longer matters. */
-function settleRange(file: StoredFile, first: number, last: number): void {
-  for (const pgno of file.questions.keys()) {
-    if (pgno >= first && pgno <= last) file.questions.delete(pgno);
-  }
-}
-
 type Metagroup = BodyOf<typeof hash.metagroup>;
 
 /** The page of the new bucket; when a group was allocated, its last page. */
@@ -61,7 +54,7 @@ const metagroup = {
     const grows = isPowerOfTwo(bucket + 1);
     const pgno = bucketPgno(body);
     const end = file.pageCount;
-    if (body.newAlloc !== 0) settleRange(file, body.pgno, pgno);
+    if (body.newAlloc !== 0) file.settle(body.pgno, pgno);
     change.redoOrCreate(pgno, body.pageLsn);
     if (body.newAlloc !== 0) {
       // Pages of the group past the end of the file are holes now, which is the same.
@@ -122,7 +115,7 @@ const groupalloc = {
     if (!meta) throw withoutMeta(change);
     change.require(body.count > 0, meta, 'no pages are allocated');
     const last = body.startPgno + body.count - 1;
-    settleRange(file, body.startPgno, last);
+    file.settle(body.startPgno, last);
     const page = file.pageOrCreate(last);
     if (isNoLsn(page.lsn) && (page.entries === 0 || page.type !== pageType.hash)) {
       change.stamp(page).initialize(last, 0, 0, 0, pageType.hash);
