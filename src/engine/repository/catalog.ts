@@ -1,7 +1,9 @@
+import { type FigaroError } from '../../errors.ts';
 import { type Files } from '../files.ts';
 import { chainsOf, whyOrphaned, type Chain } from './chain.ts';
 import { readChecks, type Check } from './checks.ts';
 import { type ManifestCommit } from './manifest.ts';
+import { type OnFailure } from './note-failure.ts';
 import { readPin, type Pin } from './pins.ts';
 import { readSets, type BackupSet, type BrokenSet, type Repository } from './repository.ts';
 
@@ -39,35 +41,40 @@ export interface Catalog {
   readonly orphans: readonly OrphanedSet[];
   /** Directories that are no sets: unfinished, or with a manifest that can not be trusted. */
   readonly broken: readonly BrokenSet[];
+  /** Pins and checks that the system could not read: what they say of their set is not known. */
+  readonly unread: readonly FigaroError[];
 }
 
 /** Everything in a repository, by chains. Only manifests are read; whether they are true is what `verifySets` checks. */
 export function listSets(files: Files, repository: Repository): Catalog {
   const { sets, broken } = readSets(files, repository);
   const { chains, orphans } = chainsOf(sets);
+  const unread: FigaroError[] = [];
+  const onFailure = (failure: FigaroError): void => void unread.push(failure);
   return {
-    chains: chains.map((chain) => describeChain(files, chain)),
-    orphans: orphans.map((set) => ({ ...describeSet(files, set), problem: whyOrphaned(sets, set) })),
+    chains: chains.map((chain) => describeChain(files, chain, onFailure)),
+    orphans: orphans.map((set) => ({ ...describeSet(files, set, onFailure), problem: whyOrphaned(sets, set) })),
     broken,
+    unread,
   };
 }
 
-function describeChain(files: Files, chain: Chain): ListedChain {
-  const sets = chain.sets.map((set) => describeSet(files, set));
+function describeChain(files: Files, chain: Chain, onFailure: OnFailure): ListedChain {
+  const sets = chain.sets.map((set) => describeSet(files, set, onFailure));
   const log = chain.sets.at(-1)!.manifest.log;
   const { firstCommit: first, lastCommit: last } = log ?? {};
   return {
     id: chain.id,
     sets,
     bytes: sets.reduce((sum, { bytes }) => sum + bytes, 0),
-    pin: readPin(files, chain.sets[0]!),
+    pin: readPin(files, chain.sets[0]!, onFailure),
     window: first && last && { first, last },
   };
 }
 
-function describeSet(files: Files, set: BackupSet): ListedSet {
+function describeSet(files: Files, set: BackupSet, onFailure: OnFailure): ListedSet {
   const bytes = set.manifest.files.reduce((sum, { size }) => sum + size, 0);
-  const checks = readChecks(files, set);
+  const checks = readChecks(files, set, onFailure);
   return {
     set,
     bytes,

@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { FieldReader, parseJson } from '../fields.ts';
-import { isShortage, readOwnIfThere, type Files } from '../files.ts';
+import { readOwnIfThere, type Files } from '../files.ts';
+import { orFailure, type OnFailure } from './note-failure.ts';
 import { type BackupSet } from './repository.ts';
 
 export interface Check {
@@ -35,21 +36,15 @@ export function appendCheck(files: Files, { directory }: BackupSet, check: Check
   files.syncDirectory(directory);
 }
 
-/** The checks of a set in order of time. What can not be read is passed over: it counts as not checked. */
-export function readChecks(files: Files, { directory }: BackupSet): readonly Check[] {
-  const bytes = readIfPossible(files, path.join(directory, checksName));
+/**
+ * The checks of a set in order of time. Those that are damaged are passed over: they count as not made. Throws when the
+ * system can not read them, unless `onFailure` takes it.
+ */
+export function readChecks(files: Files, { directory }: BackupSet, onFailure?: OnFailure): readonly Check[] {
+  const bytes = orFailure(() => readOwnIfThere(files, path.join(directory, checksName)), onFailure);
   if (!bytes) return [];
   const lines = Buffer.from(bytes).toString('utf8').split('\n');
   return lines.map(parseCheck).filter((check) => check !== undefined);
-}
-
-function readIfPossible(files: Files, file: string): Uint8Array | undefined {
-  try {
-    return readOwnIfThere(files, file);
-  } catch (error) {
-    if (error instanceof FigaroError && !isShortage(error)) return undefined;
-    throw error;
-  }
 }
 
 function parseCheck(line: string): Check | undefined {

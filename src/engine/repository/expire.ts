@@ -39,12 +39,15 @@ export async function expire(files: Files, repository: Repository, options: Expi
   );
 }
 
-/** A disk that fails to show a set says nothing of what can be done without. */
-function requireReadable({ broken }: Catalog): void {
-  const unread = broken.find(({ code }) => code === 'io' || code === 'not-permitted');
-  if (!unread) return;
-  throw new FigaroError(unread.code, `${unread.id} can not be read: ${unread.problem}`, {
-    path: unread.directory,
+/** A disk that fails to show a set, its pin or its checks says nothing of what can be done without. */
+function requireReadable({ broken, unread }: Catalog): void {
+  for (const { code, message, details } of unread) {
+    throw new FigaroError(code, message, { ...details, hint: 'nothing was removed. See to that file first.' });
+  }
+  const hidden = broken.find(({ code }) => code === 'io' || code === 'not-permitted');
+  if (!hidden) return;
+  throw new FigaroError(hidden.code, `${hidden.id} can not be read: ${hidden.problem}`, {
+    path: hidden.directory,
     hint: 'nothing was removed. See to that set first.',
   });
 }

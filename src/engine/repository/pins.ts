@@ -3,8 +3,9 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { FieldReader, parseJson } from '../fields.ts';
-import { isShortage, readOwnIfThere, writeDurably, type Files } from '../files.ts';
+import { readOwnIfThere, writeDurably, type Files } from '../files.ts';
 import { type Chain } from './chain.ts';
+import { orFailure, type OnFailure } from './note-failure.ts';
 import { type BackupSet } from './repository.ts';
 
 export interface Pin {
@@ -19,21 +20,21 @@ export const pinName = 'pin.json';
 /** In bytes. */
 const noteLimit = 1 << 20;
 
-/** The pin of a full set; undefined when it has none. One that can not be read keeps the chain, too. */
-export function readPin(files: Files, { directory }: BackupSet): Pin | undefined {
-  try {
+/**
+ * The pin of a full set; undefined when it has none. One that is damaged keeps the chain, too. Throws when the system can
+ * not read it, unless `onFailure` takes it.
+ */
+export function readPin(files: Files, { directory }: BackupSet, onFailure?: OnFailure): Pin | undefined {
+  const pin = orFailure(() => {
     const bytes = readOwnIfThere(files, path.join(directory, pinName), noteLimit);
-    if (!bytes) return undefined;
-    const fields = new FieldReader(
-      parseJson(Buffer.from(bytes).toString('utf8')),
-      (text) => new FigaroError('io', text),
-    );
-    return { time: fields.time('time'), note: fields.string('note') };
-  } catch (error) {
-    if (error instanceof FigaroError && isShortage(error)) throw error;
-    // Told below.
-  }
-  return { time: '', note: `${pinName} can not be read` };
+    return bytes ? decodePin(Buffer.from(bytes).toString('utf8')) : 'none';
+  }, onFailure);
+  return pin === 'none' ? undefined : (pin ?? { time: '', note: `${pinName} can not be read` });
+}
+
+function decodePin(text: string): Pin {
+  const fields = new FieldReader(parseJson(text), (problem) => new FigaroError('io', problem));
+  return { time: fields.time('time'), note: fields.string('note') };
 }
 
 /** Pins a chain; a pin it has already gets the new note. */

@@ -152,7 +152,7 @@ export class Verification {
 
   #longestUnverifiedFirst(chains: readonly Chain[]): Chain[] {
     const lastOf = ({ sets }: Chain): string =>
-      sets.map((set) => readChecks(this.#files, set).at(-1)?.time ?? '').sort()[0]!;
+      sets.map((set) => readChecks(this.#files, set, () => {}).at(-1)?.time ?? '').sort()[0]!;
     const times = new Map(chains.map((chain) => [chain, lastOf(chain)]));
     return [...chains].sort((a, b) => (times.get(a)! < times.get(b)! ? -1 : 1));
   }
