@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
+import { goneOf } from '../engine/repository/missing.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, inOneLine, table } from '../output/text.ts';
@@ -61,7 +62,12 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
   const unsound = finding ? `  unsound, a copy of a damaged source: ${inOneLine(finding.message)}\n` : '';
   const pinned = pin ? `  pinned${pin.note === '' ? '' : `: ${inOneLine(pin.note)}`}\n` : '';
   const withoutLog = sets[0]!.set.manifest.withoutLog ? '  without its log: databases as they were\n' : '';
-  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${withoutLog}${unsound}${pinned}`;
+  const gone = goneOf(sets.map(({ set }) => set))
+    .map(
+      ({ path, chain }) => `  gone from the source without the log saying so: ${inOneLine(path)}, last in ${chain}\n`,
+    )
+    .join('');
+  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${withoutLog}${unsound}${gone}${pinned}`;
   return title + indent(sets.map(describeSet));
 }
 

@@ -6,7 +6,8 @@ import { type Files } from '../engine/files.ts';
 import { readHistory, type History } from '../engine/history/history.ts';
 import { openLog } from '../engine/log/log-files.ts';
 import { listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
-import { chainEnvironment, findChain, type Chain } from '../engine/repository/chain.ts';
+import { chainEnvironment, findChain, newerThan, type Chain } from '../engine/repository/chain.ts';
+import { goneOf } from '../engine/repository/missing.ts';
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
 import { type Watch } from '../engine/pause.ts';
 import { rehearsalOf } from '../engine/repository/retention.ts';
@@ -14,7 +15,7 @@ import { FigaroError } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { leftOutLines } from '../output/left-out.ts';
 import { type Manifest } from '../engine/repository/manifest.ts';
-import { formatBytes, formatCommit, formatCount, shellWord, table } from '../output/text.ts';
+import { formatBytes, formatCommit, formatCount, inOneLine, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
 import {
   repoVariables,
@@ -55,7 +56,7 @@ export function showCommand(context: CommandContext): Command {
       const files = unlockedFiles(context, options);
       const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
       const shown = await context.withWatch(options, async (watch) => {
-        const { chain, listed } = findListed(files, openRepository(files, directory), options.chain);
+        const { chain, listed, newer } = findListed(files, openRepository(files, directory), options.chain);
         const environment = chainEnvironment(files, chain);
         const paths = logPaths(environment);
         const history =
@@ -63,14 +64,17 @@ export function showCommand(context: CommandContext): Command {
             ? await readHistory(files, openLog(files, paths), { largest: 0 }, watch)
             : undefined;
         const containers = await lookInto(files, environment, options.inventory, watch);
-        return { listed, containers, history };
+        return { listed, newer, containers, history };
       });
+      context.warn(options, shown.newer);
       context.print(options, toDocument(shown), () => describe(shown, directory));
     });
 }
 
 interface Shown {
   readonly listed: ListedChain;
+  /** Newer sets that cannot be used, one sentence each. */
+  readonly newer: readonly string[];
   readonly containers: readonly ShownContainer[];
   /** Of its log, when it was asked for. */
   readonly history: History | undefined;
@@ -80,10 +84,12 @@ function findListed(
   files: Files,
   repository: Repository,
   id: string | undefined,
-): { readonly chain: Chain; readonly listed: ListedChain } {
+): { readonly chain: Chain; readonly listed: ListedChain; readonly newer: readonly string[] } {
   const { sets, broken } = readSets(files, repository);
   const chain = findChain(sets, id === undefined ? {} : { chain: id }, broken);
-  return { chain, listed: listSets(files, repository).chains.find((one) => one.id === chain.id)! };
+  const listed = listSets(files, repository).chains.find((one) => one.id === chain.id)!;
+  const newer = id === undefined ? newerThan(chain, sets, broken) : [];
+  return { chain, listed, newer: newer.map((set) => `${set.id} is newer than ${chain.id}, and ${set.problem}`) };
 }
 
 function describe({ listed, containers, history }: Shown, directory: string): string {
@@ -118,6 +124,11 @@ function describe({ listed, containers, history }: Shown, directory: string): st
     `sets:\n${indent(sets.map((set, i) => describeSet(set, sets[i - 1])))}`,
     `containers, without what is in the log only:\n${indent(containers.map(describeContainer))}`,
   ];
+  const gone = goneOf(sets.map(({ set }) => set));
+  if (gone.length > 0) {
+    const rows = gone.map((entry) => [inOneLine(entry.path), `last in ${entry.chain}`]);
+    parts.push(`gone from the source without the log saying so:\n${indent(rows)}`);
+  }
   const { leftOut } = newest;
   if (leftOut.length > 0) parts.push(`in the source, and not in the chain:\n${leftOutLines(leftOut).join('\n')}\n`);
   if (warnings.length > 0) parts.push(`said when it was made:\n${indent(warnings.map((warning) => [warning]))}`);

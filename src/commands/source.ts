@@ -4,7 +4,7 @@ import { type Command } from 'commander';
 import { discoverEnvironment, type DiscoverOptions, type Environment } from '../engine/environment/discover.ts';
 import { discoverLayers } from '../engine/environment/layers.ts';
 import { type Files } from '../engine/files.ts';
-import { chainEnvironment, findChain } from '../engine/repository/chain.ts';
+import { chainEnvironment, findChain, requireNewest } from '../engine/repository/chain.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { shellWord } from '../output/text.ts';
@@ -69,6 +69,7 @@ export function findEnvironment(
   const directory = required({ repo }, 'repo', env, ...repoVariables);
   const { sets, broken } = readSets(files, openRepository(files, directory));
   const found = findChain(sets, chain === undefined ? {} : { chain }, broken);
+  if (chain === undefined) requireNewest(found, sets, broken);
   return {
     environment: chainEnvironment(files, found),
     recoverOptions: `--repo ${shellWord(directory)}${chain === undefined ? '' : ` --chain ${chain}`}`,

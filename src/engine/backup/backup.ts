@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
-import { discoverEnvironment, filesOfKind, type Environment } from '../environment/discover.ts';
+import { discoverEnvironment, filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
 import { findLogNearby } from '../environment/log-nearby.ts';
 import { requireApart } from '../places.ts';
@@ -43,7 +43,7 @@ import {
 import { programVersion } from '../version.ts';
 import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
 import { type SetFinding } from './damage.ts';
-import { findGone, warningsOfGone } from './gone.ts';
+import { findGone, findGoneFromChain, warningsOfGone } from './gone.ts';
 import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { copyOffline } from './offline.ts';
@@ -200,10 +200,16 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
         `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
     );
   const unread = isUnread ? [unreadWarning(home, kind)] : [];
-  const gone = goneFrom(files, copy, parts);
+  const gone = chain
+    ? findGoneFromChain(files, chain, whole, isUnread, () => discoverEnvironment(files, home, { choice }))
+    : goneFrom(files, copy, isUnread, parts);
+  const created = (copy.created ?? [])
+    .filter(({ logName }) => report?.databases.includes(logName))
+    .map(({ name, uid }) => ({ path: name, databaseId: uid! }));
   const warnings = [...warningsOfGone(gone), ...unread, ...unexplained, ...(proof?.notes ?? [])];
   return {
     ...describe(set, parts, copy, proof, warnings),
+    ...(created.length > 0 ? { created } : {}),
     ...(gone.length > 0 ? { gone } : {}),
     ...withoutLog,
     ...(isUnread ? { unread: true } : {}),
@@ -220,12 +226,29 @@ function unreadWarning(home: string, kind: SetKind): string {
 }
 
 /** What the newest sound chain of this source has, and the new full set has not. */
-function goneFrom(files: Files, copy: EnvironmentCopy, { home, earlier, acceptMissing }: Parts): GoneDatabase[] {
+function goneFrom(
+  files: Files,
+  copy: EnvironmentCopy,
+  isOpaque: boolean,
+  { home, environment, earlier, acceptMissing, keepDamaged }: Parts,
+): GoneDatabase[] {
   const before = earlier.findLast(({ sets: [full] }) => !isUnsound(full!) && full!.manifest.source === home);
   if (!before || !copy.removed || acceptMissing === true) return [];
   const leftOut = copy.leftOut.map(({ name, reason }) => ({ path: name, reason }));
   const chains = new Set(earlier.map(({ id }) => id));
-  return findGone(files, before, { files: copy.files, leftOut, removed: copy.removed, chains });
+  const databases = copy.files.flatMap(({ path: name, databaseId }) =>
+    databaseId === undefined ? [] : [{ path: name, databaseId }],
+  );
+  return findGone(files, before, {
+    databases,
+    leftOut,
+    removed: copy.removed,
+    sourceLog: logPaths(environment),
+    firstCopied: copy.log?.firstFile,
+    isOpaque,
+    chains,
+    keepDamaged,
+  });
 }
 
 /** More of them in a manifest say nothing new. */

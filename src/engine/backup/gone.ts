@@ -2,13 +2,14 @@
 
 import { fileRemove, remove } from '../../format/log/records/fileops.ts';
 import { FigaroError } from '../../errors.ts';
-import { logPaths } from '../environment/discover.ts';
+import { logPaths, type Environment } from '../environment/discover.ts';
 import { type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 import { chainEnvironment, type Chain } from '../repository/chain.ts';
-import { type GoneDatabase, type ManifestFile, type ManifestLeftOut } from '../repository/manifest.ts';
+import { type GoneDatabase, type ManifestLeftOut, type NamedDatabase } from '../repository/manifest.ts';
+import { goneOf } from '../repository/missing.ts';
 
 /** The unique ids of the files that a log removes, whether or not the transaction committed. */
 export class RemovedFiles {
@@ -26,51 +27,145 @@ export class RemovedFiles {
   }
 }
 
-/** What a new full set has, to be compared with the chain before it. */
+/** What is there now, to be compared with the chain before it. */
 export interface Comparison {
-  readonly files: readonly ManifestFile[];
+  readonly databases: readonly NamedDatabase[];
   readonly leftOut: readonly ManifestLeftOut[];
   /** Of the log that was copied. */
   readonly removed: RemovedFiles;
+  /** The log files of the source, by number, and the first one that is in the copy. */
+  readonly sourceLog: ReadonlyMap<number, string>;
+  readonly firstCopied: number | undefined;
+  /** The log is encrypted, and there is no password: what it removes is not known. */
+  readonly isOpaque: boolean;
   /** Chains that are still there, by the ids of their full sets. */
   readonly chains: ReadonlySet<string>;
+  /** Damaged files do not stop the backup: they are gone then. */
+  readonly keepDamaged?: boolean | undefined;
 }
 
 /**
- * The databases that the chain before has, or misses itself, and that a new full set has not, where no log at hand removes
+ * The databases that the chain before has, or misses itself, and that are not there now, where no log at hand removes
  * them. Throws `page-type` for one whose file is still there under its name and is no database any more: that is damage.
+ *
+ * One that has another database in its place is gone, too, when the log at hand goes on from the chain without a gap. Behind
+ * a gap nobody knows: then the other one is taken for its successor.
  */
-export function findGone(
-  files: Files,
-  before: Chain,
-  { files: now, leftOut, removed, chains }: Comparison,
-): GoneDatabase[] {
-  const there = new Set(now.flatMap(({ databaseId }) => databaseId ?? []));
-  const names = new Set(now.map(({ path }) => path));
-  const had = before.sets.flatMap(({ manifest }) =>
-    manifest.files.flatMap(({ path, databaseId }) =>
-      databaseId === undefined ? [] : [{ path, databaseId, chain: before.id }],
-    ),
+export function findGone(files: Files, before: Chain, now: Comparison): GoneDatabase[] {
+  const { databases, removed, chains } = now;
+  const names = new Set(databases.map(({ path }) => path));
+  const missing = databasesOf(before).filter((had) => !isThere(had, databases) && !removed.has(had.databaseId));
+  const log = missing.length === 0 ? undefined : logBetween(files, before, now);
+  const unexplained = missing.filter(
+    ({ databaseId, path }) => !log!.removed.has(databaseId) && (log!.isWhole || !names.has(path)),
   );
-  const missing = had.filter(({ databaseId }) => !there.has(databaseId) && !removed.has(databaseId));
-  const unexplained = missing.length === 0 ? [] : withoutRemoved(files, before, missing);
-  for (const { path } of unexplained) {
-    const left = leftOut.find((entry) => entry.path === path);
-    if (left && (left.reason === 'other' || left.reason === 'empty')) throw damaged(path, before, left.reason);
-  }
-  const earlier = before.sets.at(-1)!.manifest.gone ?? [];
-  return [...earlier, ...unexplained].filter(
-    ({ databaseId, chain, path }) => !there.has(databaseId) && chains.has(chain) && !names.has(path),
+  if (now.keepDamaged !== true) requireNoneDamaged(unexplained, now.leftOut, before);
+  const ids = new Set(missing.map(({ databaseId }) => databaseId));
+  const earlier = goneOf(before.sets).filter(({ databaseId }) => !ids.has(databaseId));
+  return [...earlier, ...unexplained.map((had) => ({ ...had, chain: before.id }))].filter(
+    (gone) => !isThere(gone, databases) && chains.has(gone.chain),
   );
 }
 
-/** The log of the chain goes on behind the copy of its containers, and may tell of removals, too. */
-function withoutRemoved(files: Files, before: Chain, missing: readonly GoneDatabase[]): readonly GoneDatabase[] {
-  const paths = logPaths(chainEnvironment(files, before));
-  if (paths.size === 0) return missing;
+/**
+ * The databases that a chain has and the source has not, though the chain, continued up to now, does not remove them.
+ * Throws `page-type` as `findGone` does.
+ *
+ * @param whole the chain with the new incremental
+ * @param isOpaque what its log removes cannot be read
+ * @param look lists the source; a file that is being renamed can be missed by one look
+ */
+export function findGoneFromChain(
+  files: Files,
+  chain: Chain,
+  whole: Environment,
+  isOpaque: boolean,
+  look: () => Environment,
+): GoneDatabase[] {
+  let missing: readonly NamedDatabase[] = databasesOf(chain);
+  let leftOut: Environment['leftOut'] = [];
+  for (let i = 0; i < 2 && missing.length > 0; i++) {
+    const source = look();
+    const databases = databasesIn(source);
+    missing = missing.filter((had) => !isThere(had, databases));
+    ({ leftOut } = source);
+  }
+  if (missing.length === 0) return [];
   const removed = new RemovedFiles();
+  if (!isOpaque) see(removed, files, logPaths(whole));
+  const unexplained = missing.filter(({ databaseId }) => !removed.has(databaseId));
+  requireNoneDamaged(
+    unexplained,
+    leftOut.map(({ name, reason }) => ({ path: name, reason })),
+    chain,
+  );
+  return unexplained.map((had) => ({ ...had, chain: chain.id }));
+}
+
+/** Those that a chain has, with the names that it told. */
+function databasesOf({ sets }: Chain): NamedDatabase[] {
+  return sets.flatMap(({ manifest: { files, created = [] } }) => [
+    ...created,
+    ...files.flatMap(({ path, databaseId }) => (databaseId === undefined ? [] : [{ path, databaseId }])),
+  ]);
+}
+
+/** Those with a unique id; one that a transaction removes or renames has a stand-in with it. */
+function databasesIn({ files }: Environment): NamedDatabase[] {
+  return files.flatMap(({ name, uid }) => (uid === undefined ? [] : [{ path: name, databaseId: uid }]));
+}
+
+/** In hex: without the password no more of the id of an encrypted file can be read. */
+const plainPart = 24;
+
+function isThere(had: NamedDatabase, databases: readonly NamedDatabase[]): boolean {
+  return databases.some(
+    ({ path, databaseId }) =>
+      databaseId === had.databaseId ||
+      (path === had.path && databaseId.slice(0, plainPart) === had.databaseId.slice(0, plainPart)),
+  );
+}
+
+/** What is removed by the log of the chain, and by the log of the source from there on that was not copied. */
+function logBetween(
+  files: Files,
+  before: Chain,
+  { sourceLog, firstCopied, isOpaque }: Comparison,
+): { readonly removed: RemovedFiles; readonly isWhole: boolean } {
+  const removed = new RemovedFiles();
+  if (isOpaque) return { removed, isWhole: false };
+  see(removed, files, logPaths(chainEnvironment(files, before)));
+  const end = before.sets.at(-1)!.manifest.log?.end.file;
+  if (end === undefined || firstCopied === undefined) return { removed, isWhole: false };
+  // The newest ones without a gap: the application may be removing the oldest.
+  const between = new Map<number, string>();
+  for (let number = firstCopied - 1; number >= end && sourceLog.has(number); number--) {
+    between.set(number, sourceLog.get(number)!);
+  }
+  try {
+    see(removed, files, between);
+  } catch (error) {
+    const isVanished = [...between.values()].some((path) => files.statThrough(path) === undefined);
+    if (!(error instanceof FigaroError) || !isVanished) throw error;
+    return { removed, isWhole: false };
+  }
+  return { removed, isWhole: firstCopied - between.size <= end };
+}
+
+function see(removed: RemovedFiles, files: Files, paths: ReadonlyMap<number, string>): void {
+  if (paths.size === 0) return;
   for (const record of scanLog(files, openLog(files, paths))) removed.see(record);
-  return missing.filter(({ databaseId }) => !removed.has(databaseId));
+}
+
+function requireNoneDamaged(
+  missing: readonly NamedDatabase[],
+  leftOut: readonly ManifestLeftOut[],
+  before: Chain,
+): void {
+  for (const { path } of missing) {
+    const left = leftOut.find((entry) => entry.path === path);
+    if (left && (left.reason === 'other' || left.reason === 'empty')) throw damaged(path, before, left.reason);
+  }
 }
 
 function damaged(path: string, before: Chain, reason: 'other' | 'empty'): FigaroError {
@@ -85,6 +180,6 @@ function damaged(path: string, before: Chain, reason: 'other' | 'empty'): Figaro
 export function warningsOfGone(gone: readonly GoneDatabase[]): string[] {
   return gone.map(
     ({ path, chain }) =>
-      `${path} is in ${chain} and gone from the source, without the log saying so. If it was meant to go, say --accept-missing: until then that chain is kept`,
+      `${path} is in ${chain} and gone from the source, without the log saying so. If it was meant to go, take a full set with --accept-missing: until then that chain is kept`,
   );
 }

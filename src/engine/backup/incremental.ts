@@ -26,6 +26,8 @@ import { listSource, type SourceFiles } from './source.ts';
 export interface IncrementalCopy extends EnvironmentCopy {
   /** Databases of the source that the chain does not have and the new part of the log does not create. */
   readonly unexplained: readonly EnvironmentFile[];
+  /** Those that it does create, if the transaction committed. */
+  readonly created: readonly EnvironmentFile[];
 }
 
 export interface IncrementalOptions {
@@ -105,6 +107,10 @@ export async function copyIncremental(
       else files.remove(target);
     }
     const known = new Set(before.files.map(identityOf));
+    // An opaque log does not say what it creates.
+    const added = log.isOpaque
+      ? []
+      : filesOfKind(environment, 'database').filter((file) => !known.has(identityOf(file)));
     return {
       files: manifestFiles([], others, grown, logDirectory),
       log: describeLog(log, notes),
@@ -116,12 +122,8 @@ export async function copyIncremental(
         ...changedConfig(chain, others),
         ...unloggedDatabases(chain),
       ],
-      // An opaque log does not say what it creates.
-      unexplained: log.isOpaque
-        ? []
-        : filesOfKind(environment, 'database').filter(
-            (file) => !known.has(identityOf(file)) && !created.has(file.uid!),
-          ),
+      unexplained: added.filter(({ uid }) => !created.has(uid!)),
+      created: added.filter(({ uid }) => created.has(uid!)),
     };
   } finally {
     log.close();

@@ -68,7 +68,7 @@ async function begin(files: Files, directory: string, followed: Followed, watch:
   if (followed.repo !== undefined) {
     const { sets, broken } = readSets(files, openRepository(files, followed.repo));
     const newest = findChain(sets, {}, broken);
-    requireNewest(newest, sets, broken);
+    requireNewest(newest, sets, broken, 'take a full set, and begin again. Look at `figaro-backup list` first.');
     return await createStandby(files, directory, newest, followed, watch);
   }
   const { base } = partsOf(directory);

@@ -34,6 +34,23 @@ export function inOrder(fullSets: readonly BackupSet[], now = new Date()): Backu
   return result;
 }
 
+/**
+ * The times of what is given in order, the oldest first, as far as they can be true: none before the one before it, and
+ * one of the future is as old as the next that is not.
+ */
+export function believableTimes(times: readonly string[], now = new Date()): string[] {
+  const result = [...times];
+  let next = now.toISOString();
+  for (const [i, time] of [...times.entries()].reverse()) {
+    if (isInFuture(time, now)) result[i] = next;
+    else next = time;
+  }
+  for (let i = 1; i < result.length; i++) {
+    if (result[i]! < result[i - 1]!) result[i] = result[i - 1]!;
+  }
+  return result;
+}
+
 function byStart(a: BackupSet, b: BackupSet): number {
   // Names tell seconds only.
   const [first, second] = [a.manifest.started, b.manifest.started];

@@ -128,12 +128,17 @@ export function newerThan(
 }
 
 /** Throws `chain-gap` where the newest sets are not those of the chain that would be taken without a word. */
-export function requireNewest(chain: Chain, sets: readonly BackupSet[], broken: readonly BrokenSet[]): void {
+export function requireNewest(
+  chain: Chain,
+  sets: readonly BackupSet[],
+  broken: readonly BrokenSet[],
+  hint = `what is before it can be had by name: --chain ${chain.id}. Look at \`figaro-backup list\` first.`,
+): void {
   const [newer] = newerThan(chain, sets, broken);
   if (!newer) return;
   throw new FigaroError('chain-gap', `${newer.id} is newer than ${chain.sets.at(-1)!.id}, and ${newer.problem}`, {
     path: newer.directory,
-    hint: `what is before it can be had by name: --chain ${chain.id}. Look at \`figaro-backup list\` first.`,
+    hint,
   });
 }
 

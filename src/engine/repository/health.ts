@@ -6,6 +6,7 @@ import { listSets, type Catalog, type ListedChain, type ListedSet } from './cata
 import { type Repository } from './repository.ts';
 import { isInFuture } from './chain-order.ts';
 import { isUnsound, newerThan } from './chain.ts';
+import { goneNow } from './missing.ts';
 import { rehearsalOf } from './retention.ts';
 
 export interface HealthRules {
@@ -50,7 +51,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
     time: proved.set.manifest.finished,
     ageMs: age(proved.set.manifest.finished, now),
   };
-  const lastRehearsed = latest(chains.map(rehearsalOf));
+  const lastRehearsed = latest(chains.map(rehearsalOf), now);
   const freeBytes = files.freeSpace(repository.directory);
   return {
     problems: [
@@ -58,7 +59,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
       ...unsound(chains.at(-1)),
       ...unchecked(chains.at(-1)),
       ...gaps(catalog),
-      ...vanished(chains.at(-1)),
+      ...vanished(catalog),
       ...misdated(sets, now),
       ...space(repository, freeBytes, rules.minFreeBytes),
       ...tooOld('the newest proved set', newest?.time, rules.maxAgeMs, now),
@@ -68,7 +69,10 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
     ],
     newest,
     restorableUntil: chains.at(-1)?.window?.last.time,
-    lastVerified: latest(sets.map(({ lastCheck }) => lastCheck?.time)),
+    lastVerified: latest(
+      sets.map(({ lastCheck }) => lastCheck?.time),
+      now,
+    ),
     lastRehearsed,
     chains: chains.length,
     sets: sets.length,
@@ -78,11 +82,10 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
   };
 }
 
-function latest(times: readonly (string | undefined)[]): string | undefined {
-  return times
-    .filter((time) => time !== undefined)
-    .sort()
-    .at(-1);
+/** One that is dated in the future counts only where there is no other. */
+function latest(times: readonly (string | undefined)[], now: Date): string | undefined {
+  const sorted = times.filter((time) => time !== undefined).sort();
+  return sorted.findLast((time) => !isInFuture(time, now)) ?? sorted.at(-1);
 }
 
 /** In ms; a clock that was put back makes nothing younger than now. */
@@ -134,9 +137,8 @@ function misdated(sets: readonly ListedSet[], now: Date): HealthProblem[] {
 }
 
 /** Databases that are gone without the log saying so. */
-function vanished(chain: ListedChain | undefined): HealthProblem[] {
-  const gone = chain?.sets.at(-1)!.set.manifest.gone ?? [];
-  return gone.map(({ path, chain: last }) => ({
+function vanished({ chains }: Catalog): HealthProblem[] {
+  return goneNow(chains.map(({ sets }) => ({ sets: sets.map(({ set }) => set) }))).map(({ path, chain: last }) => ({
     code: 'container-missing',
     message: `${path} is gone from the source without the log saying so; ${last} is the last chain that has it. If it was meant to go, take a full set with --accept-missing`,
   }));
@@ -149,6 +151,11 @@ function space({ directory }: Repository, freeBytes: number, minFreeBytes = 0): 
 
 function tooOld(what: string, time: string | undefined, maxMs: number, now: Date): HealthProblem[] {
   if (time === undefined) return [{ code: 'stale', message: `${what}: there is none` }];
+  if (isInFuture(time, now)) {
+    return [
+      { code: 'stale', message: `${what} is dated in the future, ${time.slice(0, 19)}Z: a clock was or is wrong` },
+    ];
+  }
   if (age(time, now) <= maxMs) return [];
   return [{ code: 'stale', message: `${what} is of ${time.slice(0, 19)}Z` }];
 }

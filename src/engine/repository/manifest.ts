@@ -81,10 +81,14 @@ export interface ManifestLog {
   readonly recoveryRequired: boolean;
 }
 
-/** A database that is gone without the log saying so. */
-export interface GoneDatabase {
+/** A database, as the environment had it. */
+export interface NamedDatabase {
   readonly path: string;
   readonly databaseId: string;
+}
+
+/** A database that is gone without the log saying so. */
+export interface GoneDatabase extends NamedDatabase {
   /** The newest chain that has it, by its full set. */
   readonly chain: string;
 }
@@ -122,6 +126,8 @@ export interface Manifest {
   readonly chain: string;
   /** Full sets: the one that the newest chain began with when this was made, whatever the clock said. */
   readonly after?: string | undefined;
+  /** Incrementals: databases that the new part of the log creates, and the source had. */
+  readonly created?: readonly NamedDatabase[];
   /** Databases that earlier sets have, and that are gone without the log saying so. */
   readonly gone?: readonly GoneDatabase[];
   /** The directory that was backed up. */
@@ -210,6 +216,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     parent,
     chain,
     ...(reader.has('after') ? { after: reader.string('after') } : {}),
+    ...(reader.has('created') ? { created: reader.list('created').map(readNamed) } : {}),
     ...(reader.has('gone') ? { gone: reader.list('gone').map(readGone) } : {}),
     source: reader.string('source'),
     host: reader.string('host'),
@@ -264,8 +271,12 @@ function readFile(file: FieldReader): ManifestFile {
   };
 }
 
+function readNamed(fields: FieldReader): NamedDatabase {
+  return { path: fields.string('path'), databaseId: fields.string('databaseId') };
+}
+
 function readGone(gone: FieldReader): GoneDatabase {
-  return { path: gone.string('path'), databaseId: gone.string('databaseId'), chain: gone.string('chain') };
+  return { ...readNamed(gone), chain: gone.string('chain') };
 }
 
 function readFinding(finding: FieldReader): SetFinding {

@@ -1,7 +1,9 @@
 /** Which chains of a repository are kept, and why. */
 
 import { type ListedChain } from './catalog.ts';
+import { believableTimes, isInFuture } from './chain-order.ts';
 import { isUnsound } from './chain.ts';
+import { goneNow } from './missing.ts';
 
 /** What to keep. Chains go or stay as a whole: an incremental is nothing without the sets before it. */
 export interface RetentionRules {
@@ -22,24 +24,36 @@ export interface Decision {
 }
 
 interface Draft extends Decision {
+  /** When it was begun, and when its last set was finished, ISO 8601: as far as clocks can be believed. */
+  readonly begun: string;
+  readonly ended: string;
   readonly reasons: string[];
 }
 
 /**
- * Decides about chains, given in order of time. Chains in which the last verification found something are no substitute
+ * Decides about chains, given the oldest first. Chains in which the last verification found something are no substitute
  * for others: rules go on counting until they have found enough sound ones. Whatever the rules say, the newest chain,
  * the newest sound one, the one whose recovery was rehearsed last, the last one with a database that is gone without the
  * log saying so, and pinned ones stay.
  */
 export function decideRetention(chains: readonly ListedChain[], rules: RetentionRules, now: Date): Decision[] {
-  const decisions = chains.map((chain): Draft => ({ chain, reasons: [] }));
+  const times = believableTimes(
+    chains.map(({ sets }) => sets[0]!.set.manifest.started),
+    now,
+  );
+  const decisions = chains.map((chain, i): Draft => {
+    const begun = times[i]!;
+    const { finished } = chain.sets.at(-1)!.set.manifest;
+    const ended = isInFuture(finished, now) ? (times[i + 1] ?? now.toISOString()) : finished;
+    return { chain, reasons: [], begun, ended: ended < begun ? begun : ended };
+  });
   const newestFirst = decisions.toReversed();
   const sound = newestFirst.filter(({ chain }) => isSound(chain));
-  const rehearsed = lastRehearsed(sound);
+  const rehearsed = lastRehearsed(sound, now);
   newestFirst[0]?.reasons.push('the newest');
   if (sound[0] && sound[0] !== newestFirst[0]) sound[0].reasons.push('the newest without findings');
   rehearsed?.reasons.push('the last one rehearsed');
-  for (const { path, chain: id } of chains.at(-1)?.sets.at(-1)!.set.manifest.gone ?? []) {
+  for (const { path, chain: id } of goneNow(chains.map(({ sets }) => ({ sets: sets.map(({ set }) => set) })))) {
     decisions.find(({ chain }) => chain.id === id)?.reasons.push(`the last one with ${path}`);
   }
   for (const { chain, reasons } of decisions) {
@@ -48,25 +62,25 @@ export function decideRetention(chains: readonly ListedChain[], rules: Retention
   keepBuckets(
     newestFirst,
     rules.full,
-    ({ id }) => id,
+    ({ chain: { id } }) => id,
     (n) => `one of the newest ${n}`,
   );
   keepBuckets(
     newestFirst,
     rules.daily,
-    (chain) => begun(chain).slice(0, 10),
+    ({ begun }) => begun.slice(0, 10),
     (n) => `the last of a day, of ${n}`,
   );
   keepBuckets(
     newestFirst,
     rules.weekly,
-    (chain) => weekOf(begun(chain)),
+    ({ begun }) => weekOf(begun),
     (n) => `the last of a week, of ${n}`,
   );
   keepBuckets(
     newestFirst,
     rules.monthly,
-    (chain) => begun(chain).slice(0, 7),
+    ({ begun }) => begun.slice(0, 7),
     (n) => `the last of a month, of ${n}`,
   );
   if (rules.withinMs !== undefined) keepWithin(newestFirst, new Date(now.getTime() - rules.withinMs).toISOString());
@@ -87,23 +101,30 @@ function later(a: string | undefined, b: string | undefined): string | undefined
   return a === undefined || (b !== undefined && b > a) ? b : a;
 }
 
-function lastRehearsed(drafts: readonly Draft[]): Draft | undefined {
-  const time = drafts.map(({ chain }) => rehearsalOf(chain)).reduce(later, undefined);
-  return time === undefined ? undefined : drafts.find(({ chain }) => rehearsalOf(chain) === time);
+/** A rehearsal that is dated in the future was the last one only where there is no other. */
+function lastRehearsed(newestFirst: readonly Draft[], now: Date): Draft | undefined {
+  const timeOf = ({ chain }: Draft): string => {
+    const time = rehearsalOf(chain) ?? '';
+    return isInFuture(time, now) ? '' : time;
+  };
+  const rehearsed = newestFirst.filter(({ chain }) => rehearsalOf(chain) !== undefined);
+  const last = rehearsed.map(timeOf).reduce(later, undefined);
+  return rehearsed.find((draft) => timeOf(draft) === last);
 }
 
 /** Keeps the newest chain of each bucket until so many buckets hold a sound one. */
 function keepBuckets(
   newestFirst: readonly Draft[],
   wanted: number | undefined,
-  bucketOf: (chain: ListedChain) => string,
+  bucketOf: (draft: Draft) => string,
   why: (wanted: number) => string,
 ): void {
   if (wanted === undefined) return;
   const filled = new Set<string>();
-  for (const { chain, reasons } of newestFirst) {
+  for (const draft of newestFirst) {
     if (filled.size === wanted) return;
-    const bucket = bucketOf(chain);
+    const { chain, reasons } = draft;
+    const bucket = bucketOf(draft);
     if (filled.has(bucket)) continue;
     if (isSound(chain)) {
       filled.add(bucket);
@@ -116,16 +137,12 @@ function keepBuckets(
 
 /** Keeps chains that reach behind a moment, and those that are needed to go back to that moment itself. */
 function keepWithin(newestFirst: readonly Draft[], since: string): void {
-  for (const { chain, reasons } of newestFirst) {
-    if (chain.sets.at(-1)!.set.manifest.finished >= since) reasons.push(`reaches behind ${since.slice(0, 19)}Z`);
-    if (begun(chain) > since) continue;
+  for (const { chain, reasons, begun, ended } of newestFirst) {
+    if (ended >= since) reasons.push(`reaches behind ${since.slice(0, 19)}Z`);
+    if (begun > since) continue;
     if (reasons.length === 0) reasons.push(`needed to go back to ${since.slice(0, 19)}Z`);
     if (isSound(chain)) return;
   }
-}
-
-function begun({ sets }: ListedChain): string {
-  return sets[0]!.set.manifest.started;
 }
 
 /** The Monday of a day's week. */

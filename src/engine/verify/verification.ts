@@ -11,6 +11,7 @@ import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
 import { chainEnvironment, filesTaken, isUnsound, type Chain } from '../repository/chain.ts';
+import { isInFuture } from '../repository/chain-order.ts';
 import { appendCheck, checksName, readChecks } from '../repository/checks.ts';
 import { pinName } from '../repository/pins.ts';
 import { type Manifest, type ManifestFile } from '../repository/manifest.ts';
@@ -151,8 +152,10 @@ export class Verification {
   }
 
   #longestUnverifiedFirst(chains: readonly Chain[]): Chain[] {
+    // A check that is dated in the future would be the last one for ever.
+    const believed = (time = ''): string => (isInFuture(time) ? '' : time);
     const lastOf = ({ sets }: Chain): string =>
-      sets.map((set) => readChecks(this.#files, set, () => {}).at(-1)?.time ?? '').sort()[0]!;
+      sets.map((set) => believed(readChecks(this.#files, set, () => {}).at(-1)?.time)).sort()[0]!;
     const times = new Map(chains.map((chain) => [chain, lastOf(chain)]));
     return [...chains].sort((a, b) => (times.get(a)! < times.get(b)! ? -1 : 1));
   }

@@ -115,3 +115,23 @@ describe('whatever the rules', () => {
     expect(kept(chains, { withinMs: 1 })).toEqual(ids);
   });
 });
+
+describe('whatever clocks said', () => {
+  const [yesterday, today] = ['2026-11-29T02:00:00.000Z', '2026-11-30T02:00:00.000Z'];
+
+  test('a newest chain that is dated long ago displaces none of the time that is kept', () => {
+    const back = '2000-01-01T00:00:00.000Z';
+    expect(kept([chain(yesterday), chain(today), chain(back)], { withinMs: 7 * 86_400_000 })).toEqual([
+      yesterday,
+      today,
+      back,
+    ]);
+    expect(kept([chain(yesterday), chain(today), chain(back)], { daily: 2 })).toEqual([yesterday, back]);
+  });
+
+  test('one that is dated in the future goes when its time has passed', () => {
+    const future = '2099-01-01T00:00:00.000Z';
+    const old = '2026-10-01T00:00:00.000Z';
+    expect(kept([chain(future), chain(old), chain(yesterday)], { withinMs: 7 * 86_400_000 })).toEqual([old, yesterday]);
+  });
+});

@@ -86,6 +86,19 @@ describe('a set that was made while the clock was in 2099', () => {
   });
 });
 
+test('a rehearsal that is dated in the future is a finding, and not the last one once there is another', async () => {
+  await take('hot');
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('2099-01-01T00:00:00Z') });
+  await inRepo('verify', '--rehearse');
+  vi.useRealTimers();
+  const wrong = await inRepo('check', '--max-rehearsal-age', '7d');
+  expect(wrong.exitCode).toBe(11);
+  expect(wrong.stdout).toContain('the last rehearsal of a recovery is dated in the future, 2099-01-01T00:00:00Z');
+  await take('hot');
+  await inRepo('verify', '--rehearse');
+  expect((await inRepo('check', '--max-rehearsal-age', '7d')).exitCode).toBe(0);
+});
+
 describe('a newer set whose manifest is damaged', () => {
   let sound: string;
   let damaged: string;
@@ -106,6 +119,20 @@ describe('a newer set whose manifest is damaged', () => {
       expect(fs.existsSync(path.join(directory, 'out'))).toBe(false);
     },
   );
+
+  test.each([
+    ['logs', 'timeline'],
+    ['inspect', 'environment'],
+  ])('stops %s %s as well', async (...args) => {
+    const { exitCode, stderr } = await inRepo(...args);
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain(`error [chain-gap]: ${damaged} is newer than ${sound}`);
+    expect((await inRepo(...args, '--chain', sound)).exitCode).toBe(0);
+  });
+
+  test('is named by show', async () => {
+    expect((await inRepo('show')).stderr).toContain(`${damaged} is newer than ${sound}, and is damaged`);
+  });
 
   test('does not matter when the chain is named', async () => {
     const args = ['recover', '--to', path.join(directory, 'out'), '--chain', sound];
@@ -180,6 +207,40 @@ describe('a container that the log at hand does not speak of', () => {
     expect((await inRepo('check')).exitCode).toBe(0);
     await inRepo('expire', '--keep-full', '1');
     expect(setsNow()).not.toContain(first);
+  });
+
+  test('and is removed is told and kept after incrementals, too, and by list and show', async () => {
+    fs.rmSync(path.join(home, quiet));
+    const told = await inRepo('incremental', '--home', home);
+    expect(told.stderr).toContain(`${quiet} is in ${first} and gone from the source`);
+    expect((await inRepo('check')).exitCode).toBe(3);
+    await inRepo('hot', '--home', home);
+    await inRepo('incremental', '--home', home);
+    expect((await inRepo('check')).exitCode).toBe(3);
+    for (const command of ['list', 'show']) {
+      expect((await inRepo(command)).stdout).toContain('gone from the source without the log saying so');
+    }
+    await inRepo('expire', '--keep-full', '1');
+    expect(setsNow()).toContain(first);
+  });
+
+  test('and has another database in its place is told, and its last chain is kept', async () => {
+    const file = path.join(home, quiet);
+    const bytes = fs.readFileSync(file);
+    const id = bytes.subarray(52, 72).toString('latin1');
+    const other = Buffer.from(bytes.toString('latin1').replaceAll(id, id.split('').reverse().join('')), 'latin1');
+    fs.writeFileSync(file, other);
+    const { stderr } = await inRepo('hot', '--home', home);
+    expect(stderr).toContain(`${quiet} is in ${first} and gone from the source`);
+    await inRepo('expire', '--keep-full', '1');
+    expect(setsNow()).toContain(first);
+  });
+
+  test('and is emptied stops an incremental, by name', async () => {
+    fs.writeFileSync(path.join(home, quiet), '');
+    const { exitCode, stderr } = await inRepo('incremental', '--home', home);
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain(`error [page-type]: ${quiet} is empty, and is a database in ${first}`);
   });
 
   test.each<[string, (bytes: Buffer) => Buffer]>([
