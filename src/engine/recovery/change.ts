@@ -66,10 +66,7 @@ export class Change {
     this.requireContinued(this.file, pgno, before.file, before.offset, this.lsn);
     const difference = page.lsnFile - before.file || page.lsnOffset - before.offset;
     if (difference === 0) {
-      // The last page of a file is not written when it is freed: behind the end, an older state is as it should be.
-      if (this.#isOverdue(pgno, before) && !this.file.overdue.has(pgno)) {
-        this.file.overdue.set(pgno, this.#outdated(page, before));
-      }
+      this.noteIfOverdue(page, before);
       return this.stamp(page);
     }
     if (difference < 0) {
@@ -102,12 +99,21 @@ export class Change {
     );
   }
 
-  /** The copy lacks a change that a checkpoint had brought to the disk before it was made. */
-  #isOverdue(pgno: number, before: Lsn): boolean {
-    const { copiedAfter, lsn, file } = this;
-    if (!copiedAfter || before.file === 0 || compareLsn(lsn, copiedAfter) >= 0) return false;
-    const made = file.madeChanges.of(pgno);
-    return made === undefined || !equalLsn(made, before);
+  /**
+   * To be called for a page that lacks the change: notes it when a checkpoint had brought that to the disk before the copy
+   * was made. The last page of a file is not written when it is freed: behind the end, an older state is as it should be.
+   */
+  noteIfOverdue({ number }: CachedPage, before: Lsn): void {
+    const { file } = this;
+    if (before.file === 0 || !this.isBeforeCopy || file.overdue.has(number)) return;
+    const made = file.madeChanges.of(number);
+    if (made !== undefined && equalLsn(made, before)) return;
+    file.overdue.set(number, olderCopy(file.label, number, before, this.lsn));
+  }
+
+  /** What the record did was on the disk when the pages were copied. */
+  get isBeforeCopy(): boolean {
+    return this.copiedAfter !== undefined && compareLsn(this.lsn, this.copiedAfter) < 0;
   }
 
   /**
@@ -214,14 +220,6 @@ export class Change {
     );
   }
 
-  #outdated(page: CachedPage, before: Lsn): FigaroError {
-    return new FigaroError(
-      'chain-mismatch',
-      `${this.file.label}: page ${page.number} has LSN ${formatLsn(before)}, but log record ${formatLsn(this.lsn)} has changed it before the last checkpoint`,
-      { path: this.file.label, pgno: page.number, lsn: formatLsn(this.lsn), hint: olderCopyHint },
-    );
-  }
-
   #unfinished(page: CachedPage): FigaroError {
     return new FigaroError(
       'not-recoverable',
@@ -238,6 +236,15 @@ export class Change {
 
 const olderCopyHint =
   'an older copy of the file was put in the place of the newer one, and changed since: what is lost is in older sets. Recover the whole environment from one, to a moment before that.';
+
+/** A page that lacks the change of a record, which was on the disk when the page was copied. */
+export function olderCopy(label: string, pgno: number, pageLsn: Lsn, lsn: Lsn): FigaroError {
+  return new FigaroError(
+    'chain-mismatch',
+    `${label}: page ${pgno} has LSN ${formatLsn(pageLsn)}, but log record ${formatLsn(lsn)} has changed it before the last checkpoint`,
+    { path: label, pgno, lsn: formatLsn(lsn), hint: olderCopyHint },
+  );
+}
 
 /** True for a refusal because an older copy of a file was put in its place. */
 export function isAboutOlderCopy({ details }: FigaroError): boolean {

@@ -34,6 +34,16 @@ export interface HowStored {
   readonly heapsAsIn60?: boolean;
 }
 
+/** A record of a queue as it was before recovery changed it. */
+export interface SlotBefore {
+  /** Undefined where there was no record. */
+  readonly data: Uint8Array | undefined;
+  readonly pageLsn: Lsn;
+  /** The last change of it that was taken back, and the last one that was made. */
+  undone: Lsn | undefined;
+  redone: Lsn | undefined;
+}
+
 /** One database file during recovery: its pages, its identity, its name. */
 export class StoredFile {
   readonly piece: Piece;
@@ -52,6 +62,8 @@ export class StoredFile {
   readonly questions = new Map<number, OpenQuestion>();
   /** Pages that lack a change older than the copy, unless they are freed, cut off or allocated anew: why that is wrong. */
   readonly overdue = new Map<number, FigaroError>();
+  /** Of a queue: records that may have to be as they were, by their numbers. */
+  readonly slotsBefore = new Map<number, SlotBefore>();
   /** By page: the metadata page whose root it became by a change that is being undone. */
   readonly rootsUndone = new Map<number, number>();
   readonly knownLsns = new KnownLsns();

@@ -13,6 +13,7 @@ import { type Watch } from '../pause.ts';
 import { analyse, lastLsn, type Analysis } from './analysis.ts';
 import { FileOperations } from './apply/file-ops.ts';
 import { finishQueue } from './apply/queue.ts';
+import { noteOverdueSlots } from './apply/queue-slots.ts';
 import { FileTable } from './file-table.ts';
 import { everything, Passes, type Scope } from './passes.ts';
 import { type StoredFile } from './page-store.ts';
@@ -137,7 +138,10 @@ export async function runPasses(
   await passes.undo();
   await passes.redo();
   dropNameless(table);
-  for (const file of table) finishQueue(file, lastLsn(analysis));
+  for (const file of table) {
+    noteOverdueSlots(file, passes.change);
+    finishQueue(file, lastLsn(analysis));
+  }
   requireSettled(table, fileOperations, scope);
   const recovered = [...table].filter(({ uid }) => scope.has(uid!));
   const made = report(analysis, table, recovered, fileOperations, passes, log);

@@ -69,15 +69,16 @@ export class Queue {
 
   /** True for a record number outside of the queue and nearer to its first record than to its end. */
   isBeforeFirst(recno: number): boolean {
-    return !this.#holds(recno) && distance(recno, this.first) < distance(this.current, recno);
+    return !this.holds(recno) && distance(recno, this.first) < distance(this.current, recno);
   }
 
   /** True for a record number outside of the queue and nearer to its end. */
   isAfterCurrent(recno: number): boolean {
-    return !this.#holds(recno) && !this.isBeforeFirst(recno);
+    return !this.holds(recno) && !this.isBeforeFirst(recno);
   }
 
-  #holds(recno: number): boolean {
+  /** True for a record number from the first to the last of the queue. */
+  holds(recno: number): boolean {
     return distance(this.first, recno) < distance(this.first, this.current);
   }
 
@@ -141,6 +142,13 @@ export class Queue {
     page.dirty = true;
   }
 
+  /** The data of a record; undefined where there is none. */
+  dataOf(page: CachedPage, recno: number): Uint8Array | undefined {
+    const slot = this.slotOf(recno);
+    if ((page.bytes[slot]! & slotFlag.valid) === 0) return undefined;
+    return page.bytes.subarray(slot + 1, slot + 1 + this.#recordLength);
+  }
+
   /** The flags of a record. */
   flags(page: CachedPage, recno: number): number {
     return page.bytes[this.slotOf(recno)]!;
@@ -168,6 +176,6 @@ export class Queue {
     if (from > lastRecno) return true;
     const to = Math.min(from + pagesPerExtent * this.#recordsPerPage - 1, lastRecno);
     const { first, current } = this;
-    return first === current || (!this.#holds(from) && (first < from || first > to));
+    return first === current || (!this.holds(from) && (first < from || first > to));
   }
 }

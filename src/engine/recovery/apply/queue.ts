@@ -11,6 +11,7 @@ import { pageType } from '../../../format/page/types.ts';
 import { on, type Change, type Operation } from '../change.ts';
 import { type CachedPage, type StoredFile } from '../page-store.ts';
 import { nextRecno, Queue, slotFlag } from './queue-page.ts';
+import { keepBeforeRedo, keepBeforeUndo } from './queue-slots.ts';
 
 /** What a `qam_mvptr` changes. */
 const pointer = { first: 1, current: 2, truncate: 4 } as const;
@@ -32,11 +33,12 @@ function asDataPage(change: Change, page: CachedPage): CachedPage {
 }
 
 /** True when the page may lack the change. Its LSN stays: it is no more than a hint. */
-function mayLack(change: Change, page: CachedPage): boolean {
+function mayLack(change: Change, queue: Queue, page: CachedPage, recno: number): boolean {
   if (compareLsn(change.lsn, page.lsn) <= 0) {
     change.counts.present += 1;
     return false;
   }
+  keepBeforeRedo(change, queue, page, recno);
   change.counts.applied += 1;
   page.dirty = true;
   return true;
@@ -73,7 +75,7 @@ const add = {
     const page = dataPage(change, body.pgno);
     if (queue.isBeforeFirst(recno)) queue.first = recno;
     if (recno === queue.current || queue.isAfterCurrent(recno)) queue.current = nextRecno(recno);
-    if (mayLack(change, page)) queue.write(page, recno, body.data, slotFlag.valid | slotFlag.set);
+    if (mayLack(change, queue, page, recno)) queue.write(page, recno, body.data, slotFlag.valid | slotFlag.set);
   },
   undo(body: Add, change: Change): void {
     if (change.onlyChecking) return;
@@ -81,6 +83,7 @@ const add = {
     if (!found) return;
     const queue = queueOf(body, change, body.data.length, body.oldData.length);
     const page = asDataPage(change, found);
+    keepBeforeUndo(change, queue, page, body.recno);
     if (body.oldData.length > 0) {
       const valid = body.oldFlags & slotFlag.valid;
       queue.write(page, body.recno, body.oldData, slotFlag.set | valid);
@@ -94,7 +97,7 @@ const add = {
 type Del = BodyOf<typeof queueRecords.del>;
 
 function redoDelete(body: AboutRecord, change: Change, queue: Queue, page: CachedPage): void {
-  if (!mayLack(change, page)) return;
+  if (!mayLack(change, queue, page, body.recno)) return;
   queue.setFlags(page, body.recno, queue.flags(page, body.recno) & ~slotFlag.valid);
   if (change.version > 16) queue.skipGone();
 }
@@ -112,6 +115,7 @@ const del = {
     if (change.onlyChecking) return;
     const queue = queueOf(body, change);
     const page = dataPage(change, body.pgno);
+    keepBeforeUndo(change, queue, page, body.recno);
     coverRecord(queue, body.recno);
     queue.setFlags(page, body.recno, queue.flags(page, body.recno) | slotFlag.valid);
     setBack(change, page, body.pageLsn);
@@ -131,6 +135,7 @@ const delext = {
     if (change.onlyChecking) return;
     const queue = queueOf(body, change, body.data.length);
     const page = dataPage(change, body.pgno);
+    keepBeforeUndo(change, queue, page, body.recno);
     coverRecord(queue, body.recno);
     queue.write(page, body.recno, body.data, slotFlag.valid | slotFlag.set);
     setBack(change, page, body.pageLsn);
@@ -180,6 +185,7 @@ const mvptr = {
       if (movesBack || !queue.isValid(first)) queue.first = body.newFirst;
     }
     if ((body.opcode & pointer.current) !== 0 && current === body.oldCur) queue.current = body.newCur;
+    change.noteIfOverdue(meta, body.metaLsn);
     change.stamp(meta);
   },
   undo(body: Mvptr, change: Change): void {
