@@ -29,6 +29,7 @@ import { findingsOf, requireUndamaged, type SetFinding } from './damage.ts';
 import { DamagedPages } from './page-source.ts';
 import { settle } from './settle.ts';
 import { listSource, type SourceFiles } from './source.ts';
+import { markUnlogged } from './unlogged-copies.ts';
 
 export interface HotOptions {
   readonly watch: Watch;
@@ -287,13 +288,12 @@ class HotCopy {
         copy.rename(name, this.#targetOf(name));
       }
       await copy.finish(watch);
-      // An opaque log does not tell.
-      copy.isUnlogged = !this.#log.isOpaque && !copy.isLogged && !named.of(copy.paged.format.uid);
-      if (copy.isUnlogged) {
-        this.#notes.push(
-          `${copy.name} is written without the log: the set has it as it was on disk, and no log brings it forward`,
-        );
-      }
+    }
+    // An opaque log does not tell.
+    for (const { name } of this.#log.isOpaque ? [] : markUnlogged(this.containers, named)) {
+      this.#notes.push(
+        `${name} is written without the log: the set has it as it was on disk, and no log brings it forward`,
+      );
     }
   }
 }

@@ -29,6 +29,7 @@ import { findFirstLogFile } from './redo-start.ts';
 import { findingsOf, requireUndamaged } from './damage.ts';
 import { DamagedPages } from './page-source.ts';
 import { listSource } from './source.ts';
+import { markUnlogged } from './unlogged-copies.ts';
 
 export interface OfflineOptions {
   readonly watch: Watch;
@@ -171,11 +172,9 @@ function judge(
   }
   // An opaque log tells neither.
   if (isOpaque) return [];
-  const warnings: string[] = [];
-  for (const copy of containers) {
-    copy.isUnlogged = !copy.isLogged && !named.of(copy.paged.format.uid);
-    if (copy.isUnlogged) warnings.push(`${copy.name} is written without the log: no log brings it forward`);
-  }
+  const warnings = markUnlogged(containers, named).map(
+    ({ name }) => `${name} is written without the log: no log brings it forward`,
+  );
   if (!notes.endsInCheckpoint) {
     warnings.push('the log does not end in a checkpoint: the containers of this set are not usable before recovery');
   }

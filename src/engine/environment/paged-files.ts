@@ -15,6 +15,12 @@ export interface PagedFile {
   readonly firstPgno: number;
 }
 
+/** The name of the database that a file belongs to: extents of a queue and partitions have it in theirs. */
+export function databaseOf(name: string): string {
+  const [, directory = '', database] = /^(.*\/)?__db[pq]\.([^/]+)\.\d+$/.exec(name) ?? [];
+  return database === undefined ? name : directory + database;
+}
+
 /** The files of an environment whose pages can be looked at; extents without their queue are not among them. */
 export function pagedFiles(files: Files, environment: Environment): PagedFile[] {
   const databases = filesOfKind(environment, 'database');

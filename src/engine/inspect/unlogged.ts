@@ -1,7 +1,7 @@
 /** Databases whose changes are not in the log: no recovery brings them forward. */
 
 import { type EnvironmentFile, filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
-import { pagedFiles } from '../environment/paged-files.ts';
+import { databaseOf, pagedFiles } from '../environment/paged-files.ts';
 import { NamedPages } from '../backup/named-pages.ts';
 import { type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
@@ -16,16 +16,14 @@ const chunkSize = 1 << 18;
  * does not name. Most files are known by their first pages; those that are not are read whole, and so is the log then.
  */
 export async function findUnlogged(files: Files, environment: Environment, watch: Watch): Promise<EnvironmentFile[]> {
-  const candidates: EnvironmentFile[] = [];
-  const paged = pagedFiles(files, environment);
-  for (const file of filesOfKind(environment, 'database')) {
-    const own = paged.filter((candidate) => candidate.format === file.format);
-    let isLogged = false;
-    for (const { file: part, format } of own) {
-      isLogged ||= await hasLoggedPage(files, part.path, format.pageSize, format.littleEndian, watch);
-    }
-    if (!isLogged) candidates.push(file);
+  const logged = new Set<string>();
+  for (const { file, format } of pagedFiles(files, environment)) {
+    const database = databaseOf(file.name);
+    if (logged.has(database)) continue;
+    if (await hasLoggedPage(files, file.path, format.pageSize, format.littleEndian, watch)) logged.add(database);
   }
+  const databases = filesOfKind(environment, 'database');
+  const candidates = databases.filter(({ name }) => !logged.has(databaseOf(name)));
   if (candidates.length === 0) return [];
   const named = new NamedPages();
   const log = openLog(files, logPaths(environment));
@@ -33,7 +31,9 @@ export async function findUnlogged(files: Files, environment: Environment, watch
     named.see(record);
     await pause(watch, { phase: 'look for unlogged databases in the log' });
   }
-  return candidates.filter(({ uid }) => uid !== undefined && !named.of(uid));
+  const isNamed = ({ uid }: EnvironmentFile): boolean => uid === undefined || !!named.of(uid);
+  const spokenOf = new Set(candidates.filter(isNamed).map(({ name }) => databaseOf(name)));
+  return candidates.filter(({ name }) => !spokenOf.has(databaseOf(name)));
 }
 
 /** The first database of an environment with a page that was changed by a logged operation. */

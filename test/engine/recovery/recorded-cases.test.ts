@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment, logPaths } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { followOnce } from '../../../src/engine/failover/follow.ts';
@@ -18,6 +19,7 @@ import { recoverEnvironment, type RecoverResult } from '../../../src/engine/reco
 import { register, registerBefore61, registration } from '../../../src/format/log/records/dbreg.ts';
 import { checkpoint } from '../../../src/format/log/records/txn.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { expectFailure } from '../../support/trees.ts';
 import { contentsOf, describeNative, recoverNatively, verifyNatively } from '../../support/native.ts';
 
 const archive = path.join(import.meta.dirname, '../../fixtures/cases.tar.xz');
@@ -49,6 +51,18 @@ test.each(straddling)(
     expect(fs.readdirSync(target).filter((file) => file.startsWith('__db.'))).toEqual([]);
   },
 );
+
+test.each(straddling)('is backed up without a word: %s', async (name) => {
+  const home = path.join(cases, name);
+  const { manifest } = await takeBackup(nodeFiles, 'hot', { home, repository: path.join(target, '..', 'repository') });
+  expect(manifest.warnings).toEqual([]);
+  expect(manifest.files.filter(({ unlogged }) => unlogged)).toEqual([]);
+});
+
+test('a container that is missing is refused where a renaming began in a log file that is gone, too', async () => {
+  fs.rmSync(path.join(cases, 'straddle-r', 'filler.db'));
+  await expectFailure('container-missing', () => recover('straddle-r'));
+});
 
 /** Names of the databases that the finishing records of a log close. */
 const closedAtEnd = (home: string): string[] =>
