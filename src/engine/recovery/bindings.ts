@@ -1,5 +1,6 @@
 import { inMemoryCreate } from '../../format/log/records/fileops.ts';
 import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
+import { recycle } from '../../format/log/records/txn.ts';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
@@ -48,6 +49,8 @@ const memoryOnly: ReadonlySet<number> = new Set([
 export class FileBindings {
   readonly #intervals = new Map<number, Binding[]>();
   readonly #memoryUids = new Set<string>();
+  /** A recovery with prepared transactions ends without closing what they changed (recovery document, A.7). */
+  readonly #leftByRecovery = new Set<Binding>();
   /** Registrations that took an id over from a database that was never closed: the source ran on without recovery. */
   readonly reopened: { readonly lsn: Lsn; readonly name: string }[] = [];
 
@@ -55,12 +58,15 @@ export class FileBindings {
   readonly takenForStale: { readonly lsn: Lsn; readonly name: string; readonly inUseFor: string }[] = [];
 
   /** The records that `see` has to be shown, in order of the log. */
-  static readonly notedCodes: readonly number[] = [inMemoryCreate, register, registerBefore61].map(({ code }) => code);
+  static readonly notedCodes: readonly number[] = [inMemoryCreate, recycle, register, registerBefore61].map(
+    ({ code }) => code,
+  );
 
   /** Takes note of a record. */
   see(record: ScannedRecord): void {
     const created = bodyAs(record, inMemoryCreate);
     if (created) this.#memoryUids.add(created.uid);
+    if (bodyAs(record, recycle)) for (const binding of this.openAt(record.lsn)) this.#leftByRecovery.add(binding);
     const body = bodyAs(record, register, registerBefore61);
     if (!body) return;
     const opcode = body.opcode & 0xf;
@@ -81,10 +87,14 @@ export class FileBindings {
     const open = last?.to === undefined ? last : undefined;
     const same = open !== undefined && open.uid === uid && open.metaPgno === metaPgno;
     if (opening.has(opcode)) {
-      if (same) return;
+      if (same) {
+        this.#leftByRecovery.delete(open);
+        return;
+      }
       if (open) {
         open.to = record.lsn;
-        if (!memoryOnly.has(opcode) && !open.inMemory) this.reopened.push({ lsn: record.lsn, name: open.name });
+        const isExpected = memoryOnly.has(opcode) || open.inMemory || this.#leftByRecovery.has(open);
+        if (!isExpected) this.reopened.push({ lsn: record.lsn, name: open.name });
       }
       this.#start(intervals, entry, record.lsn);
     } else if (closing.has(opcode)) {

@@ -15,10 +15,12 @@ import { promote } from '../../../src/engine/failover/promote.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
 import { bodyAs } from '../../../src/engine/log/scanned-record.ts';
+import { rehearse } from '../../../src/engine/recovery/recovery.ts';
 import { recoverEnvironment, type RecoverResult } from '../../../src/engine/recovery/recover.ts';
 import { register, registerBefore61, registration } from '../../../src/format/log/records/dbreg.ts';
 import { checkpoint } from '../../../src/format/log/records/txn.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { Session } from '../../support/session.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { contentsOf, describeNative, recoverNatively, verifyNatively } from '../../support/native.ts';
 
@@ -98,6 +100,24 @@ test('a registration that Berkeley DB 5.0 repeats under an id in use again is pa
   const { report, warnings } = await recover('stale-registration-50');
   expect(report!.databases).toContain('last.db');
   expect(warnings).toEqual([]);
+});
+
+describeNative('what comes out where a transaction is prepared', () => {
+  test('is no source that nobody recovered, once an application goes on', async () => {
+    const home = path.join(cases, '..', 'env');
+    const application = new Session(home);
+    application.do('open other auto other.db - btree', 'open a auto a.db - btree', 'begin t', 'put a t 0 5 20 text');
+    application.do('prepare t', 'flush');
+    await application.die();
+    await recoverEnvironment(nodeFiles, { environment: discoverEnvironment(nodeFiles, home), target });
+    const next = new Session(target);
+    for (const name of ['other', 'b', 'c']) next.do(`open ${name} auto ${name}.db - btree`);
+    next.do('flush');
+    await next.die();
+    const { warnings } = await rehearse(nodeFiles, discoverEnvironment(nodeFiles, target));
+    expect(warnings.join()).toContain('has no outcome');
+    expect(warnings.join()).not.toContain('was still open');
+  });
 });
 
 describeNative('what comes out of recorded cases', () => {

@@ -5,7 +5,7 @@
  * session --home DIR [--log-max N] [--cache-kb N] [--shared] [--recover] [--auto-remove]
  *         [--log-in-memory] [--log-buffer-kb N]
  *
- * begin TXN [bulk], commit TXN, abort TXN
+ * begin TXN [bulk], prepare TXN, commit TXN, abort TXN
  * open DB TXN FILE NAME TYPE [PAGE-SIZE [EXTENT-PAGES]]     creates what is not there; NAME of a sub-database, or -
  * close DB
  * put DB TXN FIRST COUNT SIZE TEXT                          records FIRST to FIRST + COUNT - 1
@@ -145,6 +145,11 @@ static int execute(int count, char **words)
         int ret = environment->txn_begin(environment, NULL, &txn, bulk ? DB_TXN_BULK : 0);
         add(transactions, words[1], txn);
         return ret;
+    }
+    if (IS("prepare", 2)) {
+        u_int8_t gid[DB_GID_SIZE] = "prepared by a session";
+        txn = find(transactions, words[1])->what;
+        return txn->prepare(txn, gid);
     }
     if (IS("commit", 2)) return txn = take(transactions, words[1]), txn->commit(txn, 0);
     if (IS("abort", 2)) return txn = take(transactions, words[1]), txn->abort(txn);
