@@ -137,7 +137,7 @@ export async function runPasses(
   passes.change.copiedAfter = copiedAfter;
   await passes.undo();
   await passes.redo();
-  dropNameless(table);
+  dropNameless(table, fileOperations, scope);
   for (const file of table) {
     noteOverdueSlots(file, passes.change);
     finishQueue(file, lastLsn(analysis));
@@ -162,9 +162,11 @@ export function requireKey(environment: Environment): void {
 }
 
 /** Files that lost their name to a later file, and stand-ins nobody needs any more, are not part of the result. */
-function dropNameless(table: FileTable): void {
+function dropNameless(table: FileTable, operations: FileOperations, scope: Scope): void {
   for (const file of [...table]) {
-    if (file.name === undefined || file.isEmpty || file.isPlaceholder) table.remove(file);
+    if (file.name !== undefined && !file.isEmpty && !file.isPlaceholder) continue;
+    if (file.uid !== undefined && scope.has(file.uid)) operations.requireNamed(file);
+    table.remove(file);
   }
 }
 

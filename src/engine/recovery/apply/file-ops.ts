@@ -10,11 +10,12 @@ import { type Directory } from '../../../format/log/cursor.ts';
 import { recordName } from '../../../format/log/layouts.ts';
 import { type BodyOf } from '../../../format/log/record.ts';
 import * as fileops from '../../../format/log/records/fileops.ts';
-import { formatLsn, type Lsn } from '../../../format/lsn.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../../format/lsn.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 import { normalDirectory } from '../../environment/db-config.ts';
 import { type ExternalFiles } from '../external-files.ts';
 import { type FileTable } from '../file-table.ts';
+import { type StoredFile } from '../page-store.ts';
 import { parseExtentName } from '../queue-extents.ts';
 
 /** Codes of the records handled here. */
@@ -50,6 +51,8 @@ export class Creations {
   readonly #uids = new Map<string, string>();
   /** Unique ids of files that were created before the log begins and renamed in it, by their old name. */
   readonly #earlier = new Map<string, string>();
+  /** By unique id and name: where a file last got the name. */
+  readonly #named = new Map<string, Lsn>();
 
   /** Takes note of a record during analysis, whatever the fate of its transaction. */
   see(record: ScannedRecord): void {
@@ -57,6 +60,7 @@ export class Creations {
     if (created) this.#uids.set(plainName(created.name), '');
     const renamed = bodyAs(record, fileops.rename, fileops.renameNoUndo);
     if (!renamed) return;
+    this.#named.set(`${renamed.uid} ${plainName(renamed.newName)}`, record.lsn);
     const oldName = plainName(renamed.oldName);
     const known = this.#uids.get(oldName);
     if (known === '') this.#uids.set(oldName, renamed.uid);
@@ -66,6 +70,12 @@ export class Creations {
   /** Unique id of the file created under a name; undefined when the log does not tell, or creates none. */
   uidOf(name: string): string | undefined {
     return this.#uids.get(plainName(name)) || undefined;
+  }
+
+  /** True when the log gives a file a name after `lsn`. */
+  givesLater(uid: string, name: string, lsn: Lsn): boolean {
+    const named = this.#named.get(`${uid} ${name}`);
+    return named !== undefined && compareLsn(named, lsn) > 0;
   }
 
   /** The same of a file whose creation begins before the log. */
@@ -83,6 +93,8 @@ export class FileOperations {
   readonly missing = new Map<string, { readonly name: string; readonly lsn: Lsn }>();
   /** Files that native recovery loses: created and renamed after the copy (E.3a). */
   readonly nativeWouldLose = new Set<string>();
+  /** Files that lost a name to one that had it already. */
+  readonly #displaced = new Map<StoredFile, { readonly name: string; readonly by: StoredFile; readonly lsn: Lsn }>();
 
   readonly #external: ExternalFiles;
   /** Inside the environment. */
@@ -207,11 +219,31 @@ export class FileOperations {
         this.#table.remove(occupant);
       } else if (this.#table.initialUids.has(occupant.uid!)) {
         // A later file of that name: this one was renamed or removed again before it came.
+        this.#displaced.set(file, { name: newName, by: occupant, lsn: record.lsn });
         this.#table.displace(file);
         return;
       }
     }
     this.#table.rename(file, newName);
+  }
+
+  /**
+   * To be called when redo is over. Throws `chain-mismatch` for a file without a name when the log gives that to nobody after
+   * it: then the file that has it was there before, and was removed without the log.
+   */
+  requireNamed(file: StoredFile): void {
+    const displaced = this.#displaced.get(file);
+    if (!displaced || this.#creations.givesLater(displaced.by.uid!, displaced.name, displaced.lsn)) return;
+    const { name, lsn } = displaced;
+    throw new FigaroError(
+      'chain-mismatch',
+      `${name}: log record ${formatLsn(lsn)} gives the name to another database than the one that was copied, which the log does not remove`,
+      {
+        path: name,
+        lsn: formatLsn(lsn),
+        hint: 'the file was removed or replaced without the library. Take a full backup; of a copy made by hand, put the older file aside: the log creates the newer one.',
+      },
+    );
   }
 
   /** Puts a file that an unfinished transaction renamed, perhaps to remove it, back (E.3b). */
