@@ -1,7 +1,7 @@
 /** The one decoder of the JSON files that this program reads: what they say may be anybody's. */
 
 import { parseLsn, type Lsn } from '../format/lsn.ts';
-import { type FigaroError } from '../errors.ts';
+import { FigaroError } from '../errors.ts';
 
 /** The end of the year 9999. */
 const lastSecond = 253_402_300_799;
@@ -24,6 +24,23 @@ export function parseJson(text: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     return undefined;
+  }
+}
+
+/** The fields of a JSON text. What is not as expected is an error made by `problem`. */
+export function readFields(bytes: Uint8Array | string, problem: (text: string) => FigaroError): FieldReader {
+  const value = parseJson(typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('utf8'));
+  if (value === undefined) throw problem('it is not JSON');
+  return new FieldReader(value, problem);
+}
+
+/** What `read` returns; undefined where it finds something that is not as it is written. */
+export function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FigaroError) return undefined;
+    throw error;
   }
 }
 
@@ -70,6 +87,11 @@ export class FieldReader {
     return value;
   }
 
+  /** As 32 bits hold it. */
+  uint32(name: string): number {
+    return this.countUpTo(name, 0xffffffff);
+  }
+
   /** Permission bits, with what goes with them. */
   mode(name: string): number {
     return this.countUpTo(name, 0o7777);
@@ -101,6 +123,13 @@ export class FieldReader {
     return value;
   }
 
+  /** A text of the form of `pattern`, which messages call `what`. */
+  matching(name: string, pattern: RegExp, what: string): string {
+    const value = this.string(name);
+    if (!pattern.test(value)) throw this.problem(`"${name}" is no ${what}: ${JSON.stringify(value.slice(0, 40))}`);
+    return value;
+  }
+
   boolean(name: string): boolean {
     const value = this.#fields[name];
     if (typeof value !== 'boolean') throw this.problem(`"${name}" is neither true nor false`);
@@ -117,7 +146,7 @@ export class FieldReader {
   lsnParts(name: string): Lsn {
     const parts = this.optional(name);
     if (!parts) throw this.problem(`"${name}" is missing`);
-    return { file: parts.countUpTo('file', 0xffffffff), offset: parts.countUpTo('offset', 0xffffffff) };
+    return { file: parts.uint32('file'), offset: parts.uint32('offset') };
   }
 
   optionalString(name: string): string | undefined {
@@ -132,6 +161,11 @@ export class FieldReader {
     const found = values.find((value) => value === this.#fields[name]);
     if (found === undefined) throw this.problem(`"${name}" is none of ${values.join(', ')}`);
     return found;
+  }
+
+  /** The value of a field as it was read, to be decoded by something else. */
+  raw(name: string): unknown {
+    return this.#fields[name];
   }
 
   optional(name: string): FieldReader | undefined {

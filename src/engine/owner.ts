@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { hostname, uptime } from 'node:os';
-import { parseJson } from './fields.ts';
+import { FigaroError } from '../errors.ts';
+import { readable, readFields } from './fields.ts';
 import { readSystemFile, readSystemLink } from './files.ts';
 import { expiryMs, trustedMs } from './lease.ts';
 
@@ -23,6 +24,8 @@ export interface Owner extends Identity {
   readonly since: string;
 }
 
+const highestPid = 0x7fffffff;
+
 /** This run, as it is written to disk for `parseOwner`. */
 export function describeThisProcess(): string {
   const owner: Owner = { ...thisProcess(), since: new Date().toISOString() };
@@ -30,13 +33,19 @@ export function describeThisProcess(): string {
 }
 
 export function parseOwner(text: string): Owner | undefined {
-  const value = parseJson(text);
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { host, boot, namespace, pid, processStart: start, since } = value as Readonly<Record<string, unknown>>;
-  if (typeof host !== 'string' || typeof boot !== 'string' || typeof namespace !== 'string') return undefined;
-  if (typeof start !== 'string' || typeof since !== 'string') return undefined;
-  if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 0) return undefined;
-  return { host, boot, namespace, pid, processStart: start, since };
+  return readable(() => {
+    const fields = readFields(text, (problem) => new FigaroError('manifest-corrupt', problem));
+    const pid = fields.countUpTo('pid', highestPid);
+    if (pid === 0) throw fields.problem('"pid" is 0');
+    return {
+      host: fields.string('host'),
+      boot: fields.string('boot'),
+      namespace: fields.string('namespace'),
+      pid,
+      processStart: fields.string('processStart'),
+      since: fields.time('since'),
+    };
+  });
 }
 
 /** This run as part of a file name, for `isMarkAlive`: a name is there whole or not at all. */

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import { FieldReader, parseJson } from '../fields.ts';
+import { readFields, type FieldReader } from '../fields.ts';
 import { type EnvironmentFileKind } from '../environment/discover.ts';
 
 /** Raised when a change makes older programs misread a manifest. */
@@ -13,6 +13,12 @@ export const manifestFormat = 2;
 const oldestFormat = 1;
 
 export type SetKind = 'offline' | 'hot' | 'incremental';
+
+/** Time (UTC), kind, chance. */
+export const setName = /^\d{8}T\d{6}Z-(offline|hot|incremental)-[0-9a-f]{6}$/;
+
+/** In bytes. */
+const largestPage = 65_536;
 
 export interface ManifestFile {
   /** Inside the set's `environment/`, with `/`. */
@@ -188,9 +194,7 @@ export function decodeManifest(text: string, path: string): Manifest {
   if (!seal || sha256(`${text.slice(0, seal.index)}\n}`) !== seal[1]) {
     throw corrupt('the manifest does not match its own checksum');
   }
-  const value = parseJson(text);
-  if (value === undefined) throw corrupt('the manifest is not JSON');
-  const reader = new FieldReader(value, corrupt);
+  const reader = readFields(text, corrupt);
   const format = reader.count('format');
   if (format > manifestFormat) {
     throw new FigaroError('format-unsupported', `${path} has manifest format ${format}, newer than ${manifestFormat}`, {
@@ -201,10 +205,10 @@ export function decodeManifest(text: string, path: string): Manifest {
   if (format < oldestFormat) throw corrupt(`the manifest has format ${format}`);
   const log = reader.optional('log');
   const proof = reader.optional('proof');
-  const id = reader.string('id');
+  const id = readSetName(reader, 'id');
   const kind = reader.oneOf('kind', ['offline', 'hot', 'incremental'] as const);
-  const parent = reader.has('parent') ? reader.string('parent') : undefined;
-  const chain = reader.string('chain');
+  const parent = reader.has('parent') ? readSetName(reader, 'parent') : undefined;
+  const chain = readSetName(reader, 'chain');
   if (kind === 'incremental' ? parent === undefined || chain === id : parent !== undefined || chain !== id) {
     throw corrupt(`it is ${kind}, continues ${parent ?? 'nothing'} and belongs to the chain ${chain}`);
   }
@@ -215,7 +219,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     kind,
     parent,
     chain,
-    ...(reader.has('after') ? { after: reader.string('after') } : {}),
+    ...(reader.has('after') ? { after: readSetName(reader, 'after') } : {}),
     ...(reader.has('created') ? { created: reader.list('created').map(readNamed) } : {}),
     ...(reader.has('gone') ? { gone: reader.list('gone').map(readGone) } : {}),
     source: reader.string('source'),
@@ -229,7 +233,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     leftOut: reader.list('leftOut').map(readLeftOut),
     ...(reader.has('withoutLog') && reader.boolean('withoutLog') ? { withoutLog: true as const } : {}),
     ...(reader.has('unread') && reader.boolean('unread') ? { unread: true as const } : {}),
-    ...(reader.has('unsound') ? { unsound: reader.list('unsound').map(readFinding) } : {}),
+    ...(reader.has('unsound') ? { unsound: readFindings(reader) } : {}),
     log: log && readLog(log),
     proof: proof && {
       records: proof.count('records'),
@@ -262,27 +266,41 @@ function readFile(file: FieldReader): ManifestFile {
     size: file.count('size'),
     sha256,
     mode: file.mode('mode'),
-    ...(file.has('uid') ? { uid: file.count('uid') } : {}),
-    ...(file.has('gid') ? { gid: file.count('gid') } : {}),
+    ...(file.has('uid') ? { uid: file.uint32('uid') } : {}),
+    ...(file.has('gid') ? { gid: file.uint32('gid') } : {}),
     modifiedMs: file.milliseconds('modifiedMs'),
-    ...(file.has('databaseId') ? { databaseId: file.string('databaseId') } : {}),
-    ...(file.has('pageSize') ? { pageSize: file.count('pageSize') } : {}),
+    ...(file.has('databaseId') ? { databaseId: readDatabaseId(file) } : {}),
+    ...(file.has('pageSize') ? { pageSize: file.countUpTo('pageSize', largestPage) } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
   };
 }
 
 function readNamed(fields: FieldReader): NamedDatabase {
-  return { path: fields.string('path'), databaseId: fields.string('databaseId') };
+  return { path: fields.string('path'), databaseId: readDatabaseId(fields) };
 }
 
 function readGone(gone: FieldReader): GoneDatabase {
-  return { ...readNamed(gone), chain: gone.string('chain') };
+  return { ...readNamed(gone), chain: readSetName(gone, 'chain') };
+}
+
+function readSetName(fields: FieldReader, name: string): string {
+  return fields.matching(name, setName, 'name of a set');
+}
+
+function readDatabaseId(fields: FieldReader): string {
+  return fields.matching('databaseId', /^[0-9a-f]{40}$/, 'id of a database');
+}
+
+function readFindings(reader: FieldReader): SetFinding[] {
+  const findings = reader.list('unsound').map(readFinding);
+  if (findings.length === 0) throw reader.problem('"unsound" is empty');
+  return findings;
 }
 
 function readFinding(finding: FieldReader): SetFinding {
   return {
     path: finding.string('path'),
-    ...(finding.has('pgno') ? { pgno: finding.count('pgno') } : {}),
+    ...(finding.has('pgno') ? { pgno: finding.uint32('pgno') } : {}),
     code: finding.string('code'),
     message: finding.string('message'),
   };
@@ -301,8 +319,8 @@ function readDirectory(directory: FieldReader): ManifestDirectory {
   return {
     path: directory.string('path') === '' ? '' : directory.inside('path'),
     mode: directory.mode('mode'),
-    uid: directory.count('uid'),
-    gid: directory.count('gid'),
+    uid: directory.uint32('uid'),
+    gid: directory.uint32('gid'),
   };
 }
 
@@ -311,10 +329,13 @@ function readLog(log: FieldReader): ManifestLog {
     const fields = log.optional(name);
     return fields && { lsn: fields.lsn('lsn'), time: fields.seconds('time') };
   };
+  const firstFile = log.uint32('firstFile');
+  const lastFile = log.uint32('lastFile');
+  if (lastFile < firstFile) throw log.problem(`"lastFile" is ${lastFile}, before the first, ${firstFile}`);
   return {
-    version: log.has('version') ? log.count('version') : undefined,
-    firstFile: log.count('firstFile'),
-    lastFile: log.count('lastFile'),
+    version: log.has('version') ? log.uint32('version') : undefined,
+    firstFile,
+    lastFile,
     end: log.lsn('end'),
     lastRecord: log.optionalLsn('lastRecord'),
     checkpoint: log.optionalLsn('checkpoint'),

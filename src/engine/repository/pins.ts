@@ -2,15 +2,15 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { FieldReader, parseJson } from '../fields.ts';
+import { readFields } from '../fields.ts';
 import { readOwnIfThere, writeDurably, type Files } from '../files.ts';
 import { type Chain } from './chain.ts';
 import { orFailure, type OnFailure } from './note-failure.ts';
 import { type BackupSet } from './repository.ts';
 
 export interface Pin {
-  /** ISO 8601, UTC. */
-  readonly time: string;
+  /** ISO 8601, UTC; undefined where the pin cannot be read. */
+  readonly time?: string;
   /** Why, in the words of who pinned it; may be empty. */
   readonly note: string;
 }
@@ -27,13 +27,13 @@ const noteLimit = 1 << 20;
 export function readPin(files: Files, { directory }: BackupSet, onFailure?: OnFailure): Pin | undefined {
   const pin = orFailure(() => {
     const bytes = readOwnIfThere(files, path.join(directory, pinName), noteLimit);
-    return bytes ? decodePin(Buffer.from(bytes).toString('utf8')) : 'none';
+    return bytes ? decodePin(bytes) : 'none';
   }, onFailure);
-  return pin === 'none' ? undefined : (pin ?? { time: '', note: `${pinName} can not be read` });
+  return pin === 'none' ? undefined : (pin ?? { note: `${pinName} can not be read` });
 }
 
-function decodePin(text: string): Pin {
-  const fields = new FieldReader(parseJson(text), (problem) => new FigaroError('io', problem));
+function decodePin(bytes: Uint8Array): Pin {
+  const fields = readFields(bytes, (problem) => new FigaroError('manifest-corrupt', problem));
   return { time: fields.time('time'), note: fields.string('note') };
 }
 

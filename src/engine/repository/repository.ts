@@ -14,16 +14,14 @@ import {
   type Files,
 } from '../files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
-import { parseJson } from '../fields.ts';
+import { readFields } from '../fields.ts';
 import { isInFuture } from './chain-order.ts';
 import { sweepLocks, takeLock, type Lock } from './lock.ts';
-import { decodeManifest, encodeManifest, type Manifest, type SetKind } from './manifest.ts';
+import { decodeManifest, encodeManifest, setName, type Manifest, type SetKind } from './manifest.ts';
 
 const repositoryFormat = 1;
 
 const repositoryName = 'repository.json';
-
-const setName = /^\d{8}T\d{6}Z-(offline|hot|incremental)-[0-9a-f]{6}$/;
 
 /** A set that is complete: it has its manifest. */
 export interface BackupSet {
@@ -93,26 +91,22 @@ function openIfThere(files: Files, directory: string): Repository | undefined {
   const file = path.join(directory, repositoryName);
   const bytes = readOwnIfThere(files, file);
   if (!bytes) return undefined;
-  const { format, id } = parseObject(Buffer.from(bytes).toString('utf8'));
-  if (typeof format === 'number' && format > repositoryFormat) {
+  const corrupt = (problem: string): FigaroError =>
+    new FigaroError('manifest-corrupt', `${file} is not what a repository begins with: ${problem}`, {
+      path: file,
+      hint: 'the sets may be sound all the same: bring the file back from a copy of the repository.',
+    });
+  const fields = readFields(bytes, corrupt);
+  const format = fields.count('format');
+  if (format > repositoryFormat) {
     throw new FigaroError(
       'format-unsupported',
       `${directory} has repository format ${format}, newer than ${repositoryFormat}`,
       { path: directory, hint: 'use a newer figaro-backup.' },
     );
   }
-  if (format !== repositoryFormat || typeof id !== 'string') {
-    throw new FigaroError('manifest-corrupt', `${file} is not what a repository begins with`, {
-      path: file,
-      hint: 'the sets may be sound all the same: bring the file back from a copy of the repository.',
-    });
-  }
-  return { directory, id };
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> {
-  const value = parseJson(text);
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  if (format !== repositoryFormat) throw corrupt(`its format is ${format}`);
+  return { directory, id: fields.matching('id', /^[0-9a-f]{16}$/, 'id of a repository') };
 }
 
 /** Everything in a repository, in order of time. */
