@@ -8,10 +8,10 @@ import { createHash, type Hash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Cipher } from '../../format/crypto.ts';
-import { FieldReader, parseJson } from '../fields.ts';
+import { readFields } from '../fields.ts';
 import { openToRead, withFile, type Files, type OpenFile } from '../files.ts';
 import { maxHandles, type Piece, type Storage } from '../recovery/storage.ts';
-import { partsOf, readPieceName, readState, writeStandby, type StandbyState } from './standby.ts';
+import { damaged, partsOf, readPieceName, readState, writeStandby, type StandbyState } from './standby.ts';
 
 /** Bytes of a piece: where they go, how many, and where they are in the journal. */
 type Slot = readonly [position: number, length: number, journalOffset: number];
@@ -33,6 +33,8 @@ const magic = 'figaro-journal-1';
 /** SHA-256 of all before it, then the offset of the contents, then `magic`. */
 const footerSize = 32 + 8 + magic.length;
 const chunkSize = 1 << 20;
+/** For some hundred thousand files. In bytes. */
+const contentsLimit = 256 << 20;
 
 /** Storage for a round: files are read where they are, and written to the journal. */
 export class JournalStorage implements Storage {
@@ -205,27 +207,19 @@ export function applyJournal(files: Files, directory: string): void {
   files.syncDirectory(directory);
 }
 
-/** Undefined for contents that are not as they are written. */
-function decodeContents(text: string, journalEnd: number): Contents | undefined {
-  try {
-    const fields = new FieldReader(parseJson(text), (problem) => new FigaroError('manifest-corrupt', problem));
-    const { state: value } = parseJson(text) as { readonly state: unknown };
-    const state = readState(value);
-    if (!state) return undefined;
-    const changed = fields.list('changed').map((piece) => ({
-      piece: readPieceName(piece, 'piece'),
-      size: piece.count('size'),
-      mode: piece.mode('mode') & 0o777,
-      slots: piece.triples('slots').map(([position, length, offset]): Slot => {
-        if (offset + length > journalEnd) throw piece.problem('a piece lies behind the end of the journal');
-        return [position, length, offset];
-      }),
-    }));
-    return { state, changed };
-  } catch (error) {
-    if (error instanceof FigaroError) return undefined;
-    throw error;
-  }
+/** @param journalEnd where the bytes of pieces end */
+function decodeContents(text: Uint8Array, journalEnd: number, problem: (text: string) => FigaroError): Contents {
+  const fields = readFields(text, problem);
+  const changed = fields.list('changed').map((piece) => ({
+    piece: readPieceName(piece, 'piece'),
+    size: piece.count('size'),
+    mode: piece.mode('mode') & 0o777,
+    slots: piece.triples('slots').map(([position, length, offset]): Slot => {
+      if (offset + length > journalEnd) throw piece.problem('"slots" lead behind the end of the journal');
+      return [position, length, offset];
+    }),
+  }));
+  return { state: readState(fields.raw('state'), problem), changed };
 }
 
 function readContents(journal: OpenFile, file: string): Contents {
@@ -235,16 +229,13 @@ function readContents(journal: OpenFile, file: string): Contents {
   if (end >= 0 && journal.readAt(footer, end) === footerSize && footer.toString('latin1', 40) === magic) {
     const start = Number(footer.readBigUInt64LE(32));
     if (start <= end && hashOf(journal, start, end).equals(footer.subarray(0, 32))) {
+      if (end - start > contentsLimit) throw damaged(file, `its contents have ${end - start} bytes`);
       const text = Buffer.alloc(end - start);
       journal.readAt(text, start);
-      const contents = decodeContents(text.toString('utf8'), start);
-      if (contents) return contents;
+      return decodeContents(text, start, (problem) => damaged(file, problem));
     }
   }
-  throw new FigaroError('manifest-corrupt', `${file} is damaged`, {
-    path: file,
-    hint: 'look for the cause on the disk, and make a new standby in another directory.',
-  });
+  throw damaged(file, 'it does not match its own checksum');
 }
 
 function applyTo(files: Files, file: string, { size, mode, slots }: ChangedPiece, journal: OpenFile): void {

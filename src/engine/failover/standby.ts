@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Lsn } from '../../format/lsn.ts';
-import { FieldReader, parseJson } from '../fields.ts';
+import { FieldReader, parseJson, readFields } from '../fields.ts';
 import { metaSize, recognizeFile } from '../../format/page/meta.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import {
@@ -76,6 +76,9 @@ export interface Standby {
 
 export const stateName = 'standby.json';
 
+/** For some hundred thousand files. In bytes. */
+const stateLimit = 256 << 20;
+
 /** Where the parts of a standby are. */
 export function partsOf(directory: string): {
   /** What becomes the environment: DB_CONFIG, directories, log files; databases only when it is promoted. */
@@ -102,15 +105,9 @@ export function partsOf(directory: string): {
 /** The state of a standby; undefined when there is none. Throws `manifest-corrupt` when it is not as it was written. */
 export function readStandby(files: Files, directory: string): Standby | undefined {
   const file = path.join(directory, stateName);
-  const bytes = readOwnIfThere(files, file);
+  const bytes = readOwnIfThere(files, file, stateLimit);
   if (!bytes) return undefined;
-  const state = decode(Buffer.from(bytes).toString('utf8'));
-  if (!state) {
-    throw new FigaroError('manifest-corrupt', `${file} is damaged`, {
-      path: file,
-      hint: 'make a new standby with `figaro-backup failover follow` in another directory.',
-    });
-  }
+  const state = decode(Buffer.from(bytes).toString('utf8'), (problem) => damaged(file, problem));
   if (state.format > standbyFormat) {
     throw new FigaroError('format-unsupported', `${file} was written by a newer program`, {
       path: file,
@@ -145,50 +142,54 @@ function encode(state: StandbyState): string {
   return `${JSON.stringify({ sha256: sha256(text) })}\n${text}\n`;
 }
 
-function decode(text: string): StandbyState | undefined {
-  const line = text.indexOf('\n');
-  const body = text.slice(line + 1).trimEnd();
-  const seal = parseJson(text.slice(0, line)) as { sha256?: unknown } | null | undefined;
-  if (seal?.sha256 !== sha256(body)) return undefined;
-  return readState(parseJson(body));
+type Problem = (text: string) => FigaroError;
+
+/** A file of a standby that is not as it was written. */
+export function damaged(file: string, problem: string): FigaroError {
+  return new FigaroError('manifest-corrupt', `${file} is damaged: ${problem}`, {
+    path: file,
+    hint: 'look for the cause on the disk, and make a new standby with `figaro-backup failover follow` in another directory.',
+  });
 }
 
-/** The state of a standby out of parsed JSON; undefined when it is not as it is written. */
-export function readState(value: unknown): StandbyState | undefined {
-  const problem = (text: string): FigaroError => new FigaroError('manifest-corrupt', text);
-  try {
-    const fields = new FieldReader(value, problem);
-    const format = fields.count('format');
-    const program = fields.string('program');
-    // Of a newer one no more is known.
-    if (format > standbyFormat) return { format, program } as StandbyState;
-    const round = fields.optional('lastRound');
-    if (!round) throw problem('"lastRound" is missing');
-    const commit = fields.optional('lastCommit');
-    return {
-      format,
-      program,
-      phase: fields.oneOf('phase', ['following', 'promoting', 'promoted'] as const),
-      home: fields.optionalString('home'),
-      repo: fields.optionalString('repo'),
-      host: fields.string('host'),
-      end: fields.lsnParts('end'),
-      lastRecord: fields.has('lastRecord') ? fields.lsnParts('lastRecord') : undefined,
-      neededFrom: fields.lsnParts('neededFrom'),
-      lastCommit: commit && { lsn: commit.lsnParts('lsn'), time: commit.seconds('time') },
-      rounds: fields.count('rounds'),
-      lastRound: {
-        finished: round.time('finished'),
-        durationMs: round.number('durationMs'),
-        logBytes: round.count('logBytes'),
-      },
-      files: fields.list('files').map(readStandbyFile),
-      promoted: fields.has('promoted') ? fields.time('promoted') : undefined,
-    };
-  } catch (error) {
-    if (error instanceof FigaroError) return undefined;
-    throw error;
-  }
+function decode(text: string, problem: Problem): StandbyState {
+  const line = text.indexOf('\n');
+  const body = text.slice(line + 1).trimEnd();
+  const seal = readFields(text.slice(0, line), problem).string('sha256');
+  if (seal !== sha256(body)) throw problem('it does not match its own checksum');
+  return readState(parseJson(body), problem);
+}
+
+/** The state of a standby out of parsed JSON. */
+export function readState(value: unknown, problem: Problem): StandbyState {
+  const fields = new FieldReader(value, problem);
+  const format = fields.count('format');
+  const program = fields.string('program');
+  // Of a newer one no more is known.
+  if (format > standbyFormat) return { format, program } as StandbyState;
+  const round = fields.optional('lastRound');
+  if (!round) throw problem('"lastRound" is missing');
+  const commit = fields.optional('lastCommit');
+  return {
+    format,
+    program,
+    phase: fields.oneOf('phase', ['following', 'promoting', 'promoted'] as const),
+    home: fields.optionalString('home'),
+    repo: fields.optionalString('repo'),
+    host: fields.string('host'),
+    end: fields.lsnParts('end'),
+    lastRecord: fields.has('lastRecord') ? fields.lsnParts('lastRecord') : undefined,
+    neededFrom: fields.lsnParts('neededFrom'),
+    lastCommit: commit && { lsn: commit.lsnParts('lsn'), time: commit.seconds('time') },
+    rounds: fields.count('rounds'),
+    lastRound: {
+      finished: round.time('finished'),
+      durationMs: round.number('durationMs'),
+      logBytes: round.count('logBytes'),
+    },
+    files: fields.list('files').map(readStandbyFile),
+    promoted: fields.has('promoted') ? fields.time('promoted') : undefined,
+  };
 }
 
 const pieceKinds = ['database', 'placeholder', 'queue-extent', 'external-file'] as const;
@@ -202,8 +203,8 @@ function readStandbyFile(file: FieldReader): StandbyFile {
     dataDirectory,
     piece: readPieceName(file, 'piece'),
     mode: file.mode('mode') & 0o777,
-    uid: file.countUpTo('uid', 0xffffffff),
-    gid: file.countUpTo('gid', 0xffffffff),
+    uid: file.uint32('uid'),
+    gid: file.uint32('gid'),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { FieldReader, parseJson } from '../fields.ts';
+import { readFields } from '../fields.ts';
 import { readOwnIfThere, type Files } from '../files.ts';
 import { partsOf, stateName } from './standby.ts';
 
@@ -38,10 +38,7 @@ export function readTrouble(files: Files, directory: string): Trouble | undefine
   try {
     const bytes = readOwnIfThere(files, partsOf(directory).trouble);
     if (!bytes) return undefined;
-    const fields = new FieldReader(
-      parseJson(Buffer.from(bytes).toString('utf8')),
-      (text) => new FigaroError('io', text),
-    );
+    const fields = readFields(bytes, (text) => new FigaroError('manifest-corrupt', text));
     return { time: fields.time('time'), code: fields.string('code'), message: fields.string('message') };
   } catch {
     return undefined;
