@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
+import { checksName } from '../engine/repository/checks.ts';
 import { goneOf } from '../engine/repository/missing.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { formatLsn } from '../format/lsn.ts';
@@ -71,11 +72,13 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
   return title + indent(sets.map(describeSet));
 }
 
-function describeSet({ set, bytes, lastCheck }: ListedSet): string[] {
+function describeSet({ set, bytes, lastCheck, hasDamagedChecks }: ListedSet): string[] {
   const { kind, finished, log } = set.manifest;
-  const checked = lastCheck
-    ? `verified ${lastCheck.time.slice(0, 10)}${lastCheck.findings > 0 ? `: ${formatCount(lastCheck.findings, 'finding')}` : ''}`
-    : '';
+  const checked = hasDamagedChecks
+    ? `${checksName} cannot be read: verify it again`
+    : lastCheck
+      ? `verified ${lastCheck.time.slice(0, 10)}${lastCheck.findings > 0 ? `: ${formatCount(lastCheck.findings, 'finding')}` : ''}`
+      : '';
   return [set.id, kind, finished.slice(0, 19), formatBytes(bytes), log ? formatLsn(log.end) : '', checked];
 }
 
@@ -92,7 +95,14 @@ function toDocument({ chains, orphans, broken }: Catalog): object {
 }
 
 /** A set in a list: its manifest without what is in it file by file. */
-export function setDocument({ set, bytes, lastCheck, lastRehearsal }: ListedSet): object {
+export function setDocument({ set, bytes, lastCheck, lastRehearsal, hasDamagedChecks }: ListedSet): object {
   const { files, leftOut: _leftOut, ...manifest } = set.manifest;
-  return { ...manifest, fileCount: files.length, bytes, lastCheck, lastRehearsal };
+  return {
+    ...manifest,
+    fileCount: files.length,
+    bytes,
+    lastCheck,
+    lastRehearsal,
+    ...(hasDamagedChecks ? { checksDamaged: true } : {}),
+  };
 }

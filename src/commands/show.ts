@@ -7,6 +7,7 @@ import { readHistory, type History } from '../engine/history/history.ts';
 import { openLog } from '../engine/log/log-files.ts';
 import { listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
 import { chainEnvironment, findChain, newerThan, type Chain } from '../engine/repository/chain.ts';
+import { checksName } from '../engine/repository/checks.ts';
 import { goneOf } from '../engine/repository/missing.ts';
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
 import { type Watch } from '../engine/pause.ts';
@@ -151,6 +152,8 @@ function provenAt({ unread, unsound, proof, finished, log }: Manifest): string {
 }
 
 function lastVerified(sets: readonly ListedSet[]): string {
+  const damaged = sets.filter(({ hasDamagedChecks }) => hasDamagedChecks).map(({ set }) => set.id);
+  if (damaged.length > 0) return `not known: ${checksName} of ${damaged.join(', ')} cannot be read: verify it again`;
   const checks = sets.map(({ lastCheck }) => lastCheck).filter((check) => check !== undefined);
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);
   const unchecked = sets.length - checks.length;

@@ -445,6 +445,23 @@ export function readOwnIfThere(files: Files, file: string, limit = smallFileLimi
   return readWhole(files.openOwnIfThere(file), limit);
 }
 
+/**
+ * As `readOwnIfThere`, of a file that only grows: its end, where there is more than `most`.
+ *
+ * @param most in bytes
+ */
+export function readEndIfThere(files: Files, file: string, most: number): Uint8Array | undefined {
+  const opened = files.openOwnIfThere(file);
+  if (!opened) return undefined;
+  try {
+    const { size } = opened.stat();
+    const bytes = new Uint8Array(Math.min(size, most));
+    return bytes.subarray(0, opened.readAt(bytes, size - bytes.length));
+  } finally {
+    opened.close();
+  }
+}
+
 function readWhole(opened: OpenFile | undefined, limit: number): Uint8Array | undefined {
   if (!opened) return undefined;
   try {

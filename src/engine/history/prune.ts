@@ -10,7 +10,7 @@ import { openToRead, type Files } from '../files.ts';
 import { logFileName } from '../log/log-files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { findChain, type Chain } from '../repository/chain.ts';
-import { readChecks } from '../repository/checks.ts';
+import { checksName, readChecks } from '../repository/checks.ts';
 import {
   asWriter,
   environmentOf,
@@ -103,12 +103,13 @@ async function whyKept(
   const first = chain.sets[0]!;
   if (logNumber! < first.manifest.log!.firstFile) {
     if (!olderThanChain) return `no set holds it: it is from before ${chain.id}`;
-    return hasFindings(files, first) ? foundIn(first) : undefined;
+    return foundIn(files, first);
   }
   // The newest copy is the whole one.
   const holder = chain.sets.findLast(({ manifest }) => entryOf(manifest.files, logNumber!) !== undefined);
   if (!holder) return `no set of ${chain.id} holds it`;
-  if (hasFindings(files, holder)) return foundIn(holder);
+  const found = foundIn(files, holder);
+  if (found !== undefined) return found;
   if (holder.manifest.unread) return `${holder.id} holds it, but was not proved: it is encrypted`;
   const entry = entryOf(holder.manifest.files, logNumber!)!;
   const copy = path.join(environmentOf(holder.directory), entry.path);
@@ -121,12 +122,11 @@ async function whyKept(
   return undefined;
 }
 
-function hasFindings(files: Files, set: BackupSet): boolean {
-  return (readChecks(files, set).at(-1)?.findings ?? 0) > 0;
-}
-
-function foundIn({ id }: BackupSet): string {
-  return `the last verification found something in ${id}`;
+/** What the last verification has against a set; that its result is not known, too. */
+function foundIn(files: Files, set: BackupSet): string | undefined {
+  const { made, isDamaged } = readChecks(files, set);
+  if (isDamaged) return `what the last verification found in ${set.id} is not known: ${checksName} cannot be read`;
+  return (made.at(-1)?.findings ?? 0) > 0 ? `the last verification found something in ${set.id}` : undefined;
 }
 
 function entryOf<T extends { readonly kind: string; readonly path: string }>(

@@ -15,6 +15,8 @@ export interface ListedSet {
   readonly lastCheck: Check | undefined;
   /** The newest one that went through the recovery of the chain, and found nothing. */
   readonly lastRehearsal: Check | undefined;
+  /** What the newest verification found is not known. */
+  readonly hasDamagedChecks: boolean;
 }
 
 /** A chain as a catalog shows it. */
@@ -74,11 +76,12 @@ function describeChain(files: Files, chain: Chain, onFailure: OnFailure): Listed
 
 function describeSet(files: Files, set: BackupSet, onFailure: OnFailure): ListedSet {
   const bytes = set.manifest.files.reduce((sum, { size }) => sum + size, 0);
-  const checks = readChecks(files, set, onFailure);
+  const { made, isDamaged } = readChecks(files, set, onFailure);
   return {
     set,
     bytes,
-    lastCheck: checks.at(-1),
-    lastRehearsal: checks.findLast(({ rehearsed, findings }) => rehearsed && findings === 0),
+    lastCheck: made.at(-1),
+    lastRehearsal: made.findLast(({ rehearsed, findings }) => rehearsed && findings === 0),
+    hasDamagedChecks: isDamaged,
   };
 }

@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { FieldReader, parseJson } from '../fields.ts';
-import { readOwnIfThere, type Files } from '../files.ts';
+import { readable, readFields } from '../fields.ts';
+import { readEndIfThere, type Files } from '../files.ts';
 import { orFailure, type OnFailure } from './note-failure.ts';
 import { type BackupSet } from './repository.ts';
 
@@ -17,7 +17,18 @@ export interface Check {
   readonly rehearsed: boolean;
 }
 
+/** What `checks.jsonl` tells. */
+export interface Checks {
+  /** In order of time. */
+  readonly made: readonly Check[];
+  /** The newest cannot be read: what it found is not known. */
+  readonly isDamaged: boolean;
+}
+
 export const checksName = 'checks.jsonl';
+
+/** Some thousand checks: of a file that grew for years the last ones are read. In bytes. */
+const mostRead = 1 << 20;
 
 /** Adds a check to a set. */
 export function appendCheck(files: Files, { directory }: BackupSet, check: Check): void {
@@ -37,26 +48,31 @@ export function appendCheck(files: Files, { directory }: BackupSet, check: Check
 }
 
 /**
- * The checks of a set in order of time. Those that are damaged are passed over: they count as not made. Throws when the
- * system can not read them, unless `onFailure` takes it.
+ * What was checked of a set. Lines that are damaged are passed over, and one that a crash cut off counts as not made. Throws
+ * when the system cannot read the file, unless `onFailure` takes it.
  */
-export function readChecks(files: Files, { directory }: BackupSet, onFailure?: OnFailure): readonly Check[] {
-  const bytes = orFailure(() => readOwnIfThere(files, path.join(directory, checksName)), onFailure);
-  if (!bytes) return [];
+export function readChecks(files: Files, { directory }: BackupSet, onFailure?: OnFailure): Checks {
+  const file = path.join(directory, checksName);
+  return orFailure(() => decode(readEndIfThere(files, file, mostRead)), onFailure) ?? { made: [], isDamaged: true };
+}
+
+function decode(bytes: Uint8Array | undefined): Checks {
+  if (!bytes) return { made: [], isDamaged: false };
   const lines = Buffer.from(bytes).toString('utf8').split('\n');
-  return lines.map(parseCheck).filter((check) => check !== undefined);
+  const cutOff = lines.pop()!;
+  const made = [...lines, cutOff].map(parseCheck).filter((check) => check !== undefined);
+  const hasNewest = parseCheck(cutOff) !== undefined || (lines.length > 0 && parseCheck(lines.at(-1)!) !== undefined);
+  return { made, isDamaged: !hasNewest && (lines.length > 0 || bytes.length === mostRead) };
 }
 
 function parseCheck(line: string): Check | undefined {
-  try {
-    const fields = new FieldReader(parseJson(line), (text) => new FigaroError('manifest-corrupt', text));
+  return readable(() => {
+    const fields = readFields(line, (text) => new FigaroError('manifest-corrupt', text));
     return {
       time: fields.time('time'),
       program: fields.string('program'),
       findings: fields.count('findings'),
       rehearsed: fields.boolean('rehearsed'),
     };
-  } catch {
-    return undefined;
-  }
+  });
 }

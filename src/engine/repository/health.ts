@@ -3,6 +3,7 @@
 import { type ErrorCode } from '../../errors.ts';
 import { type Files } from '../files.ts';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
+import { checksName } from './checks.ts';
 import { type Repository } from './repository.ts';
 import { isInFuture } from './chain-order.ts';
 import { isUnsound, newerThan } from './chain.ts';
@@ -56,6 +57,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
   return {
     problems: [
       ...damage(chains.at(-1)),
+      ...damagedChecks(sets),
       ...unsound(chains.at(-1)),
       ...unchecked(chains.at(-1)),
       ...gaps(catalog),
@@ -98,6 +100,15 @@ function damage(chain: ListedChain | undefined): HealthProblem[] {
   const found = chain.sets.filter(({ lastCheck }) => (lastCheck?.findings ?? 0) > 0).map(({ set }) => set.id);
   if (found.length === 0) return [];
   return [{ code: 'not-recoverable', message: `the last verification found something wrong in ${found.join(', ')}` }];
+}
+
+/** What was found in a set is not known any more: it stands in for no other until it is verified again. */
+function damagedChecks(sets: readonly ListedSet[]): HealthProblem[] {
+  const damaged = sets.filter(({ hasDamagedChecks }) => hasDamagedChecks);
+  return damaged.map(({ set }) => ({
+    code: 'manifest-corrupt',
+    message: `${checksName} of ${set.id} cannot be read, so what the last verification found is not known: run \`figaro-backup verify\``,
+  }));
 }
 
 /** The newest set is of a version that did not look at structure, and no rehearsal has made up for it. */

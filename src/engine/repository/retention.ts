@@ -87,9 +87,11 @@ export function decideRetention(chains: readonly ListedChain[], rules: Retention
   return decisions;
 }
 
-/** No newest check of a set of the chain found anything, and none was made of a damaged source. */
+/** No newest check of a set of the chain found anything, as far as is known, and none was made of a damaged source. */
 export function isSound({ sets }: ListedChain): boolean {
-  return sets.every(({ set, lastCheck }) => (lastCheck?.findings ?? 0) === 0 && !isUnsound(set));
+  return sets.every(
+    ({ set, lastCheck, hasDamagedChecks }) => !hasDamagedChecks && (lastCheck?.findings ?? 0) === 0 && !isUnsound(set),
+  );
 }
 
 /** When the recovery of a chain was last gone through without trouble, ISO 8601. */

@@ -155,7 +155,7 @@ export class Verification {
     // A check that is dated in the future would be the last one for ever.
     const believed = (time = ''): string => (isInFuture(time) ? '' : time);
     const lastOf = ({ sets }: Chain): string =>
-      sets.map((set) => believed(readChecks(this.#files, set, () => {}).at(-1)?.time)).sort()[0]!;
+      sets.map((set) => believed(readChecks(this.#files, set, () => {}).made.at(-1)?.time)).sort()[0]!;
     const times = new Map(chains.map((chain) => [chain, lastOf(chain)]));
     return [...chains].sort((a, b) => (times.get(a)! < times.get(b)! ? -1 : 1));
   }

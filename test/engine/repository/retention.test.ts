@@ -25,6 +25,7 @@ function set(time: string, { findings, rehearsed }: Made): ListedSet {
     bytes: 1,
     lastCheck: findings === undefined ? undefined : check(time, findings),
     lastRehearsal: rehearsed === undefined ? undefined : check(rehearsed, 0),
+    hasDamagedChecks: false,
   };
 }
 
