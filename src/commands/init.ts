@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { createRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
+import { inOneLine } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -40,7 +41,7 @@ export function initCommand(context: CommandContext): Command {
         });
       }
       const { repository, created } = createRepository(files, directory);
-      const text = `${directory} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
+      const text = `${inOneLine(directory)} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
       context.print(options, { repository: { path: directory, id: repository.id }, created }, () => text);
     });
 }

@@ -21,7 +21,7 @@ import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { requireIntact } from '../engine/verify/intact.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
-import { formatBytes, formatCommit, formatCount, formatTime, table } from '../output/text.ts';
+import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, table } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -257,7 +257,7 @@ function describe(source: Source, options: RecoverCommandOptions, result: Recove
   } else {
     rows.push(['engine', result.engine === 'native' ? 'native (db_recover)' : 'none: there is no log']);
   }
-  const headline = `${result.dryRun ? 'would recover' : 'recovered'} ${result.target}\n`;
+  const headline = `${result.dryRun ? 'would recover' : 'recovered'} ${inOneLine(result.target)}\n`;
   const details = table(rows).replaceAll(/^/gm, '  ').trimEnd();
   return `${headline}${details}\n${result.dryRun ? `\n${listFiles(result.copied)}` : ''}`;
 }

@@ -47,7 +47,10 @@ export function formatCommit(commit: Commit | undefined): string {
 
 /** Text without what does something to a terminal: names of files can hold anything. */
 export function printable(text: string): string {
-  return text.replaceAll(controls, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text.replaceAll(controls, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
+  });
 }
 
 /** The same where a second line would not be ours. */
@@ -55,13 +58,19 @@ export function inOneLine(text: string): string {
   return printable(text).replaceAll('\n', String.raw`\n`);
 }
 
-/** Control characters but the end of a line. */
+/** Control characters but the end of a line, and what breaks lines or turns the direction of writing. */
 // oxlint-disable-next-line no-control-regex
-const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g;
+const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A word of a command line, as a shell takes it. */
+/** A word of a command line, as a shell takes it: in one line, whatever it holds. */
 export function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  if (inOneLine(word) === word) return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  const escaped = word
+    .replaceAll(/[\\']/g, String.raw`\$&`)
+    .replaceAll('\n', String.raw`\n`)
+    .replaceAll(controls, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return `$'${escaped}'`;
 }
 
 /** A URL without what may be a secret: its path, its query and its credentials. */

@@ -5,7 +5,7 @@ import { type Followed } from '../../engine/failover/create.ts';
 import { type StandbyState } from '../../engine/failover/standby.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
-import { formatBytes, formatCommit, formatDuration } from '../../output/text.ts';
+import { formatBytes, formatCommit, formatDuration, inOneLine } from '../../output/text.ts';
 import { homeVariables, required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
 import { durationArgument, examples, sizeArgument } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
@@ -88,5 +88,5 @@ function followedBy({ io }: CommandContext, { home, repo }: FollowCommandOptions
 
 function describe(directory: string, { end, lastCommit, lastRound }: StandbyState): string {
   const { logBytes, durationMs } = lastRound;
-  return `${directory} is as of ${formatCommit(lastCommit)}, log end ${formatLsn(end)}: ${formatBytes(logBytes)} of log in ${formatDuration(durationMs + 999)}\n`;
+  return `${inOneLine(directory)} is as of ${formatCommit(lastCommit)}, log end ${formatLsn(end)}: ${formatBytes(logBytes)} of log in ${formatDuration(durationMs + 999)}\n`;
 }
