@@ -12,6 +12,9 @@ function stagePrefix(target: string): string {
   return `${path.basename(target)}.recovering-`;
 }
 
+/** All that a stage ever holds (`openStage`). */
+const stageParts: readonly string[] = ['environment', 'pieces'];
+
 /** The path of a new stage beside its target. */
 export function newStage(target: string): string {
   const chance = randomBytes(3).toString('hex');
@@ -43,6 +46,11 @@ export function sweepStages(files: Files, target: string, now: number): string[]
     // Of another user's nobody can say what is in it; it may have been planted.
     if (!isOurs(stat)) {
       warnings.push(`${stage} looks like what a recovery left, but belongs to another user: it is left alone`);
+      continue;
+    }
+    const stranger = files.listIfThere(stage)?.find((inside) => !stageParts.includes(inside));
+    if (stranger !== undefined) {
+      warnings.push(`${stage} looks like what a recovery left, but holds ${stranger}: it is left alone`);
       continue;
     }
     const mark = name.slice(stagePrefix(target).length).replace(/\.[0-9a-f]{6}$/, '');
