@@ -120,8 +120,9 @@ export function readSets(
     if (!setName.test(id)) continue;
     const directory = path.join(repository.directory, id);
     try {
-      requireOwnDirectories(files, directory);
+      requireOwnDirectories(files, [directory, environmentOf(directory)]);
       const manifest = readManifest(files, directory, id);
+      if (manifest) requireOwnDirectories(files, directoriesOf(directory, manifest));
       if (manifest) sets.push({ id, directory, manifest });
       else broken.push({ id, directory, state: 'incomplete', code: 'set-incomplete', problem: 'it has no manifest' });
     } catch (error) {
@@ -134,9 +135,18 @@ export function readSets(
   return { sets, broken };
 }
 
-/** A set that is a link, or whose environment is one, holds what somebody else may change: it is none of ours. */
-function requireOwnDirectories(files: Files, directory: string): void {
-  for (const own of [directory, environmentOf(directory)]) {
+/** The directories in which a set has files, those above others first. */
+function directoriesOf(directory: string, manifest: Manifest): readonly string[] {
+  const found = new Set<string>();
+  for (const { path: name } of manifest.files) {
+    for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) found.add(name.slice(0, at));
+  }
+  return [...found].map((name) => path.join(environmentOf(directory), name));
+}
+
+/** A set that is a link, or has one among its directories, holds what somebody else may change: it is none of ours. */
+function requireOwnDirectories(files: Files, directories: readonly string[]): void {
+  for (const own of directories) {
     const stat = files.statIfThere(own);
     if (!stat || stat.kind === 'directory') continue;
     throw new FigaroError(
