@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { requireOutside } from '../engine/places.ts';
 import { replaceFile } from '../engine/replace-file.ts';
 import { assessHealth, type Health } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
@@ -68,6 +69,10 @@ export function checkCommand(context: CommandContext): Command {
           ...(maxRehearsalAge === undefined ? {} : { maxRehearsalAgeMs: maxRehearsalAge }),
           ...(minFree === undefined ? {} : { minFreeBytes: minFree }),
         };
+        if (options.prometheus !== undefined) {
+          const metrics = { what: 'the metrics file', path: options.prometheus };
+          requireOutside(context.files, metrics, { what: 'the repository', path: directory });
+        }
         const assess = (): Health => assessHealth(context.files, openRepository(context.files, directory), rules);
         const outcome = attempt(assess);
         if (options.prometheus !== undefined) {

@@ -17,18 +17,19 @@ export interface Place {
 export function requireApart(files: Files, ...places: readonly Place[]): void {
   for (const [i, place] of places.entries()) {
     for (const other of places.slice(i + 1)) {
-      const [inner, outer] = isInsideOf(files, place, other)
-        ? [place, other]
-        : isInsideOf(files, other, place)
-          ? [other, place]
-          : [];
-      if (!inner || !outer) continue;
-      throw new FigaroError('usage', `${inner.what} ${inner.path} lies inside ${outer.what} ${outer.path}`, {
-        path: inner.path,
-        hint: 'choose a directory outside of it, best on another disk.',
-      });
+      requireOutside(files, place, other);
+      requireOutside(files, other, place);
     }
   }
+}
+
+/** As `requireApart`, for a file that is written: it must not lie inside the other place, or be it. */
+export function requireOutside(files: Files, inner: Place, outer: Place): void {
+  if (!isInsideOf(files, inner, outer)) return;
+  throw new FigaroError('usage', `${inner.what} ${inner.path} lies inside ${outer.what} ${outer.path}`, {
+    path: inner.path,
+    hint: 'choose a place outside of it, best on another disk.',
+  });
 }
 
 function isInsideOf(files: Files, inner: Place, outer: Place): boolean {

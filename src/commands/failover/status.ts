@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import { standbyStatus, type StandbyStatus } from '../../engine/failover/status.ts';
+import { requireOutside } from '../../engine/places.ts';
 import { replaceFile } from '../../engine/replace-file.ts';
 import { exitCodes } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
@@ -41,6 +42,10 @@ export function failoverStatusCommand(context: CommandContext): Command {
     .action((_environment: string | undefined, options: StatusOptions) => {
       const files = unlockedFiles(context, options);
       const directory = path.resolve(required({ ...options }, 'standby', context.io.env, ...standbyVariables));
+      if (options.prometheus !== undefined) {
+        const metrics = { what: 'the metrics file', path: options.prometheus };
+        requireOutside(files, metrics, { what: 'the standby', path: directory });
+      }
       const status = standbyStatus(files, directory);
       const behind = options.maxLag !== undefined && isBehind(status, options.maxLag);
       if (behind) context.exitCode = exitCodes.stale;

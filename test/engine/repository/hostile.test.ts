@@ -192,3 +192,48 @@ test('what another user planted beside a target is not swept', async () => {
   expect(stderr).toContain('belongs to another user');
   expect(fs.existsSync(path.join(planted, 'precious'))).toBe(true);
 });
+
+test('a directory inside a set that is a link makes it no set', async () => {
+  const sub = path.join(home, 'sub');
+  fs.mkdirSync(sub);
+  fs.copyFileSync(path.join(home, 'd.dbxml'), path.join(sub, 'x.dbxml'));
+  expect((await inRepo('hot', '--home', home, '--include', 'sub/*')).exitCode).toBe(0);
+  const newest = namesIn(repo).findLast((name) => name.includes('-hot-'))!;
+  const inside = path.join(repo, newest, 'environment/sub');
+  const outside = path.join(directory, 'outside');
+  fs.renameSync(inside, outside);
+  fs.symlinkSync(outside, inside);
+  const before = fingerprint(outside);
+  expect((await inRepo('list')).stdout).toContain('sub is a link, not a directory');
+  expect(await inRepo('recover', '--to', path.join(directory, 'out'))).toMatchObject({ exitCode: 5 });
+  await inRepo('expire', '--keep-full', '1');
+  expect(fingerprint(outside)).toEqual(before);
+});
+
+test('metrics are not written into a repository', async () => {
+  const before = fingerprint(repo);
+  for (const file of [inSet('environment/d.dbxml'), inSet('x.prom'), path.join(repo, 'x.prom')]) {
+    expect((await inRepo('check', '--prometheus', file)).exitCode).toBe(2);
+  }
+  expect(fingerprint(repo)).toEqual(before);
+});
+
+test('a set that says it is unsound, and not why, is damaged, by name', async () => {
+  reseal((manifest) => ({ ...manifest, unsound: [] }));
+  for (const command of ['check', 'list', 'show', 'verify']) {
+    const { exitCode, stdout, stderr } = await inRepo(command);
+    expect(exitCode).not.toBe(1);
+    expect(stdout + stderr).toContain('"unsound" is empty');
+  }
+});
+
+test('what looks like a stage and holds something else is not swept', async () => {
+  const target = path.join(directory, 'before');
+  const planted = `${target}.recovering-00000000-00000000-00000000-1-1.abcdef`;
+  fs.mkdirSync(planted, { mode: 0o700 });
+  fs.writeFileSync(path.join(planted, 'precious'), 'x');
+  const { exitCode, stderr } = await inRepo('recover', '--to', target);
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain('but holds precious: it is left alone');
+  expect(fs.existsSync(path.join(planted, 'precious'))).toBe(true);
+});
