@@ -13,7 +13,9 @@ import {
   writeDurably,
   type Files,
 } from '../files.ts';
+import { requireOwnDirectories } from '../own-tree.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
+import { normalDirectory } from '../environment/db-config.ts';
 import { readFields } from '../fields.ts';
 import { isInFuture } from './chain-order.ts';
 import { sweepLocks, takeLock, type Lock } from './lock.ts';
@@ -135,29 +137,16 @@ export function readSets(
   return { sets, broken };
 }
 
-/** The directories in which a set has files, those above others first. */
-function directoriesOf(directory: string, manifest: Manifest): readonly string[] {
+/** The directories that a set has by its manifest, those above others first. */
+function directoriesOf(directory: string, { files, directories = [], dataDirectories, logDirectory }: Manifest): string[] {
+  const within = files.map(({ path: name }) => path.posix.dirname(name));
+  const named = [...dataDirectories, logDirectory ?? ''].map(normalDirectory);
   const found = new Set<string>();
-  for (const { path: name } of manifest.files) {
+  for (const name of [...within, ...named, ...directories.map((entry) => entry.path)]) {
     for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) found.add(name.slice(0, at));
+    found.add(name);
   }
   return [...found].map((name) => path.join(environmentOf(directory), name));
-}
-
-/** A set that is a link, or has one among its directories, holds what somebody else may change: it is none of ours. */
-function requireOwnDirectories(files: Files, directories: readonly string[]): void {
-  for (const own of directories) {
-    const stat = files.statIfThere(own);
-    if (!stat || stat.kind === 'directory') continue;
-    throw new FigaroError(
-      'manifest-corrupt',
-      `${own} is a ${stat.kind === 'link' ? 'link' : 'file'}, not a directory`,
-      {
-        path: own,
-        hint: 'sets are directories of their own: put the set itself here, or remove what stands in its place.',
-      },
-    );
-  }
 }
 
 /** Names of the sets in a directory, the newest first, without looking into them. */
