@@ -83,7 +83,10 @@ export interface Files {
   remove(file: string): void;
   removeEmptyDirectory(directory: string): void;
   setTimes(file: string, mtimeMs: number): void;
-  /** Gives a file or directory its permission bits, and its owner and group where this user may; false where not. */
+  /**
+   * Gives a file or directory its permission bits, and its owner and group where this user may; false where not. A link is
+   * an error.
+   */
   setOwner(file: string, owner: FileOwner): boolean;
   /** Makes creations, renamings and removals in a directory last. */
   syncDirectory(directory: string): void;
@@ -317,6 +320,7 @@ export const nodeFiles: Files = {
   },
   setOwner(file, { mode, uid, gid }) {
     return attempt('set the owner of', file, () => {
+      if (fs.lstatSync(file).isSymbolicLink()) throw isALink(file);
       const isKept = changeOwner(file, uid, gid);
       // Neither owner nor umask has a say in what the source had.
       fs.chmodSync(file, mode);
@@ -369,11 +373,15 @@ function openDescriptor(file: string, flags: number): number {
     return fs.openSync(file, flags);
   } catch (error) {
     if (!isCode(error, 'ELOOP', 'EMLINK')) throw error;
-    throw new FigaroError('io', `${file}: is a link`, {
-      path: file,
-      hint: 'nothing here is meant to be one. Find out who put it there, and remove it.',
-    });
+    throw isALink(file);
   }
+}
+
+function isALink(file: string): FigaroError {
+  return new FigaroError('io', `${file}: is a link`, {
+    path: file,
+    hint: 'nothing here is meant to be one. Find out who put it there, and remove it.',
+  });
 }
 
 /** False when this user may not. */
@@ -498,14 +506,16 @@ export function makeDirectories(files: Files, directory: string): void {
   if (files.makeDirectory(directory)) files.syncDirectory(parent);
 }
 
-/** Removes a directory and everything in it; links are removed, not followed. */
+/** Removes a directory and everything in it; links are removed, not followed, and one in the place of the directory, too. */
 export function removeTree(files: Files, directory: string): void {
-  for (const name of files.listIfThere(directory) ?? []) {
-    const entry = path.join(directory, name);
-    if (files.statIfThere(entry)?.kind === 'directory') removeTree(files, entry);
-    else files.remove(entry);
+  const kind = files.statIfThere(directory)?.kind;
+  if (kind === undefined) return;
+  if (kind !== 'directory') {
+    files.remove(directory);
+    return;
   }
-  if (files.statIfThere(directory)) files.removeEmptyDirectory(directory);
+  for (const name of files.listIfThere(directory) ?? []) removeTree(files, path.join(directory, name));
+  files.removeEmptyDirectory(directory);
 }
 
 /**

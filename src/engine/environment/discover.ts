@@ -128,7 +128,8 @@ export function outsideOf(config: DbConfig): string[] {
   return [...new Set(named.filter((directory) => directory !== undefined && isOutside(directory)))] as string[];
 }
 
-function isOutside(directory: string): boolean {
+/** True for a directory of DB_CONFIG that is not inside of the environment. */
+export function isOutside(directory: string): boolean {
   const normal = normalDirectory(directory);
   const leadsOut = normal === '..' || normal.startsWith('../');
   return path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut;

@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { takeBackup } from '../backup/backup.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
+import { requireOwnDirectories, requireOwnTree } from '../own-tree.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { requireApart } from '../places.ts';
 import { findChain, requireNewest } from '../repository/chain.ts';
@@ -30,6 +31,9 @@ export async function asFollower<T>(files: Files, directory: string, work: (file
   const lock = takeLock(files, directory);
   try {
     sweepLocks(lock.files, directory);
+    const { home, pieces, base, incoming } = partsOf(directory);
+    requireOwnDirectories(lock.files, [home, base, incoming]);
+    requireOwnTree(lock.files, pieces);
     applyJournal(lock.files, directory);
     return await work(lock.files);
   } catch (error) {

@@ -7,6 +7,7 @@ import { discoverEnvironment, logPaths, type Environment } from '../environment/
 import { requireNotInUse } from '../environment/in-use.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { logFile, logFileName, openLog } from '../log/log-files.ts';
+import { requireOwnTree } from '../own-tree.ts';
 import { type Watch } from '../pause.ts';
 import { analyse } from '../recovery/analysis.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from '../recovery/finish-log.ts';
@@ -122,6 +123,7 @@ async function makePrimary(
 /** Gives every database its name. It keeps the other one until this one is sure to last. */
 function nameFiles(files: Files, { directory, state }: Standby): void {
   const { home, pieces } = partsOf(directory);
+  requireOwnTree(files, home);
   const named = state.files.filter(({ piece }) => files.statIfThere(path.join(pieces, piece)));
   for (const { piece, name } of named) {
     const to = path.join(home, name);

@@ -12,11 +12,13 @@ import { metaSize, recognizeFile } from '../../format/page/meta.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import {
   discoverEnvironment,
+  isOutside,
   type Environment,
   type EnvironmentFile,
   type EnvironmentFileKind,
 } from '../environment/discover.ts';
 import { readOwnIfThere, withFile, writeDurably, type Files } from '../files.ts';
+import { requireOwnTree } from '../own-tree.ts';
 
 /** Raised when a change makes older programs misread a standby. */
 const standbyFormat = 1;
@@ -196,6 +198,7 @@ const pieceKinds = ['database', 'placeholder', 'queue-extent', 'external-file'] 
 
 function readStandbyFile(file: FieldReader): StandbyFile {
   const dataDirectory = file.string('dataDirectory');
+  if (isOutside(dataDirectory)) throw file.problem(`"dataDirectory" leads out of where it belongs`);
   return {
     kind: file.oneOf('kind', pieceKinds),
     name: file.inside('name'),
@@ -219,9 +222,13 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** The standby as an environment that recovery works on: its log, and its databases under their names. */
+/**
+ * The standby as an environment that recovery works on: its log, and its databases under their names. Throws
+ * `manifest-corrupt` where something in it leads elsewhere.
+ */
 export function standbyEnvironment(files: Files, { directory, state }: Standby): Environment {
   const { home, pieces } = partsOf(directory);
+  requireOwnTree(files, home);
   const found = discoverEnvironment(files, home);
   requireUnopened(found);
   const databases = state.files.map((file) => asEnvironmentFile(files, file, path.join(pieces, file.piece)));
