@@ -45,6 +45,7 @@ import {
 
 interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly resetLsns?: true;
+  readonly trustOwners?: true;
   readonly repo?: string;
   readonly chain?: string;
   readonly toSet?: string;
@@ -97,6 +98,7 @@ export function recoverCommand(context: CommandContext): Command {
     )
     .option('--reset-lsns', 'make containers that any environment can open: without LSNs, and without a log')
     .option('--surviving-logs <dir>', 'the log files left of the broken environment: go on to their end')
+    .option('--trust-owners', 'give files to all users that the manifest names, also where no file of the set is theirs')
     .optionsGroup('How far:')
     .option('--to-set <set>', 'only as far as this set')
     .addOption(
@@ -204,7 +206,8 @@ function findSource(context: CommandContext, files: Files, options: RecoverComma
     ...chainsOf(sets).orphans.map((set) => `${set.id} is left out: it ${whyOrphaned(sets, set)}`),
   ];
   const directories = chain.sets.map(({ directory }) => directory);
-  return { environment: chainEnvironment(files, chain), chain, directories, warnings };
+  const trustOwners = options.trustOwners === true;
+  return { environment: chainEnvironment(files, chain, { trustOwners }), chain, directories, warnings };
 }
 
 /** What is recovered must not become part of what it is made from. */

@@ -63,6 +63,8 @@ export interface Environment {
   readonly directories: readonly string[];
   /** Whose directories are; of files, where a manifest says more than the files themselves. By name. */
   readonly owners: ReadonlyMap<string, FileOwner>;
+  /** A user and group that a manifest names, and to whom nothing in the sets belongs: nothing is given to them. */
+  readonly refusedOwner?: Pick<FileOwner, 'uid' | 'gid'>;
   /** A set of databases whose log is gone, taken as they are: their pages keep the LSNs of it. */
   readonly withoutLog?: true;
 }

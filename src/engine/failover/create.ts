@@ -9,6 +9,7 @@ import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
 import { BackgroundCopies } from '../recovery/background-copies.ts';
 import { syncTree } from '../recovery/finish.ts';
+import { plainBits } from '../recovery/owners.ts';
 import { prepareRecovery, requireKey } from '../recovery/recovery.ts';
 import { copyDatabases, isPiece, openStage } from '../recovery/stage.ts';
 import { chainEnvironment, type Chain } from '../repository/chain.ts';
@@ -51,6 +52,10 @@ export async function createStandby(
     await copyDatabases(files, environment, analysis, stage, watch);
   } finally {
     await copies.finish();
+  }
+  // As in a set: whose they are is believed as far as it is on disk.
+  for (const { name, stat } of environment.files.filter(isPiece)) {
+    files.setOwner(stage.pathOf(name)!, { ...stat, mode: (stat.mode & plainBits) | 0o600 });
   }
   syncTree(files, directory);
   // As of the copies: the first round applies their log.

@@ -5,14 +5,14 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn } from '../../format/lsn.ts';
 import { discoverEnvironment, logPaths, type Environment } from '../environment/discover.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
-import { makeDirectories, removeTree, type Files } from '../files.ts';
+import { makeDirectories, removeTree, type FileOwner, type Files } from '../files.ts';
 import { logFile, logFileName, openLog } from '../log/log-files.ts';
 import { requireOwnTree } from '../own-tree.ts';
 import { type Watch } from '../pause.ts';
 import { analyse } from '../recovery/analysis.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from '../recovery/finish-log.ts';
 import { syncTree } from '../recovery/finish.ts';
-import { giveOwners } from '../recovery/owners.ts';
+import { giveOwners, ownersByRecord } from '../recovery/owners.ts';
 import { checkStored, requireSound } from '../verify/structure/check-environment.ts';
 import { asFollower, requireFollowing } from './follow.ts';
 import { applyLog } from './round.ts';
@@ -179,7 +179,16 @@ async function endLog(files: Files, { directory, state }: Standby, watch: Watch)
 /** The environment, with what its databases were like at the primary. */
 function withOwners(files: Files, { directory, state }: Standby): Environment {
   const environment = discoverEnvironment(files, partsOf(directory).home);
-  const known = new Map(state.files.map(({ name, mode, uid, gid }) => [name, { mode, uid, gid }]));
-  const found = environment.files.map((file) => ({ ...file, stat: { ...file.stat, ...known.get(file.name) } }));
-  return { ...environment, files: found };
+  const own = new Map([
+    ...environment.files.map(({ name, stat }): [string, FileOwner] => [name, stat]),
+    ...environment.owners,
+  ]);
+  const here = [...own].map(([name, { mode }]) => ({ path: name, mode, own: own.get(name) }));
+  const recorded = state.files.map(({ name, ...owner }) => ({ path: name, ...owner, own: own.get(name) }));
+  const { owners, refused } = ownersByRecord([...here, ...recorded], false);
+  return {
+    ...environment,
+    owners: new Map([...environment.owners, ...owners]),
+    ...(refused ? { refusedOwner: refused } : {}),
+  };
 }

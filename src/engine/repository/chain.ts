@@ -4,8 +4,9 @@ import { type Environment } from '../environment/discover.ts';
 import { discoverLayers } from '../environment/layers.ts';
 import { noChoice, type FileChoice } from '../environment/file-choice.ts';
 import { type Files } from '../files.ts';
-import { type Manifest, type ManifestFile } from './manifest.ts';
+import { type ManifestFile } from './manifest.ts';
 import { inOrder, isInFuture } from './chain-order.ts';
+import { ownersByRecord, plainBits } from '../recovery/owners.ts';
 import { environmentOf, type BackupSet, type BrokenSet } from './repository.ts';
 
 /** A full set and the incrementals that follow it, in order. */
@@ -156,49 +157,33 @@ export function filesTaken(files: readonly ManifestFile[]): FileChoice {
   return { ...noChoice, includes: (name) => names.has(name) };
 }
 
-/** Permissions of files and directories that are no programs of somebody else: no set-user-id, set-group-id, sticky. */
-const plainBits = 0o777;
-
-/** What a manifest asks for, as far as the set itself has it: a manifest may be anybody's. */
-function rightMode(mode: number, own = 0o750): number {
-  return mode & plainBits & own;
-}
-
-/** The users and groups that the directories of the source belonged to, or the files of the set do: no others are asked for. */
-function knownOwners(
-  files: Files,
-  home: string,
-  { directories = [], files: entries }: Manifest,
-): (uid: number, gid: number) => boolean {
-  const stats = entries.flatMap(({ path: name }) => files.statIfThere(path.join(home, name)) ?? []);
-  const uids = new Set([...directories, ...stats].map(({ uid }) => uid));
-  const gids = new Set([...directories, ...stats].map(({ gid }) => gid));
-  return (uid, gid) => uids.has(uid) && gids.has(gid);
+export interface ChainOptions {
+  /** Ask for every user and group that the manifests name, also for those to whom nothing in the sets belongs. */
+  readonly trustOwners?: boolean;
 }
 
 /** The environment that the sets of a chain make up together. */
-export function chainEnvironment(files: Files, chain: Chain): Environment {
+export function chainEnvironment(files: Files, chain: Chain, { trustOwners = false }: ChainOptions = {}): Environment {
   const environment = discoverLayers(
     files,
     chain.sets.map(({ directory }) => environmentOf(directory)),
     { choice: filesTaken(chain.sets.flatMap(({ manifest }) => manifest.files)) },
   );
-  // The files of a set may have become somebody else's, as when the repository was copied.
-  const written = chain.sets.flatMap(({ directory, manifest }) => {
-    const isKnown = knownOwners(files, environmentOf(directory), manifest);
-    return [...manifest.files, ...(manifest.directories ?? [])].flatMap(({ path: name, mode, uid, gid }) => {
-      if (uid === undefined || gid === undefined || !isKnown(uid, gid)) return [];
-      const own = environment.owners.get(name) ?? files.statIfThere(path.join(environmentOf(directory), name));
-      return [[name, { mode: rightMode(mode, own?.mode), uid, gid }] as const];
-    });
-  });
+  const entries = chain.sets.flatMap(({ directory, manifest }) =>
+    [...manifest.files, ...(manifest.directories ?? [])].map((entry) => ({
+      ...entry,
+      own: files.statIfThere(path.join(environmentOf(directory), entry.path)),
+    })),
+  );
+  const { owners, refused } = ownersByRecord(entries, trustOwners);
   const found = [...environment.owners].map(
     ([name, owner]) => [name, { ...owner, mode: owner.mode & plainBits }] as const,
   );
   const withoutLog = chain.sets[0]!.manifest.withoutLog;
   return {
     ...environment,
-    owners: new Map([...found, ...written]),
+    owners: new Map([...found, ...owners]),
+    ...(refused ? { refusedOwner: refused } : {}),
     ...(withoutLog ? { withoutLog } : {}),
   };
 }

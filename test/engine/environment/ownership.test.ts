@@ -58,7 +58,7 @@ function useDataDirectory(name: string): void {
 }
 
 describe.runIf(isRoot)('owners', () => {
-  test('are those of the manifest when the repository has become somebody else’s', async () => {
+  test('are those of the manifest when the repository has become somebody else’s, if that is asked for', async () => {
     chownSync(home, 1234, 2345);
     chownSync(path.join(home, 'd.dbxml'), 1234, 2345);
     chmodSync(path.join(home, 'd.dbxml'), 0o660);
@@ -66,9 +66,15 @@ describe.runIf(isRoot)('owners', () => {
     for (const name of readdirSync(repo, { recursive: true, encoding: 'utf8' })) {
       chownSync(path.join(repo, name), 999, 999);
     }
-    expect((await recover()).exitCode).toBe(0);
-    expect(ownerOf(path.join(target, 'd.dbxml'))).toBe('1234:2345 660');
-    expect(ownerOf(target)).toMatch(/^1234:2345 /);
+    const { exitCode, stderr } = await recover();
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 0,
+      stderr: expect.stringContaining('files were not given to user 1234, group 2345'),
+    });
+    expect(ownerOf(path.join(target, 'd.dbxml'))).toBe('999:999 660');
+    expect((await run('recover', '--repo', repo, '--to', `${target}2`, '--trust-owners')).exitCode).toBe(0);
+    expect(ownerOf(path.join(`${target}2`, 'd.dbxml'))).toBe('1234:2345 660');
+    expect(ownerOf(`${target}2`)).toMatch(/^1234:2345 /);
   });
 
   test('of directories are restored from a chain that ends in an incremental, which does not hold them', async () => {
