@@ -22,10 +22,8 @@ export function chooseFiles(include: readonly string[] = [], exclude: readonly s
 function matcherOf(patterns: readonly string[]): (name: string) => boolean {
   if (patterns.length === 0) return () => false;
   const bare = patterns.map((pattern) => pattern.replace(/\/+$/, ''));
-  const itself = picomatch(bare, { dot: true, basename: true });
-  const below = picomatch(
-    bare.map((pattern) => (pattern.includes('/') ? `${pattern}/**` : `**/${pattern}/**`)),
-    { dot: true },
-  );
-  return (name) => itself(name) || below(name);
+  const byName = picomatch(bare, { dot: true, basename: true });
+  const whole = bare.map((pattern) => (pattern.includes('/') ? pattern : `**/${pattern}`));
+  const byPath = picomatch([...whole, ...whole.map((pattern) => `${pattern}/**`)], { dot: true });
+  return (name) => byName(name) || byPath(name);
 }
