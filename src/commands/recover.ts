@@ -98,7 +98,10 @@ export function recoverCommand(context: CommandContext): Command {
     )
     .option('--reset-lsns', 'make containers that any environment can open: without LSNs, and without a log')
     .option('--surviving-logs <dir>', 'the log files left of the broken environment: go on to their end')
-    .option('--trust-owners', 'give files to all users that the manifest names, also where no file of the set is theirs')
+    .option(
+      '--trust-owners',
+      'give files to all users that the manifest names, also where no file of the set is theirs',
+    )
     .optionsGroup('How far:')
     .option('--to-set <set>', 'only as far as this set')
     .addOption(

@@ -138,7 +138,10 @@ export function readSets(
 }
 
 /** The directories that a set has by its manifest, those above others first. */
-function directoriesOf(directory: string, { files, directories = [], dataDirectories, logDirectory }: Manifest): string[] {
+function directoriesOf(
+  directory: string,
+  { files, directories = [], dataDirectories, logDirectory }: Manifest,
+): string[] {
   const within = files.map(({ path: name }) => path.posix.dirname(name));
   const named = [...dataDirectories, logDirectory ?? ''].map(normalDirectory);
   const found = new Set<string>();

@@ -1,11 +1,22 @@
 /** Following and promoting, on the recorded DB XML application: what is refused, and what is as it has to be. */
 
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { followOnce } from '../../../src/engine/failover/follow.ts';
 import { promote } from '../../../src/engine/failover/promote.ts';
-import { partsOf, requireStandby } from '../../../src/engine/failover/standby.ts';
+import { partsOf, requireStandby, writeStandby } from '../../../src/engine/failover/standby.ts';
 import { standbyStatus } from '../../../src/engine/failover/status.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
@@ -236,4 +247,63 @@ test('whatever a round leaves undone is done by the next one', async () => {
   await follow();
   const { home: promoted } = await bringUp();
   expect(contentsOf(promoted)).toEqual(await recovered());
+});
+
+describe('a standby that somebody else could write to', () => {
+  /** Puts a link in the place of something. */
+  const lead = (name: string, elsewhere: string): void => {
+    const at = path.join(standby, name);
+    if (!namesIn(elsewhere).length) cpSync(at, elsewhere, { recursive: true });
+    rmSync(at, { recursive: true, force: true });
+    symlinkSync(elsewhere, at);
+  };
+
+  test.each(['environment', 'pieces', 'pieces/0', 'environment/log.0000000004', 'base', 'incoming'])(
+    'leads nowhere by a link in the place of %s',
+    async (name) => {
+      await follow();
+      const elsewhere = path.join(directory, 'elsewhere');
+      if (!name.includes('/') && !namesIn(standby).includes(name)) {
+        mkdirSync(elsewhere);
+        writeFileSync(path.join(elsewhere, 'precious'), 'mine');
+      }
+      lead(name, elsewhere);
+      const before = namesIn(elsewhere).length > 0 ? fingerprint(elsewhere) : readFileSync(elsewhere);
+      application.commitUpTo([6, 5737]);
+      await expectFailure('manifest-corrupt', () => follow());
+      await expectFailure('manifest-corrupt', () => bringUp());
+      expect(namesIn(elsewhere).length > 0 ? fingerprint(elsewhere) : readFileSync(elsewhere)).toEqual(before);
+    },
+  );
+
+  test('is not emptied through a link when it is made anew', async () => {
+    const precious = path.join(directory, 'precious');
+    mkdirSync(precious);
+    writeFileSync(path.join(precious, 'data'), 'mine');
+    mkdirSync(standby);
+    for (const name of ['environment', 'pieces', 'base', 'incoming']) symlinkSync(precious, path.join(standby, name));
+    await expectFailure('manifest-corrupt', () => follow());
+    expect(namesIn(precious)).toEqual(['data']);
+  });
+
+  test('gives nothing to users to whom nothing in it belongs', async () => {
+    await follow();
+    const { state } = requireStandby(nodeFiles, standby);
+    const files = state.files.map((file) => ({ ...file, uid: 4321, gid: 4321, mode: 0o777 }));
+    writeStandby(nodeFiles, standby, { ...state, files });
+    const { home: promoted, warnings } = await bringUp();
+    expect(warnings).toEqual([expect.stringContaining('files were not given to user 4321, group 4321')]);
+    const { uid, mode } = statSync(path.join(promoted, 'd.dbxml'));
+    expect({ uid, mode: mode & 0o022 }).toEqual({ uid: process.getuid!(), mode: 0 });
+  });
+
+  test.runIf(process.getuid?.() === 0)('keeps the owners of the primary, also of what was made since', async () => {
+    for (const name of ['d.dbxml', 'e.dbxml']) chownSync(path.join(home, name), 1234, 2345);
+    await follow();
+    application.commitUpTo([6, 5737]);
+    const { home: promoted, warnings } = await bringUp();
+    expect(warnings).toEqual([]);
+    const { uid, gid } = statSync(path.join(promoted, 'd.dbxml'));
+    expect({ uid, gid }).toEqual({ uid: 1234, gid: 2345 });
+  });
 });
