@@ -1,6 +1,4 @@
 import { Command, Option } from 'commander';
-import { requireOutside } from '../engine/places.ts';
-import { replaceFile } from '../engine/replace-file.ts';
 import { assessHealth, type Health } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
@@ -14,6 +12,7 @@ import {
   type CommandContext,
   type CommonOptions,
 } from './context.ts';
+import { requireMetricsApart, writeMetrics } from './metrics-file.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 import { durationArgument, examples, sizeArgument } from './options.ts';
 
@@ -69,15 +68,16 @@ export function checkCommand(context: CommandContext): Command {
           ...(maxRehearsalAge === undefined ? {} : { maxRehearsalAgeMs: maxRehearsalAge }),
           ...(minFree === undefined ? {} : { minFreeBytes: minFree }),
         };
-        if (options.prometheus !== undefined) {
-          const metrics = { what: 'the metrics file', path: options.prometheus };
-          requireOutside(context.files, metrics, { what: 'the repository', path: directory });
+        const { prometheus } = options;
+        if (prometheus !== undefined) {
+          requireMetricsApart(context.files, prometheus, [{ what: 'the repository', path: directory }]);
         }
         const assess = (): Health => assessHealth(context.files, openRepository(context.files, directory), rules);
         const outcome = attempt(assess);
-        if (options.prometheus !== undefined) {
+        if (prometheus !== undefined) {
           const health = outcome instanceof FigaroError ? undefined : outcome;
-          replaceFile(context.files, options.prometheus, prometheusText(directory, health, new Date()));
+          requireMetricsApart(context.files, prometheus, health?.sources ?? []);
+          writeMetrics(context.files, prometheus, prometheusText(directory, health, new Date()));
         }
         if (options.nagios) {
           const { line, status } =
@@ -107,7 +107,7 @@ function attempt(assess: () => Health): Health | FigaroError {
   }
 }
 
-function toDocument({ restorableUntil, ...health }: Health): object {
+function toDocument({ restorableUntil, sources: _sources, ...health }: Health): object {
   return { ...health, restorableUntil: restorableUntil === undefined ? undefined : formatTime(restorableUntil) };
 }
 

@@ -16,7 +16,14 @@ import {
   whyOrphaned,
   type Chain,
 } from '../engine/repository/chain.ts';
-import { requireApart } from '../engine/places.ts';
+import {
+  isSamePlace,
+  placesOf,
+  requireApart,
+  requireNoneAbove,
+  requireOutside,
+  sourcesHere,
+} from '../engine/places.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { requireIntact } from '../engine/verify/intact.ts';
 import { FigaroError } from '../errors.ts';
@@ -216,13 +223,23 @@ function findSource(context: CommandContext, files: Files, options: RecoverComma
 /** What is recovered must not become part of what it is made from. */
 function requireOwnPlace(
   files: Files,
-  { chain, directories }: Source,
+  { environment, chain, directories }: Source,
   { to, repo, survivingLogs }: RecoverCommandOptions,
 ): void {
   const target = { what: 'the target', path: to };
-  const sources = chain ? [repo ?? path.dirname(directories[0]!)] : directories;
-  const what = chain ? 'the repository' : 'the copy';
-  for (const source of sources) requireApart(files, target, { what, path: source });
+  requireNoneAbove(files, target);
+  if (chain) {
+    requireApart(files, target, { what: 'the repository', path: repo ?? path.dirname(directories[0]!) });
+    // In its own place an environment can be recovered, when that is empty.
+    const sources = sourcesHere(
+      files,
+      chain.sets.map(({ manifest }) => manifest),
+    );
+    for (const source of sources) if (!isSamePlace(files, to, source.path)) requireOutside(files, target, source);
+  }
+  for (const copy of chain ? [] : directories) {
+    for (const place of placesOf(files, 'the copy', copy, environment.directories)) requireApart(files, target, place);
+  }
   if (survivingLogs !== undefined) requireApart(files, target, { what: 'the surviving log in', path: survivingLogs });
 }
 

@@ -1,5 +1,6 @@
 /** Places that must lie apart: what is written to one must not be part of the other. */
 
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../errors.ts';
 import { type Files } from './files.ts';
@@ -9,6 +10,10 @@ export interface Place {
   readonly what: string;
   readonly path: string;
 }
+
+/** A repository is a directory with a file of this name, a standby one with the other. */
+export const repositoryName = 'repository.json';
+export const standbyName = 'standby.json';
 
 /**
  * Throws `usage` where one of the places lies inside another one, or is the same, whatever links or mounts lead there. To
@@ -23,18 +28,69 @@ export function requireApart(files: Files, ...places: readonly Place[]): void {
   }
 }
 
-/** As `requireApart`, for a file that is written: it must not lie inside the other place, or be it. */
+/** As `requireApart`, for a place that the other one may lie in: it must not lie inside the other, or be it. */
 export function requireOutside(files: Files, inner: Place, outer: Place): void {
-  if (!isInsideOf(files, inner, outer)) return;
-  throw new FigaroError('usage', `${inner.what} ${inner.path} lies inside ${outer.what} ${outer.path}`, {
+  if (isInsideOf(files, inner.path, outer.path)) throw liesInside(inner, outer);
+}
+
+/** Throws `usage` where what is to be written would become part of a repository or a standby, of whatever it may be. */
+export function requireNoneAbove(files: Files, place: Place): void {
+  const real = realPathToBe(files, path.resolve(place.path));
+  for (let at = path.dirname(real); ; at = path.dirname(at)) {
+    for (const [name, what] of [
+      [repositoryName, 'the repository'],
+      [standbyName, 'the standby'],
+    ] as const) {
+      if (files.statIfThere(path.join(at, name))) throw liesInside(place, { what, path: at });
+    }
+    if (at === path.dirname(at)) return;
+  }
+}
+
+/** An environment as places: its directory, and those that links in it lead to. */
+export function placesOf(files: Files, what: string, home: string, directories: readonly string[]): Place[] {
+  const elsewhere = directories
+    .map((directory) => path.join(home, directory))
+    .filter((at) => files.statThrough(at) && !isInsideOf(files, at, home));
+  return [home, ...elsewhere].map((at) => ({ what, path: at }));
+}
+
+/** What a manifest says of its source. */
+interface Origin {
+  readonly host: string;
+  readonly source: string;
+  readonly directories?: readonly { readonly path: string }[];
+}
+
+/**
+ * The environments that manifests name as their source, as far as they are on this machine. What is written must not lie
+ * in one: sources are only read.
+ */
+export function sourcesHere(files: Files, origins: readonly Origin[]): Place[] {
+  const bySource = new Map(origins.filter(({ host }) => host === hostname()).map((origin) => [origin.source, origin]));
+  return [...bySource.values()]
+    .filter(({ source }) => path.isAbsolute(source) && files.statThrough(source)?.kind === 'directory')
+    .flatMap(({ source, directories = [] }) => {
+      const names = directories.map((directory) => directory.path);
+      return placesOf(files, 'the environment', source, names);
+    });
+}
+
+/** True when both names lead to the same place. */
+export function isSamePlace(files: Files, place: string, other: string): boolean {
+  return isInsideOf(files, place, other) && isInsideOf(files, other, place);
+}
+
+function liesInside(inner: Place, outer: Place): FigaroError {
+  return new FigaroError('usage', `${inner.what} ${inner.path} lies inside ${outer.what} ${outer.path}`, {
     path: inner.path,
     hint: 'choose a place outside of it, best on another disk.',
   });
 }
 
-function isInsideOf(files: Files, inner: Place, outer: Place): boolean {
-  const directory = realPathToBe(files, path.resolve(inner.path));
-  const around = realPathToBe(files, path.resolve(outer.path));
+function isInsideOf(files: Files, inner: string, outer: string): boolean {
+  const directory = realPathToBe(files, path.resolve(inner));
+  const around = realPathToBe(files, path.resolve(outer));
   if (directory === around || directory.startsWith(around.endsWith(path.sep) ? around : around + path.sep)) return true;
   // One directory can be mounted at several places.
   const there = files.statThrough(around);

@@ -1,13 +1,12 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import { standbyStatus, type StandbyStatus } from '../../engine/failover/status.ts';
-import { requireOutside } from '../../engine/places.ts';
-import { replaceFile } from '../../engine/replace-file.ts';
 import { exitCodes } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { standbyMetrics } from '../../output/monitoring.ts';
 import { formatBytes, formatCommit, formatDuration, table } from '../../output/text.ts';
 import { required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { requireMetricsApart, writeMetrics } from '../metrics-file.ts';
 import { durationArgument, examples } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
 import { standbyVariables, withStandby, type StandbyOptions } from './standby.ts';
@@ -43,14 +42,19 @@ export function failoverStatusCommand(context: CommandContext): Command {
       const files = unlockedFiles(context, options);
       const directory = path.resolve(required({ ...options }, 'standby', context.io.env, ...standbyVariables));
       if (options.prometheus !== undefined) {
-        const metrics = { what: 'the metrics file', path: options.prometheus };
-        requireOutside(files, metrics, { what: 'the standby', path: directory });
+        requireMetricsApart(files, options.prometheus, [{ what: 'the standby', path: directory }]);
       }
       const status = standbyStatus(files, directory);
       const behind = options.maxLag !== undefined && isBehind(status, options.maxLag);
       if (behind) context.exitCode = exitCodes.stale;
       if (options.prometheus !== undefined) {
-        replaceFile(files, options.prometheus, standbyMetrics(directory, status, behind));
+        const { home } = status.state;
+        requireMetricsApart(
+          files,
+          options.prometheus,
+          home === undefined ? [] : [{ what: 'the environment', path: home }],
+        );
+        writeMetrics(files, options.prometheus, standbyMetrics(directory, status, behind));
       }
       const { files: _files, ...state } = status.state;
       context.print(options, { standby: directory, ...status, state, isBehind: behind }, () =>

@@ -6,7 +6,7 @@ import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { discoverEnvironment, filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
 import { findLogNearby } from '../environment/log-nearby.ts';
-import { requireApart } from '../places.ts';
+import { placesOf, requireApart } from '../places.ts';
 import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
@@ -79,8 +79,10 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
   const home = path.resolve(options.home);
   const choice = chooseFiles(options.include, options.exclude);
   const directory = path.resolve(options.repository);
-  requireEnvironment(files, home, kind, choice);
-  requireApart(files, { what: 'the environment', path: home }, { what: 'the repository', path: directory });
+  const { directories } = requireEnvironment(files, home, kind, choice);
+  for (const place of placesOf(files, 'the environment', home, directories)) {
+    requireApart(files, place, { what: 'the repository', path: directory });
+  }
   const repository =
     kind === 'incremental' ? openRepository(files, directory) : openOrCreateRepository(files, directory);
   const write = async (held: Files): Promise<BackupSet> => {

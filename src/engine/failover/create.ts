@@ -6,6 +6,7 @@ import { FigaroError } from '../../errors.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
 import { separateTwins } from '../environment/twins.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
+import { standbyName } from '../places.ts';
 import { type Watch } from '../pause.ts';
 import { BackgroundCopies } from '../recovery/background-copies.ts';
 import { syncTree } from '../recovery/finish.ts';
@@ -16,7 +17,7 @@ import { chainEnvironment, type Chain } from '../repository/chain.ts';
 import { requireIntact } from '../verify/intact.ts';
 import { programVersion } from '../version.ts';
 import { applyLog } from './round.ts';
-import { partsOf, signature, stateName, writeStandby, type StandbyFile, type StandbyState } from './standby.ts';
+import { partsOf, signature, writeStandby, type StandbyFile, type StandbyState } from './standby.ts';
 
 /** What a standby follows: a primary's directory, or a repository. */
 export interface Followed {
@@ -87,7 +88,7 @@ export function prepareDirectory(files: Files, directory: string): void {
   const parts = partsOf(directory);
   const ours = [parts.home, parts.pieces, parts.base, parts.incoming, parts.trouble].map((part) => path.basename(part));
   for (const name of files.listIfThere(directory) ?? []) {
-    if (name.startsWith('lock') || name === `${stateName}.tmp`) continue;
+    if (name.startsWith('lock') || name === `${standbyName}.tmp`) continue;
     if (!ours.includes(name)) {
       throw new FigaroError('target-not-empty', `${directory} already holds ${name}, and is no standby`, {
         path: directory,

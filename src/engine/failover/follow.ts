@@ -4,10 +4,11 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { takeBackup } from '../backup/backup.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
 import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { requireOwnDirectories, requireOwnTree } from '../own-tree.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
-import { requireApart } from '../places.ts';
+import { placesOf, requireApart, requireNoneAbove, requireOutside, sourcesHere, standbyName } from '../places.ts';
 import { findChain, requireNewest } from '../repository/chain.ts';
 import { sweepLocks, takeLock } from '../repository/lock.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
@@ -50,10 +51,7 @@ export async function asFollower<T>(files: Files, directory: string, work: (file
 /** One round, or the making of the standby where there is none yet. What goes wrong is noted for `status`. */
 export async function followOnce(files: Files, options: FollowOptions): Promise<StandbyState> {
   const { directory, followed, watch } = options;
-  const { home, repo } = followed;
-  const primary =
-    home === undefined ? { what: 'the repository', path: repo! } : { what: 'the environment', path: home };
-  requireApart(files, { what: 'the standby', path: directory }, primary);
+  requireOwnPlace(files, directory, followed);
   return await asFollower(files, directory, async (held) => {
     try {
       const standby = readStandby(held, directory);
@@ -65,6 +63,26 @@ export async function followOnce(files: Files, options: FollowOptions): Promise<
       throw error;
     }
   });
+}
+
+/** A standby lies apart from all that it is made from. What links of the primary lead to is looked at when it is made. */
+function requireOwnPlace(files: Files, directory: string, { home, repo }: Followed): void {
+  const standby = { what: 'the standby', path: directory };
+  requireNoneAbove(files, standby);
+  const isNew = !files.statIfThere(path.join(directory, standbyName));
+  if (repo !== undefined) {
+    requireApart(files, standby, { what: 'the repository', path: repo });
+    if (!isNew) return;
+    const { sets } = readSets(files, openRepository(files, repo));
+    for (const source of sourcesHere(
+      files,
+      sets.map(({ manifest }) => manifest),
+    ))
+      requireOutside(files, standby, source);
+    return;
+  }
+  const directories = isNew ? discoverEnvironment(files, home!).directories : [];
+  for (const place of placesOf(files, 'the environment', home!, directories)) requireApart(files, standby, place);
 }
 
 async function begin(files: Files, directory: string, followed: Followed, watch: Watch): Promise<StandbyState> {

@@ -8,6 +8,7 @@ import { requireNotInUse } from '../environment/in-use.ts';
 import { makeDirectories, removeTree, type FileOwner, type Files } from '../files.ts';
 import { logFile, logFileName, openLog } from '../log/log-files.ts';
 import { requireOwnTree } from '../own-tree.ts';
+import { requireApart } from '../places.ts';
 import { type Watch } from '../pause.ts';
 import { analyse } from '../recovery/analysis.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from '../recovery/finish-log.ts';
@@ -50,6 +51,10 @@ export async function promote(files: Files, options: PromoteOptions): Promise<Pr
   const { directory } = options;
   const began = performance.now();
   requireStandby(files, directory);
+  if (options.survivingLogs !== undefined) {
+    const logs = { what: 'the surviving log in', path: options.survivingLogs };
+    requireApart(files, { what: 'the standby', path: directory }, logs);
+  }
   return await asFollower(files, directory, async (held) => {
     const warnings: string[] = [];
     const { state } = requireStandby(held, directory);

@@ -19,6 +19,7 @@ import {
 } from '../environment/discover.ts';
 import { readOwnIfThere, withFile, writeDurably, type Files } from '../files.ts';
 import { requireOwnTree } from '../own-tree.ts';
+import { standbyName } from '../places.ts';
 
 /** Raised when a change makes older programs misread a standby. */
 const standbyFormat = 1;
@@ -76,8 +77,6 @@ export interface Standby {
   readonly state: StandbyState;
 }
 
-export const stateName = 'standby.json';
-
 /** For some hundred thousand files. In bytes. */
 const stateLimit = 256 << 20;
 
@@ -106,7 +105,7 @@ export function partsOf(directory: string): {
 
 /** The state of a standby; undefined when there is none. Throws `manifest-corrupt` when it is not as it was written. */
 export function readStandby(files: Files, directory: string): Standby | undefined {
-  const file = path.join(directory, stateName);
+  const file = path.join(directory, standbyName);
   const bytes = readOwnIfThere(files, file, stateLimit);
   if (!bytes) return undefined;
   const state = decode(Buffer.from(bytes).toString('utf8'), (problem) => damaged(file, problem));
@@ -130,7 +129,7 @@ export function requireStandby(files: Files, directory: string): Standby {
 }
 
 export function writeStandby(files: Files, directory: string, state: StandbyState): void {
-  writeDurably(files, path.join(directory, stateName), encode(state));
+  writeDurably(files, path.join(directory, standbyName), encode(state));
 }
 
 /** A new state's format and program. */

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readFields } from '../fields.ts';
 import { readOwnIfThere, type Files } from '../files.ts';
-import { partsOf, stateName } from './standby.ts';
+import { standbyName } from '../places.ts';
+import { partsOf } from './standby.ts';
 
 export interface Trouble {
   /** ISO 8601, UTC. */
@@ -15,7 +16,7 @@ export interface Trouble {
 
 export function noteTrouble(files: Files, directory: string, error: unknown): void {
   if (!(error instanceof FigaroError) || error.code === 'interrupted') return;
-  if (!files.statIfThere(path.join(directory, stateName))) return;
+  if (!files.statIfThere(path.join(directory, standbyName))) return;
   const trouble: Trouble = { time: new Date().toISOString(), code: error.code, message: error.message };
   try {
     clearTrouble(files, directory);

@@ -8,6 +8,7 @@ import { logDirectoryOf } from '../backup/environment-copy.ts';
 import { discoverEnvironment, filesOfKind, type EnvironmentFile } from '../environment/discover.ts';
 import { openToRead, type Files } from '../files.ts';
 import { logFileName } from '../log/log-files.ts';
+import { placesOf, requireApart } from '../places.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { findChain, type Chain } from '../repository/chain.ts';
 import { checksName, readChecks } from '../repository/checks.ts';
@@ -56,6 +57,9 @@ export async function pruneLog(files: Files, repository: Repository, options: Pr
   const { home, keep = 0, olderThanChain = false, confirm = false, watch = {} } = options;
   const prune = async (held: Files): Promise<PruneResult> => {
     const environment = discoverEnvironment(files, home);
+    for (const place of placesOf(files, 'the environment', home, environment.directories)) {
+      requireApart(files, place, { what: 'the repository', path: repository.directory });
+    }
     const logs = [...filesOfKind(environment, 'log')].sort((a, b) => a.logNumber! - b.logNumber!);
     const needed = findFirstLogFile(files, path.join(home, logDirectoryOf(environment)));
     const { sets, broken } = readSets(files, repository);

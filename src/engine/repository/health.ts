@@ -2,6 +2,7 @@
 
 import { type ErrorCode } from '../../errors.ts';
 import { type Files } from '../files.ts';
+import { sourcesHere, type Place } from '../places.ts';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
 import { checksName } from './checks.ts';
 import { type Repository } from './repository.ts';
@@ -40,6 +41,8 @@ export interface Health {
   readonly others: number;
   readonly bytes: number;
   readonly freeBytes: number;
+  /** The environments on this machine that sets were made of. */
+  readonly sources: readonly Place[];
 }
 
 export function assessHealth(files: Files, repository: Repository, rules: HealthRules, now = new Date()): Health {
@@ -81,6 +84,10 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
     others: orphans.length + broken.length,
     bytes: [...sets, ...orphans].reduce((sum, { bytes }) => sum + bytes, 0),
     freeBytes,
+    sources: sourcesHere(
+      files,
+      [...sets, ...orphans].map(({ set }) => set.manifest),
+    ),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   type Files,
 } from '../files.ts';
 import { requireOwnDirectories } from '../own-tree.ts';
+import { repositoryName, requireNoneAbove } from '../places.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { readFields } from '../fields.ts';
@@ -22,8 +23,6 @@ import { sweepLocks, takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, setName, type Manifest, type SetKind } from './manifest.ts';
 
 const repositoryFormat = 1;
-
-const repositoryName = 'repository.json';
 
 /** A set that is complete: it has its manifest. */
 export interface BackupSet {
@@ -64,7 +63,8 @@ export function openOrCreateRepository(files: Files, directory: string): Reposit
 
 /**
  * Makes a repository in a directory that is empty or does not exist. Of several runs that do so at the same time one makes
- * it, and the others open it: `created` is false for them, and where there is one already. Throws `target-not-empty`.
+ * it, and the others open it: `created` is false for them, and where there is one already. Throws `target-not-empty`, and
+ * `usage` inside of another repository or a standby.
  */
 export function createRepository(
   files: Files,
@@ -72,6 +72,7 @@ export function createRepository(
 ): { readonly repository: Repository; readonly created: boolean } {
   const before = openIfThere(files, directory);
   if (before) return { repository: before, created: false };
+  requireNoneAbove(files, { what: 'the repository', path: directory });
   const other = files.listIfThere(directory)?.find((name) => !name.startsWith(repositoryName) && name !== 'lost+found');
   if (other !== undefined) {
     // What another run put there comes after its repository.json.
