@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import { standbyStatus, type StandbyStatus } from '../../engine/failover/status.ts';
+import { configOf } from '../../engine/environment/discover.ts';
+import { placesOf } from '../../engine/places.ts';
 import { exitCodes } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { standbyMetrics } from '../../output/monitoring.ts';
@@ -49,11 +51,9 @@ export function failoverStatusCommand(context: CommandContext): Command {
       if (behind) context.exitCode = exitCodes.stale;
       if (options.prometheus !== undefined) {
         const { home } = status.state;
-        requireMetricsApart(
-          files,
-          options.prometheus,
-          home === undefined ? [] : [{ what: 'the environment', path: home }],
-        );
+        const primary =
+          home === undefined ? [] : placesOf(files, 'the environment', home, configOf(files, home).directories);
+        requireMetricsApart(files, options.prometheus, primary);
         writeMetrics(files, options.prometheus, standbyMetrics(directory, status, behind));
       }
       const { files: _files, ...state } = status.state;

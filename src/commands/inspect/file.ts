@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import { type Command } from 'commander';
-import { parseDbConfig } from '../../engine/environment/db-config.ts';
-import { readIfThere, type Files } from '../../engine/files.ts';
+import { configOf } from '../../engine/environment/discover.ts';
+import { type Files } from '../../engine/files.ts';
 import { FigaroError } from '../../errors.ts';
 import { type CommandContext, type CommonOptions } from '../context.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from '../password.ts';
@@ -39,7 +39,5 @@ export function findFile(
 
 /** Where a name can be in an environment (format document, 1.2). */
 function placesIn(files: Files, home: string, name: string): string[] {
-  const config = readIfThere(files, path.join(home, 'DB_CONFIG'));
-  const { dataDirectories } = parseDbConfig(config ? Buffer.from(config).toString('utf8') : '');
-  return [...dataDirectories, ''].map((directory) => path.resolve(home, directory, name));
+  return [...configOf(files, home).dataDirectories, ''].map((directory) => path.resolve(home, directory, name));
 }

@@ -88,13 +88,21 @@ export function discoverEnvironment(
   { inherited, insideOnly = false, choice }: DiscoverOptions = {},
 ): Environment {
   requireDirectory(files, home);
-  const configBytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
-  const config =
-    configBytes || !inherited ? parseDbConfig(configBytes ? Buffer.from(configBytes).toString('utf8') : '') : inherited;
+  const config = configIfThere(files, home) ?? inherited ?? parseDbConfig('');
   if (!insideOnly) requireInside(home, config);
   const search = new Search(files, home, config, choice);
   search.begin();
   return search.result();
+}
+
+/** The settings of an environment, whether or not it is one. */
+export function configOf(files: Files, home: string): DbConfig {
+  return configIfThere(files, home) ?? parseDbConfig('');
+}
+
+function configIfThere(files: Files, home: string): DbConfig | undefined {
+  const bytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  return bytes && parseDbConfig(Buffer.from(bytes).toString('utf8'));
 }
 
 /** Throws `environment-missing` where there is no directory, or none behind a link. */

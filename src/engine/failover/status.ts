@@ -4,8 +4,9 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { commit } from '../../format/log/records/txn.ts';
-import { normalDirectory, parseDbConfig } from '../environment/db-config.ts';
-import { readIfThere, type Files } from '../files.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { configOf } from '../environment/discover.ts';
+import { type Files } from '../files.ts';
 import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
@@ -57,9 +58,7 @@ export function standbyStatus(files: Files, directory: string, now = new Date())
 }
 
 function lagOf(files: Files, { end }: StandbyState, home: string, now: Date): Lag {
-  const text = readIfThere(files, path.join(home, 'DB_CONFIG'));
-  const { logDirectory } = parseDbConfig(text ? Buffer.from(text).toString('utf8') : '');
-  const from = path.join(home, normalDirectory(logDirectory ?? '.'));
+  const from = path.join(home, normalDirectory(configOf(files, home).logDirectory ?? '.'));
   const names = files.listIfThere(from);
   if (!names) throw new FigaroError('environment-missing', `${from} can not be read`, { path: from });
   const numbers = names.map(logFileNumber).filter((number) => number !== undefined && number >= end.file);

@@ -5,9 +5,9 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { LogCopy, requireSoundEnd } from '../backup/copy-log.ts';
 import { firstDifference } from '../compare.ts';
-import { normalDirectory, parseDbConfig } from '../environment/db-config.ts';
-import { logPaths } from '../environment/discover.ts';
-import { makeDirectories, readIfThere, removeTree, type Files } from '../files.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { configOf, logPaths } from '../environment/discover.ts';
+import { makeDirectories, removeTree, type Files } from '../files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName, openLog } from '../log/log-files.ts';
 import { chainEnvironment, chainsOf } from '../repository/chain.ts';
@@ -62,9 +62,7 @@ function logDirectoryOf(files: Files, home: string): string {
       hint: 'if the primary is gone, see `figaro-backup failover promote --help`.',
     });
   }
-  const text = readIfThere(files, path.join(home, 'DB_CONFIG'));
-  const { logDirectory } = parseDbConfig(text ? Buffer.from(text).toString('utf8') : '');
-  return path.join(home, normalDirectory(logDirectory ?? '.'));
+  return path.join(home, normalDirectory(configOf(files, home).logDirectory ?? '.'));
 }
 
 /** Takes the log that the sets of a repository hold beyond the last round. Throws as `takeLogOf` does. */

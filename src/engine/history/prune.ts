@@ -5,7 +5,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { findFirstLogFile } from '../backup/redo-start.ts';
 import { logDirectoryOf } from '../backup/environment-copy.ts';
-import { discoverEnvironment, filesOfKind, type EnvironmentFile } from '../environment/discover.ts';
+import { configOf, discoverEnvironment, filesOfKind, type EnvironmentFile } from '../environment/discover.ts';
 import { openToRead, type Files } from '../files.ts';
 import { logFileName } from '../log/log-files.ts';
 import { placesOf, requireApart } from '../places.ts';
@@ -55,11 +55,11 @@ export interface PruneResult {
  */
 export async function pruneLog(files: Files, repository: Repository, options: PruneOptions): Promise<PruneResult> {
   const { home, keep = 0, olderThanChain = false, confirm = false, watch = {} } = options;
+  for (const place of placesOf(files, 'the environment', home, configOf(files, home).directories)) {
+    requireApart(files, place, { what: 'the repository', path: repository.directory });
+  }
   const prune = async (held: Files): Promise<PruneResult> => {
     const environment = discoverEnvironment(files, home);
-    for (const place of placesOf(files, 'the environment', home, environment.directories)) {
-      requireApart(files, place, { what: 'the repository', path: repository.directory });
-    }
     const logs = [...filesOfKind(environment, 'log')].sort((a, b) => a.logNumber! - b.logNumber!);
     const needed = findFirstLogFile(files, path.join(home, logDirectoryOf(environment)));
     const { sets, broken } = readSets(files, repository);
