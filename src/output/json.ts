@@ -2,7 +2,7 @@
 
 import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
-import { formatTime } from './text.ts';
+import { controls, formatTime } from './text.ts';
 
 /** Raised when a field of a document goes away or comes to mean something else; not for a field that is added. */
 export const schemaVersion = 1;
@@ -16,12 +16,10 @@ export interface Envelope {
 
 /** One JSON document: LSNs as Berkeley DB prints them, bytes as hex, a `time` in seconds since 1970 as ISO 8601. */
 export function toJson(value: unknown, inOneLine = false): string {
-  return `${JSON.stringify(value, printValue, inOneLine ? 0 : 2).replaceAll(unescaped, escape)}\n`;
+  return `${JSON.stringify(value, printValue, inOneLine ? 0 : 2).replaceAll(controls, escape)}\n`;
 }
 
-/** Control characters that JSON allows in texts, and terminals obey. */
-const unescaped = /[\u007f-\u009f]/g;
-
+/** JSON allows them in texts, and terminals obey. */
 function escape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -4,7 +4,7 @@ import { type ShownRecord } from '../engine/history/print.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 import { type ByteRange, hexOf } from '../format/byte-range.ts';
 import { schemaVersion, toJson } from './json.ts';
-import { formatTime } from './text.ts';
+import { formatTime, printable } from './text.ts';
 
 /** Bytes of items shown before the rest is cut off. */
 const shownBytes = 24;
@@ -51,12 +51,13 @@ function shown(name: string, value: unknown, whole: boolean): string {
   if (isRange(value) && !whole && value.length > shownBytes) {
     return `${hexOf({ ...value, length: shownBytes })}…(${value.length})`;
   }
-  return typeof simple === 'string' ? text(simple) : JSON.stringify(simple);
+  return typeof simple === 'string' ? text(simple) : printable(JSON.stringify(simple));
 }
 
 /** What could be taken for more than one word, or does something to a terminal, is quoted. */
 function text(value: string): string {
-  return /^[\u0021-\u007e\u00a1-\uffff]+$/.test(value) ? value : JSON.stringify(value);
+  const isWord = /^[\u0021-\u007e\u00a1-\uffff]+$/.test(value) && printable(value) === value;
+  return isWord ? value : printable(JSON.stringify(value));
 }
 
 function plain(name: string, value: unknown): unknown {

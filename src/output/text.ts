@@ -60,7 +60,7 @@ export function inOneLine(text: string): string {
 
 /** Control characters but the end of a line, and what breaks lines or turns the direction of writing. */
 // oxlint-disable-next-line no-control-regex
-const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+export const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** A word of a command line, as a shell takes it: in one line, whatever it holds. */
 export function shellWord(word: string): string {

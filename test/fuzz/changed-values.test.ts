@@ -4,9 +4,10 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { exitCodes } from '../../src/errors.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { effort } from '../support/effort.ts';
-import { figaro } from '../support/run-cli.ts';
+import { figaro, type CliResult } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
@@ -37,7 +38,9 @@ const values: readonly (Json | undefined)[] = [
   2 ** 53,
   '',
   'x',
-  '\n\u001b[2J',
+  '\n\u001b[2J\u202e',
+  'a\0b',
+  'x'.repeat(100_000),
   '../../../outside/planted',
   '/outside',
   '[4294967295][4294967295]',
@@ -47,6 +50,7 @@ const values: readonly (Json | undefined)[] = [
   [null],
   ['..'],
   JSON.parse('{"__proto__": {"file": 1}, "constructor": 1}') as Json,
+  JSON.parse(`${'['.repeat(1000)}${']'.repeat(1000)}`) as Json,
 ];
 
 /** A file with its document, and how a changed one is written. */
@@ -70,6 +74,11 @@ const looks = [
   ['verify', '--quick'],
   ['expire', '--keep-full', '1', '--keep-weekly', '2', '--dry-run'],
 ];
+/** As the end of a manifest seals it. */
+const sealed = (value: Json): string => {
+  const text = JSON.stringify(value, undefined, 2);
+  return `${text.slice(0, -2)},\n  "sha256": "${sha256(text)}"\n}\n`;
+};
 const line = (value: Json): string => `${JSON.stringify(value)}\n`;
 const parse = (text: string): Json => JSON.parse(text) as Json;
 
@@ -83,10 +92,7 @@ const kinds: readonly Kind[] = [
       unread: true,
     },
     parse,
-    print: (value) => {
-      const text = JSON.stringify(value, undefined, 2);
-      return `${text.slice(0, -2)},\n  "sha256": "${sha256(text)}"\n}\n`;
-    },
+    print: sealed,
     commands: [
       ...looks,
       ['verify', '--rehearse'],
@@ -97,6 +103,12 @@ const kinds: readonly Kind[] = [
       ['inspect', 'environment'],
       ['failover', 'follow', '--once', '--standby', '<dir>/new-standby'],
     ],
+  },
+  {
+    name: 'repo/<incremental>/manifest.json',
+    parse,
+    print: sealed,
+    commands: [...looks, ['recover', '--to', '<dir>/out'], ['incremental', '--home', '<dir>/env']],
   },
   { name: 'repo/<full>/pin.json', parse, print: line, commands: [...looks, ['pin', '<full>'], ['unpin', '<full>']] },
   {
@@ -137,26 +149,43 @@ const kinds: readonly Kind[] = [
 ];
 
 /** A repository with every small file that there can be, a standby, and what is outside of both. */
-async function layRepository(directory: string): Promise<string> {
+async function layRepository(directory: string): Promise<{ readonly full: string; readonly incremental: string }> {
   const at = (name: string): string => path.join(directory, name);
   const application = demoApplication(at('env'));
   application.commitUpTo([4, 72_115]);
   const runs = [
     ['hot', '--home', at('env'), '--repo', at('repo')],
     ['failover', 'follow', '--once', '--home', at('env'), '--standby', at('standby')],
-    ['verify', '--repo', at('repo')],
   ];
   for (const run of runs) expect(await figaro(run)).toMatchObject({ exitCode: 0 });
+  for (const end of [
+    [4, 110_000],
+    [5, 110_402],
+  ] as const) {
+    application.commitUpTo(end);
+    expect(await figaro(['incremental', '--home', at('env'), '--repo', at('repo')])).toMatchObject({ exitCode: 0 });
+  }
+  expect(await figaro(['verify', '--repo', at('repo')])).toMatchObject({ exitCode: 0 });
   const full = namesIn(at('repo')).find((name) => name.includes('-hot-'))!;
+  const incremental = namesIn(at('repo')).find((name) => name.includes('-incremental-'))!;
   expect(await figaro(['pin', full, '--repo', at('repo'), '--note', 'kept'])).toMatchObject({ exitCode: 0 });
   application.commitUpTo([6, 5737]);
   const trouble = { time: new Date().toISOString(), code: 'io', message: 'nothing' };
   fs.writeFileSync(at('standby/trouble.json'), line(trouble));
   const owner = { host: 'h', boot: 'b', namespace: 'n', pid: 1, processStart: '1', since: '2026-11-27T00:00:00.000Z' };
-  fs.writeFileSync(at('repo.lock'), line(owner));
+  fs.writeFileSync(at('repo/lock'), line(owner));
   fs.mkdirSync(at('outside'));
   fs.writeFileSync(at('outside/victim.db'), 'mine');
-  return full;
+  return { full, incremental };
+}
+
+const documented = new Set<number>([0, ...Object.values(exitCodes)]);
+
+/** What is wrong with how a command ended; undefined when it ended as documented, and did nothing to the terminal. */
+function faultOf({ exitCode, stdout, stderr }: CliResult): string | undefined {
+  if (exitCode === 1 || !documented.has(exitCode)) return `exit code ${exitCode}: ${stderr}`;
+  const raw = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/u.exec(stdout + stderr);
+  return raw ? `prints ${JSON.stringify(raw[0])}: ${JSON.stringify(stdout + stderr).slice(0, 2000)}` : undefined;
 }
 
 const share = effort('CHANGED_VALUES', 6, 100_000);
@@ -164,12 +193,20 @@ const share = effort('CHANGED_VALUES', 6, 100_000);
 test.each(kinds)(
   'any value changed in $name is a named error, or none',
   async ({ name, more, parse: read, print, commands }) => {
-    const original = temporaryDirectory();
-    const full = await layRepository(original);
-    const file = name.replace('<full>', full);
-    const source = path.join(original, name === 'repo/lock' ? 'repo.lock' : file);
+    const top = temporaryDirectory();
+    // Manifests name their source: everything is always tried in the same place.
+    const directory = path.join(top, 'work');
+    const pristine = path.join(top, 'pristine');
+    const { full, incremental } = await layRepository(directory);
+    const inPlace = (word: string): string =>
+      word.replace('<dir>', directory).replace('<full>', full).replace('<incremental>', incremental);
+    const file = inPlace(name);
+    const text = fs.readFileSync(path.join(directory, file), 'utf8');
+    // All runs but those about it want to have no lock.
+    if (name !== 'repo/lock') fs.rmSync(path.join(directory, 'repo/lock'));
+    fs.renameSync(directory, pristine);
     const document = (): Json => {
-      const value = read(fs.readFileSync(source, 'utf8'));
+      const value = read(text);
       if (name.endsWith('manifest.json')) delete (value as Record<string, Json>)['sha256'];
       return value;
     };
@@ -185,20 +222,21 @@ test.each(kinds)(
       const [holder, key] = placesIn(changed)[place]!;
       if (value === undefined) delete (holder as Record<string, Json>)[key];
       else (holder as Record<string, Json>)[key] = value;
-      const directory = temporaryDirectory();
-      fs.cpSync(original, directory, { recursive: true });
+      fs.cpSync(pristine, directory, { recursive: true });
       fs.writeFileSync(path.join(directory, file), print(changed));
-      const before = fingerprint(path.join(directory, 'outside'));
+      const untouched = (): readonly string[] =>
+        ['env', 'outside'].flatMap((part) => fingerprint(path.join(directory, part)));
+      const before = untouched();
       for (const command of commands) {
-        const args = command.map((word) => word.replace('<dir>', directory).replace('<full>', full));
+        const args = command.map(inPlace);
         if (!args.includes('--standby') || args.includes(`${directory}/new-standby`))
           args.push('--repo', path.join(directory, 'repo'));
-        const { exitCode, stderr } = await figaro(args);
-        if (exitCode === 1 || stderr.includes('[internal]')) {
-          faults.push(`${JSON.stringify(key)} = ${JSON.stringify(value)}: ${command.join(' ')}: ${stderr}`);
-        }
+        const fault = faultOf(await figaro(args));
+        const said = JSON.stringify(value)?.slice(0, 100);
+        if (fault !== undefined) faults.push(`${JSON.stringify(key)} = ${said}: ${command.join(' ')}: ${fault}`);
       }
-      expect(fingerprint(path.join(directory, 'outside'))).toEqual(before);
+      expect(untouched()).toEqual(before);
+      expect(namesIn(top)).toEqual(['pristine', 'work']);
       fs.rmSync(directory, { recursive: true });
     }
     expect(faults).toEqual([]);
