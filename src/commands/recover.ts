@@ -217,7 +217,12 @@ function findSource(context: CommandContext, files: Files, options: RecoverComma
   ];
   const directories = chain.sets.map(({ directory }) => directory);
   const trustOwners = options.trustOwners === true;
-  return { environment: chainEnvironment(files, chain, { trustOwners }), chain, directories, warnings };
+  return {
+    environment: chainEnvironment(files, chain, { trustOwners, acceptGrown: true }),
+    chain,
+    directories,
+    warnings,
+  };
 }
 
 /** What is recovered must not become part of what it is made from. */

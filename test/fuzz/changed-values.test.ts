@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { exitCodes } from '../../src/errors.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { effort } from '../support/effort.ts';
-import { figaro, type CliResult } from '../support/run-cli.ts';
+import { faultOf } from '../support/faults-of-commands.ts';
+import { figaro } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
@@ -177,15 +177,6 @@ async function layRepository(directory: string): Promise<{ readonly full: string
   fs.mkdirSync(at('outside'));
   fs.writeFileSync(at('outside/victim.db'), 'mine');
   return { full, incremental };
-}
-
-const documented = new Set<number>([0, ...Object.values(exitCodes)]);
-
-/** What is wrong with how a command ended; undefined when it ended as documented, and did nothing to the terminal. */
-function faultOf({ exitCode, stdout, stderr }: CliResult): string | undefined {
-  if (exitCode === 1 || !documented.has(exitCode)) return `exit code ${exitCode}: ${stderr}`;
-  const raw = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/u.exec(stdout + stderr);
-  return raw ? `prints ${JSON.stringify(raw[0])}: ${JSON.stringify(stdout + stderr).slice(0, 2000)}` : undefined;
 }
 
 const share = effort('CHANGED_VALUES', 6, 100_000);

@@ -74,15 +74,25 @@ export function openLog(files: Files, paths: ReadonlyMap<number, string>): Log {
   return { files: found, incomplete };
 }
 
+/** Offsets in a log have 32 bits (format document, 2.3). */
+const largestLogFile = 2 ** 32;
+
 /** @param opens the password, if there is one, opens another file of the log */
 function readLogFile(files: Files, number: number, file: string, opens: boolean): LogFile | undefined {
   return withFile(files, file, (opened) => {
+    const { size } = opened.stat();
+    if (size > largestLogFile) {
+      throw new FigaroError('log-corrupt', `${file} has ${size} bytes, more than a log file can have`, {
+        path: file,
+        hint: 'this is damage, or not a log file: copy the file again, or use an older set.',
+      });
+    }
     const head = new Uint8Array(longestFileHeader);
     const reading = readFileHeader(head.subarray(0, opened.readAt(head, 0)), files.cipher);
     if (reading.kind === 'incomplete') return undefined;
     const damaged = { kind: 'damaged', problem: 'its header does not match its checksum' } as const;
     const header = requireHeader(reading.kind === 'locked' && opens ? damaged : reading, file);
-    return { number, path: file, size: opened.stat().size, ...header };
+    return { number, path: file, size, ...header };
   });
 }
 

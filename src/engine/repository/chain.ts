@@ -160,10 +160,34 @@ export function filesTaken(files: readonly ManifestFile[]): FileChoice {
 export interface ChainOptions {
   /** Ask for every user and group that the manifests name, also for those to whom nothing in the sets belongs. */
   readonly trustOwners?: boolean;
+  /** Files are compared with their manifests before they are read: those that grew are found then. */
+  readonly acceptGrown?: boolean;
 }
 
-/** The environment that the sets of a chain make up together. */
-export function chainEnvironment(files: Files, chain: Chain, { trustOwners = false }: ChainOptions = {}): Environment {
+/** A file of a set that has more bytes than its manifest says: it may have no end. Undefined when there is none. */
+export function grownIn(files: Files, { directory, manifest }: BackupSet): string | undefined {
+  for (const { path: name, size } of manifest.files) {
+    const file = path.join(environmentOf(directory), name);
+    const stat = files.statThrough(file);
+    if (stat?.kind === 'file' && stat.size > size) return file;
+  }
+  return undefined;
+}
+
+/** The environment that the sets of a chain make up together. Throws `file-checksum` for a file that grew since. */
+export function chainEnvironment(
+  files: Files,
+  chain: Chain,
+  { trustOwners = false, acceptGrown = false }: ChainOptions = {},
+): Environment {
+  for (const set of acceptGrown ? [] : chain.sets) {
+    const file = grownIn(files, set);
+    if (file === undefined) continue;
+    throw new FigaroError('file-checksum', `${file} is damaged: it has more bytes than its manifest says`, {
+      path: file,
+      hint: 'end before this set with --to-set, or use another chain. `figaro-backup verify` shows all that is wrong.',
+    });
+  }
   const environment = discoverLayers(
     files,
     chain.sets.map(({ directory }) => environmentOf(directory)),
