@@ -201,7 +201,7 @@ test.each(kinds)(
       if (name.endsWith('manifest.json')) delete (value as Record<string, Json>)['sha256'];
       return value;
     };
-    const withMore = (): Json => ({ ...(document() as object), ...(more as object) });
+    const withMore = (): Json => ({ ...(document() as object), ...(structuredClone(more) as object) });
     const cases = [document, ...(more === undefined ? [] : [withMore])].flatMap((make) =>
       placesIn(make()).flatMap((_place, place) => values.map((value) => ({ make, place, value }))),
     );
@@ -212,7 +212,7 @@ test.each(kinds)(
       const changed = make();
       const [holder, key] = placesIn(changed)[place]!;
       if (value === undefined) delete (holder as Record<string, Json>)[key];
-      else (holder as Record<string, Json>)[key] = value;
+      else (holder as Record<string, Json>)[key] = structuredClone(value);
       fs.cpSync(pristine, directory, { recursive: true });
       fs.writeFileSync(path.join(directory, file), print(changed));
       const untouched = (): readonly string[] =>
