@@ -239,3 +239,35 @@ test('what looks like a stage and holds something else is not swept', async () =
   expect(stderr).toContain('but holds precious: it is left alone');
   expect(fs.existsSync(path.join(planted, 'precious'))).toBe(true);
 });
+
+test('checks that cannot be read are told of, and their set stands in for no other until it is verified again', async () => {
+  expect((await inRepo('hot', '--home', home)).exitCode).toBe(0);
+  const older = set;
+  set = namesIn(repo).find((name) => name.includes('-hot-') && name !== older)!;
+  fs.writeFileSync(inSet('checks.jsonl'), '');
+  fs.truncateSync(inSet('checks.jsonl'), 2 ** 35);
+  const told = `checks.jsonl of ${set} cannot be read`;
+  expect(await inRepo('check')).toMatchObject({ exitCode: 4, stdout: expect.stringContaining(told) });
+  expect((await inRepo('list')).stdout).toContain('checks.jsonl cannot be read: verify it again');
+  expect((await inRepo('show', '--chain', set)).stdout).toContain('not known: checks.jsonl of');
+  expect((await inRepo('list', '--json')).stdout).toContain('"checksDamaged": true');
+  expect((await inRepo('expire', '--keep-full', '1')).exitCode).toBe(0);
+  expect(namesIn(repo)).toContain(older);
+  // With one line more the newest is known again.
+  await inRepo('verify');
+  expect((await inRepo('check')).stdout).not.toContain('cannot be read');
+  await inRepo('expire', '--keep-full', '1');
+  expect(namesIn(repo)).not.toContain(older);
+});
+
+test('what of a file of a set is beyond its size in the manifest is not read, as it may have no end', async () => {
+  for (const name of ['environment/d.dbxml', 'environment/log.0000000004']) {
+    const { size } = fs.statSync(inSet(name));
+    fs.truncateSync(inSet(name), 2 ** 42);
+    for (const args of [['verify'], ['show', '--timeline'], ['recover', '--to', path.join(directory, 'out')]]) {
+      expect((await inRepo(...args)).exitCode).toBe(4);
+    }
+    fs.truncateSync(inSet(name), size);
+  }
+  expect((await inRepo('verify')).exitCode).toBe(0);
+});
