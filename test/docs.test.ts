@@ -1,8 +1,9 @@
-/** The documents that the code cites: each citation names a section that exists. */
+/** Documents are true where a program can tell: sections that the code cites, links, names of files, command lines. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { callsIn, parseOnly } from './support/command-lines.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -70,4 +71,85 @@ test('every mention of a document and its section is understood as a citation', 
     return mentioned.filter(([mention]) => mention.search(citation) === -1).map(([mention]) => `${file}: ${mention}`);
   });
   expect(mentions).toEqual([]);
+});
+
+/** Everything that people read, the code aside. */
+const pages = ['', 'docs', 'src', 'test'].flatMap((directory) =>
+  readdirSync(path.join(root, directory))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.join(directory, name)),
+);
+
+const textOf = (page: string): string => readFileSync(path.join(root, page), 'utf8');
+
+/** Blocks of code, by their language, each as its lines; long lines that go on in the next one are one line. */
+function blocksOf(page: string): { readonly language: string; readonly lines: readonly string[] }[] {
+  const blocks = textOf(page).matchAll(/^ *```(\w*)\n([^]*?)^ *```$/gm);
+  return [...blocks].map(([, language, code]) => ({
+    language: language!,
+    lines: code!.replaceAll(/[\\^]\n\s*/g, '').split('\n'),
+  }));
+}
+
+const proseOf = (page: string): string => textOf(page).replaceAll(/^ *```\w*\n[^]*?^ *```$/gm, '');
+
+/** Words and signs between backquotes. */
+const codeIn = (text: string): string[] => [...text.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
+
+/** The anchors that GitHub gives to the headings of a page. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const headings = proseOf(page).matchAll(/^#{1,6} (.*)$/gm);
+  return new Set(
+    [...headings].map(([, heading]) =>
+      heading!
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+/** What is wrong with a link; undefined when it leads somewhere. */
+function problemOf(page: string, link: string): string | undefined {
+  const [file = '', anchor] = link.split('#');
+  const target = file === '' ? page : path.join(path.dirname(page), file);
+  if (!existsSync(path.join(root, target))) return `${page}: ${link} leads to no file`;
+  if (anchor === undefined || anchorsOf(target).has(anchor)) return undefined;
+  return `${page}: ${link} leads to no heading`;
+}
+
+/** What people type, in blocks and between backquotes. */
+function callsOn(page: string): string[][] {
+  const typed = blocksOf(page).flatMap(({ language, lines }) => {
+    if (language === 'sh') return lines.map((line) => line.replace(/ #.*$/, ''));
+    if (language === 'console') return lines.filter((line) => line.startsWith('$ ')).map((line) => line.slice(2));
+    // Five fields say when.
+    return language === 'cron' ? lines.map((line) => line.replace(/^(\S+\s+){5}/, '')) : [];
+  });
+  const calls = [...typed, ...codeIn(proseOf(page))].flatMap(callsIn);
+  return calls.filter(
+    // The name of the program is no call, dots stand for something, and completions ask for candidates by themselves.
+    (words) => words.length > 0 && !words.some((word) => word.includes('…')) && words[0] !== 'candidates',
+  );
+}
+
+describe.each(pages)('%s', (page) => {
+  test('has links that lead somewhere', () => {
+    const links = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!);
+    const ours = links.filter((link) => !/^[a-z]+:/.test(link));
+    expect(ours.map((link) => problemOf(page, link)).filter(Boolean)).toEqual([]);
+  });
+
+  test('names files of the project that are there', () => {
+    const names = codeIn(proseOf(page)).filter((code) => /^(src|test|docs|demo|schema|bin)\/[\w./-]*$/.test(code));
+    expect(names.filter((name) => !existsSync(path.join(root, name)))).toEqual([]);
+  });
+
+  test('has command lines that the program takes', async () => {
+    for (const words of callsOn(page)) await parseOnly(words);
+  });
+});
+
+test('command lines are found where there are some', () => {
+  expect(callsOn('docs/figaro-manual.md').length).toBeGreaterThan(20);
 });

@@ -1,15 +1,9 @@
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { type Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { buildProgram } from '../../src/cli.ts';
-import { CommandContext } from '../../src/commands/context.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
 import { exitCodes } from '../../src/errors.ts';
 import { allCommands, typed } from '../../src/output/command-line.ts';
+import { callsIn, parseOnly } from '../support/command-lines.ts';
 import { describedProgram } from '../support/completion.ts';
-import { temporaryDirectory } from '../support/demo-environment.ts';
-import { CollectingStream, figaro } from '../support/run-cli.ts';
+import { figaro } from '../support/run-cli.ts';
 
 const all = allCommands(describedProgram());
 /** All but `help` itself; and those that do something, the rest being groups of them. */
@@ -88,40 +82,11 @@ describe('the width of help', () => {
 });
 
 describe('examples', () => {
-  /** Command lines of the program in a line for a shell. */
-  function commandLines(line: string): string[][] {
-    return line
-      .split(/&&|[|;()]/)
-      .map((part) => part.replace(/ > \S+\s*$/, '').trim())
-      .map((part) => /^(?:[A-Z_]+=\S+ )*figaro-backup(?: (.*))?$/.exec(part)?.[1])
-      .filter((rest) => rest !== undefined)
-      .map((rest) => (rest.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll(/^["']|["']$/g, '')));
-  }
-
-  /** Takes all the work from a command and those below it. */
-  function disarm(command: Command, done: string[]): void {
-    command.action(() => void done.push(command.name()));
-    for (const child of command.commands) disarm(child, done);
-  }
-
   const examples = all.flatMap((command) => command.examples.map((line) => [line] as const));
 
   test.each(examples)('%s', async (line) => {
-    const config = path.join(temporaryDirectory(), 'config.toml');
-    writeFileSync(config, '[environments.orders]\nhome = "/srv/orders"\nrepo = "/backup/orders"\n');
-    const lines = commandLines(line);
-    expect(lines).not.toEqual([]);
-    for (const words of lines) {
-      const io = {
-        stdout: new CollectingStream(),
-        stderr: new CollectingStream(),
-        env: { FIGARO_BACKUP_CONFIG: config },
-      };
-      const program = buildProgram(new CommandContext(io, nodeFiles));
-      const done: string[] = [];
-      for (const command of program.commands) disarm(command, done);
-      await program.parseAsync(words, { from: 'user' });
-      expect(done).toHaveLength(1);
-    }
+    const calls = callsIn(line);
+    expect(calls).not.toEqual([]);
+    for (const words of calls) await parseOnly(words);
   });
 });
