@@ -119,7 +119,7 @@ test('an environment without a log is named', async () => {
   for (let n = 1; n <= 6; n++) spawnSync('rm', ['-f', path.join(home, `log.000000000${n}`)]);
   expect(await logs('list', '--home', home)).toMatchObject({
     exitCode: 3,
-    stderr: expect.stringContaining('has no log files') as string,
+    stderr: expect.stringContaining('holds no log files') as string,
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { type Command } from 'commander';
 import { logPaths } from '../../engine/environment/discover.ts';
+import { findLogNearby, whereIsLog } from '../../engine/environment/log-nearby.ts';
 import { type Files } from '../../engine/files.ts';
 import { openLog, type Log } from '../../engine/log/log-files.ts';
 import { FigaroError } from '../../errors.ts';
@@ -27,7 +28,11 @@ export function openLogSource(context: CommandContext, options: LogSourceOptions
   const paths = logPaths(source.environment);
   if (paths.size === 0) {
     const { home } = source.environment;
-    throw new FigaroError('log-missing', `${home} has no log files`, { path: home });
+    const nearby = findLogNearby(files, source.environment);
+    throw new FigaroError('log-missing', `${home} holds no log files${nearby ? `, but ${whereIsLog(nearby)}` : ''}`, {
+      path: home,
+      ...(nearby ? { hint: `look at them with --from ${nearby.path}.` } : {}),
+    });
   }
   return { ...source, files, log: openLog(files, paths) };
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { discoverEnvironment, filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
-import { findLogNearby } from '../environment/log-nearby.ts';
+import { findLogNearby, whereIsLog } from '../environment/log-nearby.ts';
 import { placesOf, requireApart } from '../places.ts';
 import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
@@ -143,7 +143,7 @@ function withoutLog(files: Files, environment: Environment, message: string): Fi
   const nearby = findLogNearby(files, environment);
   return new FigaroError(
     'log-missing',
-    nearby ? `${environment.home} holds no log files, but ${nearby.path} does` : message,
+    nearby ? `${environment.home} holds no log files, but ${whereIsLog(nearby)}` : message,
     {
       path: environment.home,
       hint:

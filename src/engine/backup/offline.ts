@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { equalLsn } from '../../format/lsn.ts';
 import { filesOfKind, type Environment } from '../environment/discover.ts';
-import { findLogNearby } from '../environment/log-nearby.ts';
+import { findLogNearby, requireLogGone, whereIsLog } from '../environment/log-nearby.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { differenceSince } from '../environment/unchanged.ts';
@@ -117,7 +117,7 @@ export async function copyOffline(
       ...environment.config.risks,
       ...source.warnings,
       ...(isLogGone
-        ? [logGone(home)]
+        ? logGone(files, source.environment)
         : judge(files, source.environment, containers, named, log && notes, log?.isOpaque === true)),
     ];
     return {
@@ -135,8 +135,12 @@ export async function copyOffline(
   }
 }
 
-function logGone(home: string): string {
-  return `${home} has no log, and its databases were taken as they are: what was in the log only is lost`;
+/** What is to be said of databases without their log. Throws `log-missing` when it is nearby. */
+function logGone(files: Files, environment: Environment): string[] {
+  return [
+    ...requireLogGone(files, environment, ({ advice }) => advice),
+    `${environment.home} has no log, and its databases were taken as they are: what was in the log only is lost`,
+  ];
 }
 
 function hintFor({ files }: Environment): string {
@@ -161,7 +165,7 @@ function judge(
     const nearby = findLogNearby(files, environment);
     throw new FigaroError(
       'log-missing',
-      `${logged.source.path} was written through a log, but ${home} holds no log files${nearby ? `; ${nearby.path} does` : ''}`,
+      `${logged.source.path} was written through a log, but ${home} holds no log files${nearby ? `; ${whereIsLog(nearby)}` : ''}`,
       {
         path: home,
         hint:

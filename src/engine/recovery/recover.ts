@@ -7,6 +7,7 @@ import { discoverEnvironment, filesOfKind, type Environment, type EnvironmentFil
 import { requireNotInUse } from '../environment/in-use.ts';
 import { separateTwins, twinsOf, warningsOfCopies, type Separated } from '../environment/twins.ts';
 import { warningsOf } from '../environment/left-out.ts';
+import { requireLogGone } from '../environment/log-nearby.ts';
 import { requireStill } from '../environment/unchanged.ts';
 import { makeDirectories, type Files } from '../files.ts';
 import { type Watch } from '../pause.ts';
@@ -30,7 +31,7 @@ import { type RestorePoint } from './restore-point.ts';
 import { resetLsns } from './reset-lsns.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { giveOwners } from './owners.ts';
-import { checkDatabases, copyDatabases, openStage } from './stage.ts';
+import { checkDatabases, copyDatabases, openStage, withLogNearby } from './stage.ts';
 import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
 import { discardStage, holdStage, makeStage, newStage, sweepStages } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
@@ -83,6 +84,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   const { dryRun = false, engine = 'embedded', check = true, anyOrder = false, only, moves = noMoves } = options;
   const undamaged = withoutOthersDamage(options.environment, only);
   const isWithoutLog = options.resetLsns === true && filesOfKind(undamaged, 'log').length === 0;
+  const doubts = isWithoutLog && !undamaged.withoutLog ? requireLogGone(files, undamaged, withLogNearby) : [];
   const found: Environment = isWithoutLog ? { ...undamaged, withoutLog: true } : undamaged;
   const target = path.resolve(options.target);
   requireContents(found);
@@ -105,7 +107,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   };
   const separated = await separate(files, found, hasLogs, recovery);
   const { environment, prepared } = separated;
-  const told = [...warningsOfCopies(separated), ...warningsOf(environment.leftOut)];
+  const told = [...doubts, ...warningsOfCopies(separated), ...warningsOf(environment.leftOut)];
   const work = only
     ? await someOf(files, environment, options, only, prepared, hasLogs, recovery)
     : { environment, copied: environment, prepared, recovery, warnings: told };

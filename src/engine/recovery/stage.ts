@@ -5,7 +5,7 @@ import { compareLsn, formatLsn, isLogged } from '../../format/lsn.ts';
 import { Page, isBlank } from '../../format/page/page.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
-import { findLogNearby } from '../environment/log-nearby.ts';
+import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, openToRead, type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
@@ -94,7 +94,14 @@ function beyondLogHint(files: Files, environment: Environment, analysis: Analysi
   const nearby = analysis ? undefined : findLogNearby(files, environment);
   if (!nearby)
     return 'log files are missing, or the file belongs to another environment. Where there are none any more, --reset-lsns takes databases as they are.';
-  return `there are log files in ${nearby.path}: give that directory as well, \`--from ${environment.home} --from ${nearby.path}\`.`;
+  return `there are log files in ${nearby.path}: ${withLogNearby(nearby)}`;
+}
+
+/** How to recover with a log that is elsewhere, as a sentence. */
+export function withLogNearby({ home, path: log }: LogNearby): string {
+  return home === log
+    ? `give that directory, \`--from ${home}\`.`
+    : `give that directory as well, \`--from ${home} --from ${log}\`.`;
 }
 
 function incompleteLogs(files: Files, environment: Environment): readonly string[] {

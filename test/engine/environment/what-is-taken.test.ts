@@ -193,44 +193,6 @@ test('a copy of a container in plain copies is kept as it is, and the one that t
   expect(fs.readFileSync(path.join(target, 'd.dbxml'))).not.toEqual(fs.readFileSync(inHome('d.dbxml')));
 });
 
-describe('log files that DB_CONFIG does not name', () => {
-  /** As Bitcoin and others have it: the log in a directory of its own, which only the application knows. */
-  function moveLog(to: string): void {
-    fs.mkdirSync(to, { recursive: true });
-    for (const name of fs.readdirSync(home)) {
-      if (name.startsWith('log.')) fs.renameSync(inHome(name), path.join(to, name));
-    }
-  }
-
-  test.each(['hot', 'offline'])('are found one directory below, and named by %s', async (kind) => {
-    moveLog(inHome('database'));
-    const { exitCode, stderr } = await take(kind);
-    expect(exitCode).toBe(3);
-    expect(stderr).toContain('<dir>/env/database does');
-    expect(stderr).toContain('`set_lg_dir database`');
-    fs.writeFileSync(inHome('DB_CONFIG'), 'set_lg_dir database\n');
-    expect((await take(kind)).exitCode).toBe(0);
-  });
-
-  test('are found beside the environment', async () => {
-    moveLog(path.join(directory, 'logs'));
-    const { stderr } = await take('hot');
-    expect(stderr).toContain('<dir>/logs does');
-    expect(stderr).toContain('`set_lg_dir logs`');
-  });
-
-  test('are told of by inspect, and by recover --from, which takes both directories', async () => {
-    moveLog(inHome('database'));
-    const inspected = await figaro(['inspect', 'environment', '--home', home], { directory });
-    expect(inspected.stdout).toContain('there are no log files here, but in <dir>/env/database');
-    const out = path.join(directory, 'out');
-    const failed = await figaro(['recover', '--from', home, '--to', out], { directory });
-    expect(failed.stderr).toContain('`--from <dir>/env --from <dir>/env/database`');
-    const both = await figaro(['recover', '--from', home, '--from', inHome('database'), '--to', out]);
-    expect(both.exitCode).toBe(0);
-  });
-});
-
 test('inspect environment tells of copies and of environments inside', async () => {
   fs.copyFileSync(inHome('d.dbxml'), inHome('d.bak'));
   demoApplication(inHome('inner')).commitUpTo([4, 72_115]);
