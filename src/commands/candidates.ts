@@ -45,7 +45,8 @@ function repositoryOf(
 ): string | undefined {
   const known = environmentNames(files, env, config);
   const environment = words.findLast((word) => known.includes(word));
-  return readSettings(files, env, { config, environment }).find(({ name }) => name === 'repo')?.value;
+  const set = readSettings(files, env, { config, environment }).find(({ name }) => name === 'repo');
+  return set && String(set.value);
 }
 
 /** The value of an option, as `--repo DIR` or `--repo=DIR`, the last one given. */

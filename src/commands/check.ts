@@ -89,6 +89,7 @@ export function checkCommand(context: CommandContext): Command {
           return;
         }
         if (outcome instanceof FigaroError) throw outcome;
+        context.warn(options, outcome.excluded.map(excludedNote));
         const worst = outcome.problems[0];
         if (worst) context.found(worst.code, worst.message);
         // Problems are a result that everybody wants to hear of.
@@ -96,6 +97,10 @@ export function checkCommand(context: CommandContext): Command {
         else context.printSuccess(options, toDocument(outcome), () => describe(outcome));
       }),
     );
+}
+
+function excludedNote(name: string): string {
+  return `${inOneLine(name)} is excluded from backups`;
 }
 
 function attempt(assess: () => Health): Health | FigaroError {

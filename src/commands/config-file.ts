@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parse } from 'smol-toml';
 import { readIfThere, withFile, type Files } from '../engine/files.ts';
 import { FigaroError } from '../errors.ts';
-import { commandsWithTables, settingNames } from './setting-names.ts';
+import { commandsWithTables, repeatedSettings, settingNames } from './setting-names.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 type Table = Readonly<Record<string, unknown>>;
@@ -83,7 +83,16 @@ function parseConfig(file: string, text: string): ConfigFile {
 function problemOf(where: string, settings: readonly (readonly [name: string, value: unknown])[]): string | undefined {
   for (const [name, value] of settings) {
     if (!(settingNames as readonly string[]).includes(name)) return `there is no setting ${name}, as in ${where}`;
-    if (!['string', 'number', 'boolean'].includes(typeof value)) return `${name} in ${where} is no single value`;
+    const isList = Array.isArray(value);
+    if (isList && !repeatedSettings.has(name)) {
+      return `${name} in ${where} is a list, and that option can be given only once`;
+    }
+    if (isList && value.some((element) => typeof element !== 'string')) {
+      return `${name} in ${where} is a list of something other than texts`;
+    }
+    if (!isList && !['string', 'number', 'boolean'].includes(typeof value)) {
+      return `${name} in ${where} is no single value${repeatedSettings.has(name) ? ', and no list' : ''}`;
+    }
   }
   return undefined;
 }

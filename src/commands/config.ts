@@ -35,7 +35,7 @@ function showCommand(context: CommandContext): Command {
           : table(
               settings.map(({ command, name, value, source }) => [
                 command === undefined ? name : `${command}: ${name}`,
-                value === '' ? '""' : value,
+                inWords(value),
                 source,
               ]),
             ),
@@ -43,12 +43,17 @@ function showCommand(context: CommandContext): Command {
     });
 }
 
+function inWords(value: Setting['value']): string {
+  if (typeof value === 'string') return value === '' ? '""' : value;
+  return value.length === 0 ? '[]' : value.join(' ');
+}
+
 /** Whoever knows the URL of a heartbeat can say that all is well. */
 function shown({ name, value, source, command }: Setting): Omit<Setting, 'file'> {
   return {
     ...(command === undefined ? {} : { command }),
     name,
-    value: name === 'heartbeat' && value !== '' ? maskedUrl(value) : value,
+    value: name === 'heartbeat' && typeof value === 'string' && value !== '' ? maskedUrl(value) : value,
     source,
   };
 }

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
 import { checksName } from '../engine/repository/checks.ts';
 import { goneOf } from '../engine/repository/missing.ts';
+import { excludedFrom } from '../engine/repository/chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, inOneLine, table } from '../output/text.ts';
@@ -68,7 +69,10 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
       ({ path, chain }) => `  gone from the source without the log saying so: ${inOneLine(path)}, last in ${chain}\n`,
     )
     .join('');
-  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${withoutLog}${unsound}${gone}${pinned}`;
+  const names = excludedFrom(sets.map(({ set }) => set)).map(inOneLine);
+  const excluded =
+    names.length > 0 ? `  without ${names.join(', ')}, which ${names.length > 1 ? 'were' : 'was'} excluded\n` : '';
+  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${withoutLog}${excluded}${unsound}${gone}${pinned}`;
   return title + indent(sets.map(describeSet));
 }
 

@@ -11,6 +11,7 @@ import { type Watch } from '../engine/pause.ts';
 import {
   chainEnvironment,
   chainsOf,
+  excludedFrom,
   findChain,
   requireNewest,
   whyOrphaned,
@@ -53,6 +54,7 @@ import {
 interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly resetLsns?: true;
   readonly trustOwners?: true;
+  readonly acceptMissing?: true;
   readonly repo?: string;
   readonly chain?: string;
   readonly toSet?: string;
@@ -95,6 +97,7 @@ export function recoverCommand(context: CommandContext): Command {
         'give a directory that DB_CONFIG names another name, in the result and its DB_CONFIG; repeat it for more',
       ).argParser(mappingArgument),
     )
+    .option('--accept-missing', 'be content without the containers that were excluded from the sets')
     .optionsGroup('What to recover from:')
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
     .option('--chain <set>', 'the chain of this set (default: the newest chain)')
@@ -167,9 +170,32 @@ export function recoverCommand(context: CommandContext): Command {
           return { source: { ...found, environment }, result: outcome };
         });
         context.warn(options, [...source.warnings, ...result.warnings]);
+        if (!options.only) tellExcluded(context, options, source, result);
         context.print(options, toDocument(source, options, point, result), () => describe(source, options, result));
       }),
     );
+}
+
+/** What is missing was excluded on purpose, but maybe not by who recovers: it is no success unless that is said. */
+function tellExcluded(
+  context: CommandContext,
+  options: RecoverCommandOptions,
+  { chain }: Source,
+  { target, report }: RecoverResult,
+): void {
+  const there = new Set(report?.databases);
+  const all = [...excludedFrom(chain?.sets ?? []), ...(report?.excluded ?? [])];
+  const missing = [...new Set(all)].filter((name) => !there.has(name));
+  if (missing.length === 0) return;
+  const message = `${missing.join(', ')}: excluded when the sets were made, and not in ${target}`;
+  if (options.acceptMissing) return context.addWarning(options, message);
+  context.addFailure(
+    options,
+    new FigaroError('container-missing', message, {
+      path: missing[0]!,
+      hint: 'all the rest is as it has to be. With --accept-missing, this is a warning.',
+    }),
+  );
 }
 
 async function withSurvivors(

@@ -30,6 +30,9 @@ export const settingNames = [
   'heartbeat',
 ] as const;
 
+/** Options that can be given several times: in the configuration file, lists. */
+export const repeatedSettings: ReadonlySet<string> = new Set<SettingName>(['include', 'exclude']);
+
 /** Commands whose settings can have a table of their own: those that run by themselves, day by day. */
 export const commandsWithTables = [
   'offline',

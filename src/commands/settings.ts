@@ -23,7 +23,8 @@ const otherVariables: Partial<Record<SettingName, string>> = { home: 'DB_HOME' }
 
 export interface Setting {
   readonly name: SettingName;
-  readonly value: string;
+  /** Of an option that can be given several times, each of them. */
+  readonly value: string | readonly string[];
   /** For people: `$DB_HOME`, `/etc/figaro-backup.toml [environments.orders]`. */
   readonly source: string;
   /** The configuration file it is from. */
@@ -68,7 +69,7 @@ export function readSettings(
       const { table, source, command: only } = fromFile;
       settings.push({
         name,
-        value: String(table[name]),
+        value: textOf(table[name]),
         source,
         file: file!.path,
         ...(only === undefined ? {} : { command: only }),
@@ -76,6 +77,10 @@ export function readSettings(
     }
   }
   return settings;
+}
+
+function textOf(value: unknown): string | readonly string[] {
+  return Array.isArray(value) ? value.map(String) : String(value);
 }
 
 /** What the configuration file has under `[environments]`. Throws `usage` for a file that can not be used. */
@@ -114,7 +119,15 @@ function withOneSource(command: Command, settings: readonly Setting[]): readonly
   return settings.filter(({ name }) => !without.includes(name));
 }
 
-function valueOf(option: Option, value: string, source: string): unknown {
+function valueOf(option: Option, given: string | readonly string[], source: string): unknown {
+  const values = typeof given === 'string' ? [given] : given;
+  let result: unknown;
+  for (const value of values) result = oneValueOf(option, value, source, result);
+  return result;
+}
+
+/** @param before what an option that can be given several times has so far */
+function oneValueOf(option: Option, value: string, source: string, before: unknown): unknown {
   const refuse = (problem: string): FigaroError =>
     new FigaroError('usage', `${option.long} from ${source}: ${problem}`);
   if (option.isBoolean()) {
@@ -127,7 +140,7 @@ function valueOf(option: Option, value: string, source: string): unknown {
   }
   if (!option.parseArg) return value;
   try {
-    return option.parseArg(value, undefined);
+    return option.parseArg(value, before);
   } catch (error) {
     if (error instanceof InvalidArgumentError) throw refuse(error.message);
     throw error;

@@ -6,7 +6,7 @@ import { type Files } from '../engine/files.ts';
 import { readHistory, type History } from '../engine/history/history.ts';
 import { openLog } from '../engine/log/log-files.ts';
 import { listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
-import { chainEnvironment, findChain, newerThan, type Chain } from '../engine/repository/chain.ts';
+import { chainEnvironment, excludedFrom, findChain, newerThan, type Chain } from '../engine/repository/chain.ts';
 import { checksName } from '../engine/repository/checks.ts';
 import { goneOf } from '../engine/repository/missing.ts';
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
@@ -97,8 +97,10 @@ function describe({ listed, containers, history }: Shown, directory: string): st
   const { id, sets, bytes, window, pin } = listed;
   const { source, host, log, warnings } = sets[0]!.set.manifest;
   const newest = sets.at(-1)!.set.manifest;
+  const excluded = excludedFrom(sets.map(({ set }) => set)).map(inOneLine);
   const facts = [
     ['source', `${source} on ${host}`],
+    ...(excluded.length > 0 ? [['excluded', `${excluded.join(', ')}: no recovery brings back what is not in it`]] : []),
     ...(newest.withoutLog ? [['log', 'gone: databases were taken as they are']] : []),
     ['size', `${formatBytes(bytes)} in ${formatCount(sets.length, 'set')}`],
     ...(window

@@ -13,7 +13,7 @@ interface NagiosResult {
 
 /** One line in the form of the Nagios plugin guidelines, with performance data. */
 export function nagiosLine(health: Health, maxAgeMs: number): NagiosResult {
-  const { problems, newest, chains, sets, bytes, freeBytes } = health;
+  const { problems, newest, chains, sets, bytes, freeBytes, excluded } = health;
   const data = [
     ...(newest ? [`age=${seconds(newest.ageMs)}s;;${seconds(maxAgeMs)}`] : []),
     `sets=${sets}`,
@@ -23,7 +23,7 @@ export function nagiosLine(health: Health, maxAgeMs: number): NagiosResult {
   const state =
     problems.length > 0
       ? problems.map(({ message }) => message).join('; ')
-      : `newest set ${formatDuration(newest!.ageMs)} old, ${formatCount(chains, 'chain')}`;
+      : `newest set ${formatDuration(newest!.ageMs)} old, ${formatCount(chains, 'chain')}${excluded.length > 0 ? `; excluded from backups: ${excluded.join(', ')}` : ''}`;
   const word = problems.length > 0 ? 'CRITICAL' : 'OK';
   return { line: `FIGARO ${word}: ${inOneLine(state)} | ${data}\n`, status: problems.length > 0 ? 2 : 0 };
 }
@@ -52,6 +52,11 @@ export function prometheusText(repository: string, health: Health | undefined, n
     ['restorable_until_timestamp_seconds', 'The last commit that can be restored.', health?.restorableUntil],
     ['last_verified_timestamp_seconds', 'When a set was last verified.', time(health?.lastVerified)],
     ['last_rehearsed_timestamp_seconds', 'When a recovery was last rehearsed.', time(health?.lastRehearsed)],
+    [
+      'excluded_containers',
+      'Containers that the newest chain lacks, as asked with --exclude.',
+      health?.excluded.length,
+    ],
     ['chains', 'Chains in the repository.', health?.chains],
     ['sets', 'Sets in chains.', health?.sets],
     ['other_sets', 'Sets without their chain, damaged or unfinished.', health?.others],

@@ -146,3 +146,42 @@ describe('a configuration file', () => {
     );
   });
 });
+
+describe('an option that can be given several times', () => {
+  const patterns = (include: string): void =>
+    configure(`[environments.orders]\nhome = "<dir>/orders"\nrepo = "<dir>/repo"\ninclude = ${include}\n`);
+
+  test('is a list in the file, or one text', async () => {
+    layDemoEnvironment(path.join(directory, 'orders'));
+    for (const name of ['a.txt', 'b.xml', 'c.md']) writeFileSync(path.join(directory, 'orders', name), name);
+    patterns('["*.txt", "b.xml"]');
+    const { stdout } = await run('hot', 'orders', '--json');
+    const plain = JSON.parse(stdout).set.files.filter(({ kind }: { kind: string }) => kind === 'plain');
+    expect(plain.map(({ path: name }: { path: string }) => name)).toEqual(['a.txt', 'b.xml']);
+    expect(await shown('config', 'show', 'orders')).toContain('include  *.txt b.xml');
+    const settings = JSON.parse(await shown('config', 'show', 'orders', '--json')).settings;
+    expect(settings).toContainEqual(expect.objectContaining({ name: 'include', value: ['*.txt', 'b.xml'] }));
+    patterns('"*.md"');
+    expect(await shown('config', 'show', 'orders')).toContain('include  *.md');
+  });
+
+  test('is what the command line says, when it says anything', async () => {
+    layDemoEnvironment(path.join(directory, 'orders'));
+    for (const name of ['a.txt', 'c.md']) writeFileSync(path.join(directory, 'orders', name), name);
+    patterns('["*.txt"]');
+    const { stdout } = await run('hot', 'orders', '--include', 'c.md', '--json');
+    const plain = JSON.parse(stdout).set.files.filter(({ kind }: { kind: string }) => kind === 'plain');
+    expect(plain.map(({ path: name }: { path: string }) => name)).toEqual(['c.md']);
+  });
+
+  test.each([
+    ['include = ["a", 1]', 'include in defaults is a list of something other than texts'],
+    ['include = [["a"]]', 'include in defaults is a list of something other than texts'],
+    ['include = 2026-11-22', 'include in defaults is no single value, and no list'],
+    ['repo = ["a", "b"]', 'repo in defaults is a list, and that option can be given only once'],
+    ['run-before = ["a"]', 'run-before in defaults is a list, and that option can be given only once'],
+  ])('is refused by name where it is no list of texts, as all others are that are one: %s', async (line, problem) => {
+    configure(`[defaults]\n${line}\n`);
+    expect(await run('config', 'show')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(problem) });
+  });
+});

@@ -16,6 +16,7 @@ import { type RecoveryReport } from '../recovery/recovery.ts';
 import {
   chainEnvironment,
   chainsOf,
+  exclusionOf,
   filesTaken,
   findChain,
   isUnsound,
@@ -43,6 +44,7 @@ import {
 import { programVersion } from '../version.ts';
 import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
 import { type SetFinding } from './damage.ts';
+import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
 import { findGone, findGoneFromChain, warningsOfGone } from './gone.ts';
 import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
@@ -177,7 +179,7 @@ interface Parts extends Omit<BackupOptions, 'chain'> {
 
 /** Copies the files and proves them. Returns what the manifest says of it. */
 async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> {
-  const { kind, home, environment, chain, choice, watch = {} } = parts;
+  const { kind, home, environment, chain, choice, exclude = [], watch = {} } = parts;
   const before = chain && chainEnvironment(files, chain);
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
     kind === 'hot'
@@ -189,7 +191,8 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
   const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
   const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
   const copied = { ...found, ...withoutLog };
-  const whole = before ? layerEnvironments([before, copied]) : copied;
+  const exclusion = chain ? exclusionOf(chain) : exclude.length > 0 ? { excludes: choice.excludes } : {};
+  const whole = { ...(before ? layerEnvironments([before, copied]) : copied), ...exclusion };
   // The proof: recovery of the set, in memory, over the files just written.
   const isUnread = findOpaque(files, whole) !== undefined;
   const proof = isUnread ? undefined : await prove(files, whole, copy, parts);
@@ -202,17 +205,26 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
         `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
     );
   const unread = isUnread ? [unreadWarning(home, kind)] : [];
-  const gone = chain
+  const missing = chain
     ? findGoneFromChain(files, chain, whole, isUnread, () => discoverEnvironment(files, home, { choice }))
     : goneFrom(files, copy, isUnread, parts);
+  const gone = missing.filter(({ path: name }) => !choice.excludes(name));
+  const excluded = excludedDatabases(copy, { report, missing, chain, before, choice });
   const created = (copy.created ?? [])
     .filter(({ logName }) => report?.databases.includes(logName))
     .map(({ name, uid }) => ({ path: name, databaseId: uid! }));
-  const warnings = [...warningsOfGone(gone), ...unread, ...unexplained, ...(proof?.notes ?? [])];
+  const warnings = [
+    ...warningsOfGone(gone),
+    ...warningsOfExcluded(excluded),
+    ...unread,
+    ...unexplained,
+    ...(proof?.notes ?? []),
+  ];
   return {
     ...describe(set, parts, copy, proof, warnings),
     ...(created.length > 0 ? { created } : {}),
     ...(gone.length > 0 ? { gone } : {}),
+    ...(exclude.length > 0 || excluded.length > 0 ? { excluded: { patterns: exclude, databases: excluded } } : {}),
     ...withoutLog,
     ...(isUnread ? { unread: true } : {}),
     ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),

@@ -67,6 +67,8 @@ export interface Environment {
   readonly refusedOwner?: Pick<FileOwner, 'uid' | 'gid'>;
   /** A set of databases whose log is gone, taken as they are: their pages keep the LSNs of it. */
   readonly withoutLog?: true;
+  /** What was passed over when it was copied, by paths inside of it: databases that the log is about may be missing. */
+  readonly excludes?: FileChoice['excludes'];
 }
 
 export interface DiscoverOptions {

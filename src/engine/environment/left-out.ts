@@ -21,6 +21,8 @@ export interface LeftOut {
     /** The operator asked for it. */
     | 'excluded';
   readonly sameAs?: string;
+  /** What is excluded is a database: its unique id, hex; empty where the password does not open it. */
+  readonly databaseId?: string;
 }
 
 /** What a manifest says of files that were left out; of many in one directory, how many. */

@@ -94,7 +94,7 @@ export class Search {
       const inside = directory === '' ? name : `${directory}/${name}`;
       const full = path.join(this.#home, inside);
       if (this.#choice.excludes(inside) && !this.#isEssential(directory, name)) {
-        this.#leave(inside, full, 'excluded');
+        this.#exclude(directory, name);
         continue;
       }
       // The library follows links, too.
@@ -175,6 +175,61 @@ export class Search {
 
   #leave(name: string, full: string, reason: LeftOut['reason']): void {
     this.#leftOut.push({ name, path: full, reason });
+  }
+
+  /** Whatever it is, it stops nothing. But people have to know of the databases in it. */
+  #exclude(directory: string, name: string): void {
+    const inside = directory === '' ? name : `${directory}/${name}`;
+    const full = path.join(this.#home, inside);
+    const databaseId = this.#unlessItFails(() => this.#databaseAt(full));
+    this.#leftOut.push({
+      name: inside,
+      path: full,
+      reason: 'excluded',
+      ...(databaseId === undefined ? {} : { databaseId }),
+    });
+    this.#unlessItFails(() => this.#lookIntoExcluded(inside, full));
+  }
+
+  #databaseAt(full: string): LeftOut['databaseId'] {
+    const stat = this.#files.statThrough(full);
+    if (stat?.kind !== 'file' || stat.size === 0) return undefined;
+    const head = this.#head(full);
+    const found = head && recognizeFile(head, this.#files.cipher);
+    // What is no database any more is one for the log, or for the sets before.
+    if (found?.kind === 'database') return found.format.uid;
+    return found?.kind === 'locked' ? '' : undefined;
+  }
+
+  /** The databases in a directory that is excluded, as far as they are of this environment. */
+  #lookIntoExcluded(directory: string, full: string): void {
+    const stat = this.#files.statThrough(full);
+    if (stat?.kind !== 'directory') return;
+    const id = `${stat.device} ${stat.inode}`;
+    if (this.#open.has(id)) return;
+    this.#open.add(id);
+    const names = this.#files.listIfThere(full) ?? [];
+    if (this.#whoseElse(directory, names) === undefined) {
+      for (const name of names) {
+        const inside = `${directory}/${name}`;
+        const file = path.join(full, name);
+        const databaseId = this.#unlessItFails(() => this.#databaseAt(file));
+        if (databaseId !== undefined) {
+          this.#leftOut.push({ name: inside, path: file, reason: 'excluded', databaseId });
+        }
+        this.#unlessItFails(() => this.#lookIntoExcluded(inside, file));
+      }
+    }
+    this.#open.delete(id);
+  }
+
+  #unlessItFails<T>(look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      if (error instanceof FigaroError) return undefined;
+      throw error;
+    }
   }
 
   #classify(directory: string, name: string, inside: string, full: string, stat: FileStat): void {

@@ -13,7 +13,7 @@ import { syncTree } from '../recovery/finish.ts';
 import { plainBits } from '../recovery/owners.ts';
 import { prepareRecovery, requireKey } from '../recovery/recovery.ts';
 import { copyDatabases, isPiece, openStage } from '../recovery/stage.ts';
-import { chainEnvironment, type Chain } from '../repository/chain.ts';
+import { chainEnvironment, excludedFrom, type Chain } from '../repository/chain.ts';
 import { requireIntact } from '../verify/intact.ts';
 import { programVersion } from '../version.ts';
 import { applyLog } from './round.ts';
@@ -41,6 +41,13 @@ export async function createStandby(
   if (!log) {
     throw new FigaroError('usage', `${chain.id} is of an environment without logs: there is nothing to follow`, {
       hint: 'a standby needs an environment with transactions.',
+    });
+  }
+  const [excluded] = excludedFrom(chain.sets);
+  if (excluded !== undefined) {
+    throw new FigaroError('container-missing', `${excluded} was excluded from ${chain.id}: a standby has to have it`, {
+      path: excluded,
+      hint: 'take a full set without --exclude.',
     });
   }
   requireKey(whole);

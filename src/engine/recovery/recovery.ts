@@ -1,8 +1,10 @@
 /** Recovery of an environment: analysis, undo, redo, over whatever storage (recovery document, A.14). */
 
+import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { requireReadable } from '../environment/damaged.ts';
+import { normalDirectory } from '../environment/db-config.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { separateTwins, warningsOfCopies } from '../environment/twins.ts';
 import { type Files } from '../files.ts';
@@ -51,6 +53,8 @@ export interface RecoveryReport {
   readonly pagesWritten: number;
   /** Names of the database files of the result. */
   readonly databases: readonly string[];
+  /** Paths of databases that the log changes, and that were excluded when it was copied. They are not in the result. */
+  readonly excluded: readonly string[];
   readonly inDoubt: readonly InDoubt[];
   readonly warnings: readonly string[];
 }
@@ -142,11 +146,34 @@ export async function runPasses(
     noteOverdueSlots(file, passes.change);
     finishQueue(file, lastLsn(analysis));
   }
-  requireSettled(table, fileOperations, scope);
+  const excluded = excludedOf(environment, table, fileOperations, analysis);
+  requireSettled(table, fileOperations, scope, excluded);
   const recovered = [...table].filter(({ uid }) => scope.has(uid!));
   const made = report(analysis, table, recovered, fileOperations, passes, log);
   const warnings = [...warningsOfCopies(separated), ...made.warnings];
-  return { log, analysis, table, recovered, report: { ...made, warnings } };
+  const paths = [...new Set(excluded.values())].sort();
+  return { log, analysis, table, recovered, report: { ...made, excluded: paths, warnings } };
+}
+
+/** Of the databases that the log changes and that are missing, those that were excluded: their paths by unique id. */
+function excludedOf(
+  { excludes, config }: Environment,
+  table: FileTable,
+  { missing }: FileOperations,
+  { names }: Analysis,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  if (!excludes) return found;
+  const directories = ['', ...config.dataDirectories.map(normalDirectory)];
+  for (const [uid, { name }] of missing) {
+    if (table.byUid(uid)) continue;
+    const paths = [...names.of(uid), name]
+      .reverse()
+      .flatMap((known) => directories.map((directory) => path.posix.join(directory, known)));
+    const excluded = paths.find(excludes);
+    if (excluded !== undefined) found.set(uid, excluded);
+  }
+  return found;
 }
 
 /** Throws what `requireReadable` throws. */
@@ -156,8 +183,8 @@ export function requireWhole(environment: Environment): void {
 
 /** Throws `password` when databases are encrypted and it was not given. */
 export function requireKey(environment: Environment): void {
-  for (const { path, format } of filesOfKind(environment, 'database')) {
-    if (isOpaque(format!)) throw encryptedFile(path);
+  for (const { path: file, format } of filesOfKind(environment, 'database')) {
+    if (isOpaque(format!)) throw encryptedFile(file);
   }
 }
 
@@ -171,9 +198,14 @@ function dropNameless(table: FileTable, operations: FileOperations, scope: Scope
 }
 
 /** Throws when a committed change could not be made, and nothing later in the log makes up for it (A.15). */
-function requireSettled(table: FileTable, { missing }: FileOperations, scope: Scope): void {
+function requireSettled(
+  table: FileTable,
+  { missing }: FileOperations,
+  scope: Scope,
+  excluded: ReadonlyMap<string, string>,
+): void {
   for (const [uid, { name, lsn }] of missing) {
-    if (table.byUid(uid) || !scope.has(uid)) continue;
+    if (table.byUid(uid) || !scope.has(uid) || excluded.has(uid)) continue;
     throw new FigaroError(
       'container-missing',
       `${name} is missing: log record ${formatLsn(lsn)} changes it, and the log does not create it`,
@@ -211,7 +243,7 @@ function report(
   { nativeWouldLose }: FileOperations,
   passes: Passes,
   log: Log,
-): RecoveryReport {
+): Omit<RecoveryReport, 'excluded'> {
   const { transactions, limit } = analysis;
   const committed = limit
     ? transactions.commits.filter(({ lsn }) => compareLsn(lsn, limit.lsn) <= 0)
@@ -228,7 +260,7 @@ function report(
   for (const name of table.strayExtents) {
     warnings.push(`${name} is an extent of a queue that is not there, and is left out`);
   }
-  for (const path of log.incomplete) warnings.push(`${path} holds no records and is left out`);
+  for (const file of log.incomplete) warnings.push(`${file} holds no records and is left out`);
   for (const name of nativeWouldLose) {
     if (recovered.some((file) => file.name === name)) {
       warnings.push(`${name} was created and renamed after the copy: db_recover would lose it, this recovery does not`);

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Environment } from '../environment/discover.ts';
 import { discoverLayers } from '../environment/layers.ts';
-import { noChoice, type FileChoice } from '../environment/file-choice.ts';
+import { chooseFiles, noChoice, type FileChoice } from '../environment/file-choice.ts';
 import { type Files } from '../files.ts';
 import { type ManifestFile } from './manifest.ts';
 import { inOrder, isInFuture } from './chain-order.ts';
@@ -157,6 +157,17 @@ export function filesTaken(files: readonly ManifestFile[]): FileChoice {
   return { ...noChoice, includes: (name) => names.has(name) };
 }
 
+/** What was to be passed over when the containers of a chain were copied. */
+export function exclusionOf({ sets }: Chain): Pick<Environment, 'excludes'> {
+  const patterns = sets[0]!.manifest.excluded?.patterns ?? [];
+  return patterns.length === 0 ? {} : { excludes: chooseFiles([], patterns).excludes };
+}
+
+/** The databases that are not in a chain because they were excluded: by path. */
+export function excludedFrom(sets: readonly BackupSet[]): readonly string[] {
+  return [...new Set(sets.flatMap(({ manifest }) => manifest.excluded?.databases ?? []))].sort();
+}
+
 export interface ChainOptions {
   /** Ask for every user and group that the manifests name, also for those to whom nothing in the sets belongs. */
   readonly trustOwners?: boolean;
@@ -209,5 +220,6 @@ export function chainEnvironment(
     owners: new Map([...found, ...owners]),
     ...(refused ? { refusedOwner: refused } : {}),
     ...(withoutLog ? { withoutLog } : {}),
+    ...exclusionOf(chain),
   };
 }

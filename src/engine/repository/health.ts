@@ -7,7 +7,7 @@ import { listSets, type Catalog, type ListedChain, type ListedSet } from './cata
 import { checksName } from './checks.ts';
 import { type Repository } from './repository.ts';
 import { isInFuture } from './chain-order.ts';
-import { isUnsound, newerThan } from './chain.ts';
+import { excludedFrom, isUnsound, newerThan } from './chain.ts';
 import { goneNow } from './missing.ts';
 import { rehearsalOf } from './retention.ts';
 
@@ -30,6 +30,8 @@ export interface Health {
   readonly problems: readonly HealthProblem[];
   /** The newest set that was proved recoverable. */
   readonly newest: { readonly set: string; readonly time: string; readonly ageMs: number } | undefined;
+  /** Databases that the newest chain lacks, as asked with --exclude: by path. */
+  readonly excluded: readonly string[];
   /** The last commit that the newest chain can be recovered to, in seconds since 1970. */
   readonly restorableUntil: number | undefined;
   /** ISO 8601, as the next. */
@@ -73,6 +75,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
         : tooOld('the last rehearsal of a recovery', lastRehearsed, rules.maxRehearsalAgeMs, now)),
     ],
     newest,
+    excluded: excludedFrom(chains.at(-1)?.sets.map(({ set }) => set) ?? []),
     restorableUntil: chains.at(-1)?.window?.last.time,
     lastVerified: latest(
       sets.map(({ lastCheck }) => lastCheck?.time),

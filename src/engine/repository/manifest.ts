@@ -87,6 +87,14 @@ export interface ManifestLog {
   readonly recoveryRequired: boolean;
 }
 
+/** What somebody asked to be passed over. */
+export interface Exclusion {
+  /** As they were given. */
+  readonly patterns: readonly string[];
+  /** The databases that are therefore not in the chain, as far as they were seen or the log changes them: by path. */
+  readonly databases: readonly string[];
+}
+
 /** A database, as the environment had it. */
 export interface NamedDatabase {
   readonly path: string;
@@ -150,6 +158,8 @@ export interface Manifest {
   /** Not in sets of earlier versions of this program. */
   readonly directories?: readonly ManifestDirectory[];
   readonly leftOut: readonly ManifestLeftOut[];
+  /** Undefined where nothing was to be passed over. */
+  readonly excluded?: Exclusion;
   /** Encrypted, and copied without the password: neither pages nor log were checked, recovery was not rehearsed. */
   readonly unread?: true;
   /** The log is gone: the databases were taken as they are, as somebody asked for. */
@@ -231,6 +241,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     files: readFiles(reader),
     ...(reader.has('directories') ? { directories: reader.list('directories').map(readDirectory) } : {}),
     leftOut: reader.list('leftOut').map(readLeftOut),
+    ...readExclusion(reader.optional('excluded')),
     ...(reader.has('withoutLog') && reader.boolean('withoutLog') ? { withoutLog: true as const } : {}),
     ...(reader.has('unread') && reader.boolean('unread') ? { unread: true as const } : {}),
     ...(reader.has('unsound') ? { unsound: readFindings(reader) } : {}),
@@ -313,6 +324,11 @@ function readLeftOut(left: FieldReader): ManifestLeftOut {
     ...(left.has('sameAs') ? { sameAs: left.string('sameAs') } : {}),
     ...(left.has('count') ? { count: left.count('count') } : {}),
   };
+}
+
+function readExclusion(excluded: FieldReader | undefined): Pick<Manifest, 'excluded'> {
+  if (!excluded) return {};
+  return { excluded: { patterns: excluded.strings('patterns'), databases: excluded.strings('databases') } };
 }
 
 function readDirectory(directory: FieldReader): ManifestDirectory {

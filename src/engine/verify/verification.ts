@@ -325,6 +325,10 @@ export class Verification {
       this.#tellStructure(set, structure);
       if (structure.total === 0) this.#rehearsed.push(chain.id);
       this.warnings.push(...(report?.warnings ?? []));
+      const lacks = report?.excluded ?? [];
+      this.warnings.push(
+        ...lacks.map((name) => `${name} was excluded from ${chain.id}, and no recovery brings it back`),
+      );
     } catch (error) {
       if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
       const { pgno, lsn } = error.details;
