@@ -8,6 +8,7 @@
  * Failures are `FigaroError`s: `no-space`, `not-permitted`, otherwise `io`, with path and operation.
  */
 
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import fs from 'fs-extra';
@@ -92,6 +93,17 @@ export interface Files {
   syncDirectory(directory: string): void;
   /** Bytes that can still be written to the file system of `directory`. */
   freeSpace(directory: string): number;
+  /**
+   * Holds a file or directory of ours with a lock of the kernel, which ends with this process, however that ends, and not while it
+   * stands still. Undefined where the system has none to give.
+   */
+  hold(file: string): Hold | undefined;
+  /** True when a process holds it, whatever container of this machine it is in. False proves nothing. */
+  isHeld(file: string): boolean;
+}
+
+export interface Hold {
+  release(): void;
 }
 
 const errorCodes: Readonly<Record<string, ErrorCode>> = {
@@ -345,7 +357,62 @@ export const nodeFiles: Files = {
       return bavail * bsize;
     });
   },
+  hold(file) {
+    const descriptor = openToHold(file);
+    if (descriptor === undefined) return undefined;
+    if (lockOpened(descriptor, ['-x', '-w', String(longestLook)]) === 'locked') {
+      return { release: () => closeQuietly(descriptor) };
+    }
+    closeQuietly(descriptor);
+    return undefined;
+  },
+  isHeld(file) {
+    const descriptor = openToHold(file);
+    if (descriptor === undefined) return false;
+    try {
+      // Several may look at once.
+      return lockOpened(descriptor, ['-s', '-n']) === 'held';
+    } finally {
+      closeQuietly(descriptor);
+    }
+  },
 };
+
+/** How `flock` ends when another process has the lock; of all other ways to fail it has its own codes. */
+const conflict = 75;
+/** Looks by others take a moment. In s. */
+const longestLook = 2;
+
+/**
+ * Locks what is open as `descriptor`, for all processes that have it from us: the lock stays when `flock` has ended. Undefined
+ * where there is no such program, or no lock on this file system.
+ */
+function lockOpened(descriptor: number, options: readonly string[]): 'locked' | 'held' | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const { status } = spawnSync('flock', ['-E', String(conflict), ...options, '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', descriptor],
+    timeout: (longestLook + 3) * 1000,
+    killSignal: 'SIGKILL',
+  });
+  return status === 0 ? 'locked' : status === conflict ? 'held' : undefined;
+}
+
+/** Nothing was written to it. */
+function closeQuietly(descriptor: number): void {
+  try {
+    fs.closeSync(descriptor);
+  } catch {
+    // It is gone either way.
+  }
+}
+
+function openToHold(file: string): number | undefined {
+  try {
+    return fs.openSync(file, withoutWaiting | withoutLinks);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Opening a pipe would wait for somebody to write to it. */
 const withoutWaiting = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);

@@ -1,8 +1,8 @@
 /**
- * What one run holds on disk for as long as it shows signs of life: the lock of a repository, the stage of a recovery.
- * Others that can not ask its process whether it lives (it is in another container, or on another machine) take its last
- * sign of life by the clock of the file system, and take over when that is too long ago. So a run that stood still for
- * that long has to find out before it changes anything.
+ * What one run holds on disk for as long as it lives: the lock of a repository, the stage of a recovery. On one machine a lock
+ * of the kernel tells that it does. Others that see none and can not ask its process take its last sign of life by the clock of
+ * the file system, and take over when that is too long ago. So a run that stood still has to find out before it changes
+ * anything. Its own clocks may have stood still with it: what gives names and takes them away is only done after a look.
  */
 
 import { FigaroError } from '../errors.ts';
@@ -18,8 +18,10 @@ export const expiryMs = 300_000;
 export const doubtMs = expiryMs - 2 * trustedMs;
 
 export interface Lease {
-  /** Throws when another run took over. */
+  /** Throws when another run took over, as far as that can be seen without a look. */
   requireHeld(): void;
+  /** Looks, and throws when another run took over. */
+  confirm(): void;
   /** What a failure is to be told as: after another run took over, it is mostly because of that. */
   reasonOf(failure: unknown): unknown;
   /** Shows no further signs of life. */
@@ -31,14 +33,21 @@ function now(): readonly number[] {
   return [performance.now(), Date.now()];
 }
 
-/** @param renew shows a sign of life; throws `busy` or `target-in-use` when another run took over */
-export function holdLease(renew: () => void): Lease {
+export interface HeldThing {
+  /** Shows a sign of life; throws `busy` or `target-in-use` when another run took over. */
+  renew(): void;
+  /** Throws the same, without a sign. */
+  requireMine(): void;
+}
+
+export function holdLease({ renew, requireMine }: HeldThing): Lease {
   let confirmed = now();
   const beat = (): void => {
     const at = now();
     renew();
     confirmed = at;
   };
+  const isFresh = (): boolean => now().every((at, i) => at >= confirmed[i]! && at - confirmed[i]! < trustedMs);
   const timer = setInterval(() => {
     try {
       beat();
@@ -50,8 +59,11 @@ export function holdLease(renew: () => void): Lease {
   timer.unref();
   return {
     requireHeld() {
-      const isFresh = now().every((at, i) => at >= confirmed[i]! && at - confirmed[i]! < trustedMs);
-      if (!isFresh) beat();
+      if (!isFresh()) beat();
+    },
+    confirm() {
+      if (isFresh()) requireMine();
+      else beat();
     },
     reasonOf(failure) {
       try {
@@ -67,9 +79,16 @@ export function holdLease(renew: () => void): Lease {
 
 /** The same files, for as long as the lease is held: after that, nothing is changed through them. */
 export function fencedFiles(files: Files, lease: Lease): Files {
-  const held = <A extends unknown[], R>(operation: (...args: A) => R): ((...args: A) => R) => {
+  type Around = <A extends unknown[], R>(operation: (...args: A) => R) => (...args: A) => R;
+  const held: Around = (operation) => {
     return (...args) => {
       lease.requireHeld();
+      return operation(...args);
+    };
+  };
+  const confirmed: Around = (operation) => {
+    return (...args) => {
+      lease.confirm();
       return operation(...args);
     };
   };
@@ -91,10 +110,10 @@ export function fencedFiles(files: Files, lease: Lease): Files {
       lease.requireHeld();
       await files.copy(from, to);
     },
-    rename: held((from, to) => files.rename(from, to)),
-    link: held((file, name) => files.link(file, name)),
-    remove: held((file) => files.remove(file)),
-    removeEmptyDirectory: held((directory) => files.removeEmptyDirectory(directory)),
+    rename: confirmed((from, to) => files.rename(from, to)),
+    link: confirmed((file, name) => files.link(file, name)),
+    remove: confirmed((file) => files.remove(file)),
+    removeEmptyDirectory: confirmed((directory) => files.removeEmptyDirectory(directory)),
     setTimes: held((file, mtimeMs) => files.setTimes(file, mtimeMs)),
     syncDirectory: held((directory) => files.syncDirectory(directory)),
     setOwner: held((file, owner) => files.setOwner(file, owner)),

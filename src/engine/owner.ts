@@ -81,22 +81,33 @@ function thisProcess(): Identity {
 }
 
 /**
- * Whether a run goes on. Where the number of its process says nothing, because it is of another machine or container, it does
- * for as long as its last sign of life is not too long ago.
+ * Whether a run goes on. Where the number of its process says nothing, because it is of another machine or container, or may be,
+ * it does for as long as its last sign of life is not too long ago.
  *
  * @param silentMs how long that is, by the clock of the file system
  */
 export function isAlive(owner: Identity, silentMs: () => number, here: Identity = thisProcess()): boolean {
-  if (owner.host !== here.host || owner.boot !== here.boot || owner.namespace !== here.namespace) {
-    return silentMs() < patience(owner, here);
-  }
+  if (!hasSameProcesses(owner, here)) return silentMs() < patience(owner, here);
+  if (!isTaken(owner.pid)) return false;
+  const start = processStart(owner.pid);
+  // The number may be another process's by now.
+  if (start === '' || owner.processStart === '') return silentMs() < expiryMs;
+  return start === owner.processStart;
+}
+
+/** Numbers of processes mean the same there as here. A host alone does not tell: many have one name. */
+function hasSameProcesses(owner: Identity, here: Identity): boolean {
+  if (here.boot === '' || here.namespace === '') return false;
+  return owner.host === here.host && owner.boot === here.boot && owner.namespace === here.namespace;
+}
+
+function isTaken(pid: number): boolean {
   try {
-    process.kill(owner.pid, 0);
+    process.kill(pid, 0);
+    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
-  const start = processStart(owner.pid);
-  return start === '' || owner.processStart === '' || start === owner.processStart;
 }
 
 /**

@@ -191,6 +191,8 @@ export class VolatileDisk {
         if (node?.kind === 'directory') node.synced = new Map(node.entries);
       },
       freeSpace: () => 1e12,
+      hold: () => undefined,
+      isHeld: () => false,
     };
   }
 

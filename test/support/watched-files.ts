@@ -124,5 +124,13 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
       see('freeSpace', directory);
       return inner.freeSpace(directory);
     },
+    hold(file) {
+      see('hold', file);
+      return inner.hold(file);
+    },
+    isHeld(file) {
+      see('isHeld', file);
+      return inner.isHeld(file);
+    },
   };
 }

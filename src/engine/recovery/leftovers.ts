@@ -57,7 +57,7 @@ export function sweepStages(files: Files, target: string, now: number): string[]
     const alive = isMarkAlive(mark, () => now - stat.changedMs);
     if (alive === undefined) {
       warnings.push(`${stage} is left of an earlier recovery, of unknown origin: remove it by hand`);
-    } else if (!alive) {
+    } else if (!alive && !files.isHeld(stage)) {
       // A run that stood still, and goes on now, does not find it any more: it can not give half of it its name.
       const mine = newStage(target);
       files.rename(stage, mine);
@@ -81,14 +81,22 @@ export function makeStage(files: Files, stage: string): void {
 
 /** Holds a stage: the files change nothing once another recovery has swept it, and throw `target-in-use`. */
 export function holdStage(files: Files, stage: string): { readonly files: Files; readonly lease: Lease } {
-  const lease = holdLease(() => {
-    if (!files.statIfThere(stage)) {
-      throw new FigaroError('target-in-use', `${stage} was swept by another recovery while this one stood still`, {
-        path: stage,
-        hint: 'run the same command again.',
-      });
-    }
+  const requireMine = (): void => {
+    if (files.statIfThere(stage)) return;
+    throw new FigaroError('target-in-use', `${stage} was swept by another recovery while this one stood still`, {
+      path: stage,
+      hint: 'run the same command again.',
+    });
+  };
+  const renew = (): void => {
+    requireMine();
     files.setTimes(stage, Date.now());
-  });
-  return { files: fencedFiles(files, lease), lease };
+  };
+  const hold = files.hold(stage);
+  const lease = holdLease({ renew, requireMine });
+  const stop = (): void => {
+    lease.stop();
+    hold?.release();
+  };
+  return { files: fencedFiles(files, lease), lease: { ...lease, stop } };
 }

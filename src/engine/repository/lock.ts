@@ -14,20 +14,43 @@ export interface Lock {
   release(): void;
 }
 
+/** What was seen of another run's lock, by a run that waits for it: a clock that was set makes no silence of it, and ends none. */
+export class LockSight {
+  #seen: Pick<Found, 'contents' | 'changedMs'> | undefined;
+  #sinceMs = 0;
+
+  /** For how long it has not changed before the eyes of this run. In ms. */
+  unchangedMs({ contents, changedMs }: Pick<Found, 'contents' | 'changedMs'>): number {
+    if (this.#seen?.contents !== contents || this.#seen.changedMs !== changedMs) {
+      this.#seen = { contents, changedMs };
+      this.#sinceMs = performance.now();
+    }
+    return performance.now() - this.#sinceMs;
+  }
+}
+
 /**
  * Takes the lock. A lock is taken over when its owner is provably dead (the process is gone, or another one), and when an owner
- * of which that can not be told showed no sign of life for minutes. Throws `busy` otherwise.
+ * of which that can not be told showed no sign of life for minutes; never while the kernel knows that it is held. Throws
+ * `busy` otherwise.
+ *
+ * @param sight of a run that tries again and again
  */
-export function takeLock(files: Files, repository: string): Lock {
-  const file = new LockFile(files, repository, path.join(repository, lockName));
+export function takeLock(files: Files, repository: string, sight = new LockSight()): Lock {
+  const file = new LockFile(files, repository, path.join(repository, lockName), sight);
   const held = file.take(0);
-  const lease = holdLease(() => file.renew(held));
+  const hold = files.hold(path.join(repository, lockName));
+  const lease = holdLease({ renew: () => file.renew(held), requireMine: () => file.requireMine(held) });
   return {
     files: fencedFiles(files, lease),
     reasonOf: (failure) => lease.reasonOf(failure),
     release: () => {
       lease.stop();
-      file.release(held);
+      try {
+        file.release(held);
+      } finally {
+        hold?.release();
+      }
     },
   };
 }
@@ -62,8 +85,10 @@ class LockFile {
   readonly #files: Files;
   readonly #repository: string;
   readonly #file: string;
+  readonly #sight: LockSight;
 
-  constructor(files: Files, repository: string, file: string) {
+  constructor(files: Files, repository: string, file: string, sight: LockSight) {
+    this.#sight = sight;
     this.#files = files;
     this.#repository = repository;
     this.#file = file;
@@ -95,19 +120,21 @@ class LockFile {
 
   /** Shows a sign of life. Throws `busy` when it is another run's lock now, or may be. */
   renew(held: Held): void {
-    const isMine = (): boolean => this.#find()?.contents === held.contents;
-    if (!isMine()) throw this.#lost();
+    this.requireMine(held);
     this.#files.setTimes(this.#file, Date.now());
     const found = this.#find();
     if (found?.contents !== held.contents) throw this.#lost();
     if (found.changedMs - held.changedMs >= doubtMs) {
       // Somebody may be about to remove it, but only inside this guard. One without a name may be anybody's.
       if (!found.owner) throw this.#lost();
-      this.#guardOf(found.contents).within(1, () => {
-        if (!isMine()) throw this.#lost();
-      });
+      this.#guardOf(found.contents).within(1, () => this.requireMine(held));
     }
     held.changedMs = found.changedMs;
+  }
+
+  /** Throws `busy` when it is another run's lock now. */
+  requireMine({ contents }: Held): void {
+    if (this.#find()?.contents !== contents) throw this.#lost();
   }
 
   #find(): Found | undefined {
@@ -190,12 +217,15 @@ class LockFile {
 
   #guardOf(contents: string): LockFile {
     const name = createHash('sha256').update(contents).digest('hex').slice(0, 16);
-    return new LockFile(this.#files, this.#repository, `${this.#file}-${name}`);
+    return new LockFile(this.#files, this.#repository, `${this.#file}-${name}`, new LockSight());
   }
 
-  #isAlive({ owner, changedMs }: Found): boolean {
-    const silentMs = (): number => this.#now() - changedMs;
-    return owner ? isAlive(owner, silentMs) : silentMs() < expiryMs;
+  #isAlive(found: Found): boolean {
+    const { owner, changedMs } = found;
+    const unchangedMs = this.#sight.unchangedMs(found);
+    const silentMs = (): number => Math.max(this.#now() - changedMs, unchangedMs);
+    const goesOn = owner ? isAlive(owner, silentMs) : silentMs() < expiryMs;
+    return goesOn || this.#files.isHeld(this.#file);
   }
 
   /** The clock of the file system: those of the machines that share it may differ. */

@@ -19,7 +19,7 @@ import { throwIfStopped, type Watch } from '../pause.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { readFields } from '../fields.ts';
 import { isInFuture } from './chain-order.ts';
-import { sweepLocks, takeLock, type Lock } from './lock.ts';
+import { LockSight, sweepLocks, takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, setName, type Manifest, type SetKind } from './manifest.ts';
 
 const repositoryFormat = 1;
@@ -319,9 +319,10 @@ function release(lock: Lock): void {
 }
 
 async function waitForLock(files: Files, { directory }: Repository, deadline: number, watch: Watch): Promise<Lock> {
+  const sight = new LockSight();
   for (;;) {
     try {
-      return takeLock(files, directory);
+      return takeLock(files, directory, sight);
     } catch (error) {
       const isBusy = error instanceof FigaroError && error.code === 'busy';
       if (!isBusy || performance.now() >= deadline) throw error;

@@ -1,11 +1,13 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { nodeFiles, type Files } from '../../../src/engine/files.ts';
 import { expiryMs } from '../../../src/engine/lease.ts';
-import { sweepLocks, takeLock } from '../../../src/engine/repository/lock.ts';
+import { isAlive } from '../../../src/engine/owner.ts';
+import { LockSight, sweepLocks, takeLock } from '../../../src/engine/repository/lock.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { FigaroError } from '../../../src/errors.ts';
 import { expectFailure } from '../../support/trees.ts';
@@ -137,6 +139,62 @@ describe('a lock is left alone', () => {
   });
 });
 
+test('a process without a boot or a namespace to tell machines apart lives by its signs of life alone', () => {
+  const nobody = { host: hostname(), boot: '', namespace: '', pid: deadPid, processStart: '' };
+  expect(isAlive(nobody, () => expiryMs - 1, nobody)).toBe(true);
+  expect(isAlive(nobody, () => expiryMs, nobody)).toBe(false);
+  // The number may be another process's by now.
+  expect(isAlive({ ...nobody, pid: process.pid }, () => expiryMs, nobody)).toBe(false);
+});
+
+test('a number that is taken, of a process whose start nobody knows, proves nothing for ever', async () => {
+  leaveLock({ processStart: '' });
+  await expectFailure('busy', () => takeLock(nodeFiles, directory));
+  takeLock(silentFor(expiryMs + 10_000), directory).release();
+});
+
+describe('a clock that is set by hours', () => {
+  const hours = 2 * 3_600_000;
+
+  test('ends no lock of another container, as long as the kernel knows it', async () => {
+    leaveLock({ namespace: 'pid:[1]' });
+    const hold = nodeFiles.hold(file)!;
+    await expectFailure('busy', () => takeLock(silentFor(hours), directory));
+    hold.release();
+    takeLock(silentFor(hours), directory).release();
+  });
+
+  test('back keeps nobody out who waits: what does not change before its eyes shows no sign of life', async () => {
+    leaveLock({ host: 'elsewhere' });
+    const sight = new LockSight();
+    const files = silentFor(-hours);
+    await expectFailure('busy', () => takeLock(files, directory, sight));
+    const realNow = performance.now.bind(performance);
+    performance.now = () => realNow() + expiryMs - 1000;
+    try {
+      await expectFailure('busy', () => takeLock(files, directory, sight));
+      performance.now = () => realNow() + expiryMs;
+      takeLock(files, directory, sight).release();
+    } finally {
+      performance.now = realNow;
+    }
+  });
+});
+
+test.runIf(process.platform === "linux")('a lock of the kernel ends with its process, and not while that stands still', async () => {
+  writeFileSync(file, '');
+  const holder = spawn('sh', ['-c', 'exec 3<lock; flock -x 3; echo ready; exec sleep 60'], { cwd: directory });
+  await once(holder.stdout, 'data');
+  expect(nodeFiles.isHeld(file)).toBe(true);
+  holder.kill('SIGSTOP');
+  expect(nodeFiles.isHeld(file)).toBe(true);
+  expect(nodeFiles.isHeld(path.join(directory, 'none'))).toBe(false);
+  const gone = once(holder, 'exit');
+  holder.kill('SIGKILL');
+  await gone;
+  expect(nodeFiles.isHeld(file)).toBe(false);
+});
+
 test('of two runs that find a dead owner only one takes over, whenever the other comes in', async () => {
   for (let turn = 0; ; turn++) {
     leaveLock({ pid: deadPid });
@@ -190,6 +248,19 @@ describe('a run that stood still', () => {
     lock.release();
     expect(existsSync(file)).toBe(true);
     expect(existsSync(written)).toBe(false);
+  });
+
+  test('gives no names and takes none away after its own clocks stood still, too', async () => {
+    const lock = takeLock(nodeFiles, directory);
+    for (const name of ['a', 'b']) writeFileSync(path.join(directory, name), '');
+    leaveLock({ host: 'elsewhere' });
+    const [a, c] = [path.join(directory, 'a'), path.join(directory, 'c')];
+    await expectFailure('busy', () => lock.files.rename(a, c));
+    await expectFailure('busy', () => lock.files.link(a, c));
+    await expectFailure('busy', () => lock.files.remove(a));
+    await expectFailure('busy', () => lock.files.removeEmptyDirectory(directory));
+    lock.release();
+    expect(readdirSync(directory)).toEqual(['a', 'b', 'lock']);
   });
 
   test('goes on when nobody took over', () => {

@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
 import { expiryMs } from '../../../src/engine/lease.ts';
-import { newStage, sweepStages } from '../../../src/engine/recovery/leftovers.ts';
+import { holdStage, newStage, sweepStages } from '../../../src/engine/recovery/leftovers.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { asWriter, createRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
@@ -114,12 +114,57 @@ const canUnshare =
   process.platform === 'linux' && spawnSync(ownProcesses[0], [...ownProcesses.slice(1), 'true']).status === 0;
 if (!canUnshare) console.warn('skipped: this user can not make process namespaces (unshare)');
 
+test('a stage of another container is not swept while the kernel knows that it is held, whatever the clock says', () => {
+  const target = path.join(directory, 'recovered');
+  const [, ...rest] = path.basename(newStage(target)).split('.recovering-')[1]!.split('-');
+  const stage = path.join(directory, `recovered.recovering-01234567-${rest.join('-')}`);
+  mkdirSync(stage, 0o700);
+  const { lease } = holdStage(nodeFiles, stage);
+  expect(sweepStages(nodeFiles, target, Date.now() + 2 * expiryMs)).toEqual([]);
+  expect(existsSync(stage)).toBe(true);
+  lease.stop();
+  expect(sweepStages(nodeFiles, target, Date.now() + 2 * expiryMs)).toEqual([]);
+  expect(existsSync(stage)).toBe(false);
+});
+
 test.runIf(canUnshare)(
-  'a run in another container of one host name does not take the lock of one that lives',
+  'a run in another container that is paused keeps its lock, however long that takes, and makes its set afterwards',
   async () => {
+    const args = [program, 'hot', '--home', home, '--repo', repository, '--max-rate', '150k'];
+    const first = spawn(ownProcesses[0], [...ownProcesses.slice(1), process.execPath, ...args], { stdio: 'ignore' });
+    const ended = once(first, 'close');
+    try {
+      const lock = path.join(repository, 'lock');
+      while (!namesIn(repository).some((name) => name.includes('-hot-'))) {
+        if (first.exitCode !== null) throw new Error('it was too quick');
+        await setTimeout(10);
+      }
+      const [inside] = readFileSync(`/proc/${first.pid}/task/${first.pid}/children`, 'utf8').split(' ');
+      process.kill(Number(inside), 'SIGSTOP');
+      const hoursLater = watchedFiles(nodeFiles, {
+        afterStat: (name, stat) => (name === lock ? { ...stat, changedMs: stat.changedMs - 2 * 3_600_000 } : stat),
+      });
+      await expectFailure('busy', () => takeBackup(hoursLater, 'hot', { home, repository }));
+      process.kill(Number(inside), 'SIGCONT');
+      const [status] = await ended;
+      expect(status).toBe(0);
+      expect(readSets(nodeFiles, { directory: repository, id: '' }).sets).toHaveLength(1);
+    } finally {
+      first.kill('SIGKILL');
+    }
+  },
+);
+
+test.runIf(canUnshare).each([
+  ['one host name and other processes', ownProcesses],
+  ['one set of processes and other host names', ['unshare', '--uts', '--fork', '--kill-child']],
+])(
+  'a run in another container, with %s, does not take the lock of one that lives',
+  async (_what, [unshare, ...options]) => {
     const args = ['hot', '--home', home, '--repo', repository];
-    const inContainer = [...ownProcesses.slice(1), process.execPath, program, ...args];
-    const first = spawn(ownProcesses[0], [...inContainer, '--max-rate', '20k'], { stdio: 'ignore' });
+    const renamed = options.includes('--uts') ? ['sh', '-c', 'hostname figaro-$$; exec "$@"', 'sh'] : [];
+    const inContainer = [...options, ...renamed, process.execPath, program, ...args];
+    const first = spawn(unshare!, [...inContainer, '--max-rate', '20k'], { stdio: 'ignore' });
     try {
       const sets = (): string[] => namesIn(repository).filter((name) => name.includes('-hot-'));
       while (sets().length === 0) {
@@ -127,7 +172,7 @@ test.runIf(canUnshare)(
         await setTimeout(10);
       }
       const before = sets();
-      const second = spawnSync(ownProcesses[0], inContainer, { encoding: 'utf8' });
+      const second = spawnSync(unshare!, inContainer, { encoding: 'utf8' });
       expect([second.status, second.stderr]).toEqual([7, expect.stringContaining('is being written to by process')]);
       // Nor from outside.
       expect(spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' }).status).toBe(7);
