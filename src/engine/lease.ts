@@ -35,9 +35,9 @@ function now(): readonly number[] {
 
 export interface HeldThing {
   /** Shows a sign of life; throws `busy` or `target-in-use` when another run took over. */
-  renew(): void;
+  readonly renew: () => void;
   /** Throws the same, without a sign. */
-  requireMine(): void;
+  readonly requireMine: () => void;
 }
 
 export function holdLease({ renew, requireMine }: HeldThing): Lease {

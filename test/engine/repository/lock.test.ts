@@ -181,19 +181,22 @@ describe('a clock that is set by hours', () => {
   });
 });
 
-test.runIf(process.platform === "linux")('a lock of the kernel ends with its process, and not while that stands still', async () => {
-  writeFileSync(file, '');
-  const holder = spawn('sh', ['-c', 'exec 3<lock; flock -x 3; echo ready; exec sleep 60'], { cwd: directory });
-  await once(holder.stdout, 'data');
-  expect(nodeFiles.isHeld(file)).toBe(true);
-  holder.kill('SIGSTOP');
-  expect(nodeFiles.isHeld(file)).toBe(true);
-  expect(nodeFiles.isHeld(path.join(directory, 'none'))).toBe(false);
-  const gone = once(holder, 'exit');
-  holder.kill('SIGKILL');
-  await gone;
-  expect(nodeFiles.isHeld(file)).toBe(false);
-});
+test.runIf(process.platform === 'linux')(
+  'a lock of the kernel ends with its process, and not while that stands still',
+  async () => {
+    writeFileSync(file, '');
+    const holder = spawn('sh', ['-c', 'exec 3<lock; flock -x 3; echo ready; exec sleep 60'], { cwd: directory });
+    await once(holder.stdout, 'data');
+    expect(nodeFiles.isHeld(file)).toBe(true);
+    holder.kill('SIGSTOP');
+    expect(nodeFiles.isHeld(file)).toBe(true);
+    expect(nodeFiles.isHeld(path.join(directory, 'none'))).toBe(false);
+    const gone = once(holder, 'exit');
+    holder.kill('SIGKILL');
+    await gone;
+    expect(nodeFiles.isHeld(file)).toBe(false);
+  },
+);
 
 test('of two runs that find a dead owner only one takes over, whenever the other comes in', async () => {
   for (let turn = 0; ; turn++) {
