@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { summarize } from '../../engine/environment/left-out.ts';
 import { inspectEnvironment, type InspectedEnvironment } from '../../engine/inspect/environment.ts';
 import { releaseOfDatabase } from '../../format/releases.ts';
 import { describeEnvironment } from '../../output/environment.ts';
@@ -46,7 +47,7 @@ function toDocument({ environment, databases, log, ...rest }: InspectedEnvironme
       return { ...database, version, release, pageSize, littleEndian, checksums, encrypted };
     }),
     log: log && logDocument(log),
-    leftOut: leftOut.map(({ name, reason }) => ({ name, reason })),
+    leftOut: summarize(leftOut).map(({ path: name, reason, count }) => ({ name, reason, count })),
   };
 }
 

@@ -90,7 +90,7 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
   const write = async (held: Files): Promise<BackupSet> => {
     // Another run may have been waited for.
     const started = new Date();
-    const environment = requireEnvironment(held, home, kind, choice);
+    const environment = requireEnvironment(held, home, kind, choice, true);
     const chain = kind === 'incremental' ? chainToContinue(held, repository, options.chain) : undefined;
     const earlier = kind === 'incremental' ? [] : chainsOf(readSets(held, repository).sets).chains;
     const set = new NewSet(held, repository, kind, started);
@@ -113,8 +113,14 @@ function discard(set: NewSet): void {
   }
 }
 
-function requireEnvironment(files: Files, home: string, kind: SetKind, choice: FileChoice): Environment {
-  const environment = discoverEnvironment(files, home, { choice });
+function requireEnvironment(
+  files: Files,
+  home: string,
+  kind: SetKind,
+  choice: FileChoice,
+  isGlance = false,
+): Environment {
+  const environment = discoverEnvironment(files, home, { choice, isGlance });
   const logs = filesOfKind(environment, 'log').length;
   const databases = filesOfKind(environment, 'database').length + environment.damaged.length;
   if (logs === 0 && databases === 0) {
@@ -206,7 +212,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
     );
   const unread = isUnread ? [unreadWarning(home, kind)] : [];
   const missing = chain
-    ? findGoneFromChain(files, chain, whole, isUnread, () => discoverEnvironment(files, home, { choice }))
+    ? findGoneFromChain(files, chain, whole, isUnread, () => discoverEnvironment(files, home, { choice, isGlance: true }))
     : goneFrom(files, copy, isUnread, parts);
   const gone = missing.filter(({ path: name }) => !choice.excludes(name));
   const excluded = excludedDatabases(copy, { report, missing, chain, before, choice });
@@ -248,12 +254,13 @@ function goneFrom(
 ): GoneDatabase[] {
   const before = earlier.findLast(({ sets: [full] }) => !isUnsound(full!) && full!.manifest.source === home);
   if (!before || !copy.removed || acceptMissing === true) return [];
-  const leftOut = copy.leftOut.map(({ name, reason }) => ({ path: name, reason }));
+  const leftOut = summarize(copy.leftOut);
   const chains = new Set(earlier.map(({ id }) => id));
   const databases = copy.files.flatMap(({ path: name, databaseId }) =>
     databaseId === undefined ? [] : [{ path: name, databaseId }],
   );
   return findGone(files, before, {
+    source: home,
     databases,
     leftOut,
     removed: copy.removed,

@@ -9,6 +9,7 @@ import { makeDirectories, type Files, type FileStat, type OpenFile } from '../fi
 import { firstRecordOf, isOpaqueLog, logFileName, logFileNumber, openLog, requireHeader } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { ScannedRecord } from '../log/scanned-record.ts';
+import { restMs } from '../environment/own-files.ts';
 import { apartMs, followOpaque, type OpaqueFile } from './opaque-records.ts';
 
 const chunkSize = 1 << 20;
@@ -66,6 +67,8 @@ export class LogCopy {
   readonly #done: CopiedLogFile[] = [];
   #buffer = new Uint8Array(chunkSize);
   #current: CurrentFile | undefined;
+  /** The directory of the source when it was last listed, had it stood still for a while. */
+  #listing: { readonly inode: number; readonly changedMs: number; readonly numbers: readonly number[] } | undefined;
   #closed = false;
   /** The last record copied. */
   lastRecord: Lsn | undefined;
@@ -174,10 +177,22 @@ export class LogCopy {
     }
   }
 
-  /** Numbers of the log files of the source. */
+  /** Numbers of the log files of the source. There may be many other files: it is listed again when it has changed. */
   #numbersThere(): readonly number[] {
-    const names = this.#files.listIfThere(this.#options.from) ?? [];
-    return names.map(logFileNumber).filter((number) => number !== undefined);
+    const { from } = this.#options;
+    const stat = this.#files.statThrough(from);
+    const known = this.#listing;
+    const next = (this.#current?.number ?? 0) + 1;
+    if (known && stat && known.inode === stat.inode && known.changedMs === stat.changedMs) {
+      // Two changes in one tick of its clock look like one.
+      return this.#files.statThrough(this.#source(next)) ? [...known.numbers, next] : known.numbers;
+    }
+    const lookedAt = Date.now();
+    const names = this.#files.listIfThere(from) ?? [];
+    const numbers = names.map(logFileNumber).filter((number) => number !== undefined);
+    const isAtRest = stat !== undefined && lookedAt - stat.changedMs >= restMs;
+    this.#listing = isAtRest ? { inode: stat.inode, changedMs: stat.changedMs, numbers } : undefined;
+    return numbers;
   }
 
   #source(number: number): string {

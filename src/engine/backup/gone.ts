@@ -1,8 +1,10 @@
 /** Databases that the newest chain has, and that are not in the source any more: whether the log says so. */
 
+import path from 'node:path';
 import { fileRemove, remove } from '../../format/log/records/fileops.ts';
 import { FigaroError } from '../../errors.ts';
 import { logPaths, type Environment } from '../environment/discover.ts';
+import { summarize } from '../environment/left-out.ts';
 import { type Files } from '../files.ts';
 import { openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
@@ -29,6 +31,8 @@ export class RemovedFiles {
 
 /** What is there now, to be compared with the chain before it. */
 export interface Comparison {
+  /** The directory of the source. */
+  readonly source: string;
   readonly databases: readonly NamedDatabase[];
   readonly leftOut: readonly ManifestLeftOut[];
   /** Of the log that was copied. */
@@ -59,7 +63,7 @@ export function findGone(files: Files, before: Chain, now: Comparison): GoneData
   const unexplained = missing.filter(
     ({ databaseId, path }) => !log!.removed.has(databaseId) && (log!.isWhole || !names.has(path)),
   );
-  if (now.keepDamaged !== true) requireNoneDamaged(unexplained, now.leftOut, before);
+  if (now.keepDamaged !== true) requireNoneDamaged(files, now.source, unexplained, now.leftOut, before);
   const ids = new Set(missing.map(({ databaseId }) => databaseId));
   const earlier = goneOf(before.sets).filter(({ databaseId }) => !ids.has(databaseId));
   return [...earlier, ...unexplained.map((had) => ({ ...had, chain: before.id }))].filter(
@@ -83,22 +87,20 @@ export function findGoneFromChain(
   look: () => Environment,
 ): GoneDatabase[] {
   let missing: readonly NamedDatabase[] = databasesOf(chain);
-  let leftOut: Environment['leftOut'] = [];
+  let leftOut: readonly ManifestLeftOut[] = [];
+  let home = '';
   for (let i = 0; i < 2 && missing.length > 0; i++) {
     const source = look();
     const databases = databasesIn(source);
     missing = missing.filter((had) => !isThere(had, databases));
-    ({ leftOut } = source);
+    ({ home } = source);
+    leftOut = summarize(source.leftOut);
   }
   if (missing.length === 0) return [];
   const removed = new RemovedFiles();
   if (!isOpaque) see(removed, files, logPaths(whole));
   const unexplained = missing.filter(({ databaseId }) => !removed.has(databaseId));
-  requireNoneDamaged(
-    unexplained,
-    leftOut.map(({ name, reason }) => ({ path: name, reason })),
-    chain,
-  );
+  requireNoneDamaged(files, home, unexplained, leftOut, chain);
   return unexplained.map((had) => ({ ...had, chain: chain.id }));
 }
 
@@ -145,7 +147,7 @@ function logBetween(
   try {
     see(removed, files, between);
   } catch (error) {
-    const isVanished = [...between.values()].some((path) => files.statThrough(path) === undefined);
+    const isVanished = [...between.values()].some((file) => files.statThrough(file) === undefined);
     if (!(error instanceof FigaroError) || !isVanished) throw error;
     return { removed, isWhole: false };
   }
@@ -158,14 +160,30 @@ function see(removed: RemovedFiles, files: Files, paths: ReadonlyMap<number, str
 }
 
 function requireNoneDamaged(
+  files: Files,
+  source: string,
   missing: readonly NamedDatabase[],
   leftOut: readonly ManifestLeftOut[],
   before: Chain,
 ): void {
-  for (const { path } of missing) {
-    const left = leftOut.find((entry) => entry.path === path);
-    if (left && (left.reason === 'other' || left.reason === 'empty')) throw damaged(path, before, left.reason);
+  for (const { path: name } of missing) {
+    const left = leftOut.find((entry) => entry.path === name) ?? amongMany(files, source, leftOut, name);
+    if (left && (left.reason === 'other' || left.reason === 'empty')) throw damaged(name, before, left.reason);
   }
+}
+
+/** A file that is there, and was counted with others of its directory and kind. */
+function amongMany(
+  files: Files,
+  source: string,
+  leftOut: readonly ManifestLeftOut[],
+  name: string,
+): Pick<ManifestLeftOut, 'reason'> | undefined {
+  const stat = files.statThrough(path.join(source, name));
+  if (stat?.kind !== 'file') return undefined;
+  const directory = name.slice(0, name.lastIndexOf('/') + 1) || './';
+  const reason = stat.size === 0 ? 'empty' : 'other';
+  return leftOut.find((entry) => entry.count !== undefined && entry.path === directory && entry.reason === reason);
 }
 
 function damaged(path: string, before: Chain, reason: 'other' | 'empty'): FigaroError {

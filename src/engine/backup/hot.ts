@@ -43,7 +43,7 @@ export interface HotOptions {
 /** Copies an environment that other processes may be writing to. It is only read. */
 export async function copyHot(files: Files, home: string, set: NewSet, options: HotOptions): Promise<EnvironmentCopy> {
   const { watch } = options;
-  const { environment } = await listSource(files, home, options);
+  const { environment } = await listSource(files, home, { ...options, isGlance: true });
   const logDirectory = logDirectoryOf(environment);
   const from = path.join(home, logDirectory);
   const notes = new LogNotes();
@@ -177,7 +177,8 @@ class HotCopy {
       const names = this.#namesInLog(uid);
       return meant === undefined ? names : [...names, meant];
     };
-    this.#source = await listSource(this.#files, this.#home, { ...this.#options, namesInLog });
+    const isGlance = this.#source !== undefined;
+    this.#source = await listSource(this.#files, this.#home, { ...this.#options, namesInLog, isGlance });
     return this.#source;
   }
 

@@ -198,7 +198,7 @@ function newlyLeftOut(chain: Chain, { environment, copies }: SourceFiles): strin
   const { files, leftOut } = chain.sets[0]!.manifest;
   const known = new Set([...files, ...leftOut].map(({ path: name }) => name));
   return [
-    ...warningsOf(environment.leftOut.filter(({ name }) => !known.has(name))),
+    ...warningsOf(environment.leftOut.filter(({ name }) => !known.has(name || './'))),
     ...copies
       .filter(({ name }) => !known.has(name))
       .map(({ name, of }) => `${name} is a copy of ${of}, made since the chain began: the next full set has it`),

@@ -51,7 +51,7 @@ export async function copyOffline(
   { watch, choice, keepDamaged = false, withoutLog = false }: OfflineOptions,
 ): Promise<EnvironmentCopy> {
   // The first look.
-  const { environment } = await listSource(files, home, { choice, keepDamaged });
+  const { environment } = await listSource(files, home, { choice, keepDamaged, isGlance: true });
   requireNotInUse(files, environment, hintFor);
   const hasLog = filesOfKind(environment, 'log').length > 0;
   const logDirectory = logDirectoryOf(environment);

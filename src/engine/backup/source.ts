@@ -29,6 +29,8 @@ export interface SourceOptions {
   readonly choice?: FileChoice | undefined;
   /** Databases that cannot be read are taken as plain files, and told of. */
   readonly keepDamaged?: boolean | undefined;
+  /** See `DiscoverOptions`. */
+  readonly isGlance?: boolean | undefined;
 }
 
 const attempts = 4;

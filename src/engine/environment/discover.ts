@@ -78,6 +78,8 @@ export interface DiscoverOptions {
   readonly insideOnly?: boolean;
   /** Which of the application's own files are taken, and what is passed over. */
   readonly choice?: FileChoice | undefined;
+  /** Look once more: what this run has seen to be the application's own, by its name, is taken to be that still. */
+  readonly isGlance?: boolean | undefined;
 }
 
 /**
@@ -87,12 +89,12 @@ export interface DiscoverOptions {
 export function discoverEnvironment(
   files: Files,
   home: string,
-  { inherited, insideOnly = false, choice }: DiscoverOptions = {},
+  { inherited, insideOnly = false, choice, isGlance = false }: DiscoverOptions = {},
 ): Environment {
   requireDirectory(files, home);
   const config = configIfThere(files, home) ?? inherited ?? parseDbConfig('');
   if (!insideOnly) requireInside(home, config);
-  const search = new Search(files, home, config, choice);
+  const search = new Search(files, home, config, choice, isGlance);
   search.begin();
   return search.result();
 }

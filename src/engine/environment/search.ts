@@ -11,8 +11,8 @@ import { logFileNumber } from '../log/log-files.ts';
 import { normalDirectory, type DbConfig } from './db-config.ts';
 import { type DamagedFile, type Environment, type EnvironmentFile, type EnvironmentFileKind } from './discover.ts';
 import { noChoice, type FileChoice } from './file-choice.ts';
-import { looksLikeData, type LeftOut } from './left-out.ts';
-import { isOwnFile, noteOwnFile } from './own-files.ts';
+import { LeftOutList, looksLikeData, type LeftOut } from './left-out.ts';
+import { OwnFiles } from './own-files.ts';
 
 const empty = new Uint8Array(0);
 
@@ -29,7 +29,8 @@ export class Search {
   readonly #configured = new Set<string>();
   readonly #choice: FileChoice;
   readonly #found: EnvironmentFile[] = [];
-  readonly #leftOut: LeftOut[] = [];
+  readonly #leftOut = new LeftOutList();
+  readonly #isGlance: boolean;
   readonly #damaged: DamagedFile[] = [];
   /** Databases that the password does not open. */
   readonly #locked: { readonly name: string; readonly path: string }[] = [];
@@ -37,7 +38,8 @@ export class Search {
   /** The directories that the search is in, by device and inode. */
   readonly #open = new Set<string>();
 
-  constructor(files: Files, home: string, config: DbConfig, choice: FileChoice = noChoice) {
+  constructor(files: Files, home: string, config: DbConfig, choice: FileChoice = noChoice, isGlance = false) {
+    this.#isGlance = isGlance;
     this.#files = files;
     this.#home = home;
     this.#config = config;
@@ -72,7 +74,7 @@ export class Search {
       home: this.#home,
       config: this.#config,
       files: this.#found.sort(byName),
-      leftOut: this.#leftOut.sort(byName),
+      leftOut: this.#leftOut.all(),
       damaged: this.#damaged.sort(byName),
       directories: [...this.#owners.keys()].sort(),
       owners: this.#owners,
@@ -90,9 +92,14 @@ export class Search {
     const foreign = this.#whoseElse(directory, names);
     if (foreign !== undefined) return this.#leave(directory, path.join(this.#home, directory), foreign);
     this.#owners.set(directory, { mode, uid, gid });
+    const own = new OwnFiles(this.#files, path.join(this.#home, directory));
     for (const name of names) {
       const inside = directory === '' ? name : `${directory}/${name}`;
       const full = path.join(this.#home, inside);
+      if (this.#isGlance && own.was(name) && !this.#choice.includes(inside) && !this.#choice.excludes(inside)) {
+        this.#leaveFile(directory, name, 'other');
+        continue;
+      }
       if (this.#choice.excludes(inside) && !this.#isEssential(directory, name)) {
         this.#exclude(directory, name);
         continue;
@@ -101,7 +108,7 @@ export class Search {
       const stat = this.#files.statThrough(full);
       if (!stat) this.#unseen(inside, full);
       else if (stat.kind === 'directory') this.#enter(inside, full, stat);
-      else if (stat.kind === 'file') this.#classify(directory, name, inside, full, stat);
+      else if (stat.kind === 'file') this.#classify(directory, name, own, full, stat);
       else this.#leave(inside, full, 'other');
     }
   }
@@ -174,7 +181,14 @@ export class Search {
   }
 
   #leave(name: string, full: string, reason: LeftOut['reason']): void {
-    this.#leftOut.push({ name, path: full, reason });
+    this.#leftOut.add({ name, path: full, reason });
+  }
+
+  /** One of the many files that may be beside an environment. Log files are looked for later on. */
+  #leaveFile(directory: string, name: string, reason: LeftOut['reason']): void {
+    const inside = directory === '' ? name : `${directory}/${name}`;
+    if (logFileNumber(name) !== undefined) this.#leave(inside, path.join(this.#home, inside), reason);
+    else this.#leftOut.addFile(directory, name, reason, () => path.join(this.#home, inside));
   }
 
   /** Whatever it is, it stops nothing. But people have to know of the databases in it. */
@@ -182,12 +196,8 @@ export class Search {
     const inside = directory === '' ? name : `${directory}/${name}`;
     const full = path.join(this.#home, inside);
     const databaseId = this.#unlessItFails(() => this.#databaseAt(full));
-    this.#leftOut.push({
-      name: inside,
-      path: full,
-      reason: 'excluded',
-      ...(databaseId === undefined ? {} : { databaseId }),
-    });
+    if (databaseId === undefined) this.#leftOut.addFile(directory, name, 'excluded', () => full);
+    else this.#leftOut.add({ name: inside, path: full, reason: 'excluded', databaseId });
     this.#unlessItFails(() => this.#lookIntoExcluded(inside, full));
   }
 
@@ -215,7 +225,7 @@ export class Search {
         const file = path.join(full, name);
         const databaseId = this.#unlessItFails(() => this.#databaseAt(file));
         if (databaseId !== undefined) {
-          this.#leftOut.push({ name: inside, path: file, reason: 'excluded', databaseId });
+          this.#leftOut.add({ name: inside, path: file, reason: 'excluded', databaseId });
         }
         this.#unlessItFails(() => this.#lookIntoExcluded(inside, file));
       }
@@ -232,14 +242,15 @@ export class Search {
     }
   }
 
-  #classify(directory: string, name: string, inside: string, full: string, stat: FileStat): void {
+  #classify(directory: string, name: string, own: OwnFiles, full: string, stat: FileStat): void {
+    const inside = directory === '' ? name : `${directory}/${name}`;
     const add = (kind: EnvironmentFileKind, more: Partial<EnvironmentFile> = {}): void => {
       this.#found.push({ kind, name: inside, path: full, stat, ...this.#place(inside), ...more });
     };
     if (inside === 'DB_CONFIG') return add('config');
     const logNumber = directory === this.#logDirectory ? logFileNumber(name) : undefined;
     if (logNumber !== undefined) return add('log', { logNumber });
-    if (isOwnFile(this.#files, stat) && !this.#choice.includes(inside)) return this.#leave(inside, full, 'other');
+    if (own.is(name, stat) && !this.#choice.includes(inside)) return this.#leaveFile(directory, name, 'other');
     const lookedAt = Date.now();
     const head = stat.size === 0 ? empty : this.#head(full);
     if (!head) return;
@@ -259,22 +270,20 @@ export class Search {
         this.#damaged.push({ name: inside, path: full, problem: recognition.problem, code: 'page-type' });
         return;
       case 'other':
-        this.#classifyOther(name, inside, full, stat, add);
-        if (this.#leftOut.at(-1)?.name === inside && this.#leftOut.at(-1)?.reason === 'other') {
-          noteOwnFile(this.#files, stat, lookedAt);
-        }
+        if (this.#classifyOther(directory, name, full, stat, add) === 'own') own.note(name, stat, lookedAt);
         return;
     }
   }
 
   /** What does not begin as a database does. */
   #classifyOther(
+    directory: string,
     name: string,
-    inside: string,
     full: string,
     stat: FileStat,
     add: (kind: EnvironmentFileKind) => void,
-  ): void {
+  ): 'own' | void {
+    const inside = directory === '' ? name : `${directory}/${name}`;
     if (isExtentName(name)) return add('queue-extent');
     if (regionName.test(name)) return this.#leave(inside, full, 'region');
     const ofLibrary = fileOfLibrary(name);
@@ -283,7 +292,10 @@ export class Search {
     if (this.#choice.includes(inside)) return add('plain');
     const problem = this.#laterPagesOf(full, stat.size);
     if (problem !== undefined) this.#damaged.push({ name: inside, path: full, problem, code: 'page-type' });
-    else this.#leave(inside, full, stat.size === 0 ? 'empty' : 'other');
+    else {
+      this.#leaveFile(directory, name, stat.size === 0 ? 'empty' : 'other');
+      if (stat.size > 0) return 'own';
+    }
   }
 
   /** What is wrong with a file whose first page is not that of a database, when later ones are. */
