@@ -5,13 +5,14 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { metaSize, recognizeFile, type FileRecognition } from '../../format/page/meta.ts';
-import { readIfThere, withFile, type Files, type OpenFile } from '../files.ts';
+import { recognizeFile, type FileRecognition } from '../../format/page/meta.ts';
+import { readIfThere, type Files } from '../files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { logFileNumber, openLog } from '../log/log-files.ts';
 import { scanBatches } from '../log/scan.ts';
 import { parseDbConfig } from './db-config.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from './discover.ts';
+import { readHead } from './file-head.ts';
 import { identityOf } from './twins.ts';
 
 export interface LogNearby {
@@ -225,11 +226,8 @@ class NearbySearch {
   }
 
   #recognize(file: string): FileRecognition | undefined {
-    const read = (opened: OpenFile): FileRecognition => {
-      const head = new Uint8Array(metaSize);
-      return recognizeFile(head.subarray(0, opened.readAt(head, 0)), this.#files.cipher);
-    };
-    return this.#quietly(() => withFile(this.#files, file, read), undefined);
+    const head = this.#quietly(() => readHead(this.#files, file), undefined);
+    return head && recognizeFile(head, this.#files.cipher);
   }
 
   whatToDo({ place, names }: Candidate): Pick<LogNearby, 'home' | 'advice'> {

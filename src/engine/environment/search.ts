@@ -3,18 +3,16 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { regionMagic } from '../../format/magic.ts';
-import { pageSizeByLaterPages, smallestPage } from '../../format/page/later-pages.ts';
-import { metaSize, recognizeFile } from '../../format/page/meta.ts';
+import { recognizeFile } from '../../format/page/meta.ts';
 import { type Files, type FileOwner, type FileStat } from '../files.ts';
 import { lockedFile } from '../locked.ts';
 import { logFileNumber } from '../log/log-files.ts';
 import { normalDirectory, type DbConfig } from './db-config.ts';
 import { type DamagedFile, type Environment, type EnvironmentFile, type EnvironmentFileKind } from './discover.ts';
 import { noChoice, type FileChoice } from './file-choice.ts';
+import { lookInto, readHead } from './file-head.ts';
 import { LeftOutList, looksLikeData, type LeftOut } from './left-out.ts';
 import { OwnFiles } from './own-files.ts';
-
-const empty = new Uint8Array(0);
 
 /** One look through the directories of an environment. */
 export class Search {
@@ -95,11 +93,11 @@ export class Search {
     const own = new OwnFiles(this.#files, path.join(this.#home, directory));
     for (const name of names) {
       const inside = directory === '' ? name : `${directory}/${name}`;
-      const full = path.join(this.#home, inside);
       if (this.#isGlance && own.was(name) && !this.#choice.includes(inside) && !this.#choice.excludes(inside)) {
         this.#leaveFile(directory, name, 'other');
         continue;
       }
+      const full = path.join(this.#home, inside);
       if (this.#choice.excludes(inside) && !this.#isEssential(directory, name)) {
         this.#exclude(directory, name);
         continue;
@@ -126,7 +124,7 @@ export class Search {
   #whoseElse(directory: string, names: readonly string[]): LeftOut['reason'] | undefined {
     if (directory === '' || this.#configured.has(directory)) return undefined;
     const hasRegions = names.some((name) => {
-      const head = regionName.test(name) ? this.#head(path.join(this.#home, directory, name)) : undefined;
+      const head = regionName.test(name) ? readHead(this.#files, path.join(this.#home, directory, name)) : undefined;
       return head !== undefined && isRegion(name, head);
     });
     if (hasRegions || names.includes('DB_CONFIG')) return 'environment';
@@ -134,7 +132,7 @@ export class Search {
     const holdsDatabase = names.some((name) => {
       if (logFileNumber(name) !== undefined) return false;
       const file = path.join(this.#home, directory, name);
-      const head = this.#files.statThrough(file)?.kind === 'file' ? this.#head(file) : undefined;
+      const head = this.#files.statThrough(file)?.kind === 'file' ? readHead(this.#files, file) : undefined;
       return head !== undefined && recognizeFile(head).kind !== 'other';
     });
     return holdsDatabase ? 'environment' : 'log-directory';
@@ -204,7 +202,7 @@ export class Search {
   #databaseAt(full: string): LeftOut['databaseId'] {
     const stat = this.#files.statThrough(full);
     if (stat?.kind !== 'file' || stat.size === 0) return undefined;
-    const head = this.#head(full);
+    const head = readHead(this.#files, full);
     const found = head && recognizeFile(head, this.#files.cipher);
     // What is no database any more is one for the log, or for the sets before.
     if (found?.kind === 'database') return found.format.uid;
@@ -252,9 +250,9 @@ export class Search {
     if (logNumber !== undefined) return add('log', { logNumber });
     if (own.is(name, stat) && !this.#choice.includes(inside)) return this.#leaveFile(directory, name, 'other');
     const lookedAt = Date.now();
-    const head = stat.size === 0 ? empty : this.#head(full);
-    if (!head) return;
-    const recognition = recognizeFile(head, this.#files.cipher);
+    const look = lookInto(this.#files, full, stat.size);
+    if (!look) return;
+    const { recognition, problem } = look;
     switch (recognition.kind) {
       case 'database':
         return add('database', { format: recognition.format, uid: recognition.format.uid });
@@ -270,46 +268,30 @@ export class Search {
         this.#damaged.push({ name: inside, path: full, problem: recognition.problem, code: 'page-type' });
         return;
       case 'other':
-        if (this.#classifyOther(directory, name, full, stat, add) === 'own') own.note(name, stat, lookedAt);
+        if (this.#classifyOther(directory, name, full, problem, add)) return;
+        this.#leaveFile(directory, name, stat.size === 0 ? 'empty' : 'other');
+        if (stat.size > 0) own.note(name, stat, lookedAt);
         return;
     }
   }
 
-  /** What does not begin as a database does. */
+  /** What does not begin as a database does; false for a file of the application's own that nobody asked for. */
   #classifyOther(
     directory: string,
     name: string,
     full: string,
-    stat: FileStat,
+    problem: string | undefined,
     add: (kind: EnvironmentFileKind) => void,
-  ): 'own' | void {
+  ): boolean {
     const inside = directory === '' ? name : `${directory}/${name}`;
-    if (isExtentName(name)) return add('queue-extent');
-    if (regionName.test(name)) return this.#leave(inside, full, 'region');
-    const ofLibrary = fileOfLibrary(name);
-    if (ofLibrary !== undefined) return this.#leave(inside, full, ofLibrary);
-    if (inside.startsWith(`${this.#externalDirectory}/`)) return add('external-file');
-    if (this.#choice.includes(inside)) return add('plain');
-    const problem = this.#laterPagesOf(full, stat.size);
-    if (problem !== undefined) this.#damaged.push({ name: inside, path: full, problem, code: 'page-type' });
-    else {
-      this.#leaveFile(directory, name, stat.size === 0 ? 'empty' : 'other');
-      if (stat.size > 0) return 'own';
-    }
-  }
-
-  /** What is wrong with a file whose first page is not that of a database, when later ones are. */
-  #laterPagesOf(full: string, size: number): string | undefined {
-    if (size < 2 * smallestPage) return undefined;
-    const opened = this.#files.openIfThere(full);
-    if (!opened) return undefined;
-    try {
-      const pageSize = pageSizeByLaterPages(size, (target, position) => opened.readAt(target, position));
-      if (pageSize === undefined) return undefined;
-      return `its first page is not that of a database, but its later pages of ${pageSize} bytes are`;
-    } finally {
-      opened.close();
-    }
+    const ofLibrary = regionName.test(name) ? 'region' : fileOfLibrary(name);
+    if (isExtentName(name)) add('queue-extent');
+    else if (ofLibrary !== undefined) this.#leave(inside, full, ofLibrary);
+    else if (inside.startsWith(`${this.#externalDirectory}/`)) add('external-file');
+    else if (this.#choice.includes(inside)) add('plain');
+    else if (problem !== undefined) this.#damaged.push({ name: inside, path: full, problem, code: 'page-type' });
+    else return false;
+    return true;
   }
 
   #place(inside: string): { logName: string; dataDirectory: string } {
@@ -319,17 +301,6 @@ export class Search {
       if (written !== undefined) return { logName: inside.slice(directory.length + 1), dataDirectory: written };
     }
     return { logName: inside, dataDirectory: '' };
-  }
-
-  #head(full: string): Uint8Array | undefined {
-    const opened = this.#files.openIfThere(full);
-    if (!opened) return undefined;
-    try {
-      const head = new Uint8Array(metaSize);
-      return head.subarray(0, opened.readAt(head, 0));
-    } finally {
-      opened.close();
-    }
   }
 }
 
