@@ -212,7 +212,9 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
     );
   const unread = isUnread ? [unreadWarning(home, kind)] : [];
   const missing = chain
-    ? findGoneFromChain(files, chain, whole, isUnread, () => discoverEnvironment(files, home, { choice, isGlance: true }))
+    ? findGoneFromChain(files, chain, whole, isUnread, () =>
+        discoverEnvironment(files, home, { choice, isGlance: true }),
+      )
     : goneFrom(files, copy, isUnread, parts);
   const gone = missing.filter(({ path: name }) => !choice.excludes(name));
   const excluded = excludedDatabases(copy, { report, missing, chain, before, choice });

@@ -83,14 +83,15 @@ export class Search {
     this.#enter('', this.#home, this.#files.statThrough(this.#home)!);
   }
 
-  #walk(directory: string, { mode, uid, gid }: FileStat): void {
-    const names = this.#files.listIfThere(path.join(this.#home, directory));
+  #walk(directory: string, stat: FileStat): void {
+    const own = new OwnFiles(this.#files, path.join(this.#home, directory));
+    const names = this.#namesIn(directory, own, stat);
     // A directory may vanish between its listing and ours.
     if (!names) return;
     const foreign = this.#whoseElse(directory, names);
     if (foreign !== undefined) return this.#leave(directory, path.join(this.#home, directory), foreign);
+    const { mode, uid, gid } = stat;
     this.#owners.set(directory, { mode, uid, gid });
-    const own = new OwnFiles(this.#files, path.join(this.#home, directory));
     for (const name of names) {
       const inside = directory === '' ? name : `${directory}/${name}`;
       if (this.#isGlance && own.was(name) && !this.#choice.includes(inside) && !this.#choice.excludes(inside)) {
@@ -103,12 +104,21 @@ export class Search {
         continue;
       }
       // The library follows links, too.
-      const stat = this.#files.statThrough(full);
-      if (!stat) this.#unseen(inside, full);
-      else if (stat.kind === 'directory') this.#enter(inside, full, stat);
-      else if (stat.kind === 'file') this.#classify(directory, name, own, full, stat);
+      const found = this.#files.statThrough(full);
+      if (!found) this.#unseen(inside, full);
+      else if (found.kind === 'directory') this.#enter(inside, full, found);
+      else if (found.kind === 'file') this.#classify(directory, name, own, full, found);
       else this.#leave(inside, full, 'other');
     }
+  }
+
+  #namesIn(directory: string, own: OwnFiles, stat: FileStat): readonly string[] | undefined {
+    const known = this.#isGlance ? own.namesIn(stat) : undefined;
+    if (known) return known;
+    const lookedAt = Date.now();
+    const names = this.#files.listIfThere(path.join(this.#home, directory));
+    if (names) own.list(names, stat, lookedAt);
+    return names;
   }
 
   /** What nobody can ask to be passed over: nothing could be recovered without it. */

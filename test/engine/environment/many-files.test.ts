@@ -1,29 +1,38 @@
-import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files.ts';
+import { corpusCase } from '../../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
+import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
-test('a backup opens each of many files beside an environment once, and names them in one line', async () => {
+const letter = 'Dear reader, '.repeat(10);
+
+test('a backup opens each of many files beside an environment once, looks at it twice, and names them in one line', async () => {
   const directory = temporaryDirectory();
   const home = path.join(directory, 'env');
   layDemoEnvironment(home);
   mkdirSync(path.join(home, 'letters'));
-  for (let i = 0; i < 500; i++) writeFileSync(path.join(home, 'letters', `${i}.txt`), 'Dear reader');
+  for (let i = 0; i < 500; i++) writeFileSync(path.join(home, 'letters', `${i}.txt`), letter);
   // What changed just now is looked at again each time.
   await setTimeout(2100);
   let opened = 0;
+  let lookedAt = 0;
+  let listed = 0;
   const files = watchedFiles(nodeFiles, {
     before(operation, name) {
-      if (operation === 'openIfThere' && name.includes('letters')) opened++;
+      if (!name.includes('letters')) return;
+      if (operation === 'openIfThere') opened++;
+      if (operation === 'statThrough' && name.endsWith('.txt')) lookedAt++;
+      if (operation === 'listIfThere') listed++;
     },
   });
   const { manifest } = await takeBackup(files, 'hot', { home, repository: path.join(directory, 'repo') });
-  expect(opened).toBe(500);
+  expect({ opened, lookedAt, listed }).toEqual({ opened: 500, lookedAt: 1000, listed: 2 });
   expect(manifest.leftOut.filter(({ path: name }) => name.includes('letters'))).toEqual([
     { path: 'letters/', reason: 'other', count: 500 },
   ]);
@@ -48,4 +57,33 @@ test('a file that became a database since it was looked at is one, whatever its 
   writeFileSync(copy, whole);
   utimesSync(copy, mtimeMs / 1000, mtimeMs / 1000);
   expect(kindOf()).toBe('database');
+});
+
+test('many files that are named like databases are told of in one warning', async () => {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  layDemoEnvironment(home);
+  for (let i = 0; i < 150; i++) writeFileSync(path.join(home, `${i}.db`), letter);
+  const { manifest } = await takeBackup(nodeFiles, 'hot', { home, repository: path.join(directory, 'repo') });
+  expect(manifest.leftOut).toContainEqual({ path: './', reason: 'other', count: 150 });
+  expect(manifest.warnings.filter((warning) => warning.includes('.db'))).toEqual([
+    '150 files such as 0.db are no Berkeley DB databases and are left out: take them with --include, or silence this with --exclude',
+  ]);
+});
+
+test.each([
+  ['is empty', 0],
+  ['does not begin as a database does', 200],
+])('a database of earlier sets that %s is found among many files', async (problem, size) => {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  const repository = path.join(directory, 'repo');
+  layDemoEnvironment(home);
+  const wallet = path.join(home, 'wallet');
+  copyFileSync(path.join(corpusCase('ds-53').backup, 'plain.db'), wallet);
+  await takeBackup(nodeFiles, 'hot', { home, repository });
+  for (let i = 0; i < 150; i++) writeFileSync(path.join(home, `letter-${i}`), letter.slice(0, size));
+  writeFileSync(wallet, Buffer.alloc(size));
+  const error = await expectFailure('page-type', () => takeBackup(nodeFiles, 'hot', { home, repository }));
+  expect(error.message).toContain(`wallet ${problem}, and is a database in`);
 });
