@@ -130,11 +130,11 @@ export class ContainerCopy {
    */
   async confirm(pgnos: Iterable<number>, watch: Watch): Promise<boolean> {
     const { pageSize } = this.#source;
-    const positions = [...pgnos]
-      .map((pgno) => (pgno - this.paged.firstPgno) * pageSize)
-      // Pages behind the end of the copy come from the log.
-      .filter((position) => position >= 0 && position < this.size);
     return await this.#withBoth(async (source, copy) => {
+      const positions = [...pgnos]
+        .map((pgno) => (pgno - this.paged.firstPgno) * pageSize)
+        // Pages behind the end of the copy, which may have become shorter just now, come from the log.
+        .filter((position) => position >= 0 && position < this.size);
       const moving = await this.#readAgain(source, copy, positions.sort(ascending), watch);
       await this.#followMoving(source, copy, moving, watch);
     });
