@@ -4,6 +4,7 @@ import { RecordCursor } from '../../format/log/cursor.ts';
 import { type RecordLayout } from '../../format/log/record.ts';
 import { compareLsn, equalLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { type Binding } from './bindings.ts';
+import { type DiskComparison } from './disk-comparison.ts';
 import { type CachedPage, type OpenQuestion, type StoredFile } from './page-store.ts';
 
 /** How often redo met a page in which state (recovery document, C.0.3). */
@@ -15,6 +16,20 @@ export interface RedoCounts {
   /** The page was not there, never written, or changed without the log; settled later, or the recovery fails. */
   questioned: number;
 }
+
+/** What the redo of a split has seen. */
+export interface SplitSeen {
+  /** The page that is split. */
+  readonly from: number;
+  readonly left: number;
+  readonly right: number;
+  readonly type: number;
+  /** It has more or other items than the log has put there. */
+  readonly isGrown: boolean;
+}
+
+/** A record does not fit the page it is for. */
+export class Misfit extends FigaroError {}
 
 /**
  * One log record being redone or undone on the pages of one file. It decides by LSN whether a page needs the change
@@ -30,16 +45,24 @@ export class Change {
   binding!: Binding;
   readonly counts: RedoCounts = { applied: 0, present: 0, questioned: 0 };
   undone = 0;
+  /** The pages that the record changes, and did not find changed. */
+  readonly made: number[] = [];
+  /** Set by the redo of a split. */
+  split: SplitSeen | undefined;
   /** When set, an undo that finds work is an error: the transaction is not known to be over. */
   onlyChecking = false;
   /** What is recorded before this place was on disk, for certain, when the pages were copied. */
   copiedAfter: Lsn | undefined;
+  /** Where it is known what is on the disk of the source. */
+  comparison: DiskComparison | undefined;
 
   aim(lsn: Lsn, version: number, file: StoredFile, binding: Binding): void {
     this.lsn = lsn;
     this.version = version;
     this.file = file;
     this.binding = binding;
+    this.made.length = 0;
+    this.split = undefined;
     file.noteRecord(lsn);
   }
 
@@ -67,7 +90,8 @@ export class Change {
     const difference = page.lsnFile - before.file || page.lsnOffset - before.offset;
     if (difference === 0) {
       this.noteIfOverdue(page, before);
-      return this.stamp(page);
+      this.stamp(page);
+      return this.file.unfit.has(pgno) ? undefined : page;
     }
     if (difference < 0) {
       if (page.lsnFile !== 0) throw this.#hole(page, before);
@@ -132,6 +156,8 @@ export class Change {
 
   /** Marks the page as changed by this record. */
   stamp(page: CachedPage): CachedPage {
+    this.comparison?.see(this.file, page, this.lsn);
+    this.made.push(page.number);
     page.lsn = this.lsn;
     page.dirty = true;
     this.counts.applied += 1;
@@ -172,8 +198,11 @@ export class Change {
 
   /** The page is freed, cut off or allocated: what could not be done to it before no longer matters. */
   settle(pgno: number): void {
-    this.file.questions.delete(pgno);
-    this.file.overdue.delete(pgno);
+    const { questions, overdue, unfit, lacking } = this.file;
+    questions.delete(pgno);
+    overdue.delete(pgno);
+    unfit.delete(pgno);
+    lacking.delete(pgno);
   }
 
   /** Throws when a record does not fit the page it is for. */
@@ -181,8 +210,8 @@ export class Change {
     if (!condition) throw this.misfit(page, what);
   }
 
-  misfit(page: CachedPage, what: string): FigaroError {
-    return new FigaroError(
+  misfit(page: CachedPage, what: string): Misfit {
+    return new Misfit(
       'not-recoverable',
       `${this.file.label}: log record ${formatLsn(this.lsn)} does not fit page ${page.number}: ${what}`,
       {

@@ -44,6 +44,14 @@ export interface SlotBefore {
   redone: Lsn | undefined;
 }
 
+/** A page lacks rows that are not in the log. */
+export interface LackingRows {
+  /** Where the log has it that they were put before. */
+  readonly lsn: Lsn;
+  /** The log gives them away, and not the disk of the source. */
+  readonly isInLog: boolean;
+}
+
 /** One database file during recovery: its pages, its identity, its name. */
 export class StoredFile {
   readonly piece: Piece;
@@ -64,6 +72,10 @@ export class StoredFile {
   readonly overdue = new Map<number, FigaroError>();
   /** Of a queue: records that may have to be as they were, by their numbers. */
   readonly slotsBefore = new Map<number, SlotBefore>();
+  /** Pages that a change did not fit, unless they are freed, cut off or allocated anew: why not. They are not changed any more. */
+  readonly unfit = new Map<number, FigaroError>();
+  /** Pages that lack rows which a bulk transaction has put there, unless they are freed, cut off or allocated anew. */
+  readonly lacking = new Map<number, LackingRows>();
   /** By page: the metadata page whose root it became by a change that is being undone. */
   readonly rootsUndone = new Map<number, number>();
   readonly knownLsns = new KnownLsns();
@@ -225,7 +237,7 @@ export class StoredFile {
 
   /** The pages `first` to `last` are freed, cut off or allocated: what could not be done to them before no longer matters. */
   settle(first: number, last: number): void {
-    for (const open of [this.questions, this.overdue]) {
+    for (const open of [this.questions, this.overdue, this.unfit, this.lacking]) {
       for (const pgno of open.keys()) if (pgno >= first && pgno <= last) open.delete(pgno);
     }
   }
@@ -244,6 +256,22 @@ export class StoredFile {
     }
     this.pageCount = pages;
     this.piece.shorten(pages * this.format!.pageSize);
+  }
+
+  /**
+   * Cuts the file off after `pages` pages, as it was done at `lsn`. Pages that were added again since stay: what a bulk
+   * transaction put there is in no log (recovery document, G.3).
+   */
+  cutOff(pages: number, lsn: Lsn): void {
+    this.settle(pages, Infinity);
+    const isNewer = (page: CachedPage | undefined): boolean => page !== undefined && compareLsn(page.lsn, lsn) > 0;
+    let end = this.pageCount;
+    while (end > pages && !isNewer(this.page(end - 1))) end -= 1;
+    this.shorten(end);
+    for (let pgno = pages; pgno < end; pgno++) {
+      const page = this.page(pgno)!;
+      if (!isNewer(page)) this.blank(page);
+    }
   }
 
   /**
@@ -332,6 +360,8 @@ export class StoredFile {
     this.#pages.clear();
     this.questions.clear();
     this.overdue.clear();
+    this.unfit.clear();
+    this.lacking.clear();
   }
 
   /** Metadata field of page 0, for those who need one without going through the log. */

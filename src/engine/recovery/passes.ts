@@ -11,9 +11,10 @@ import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Analysis } from './analysis.ts';
 import { isFileOperation, type FileOperations } from './apply/file-ops.ts';
-import { Change, type Operation, type PagePlaceInRecord } from './change.ts';
+import { Change, Misfit, type Operation, type PagePlaceInRecord } from './change.ts';
 import { type FileTable } from './file-table.ts';
 import { operationsFor } from './operations.ts';
+import { UnloggedRows } from './unlogged-rows.ts';
 
 interface PageRecordBody {
   readonly fileId: number;
@@ -35,6 +36,7 @@ export class Passes {
   readonly #fileOperations: FileOperations;
   readonly #watch: Watch;
   readonly #scope: Scope;
+  readonly #unlogged = new UnloggedRows();
   recordsUndone = 0;
   recordsRedone = 0;
 
@@ -102,7 +104,10 @@ export class Passes {
         if (txnId === 0 || batch.isDebug(i)) continue;
         const offset = batch.offsetOf(i);
         if (offset > lastOffset) break;
-        if (transactions.fateOf(txnId, number, offset) !== 'committed') continue;
+        if (transactions.fateOf(txnId, number, offset) !== 'committed') {
+          this.#seeUnfinished(batch, i);
+          continue;
+        }
         const onePage = operations[batch.code(i)]?.onePage;
         if (onePage && this.#isPresent(batch, i, onePage)) continue;
         this.#redoRecord(batch.record(i));
@@ -124,7 +129,19 @@ export class Passes {
     const before = placeOfBefore(batch.view, fields, place);
     if (before === undefined || !this.change.isKnownOn(file, pgno, lsn, batch.view, before)) return false;
     this.recordsRedone += 1;
+    if (this.#unlogged.follows(batch.txnId(i))) this.#unlogged.seePresent(batch.record(i), file, pgno);
     return true;
+  }
+
+  /** Redo does not touch what has not committed, but it may be on the disk of the source. */
+  #seeUnfinished(batch: RecordBatch, i: number): void {
+    const { comparison } = this.change;
+    if (!comparison || batch.isDebug(i) || !operationsFor(batch.file.version)[batch.code(i)]) return;
+    const record = batch.record(i);
+    const { fileId } = record.body as Partial<PageRecordBody>;
+    const binding = fileId === undefined ? undefined : this.#analysis.bindings.at(fileId, record.lsn);
+    const file = binding && this.#table.byUid(binding.uid);
+    if (file) comparison.seeUnfinished(record, file);
   }
 
   #undoRecord(record: ScannedRecord, check: boolean): void {
@@ -145,10 +162,22 @@ export class Passes {
       this.#fileOperations.redo(record);
       return;
     }
+    this.#unlogged.seeEnd(record);
     const operation = this.#aim(record, true);
     if (!operation) return;
-    operation.redo(record.body, this.change);
+    this.#redo(operation, record);
+    this.#unlogged.seeRedone(record, this.change);
     this.recordsRedone += 1;
+  }
+
+  /** Does what a record says. That its page does not fit is fine if the log later frees, cuts off or allocates the page. */
+  #redo(operation: Operation, record: ScannedRecord): void {
+    try {
+      operation.redo(record.body, this.change);
+    } catch (error) {
+      if (!(error instanceof Misfit) || !operation.onePage) throw error;
+      this.change.file.unfit.set(error.details.pgno!, error);
+    }
   }
 
   /** Points the change at the record's file. Returns the record's operation, if there is anything to do on pages. */

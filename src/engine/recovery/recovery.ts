@@ -20,6 +20,7 @@ import { FileTable } from './file-table.ts';
 import { everything, Passes, type Scope } from './passes.ts';
 import { type StoredFile } from './page-store.ts';
 import { restoreWindow, type Commit, type RestorePoint, type RestoreWindow } from './restore-point.ts';
+import { DiskComparison, type PagesOnDisk } from './disk-comparison.ts';
 import { OverlayStorage, type Storage } from './storage.ts';
 
 /** Memory for pages unless told otherwise, in bytes. */
@@ -78,6 +79,8 @@ export interface RecoveryOptions {
   readonly cacheBytes?: number;
   /** What is recorded before this place was on disk, for certain, when the pages were copied. */
   readonly copiedAfter?: Lsn | undefined;
+  /** Pages of the source, to be compared with what the log makes of them. */
+  readonly onDisk?: PagesOnDisk | undefined;
   /** Databases whose pages are recovered; file operations are gone through for all. */
   readonly scope?: Scope;
   readonly watch?: Watch;
@@ -132,22 +135,26 @@ export async function runPasses(
   { log, analysis }: PreparedRecovery,
   storage: Storage,
   pathOf: (name: string) => string,
-  { cacheBytes = defaultCacheBytes, scope = everything, copiedAfter, watch = {} }: RecoveryOptions,
+  { cacheBytes = defaultCacheBytes, scope = everything, copiedAfter, onDisk, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
   const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
   const table = new FileTable(separated.environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
   const fileOperations = new FileOperations(table, analysis.creations);
   const passes = new Passes(files, log, analysis, table, fileOperations, scope, watch);
   passes.change.copiedAfter = copiedAfter;
+  const comparison = onDisk && new DiskComparison(onDisk);
+  passes.change.comparison = comparison;
   await passes.undo();
   await passes.redo();
   dropNameless(table, fileOperations, scope);
   for (const file of table) {
     noteOverdueSlots(file, passes.change);
     finishQueue(file, lastLsn(analysis));
+    comparison?.finish(file, lastLsn(analysis));
   }
   const excluded = excludedOf(environment, table, fileOperations, analysis);
   requireSettled(table, fileOperations, scope, excluded);
+  if (comparison) for (const file of table) comparison.requireCompared(file);
   const recovered = [...table].filter(({ uid }) => scope.has(uid!));
   const made = report(analysis, table, recovered, fileOperations, passes, log);
   const warnings = [...warningsOfCopies(separated), ...made.warnings];
@@ -215,6 +222,8 @@ function requireSettled(
   table.externalFiles.requireContents();
   for (const file of table) {
     for (const overdue of file.overdue.values()) throw overdue;
+    for (const [pgno, { lsn }] of file.lacking) throw lackingRows(file, pgno, lsn);
+    for (const unfit of file.unfit.values()) throw unfit;
     for (const [pgno, { lsn, reason }] of file.questions) {
       throw new FigaroError(
         'not-recoverable',
@@ -228,6 +237,19 @@ function requireSettled(
       );
     }
   }
+}
+
+function lackingRows(file: StoredFile, pgno: number, lsn: Lsn): FigaroError {
+  return new FigaroError(
+    'not-recoverable',
+    `${file.label}: page ${pgno} lacks rows that were put there without being logged, by a bulk transaction (DB_TXN_BULK), which committed at ${formatLsn(lsn)} or before`,
+    {
+      path: file.label,
+      pgno,
+      lsn: formatLsn(lsn),
+      hint: 'the copy is older than the commit, and no log can bring such rows to it. Use a full backup taken since, or recover to a moment before.',
+    },
+  );
 }
 
 const reasons = {

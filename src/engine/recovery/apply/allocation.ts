@@ -164,6 +164,7 @@ type PgInit = BodyOf<typeof db.pgInit>;
 const pgInit = {
   redo(body: PgInit, change: Change): void {
     const before = lsnInHeader(change, body.header);
+    change.settle(body.pgno);
     const isHash = change.file.format!.method === 'hash' || change.file.page(body.pgno)?.type === pageType.hash;
     const page = isHash ? change.redoOrCreate(body.pgno, before) : change.redo(body.pgno, before);
     if (!page) return;
@@ -199,7 +200,7 @@ const pgTrunc = {
       change.stamp(page).nextPgno = i === kept - 1 ? 0 : list[i + 1]!.pgno;
     }
     for (let i = kept; i < list.length; i++) change.settle(list[i]!.pgno);
-    if (end < body.lastPgno) file.shorten(end + 1);
+    if (end < body.lastPgno) file.cutOff(end + 1, change.lsn);
 
     const first = list[0]?.pgno ?? 0;
     if (body.lastFree !== 0) {

@@ -28,9 +28,6 @@ import { itemInOrder, swappedItem } from './item-order.ts';
 
 type Split = BodyOf<typeof btree.split>;
 
-/** Flags of a split. */
-const splitFlag = { counts: 1, recno: 2 } as const;
-
 function isInternal(type: number): boolean {
   return type === pageType.btreeInternal || type === pageType.recnoInternal;
 }
@@ -46,7 +43,7 @@ function splitPlan(
   readonly parentChanges: boolean;
 } {
   const isRootSplit = body.parentPgno === image.pgno;
-  const counts = (body.flags & splitFlag.counts) !== 0;
+  const counts = (body.flags & btree.splitFlag.counts) !== 0;
   return {
     isRootSplit,
     parentBefore: isRootSplit ? image.lsn : body.parentLsn,
@@ -77,9 +74,11 @@ const split = {
     const prev = isRootSplit || !leaf ? 0 : image.prevPgno;
     const next = isRootSplit || !leaf ? 0 : image.nextPgno;
 
+    const from = isRootSplit ? body.parentPgno : body.left;
+    const entries = change.file.page(from)?.entries;
+
     const left = change.redo(body.left, body.leftLsn);
     if (left) {
-      if (!isRootSplit) requireLogged(change, left, image);
       left.initialize(body.left, prev, leaf ? body.right : 0, image.level, image.type);
       copyItems(change, image, left, 0, body.indx);
     }
@@ -89,15 +88,16 @@ const split = {
       copyItems(change, image, right, body.indx, image.entries);
     }
     const parent = change.redo(body.parentPgno, parentBefore);
-    if (parent && isRootSplit) {
-      requireLogged(change, parent, image);
-      splitRoot(body, image, parent, change);
-    } else if (parent && parentChanges) putEntry(body.rightEntry, body.parentIndx + 1, parent, change);
+    if (parent && isRootSplit) splitRoot(body, image, parent, change);
+    else if (parent && parentChanges) putEntry(body.rightEntry, body.parentIndx + 1, parent, change);
 
     if (!isRootSplit && body.nextPgno !== 0) {
       const following = change.redo(body.nextPgno, body.nextLsn);
       if (following) following.prevPgno = body.right;
     }
+    const { left: leftPgno, right: rightPgno } = body;
+    const isGrown = change.made.includes(from) && entries !== image.entries;
+    change.split = { from, left: leftPgno, right: rightPgno, type: image.type, isGrown };
   },
 
   undo(body: Split, change: Change): void {
@@ -126,23 +126,10 @@ const split = {
   },
 };
 
-/**
- * The page that is split is what the log has made of it. It is not where a bulk transaction has put rows without logging
- * them: others of its rows, on pages that were not split since, are nowhere in the log (recovery document, G.3).
- */
-function requireLogged(change: Change, page: CachedPage, image: Page): void {
-  const { entries } = image;
-  change.require(
-    page.entries === entries,
-    page,
-    `it has ${page.entries} entries by the log, and had ${entries} when it was split: rows were put without being logged, by a bulk transaction (DB_TXN_BULK)`,
-  );
-}
-
 function splitRoot(body: Split, image: Page, root: CachedPage, change: Change): void {
-  const recno = (body.flags & splitFlag.recno) !== 0;
+  const recno = (body.flags & btree.splitFlag.recno) !== 0;
   root.initialize(body.parentPgno, 0, 0, image.level + 1, recno ? pageType.recnoInternal : pageType.btreeInternal);
-  if ((body.flags & splitFlag.counts) !== 0) {
+  if ((body.flags & btree.splitFlag.counts) !== 0) {
     root.prevPgno = countRecords(image, 0, body.indx) + countRecords(image, body.indx, image.entries);
   }
   putEntry(body.leftEntry, body.parentIndx, root, change);

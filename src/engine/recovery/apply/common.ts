@@ -10,9 +10,6 @@ import { type CachedPage } from '../page-store.ts';
 import { itemInOrder } from './item-order.ts';
 import { deleteItem, imageOf, putItem, wholeItem } from './items.ts';
 
-/** Modes of `db_addrem` and `db_big`. */
-const mode = { add: 1, remove: 2, addBig: 3, removeBig: 4, appendBig: 7 } as const;
-
 type Addrem = BodyOf<typeof db.addrem>;
 
 function addOrRemove(body: Addrem, change: Change, page: CachedPage, add: boolean): void {
@@ -27,11 +24,11 @@ function addOrRemove(body: Addrem, change: Change, page: CachedPage, add: boolea
 const addrem = {
   redo(body: Addrem, change: Change): void {
     const page = change.redo(body.pgno, body.pageLsn);
-    if (page) addOrRemove(body, change, page, modeOf(body.opcode) === mode.add);
+    if (page) addOrRemove(body, change, page, modeOf(body.opcode) === db.itemMode.add);
   },
   undo(body: Addrem, change: Change): void {
     const page = change.undo(body.pgno, body.pageLsn);
-    if (page) addOrRemove(body, change, page, modeOf(body.opcode) !== mode.add);
+    if (page) addOrRemove(body, change, page, modeOf(body.opcode) !== db.itemMode.add);
   },
 };
 
@@ -65,9 +62,9 @@ const big = {
   redo(body: Big, change: Change): void {
     const operation = modeOf(body.opcode);
     const page = change.redo(body.pgno, body.pageLsn);
-    if (page && operation === mode.addBig) writeOverflow(change, page, body);
-    if (page && operation === mode.appendBig) appendOverflow(change, page, body.dbt);
-    if (operation !== mode.addBig) return;
+    if (page && operation === db.itemMode.addBig) writeOverflow(change, page, body);
+    if (page && operation === db.itemMode.appendBig) appendOverflow(change, page, body.dbt);
+    if (operation !== db.itemMode.addBig) return;
     if (body.prevPgno !== 0) {
       const prev = change.redo(body.prevPgno, body.prevPageLsn);
       if (prev) prev.nextPgno = body.pgno;
@@ -80,11 +77,11 @@ const big = {
   undo(body: Big, change: Change): void {
     const operation = modeOf(body.opcode);
     const page = change.undo(body.pgno, body.pageLsn);
-    if (page && operation === mode.removeBig) writeOverflow(change, page, body);
+    if (page && operation === db.itemMode.removeBig) writeOverflow(change, page, body);
     // Empty again, as its allocation left it.
-    if (page && operation === mode.addBig) page.initialize(body.pgno, 0, 0, 0, pageType.overflow);
-    if (page && operation === mode.appendBig) cutOverflow(change, page, body.dbt.length);
-    if (operation !== mode.addBig) return;
+    if (page && operation === db.itemMode.addBig) page.initialize(body.pgno, 0, 0, 0, pageType.overflow);
+    if (page && operation === db.itemMode.appendBig) cutOverflow(change, page, body.dbt.length);
+    if (operation !== db.itemMode.addBig) return;
     if (body.prevPgno !== 0) {
       const prev = change.undo(body.prevPgno, body.prevPageLsn);
       if (prev) prev.nextPgno = body.nextPgno;

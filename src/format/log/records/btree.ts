@@ -46,6 +46,9 @@ export const root = record(59, 'bam_root', 16, (r) => ({
   metaLsn: r.lsn(),
 }));
 
+/** Flags of a split. */
+export const splitFlag = { counts: 1, recno: 2 } as const;
+
 export const splitBefore50 = record(
   62,
   'bam_split',

@@ -12,6 +12,9 @@ export const realloc = record(36, 'db_realloc', 17, (r) => ({
   list: r.freeList(),
 }));
 
+/** Modes of `db_addrem` and `db_big`. */
+export const itemMode = { add: 1, remove: 2, addBig: 3, removeBig: 4, appendBig: 7 } as const;
+
 export const addrem = record(41, 'db_addrem', 16, (r) => ({
   opcode: r.opcode(),
   fileId: r.fileId(),

@@ -1,0 +1,127 @@
+/**
+ * Pages by which transactions made their files longer. A transaction begun with DB_TXN_BULK does not log what it inserts
+ * on such pages: it writes and syncs them before its commit is logged (recovery document, G.3). Nothing in the log tells
+ * such a transaction from others for certain, so all that grow a file are taken for one.
+ */
+
+import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
+import { pgAlloc } from '../../format/log/records/db.ts';
+import { child, commit, txnOpcode } from '../../format/log/records/txn.ts';
+import { isNoLsn, laterLsn, type Lsn } from '../../format/lsn.ts';
+import { pageType } from '../../format/page/types.ts';
+import { bodyAs, type ScannedRecord } from './scanned-record.ts';
+
+/** Log version of 5.0, the first release with bulk transactions. */
+const firstVersion = 17;
+
+/** Pages that take rows. */
+export const rowTypes: ReadonlySet<number> = new Set([pageType.btreeLeaf, pageType.recnoLeaf, pageType.duplicateLeaf]);
+/** Pages on which bulk transactions do not log what they insert. */
+export const unloggedTypes: ReadonlySet<number> = new Set([
+  ...rowTypes,
+  pageType.btreeInternal,
+  pageType.recnoInternal,
+]);
+
+/** The page at the end of its file that a record allocates, if what is put there may go unlogged. */
+export function newPageOf(record: ScannedRecord): { readonly fileId: number; readonly pgno: number } | undefined {
+  if (record.code !== pgAlloc.code || record.version < firstVersion || record.isDebug) return undefined;
+  const body = bodyAs(record, pgAlloc);
+  return body && isNoLsn(body.pageLsn) && unloggedTypes.has(body.pageType) ? body : undefined;
+}
+
+const closing: ReadonlySet<number> = new Set([registration.close, registration.recoveryClose]);
+const asserting: ReadonlySet<number> = new Set([registration.checkpoint, registration.exclusiveCheckpoint]);
+
+/** What a file id stands for at the moment. */
+interface Named {
+  /** Unique id of the file; undefined until a registration tells. */
+  uid: string | undefined;
+}
+
+/** What a transaction has added to a file. */
+interface Addition {
+  readonly pgnos: number[];
+  last: Lsn;
+}
+
+/** What a transaction that has committed added to a file. */
+export interface GrownFile {
+  /** Unique id of the file. */
+  readonly uid: string;
+  readonly pgnos: readonly number[];
+  /** The last record that allocated one of the pages: the first page of the file was changed by it, too. */
+  readonly last: Lsn;
+}
+
+/** Follows a log, and says which files grew by which pages in transactions that committed. */
+export class Growth {
+  readonly #byId = new Map<number, Named>();
+  readonly #open = new Map<number, Map<Named, Addition>>();
+  #committed: [Named, Addition][] = [];
+
+  /** Takes note of a record; to be called for every record in order. */
+  see(record: ScannedRecord): void {
+    const { code, txnId, lsn } = record;
+    if (code === register.code) return this.#register(record);
+    if (this.#open.size > 0 && txnId !== 0) this.#end(record);
+    const page = newPageOf(record);
+    if (!page) return;
+    let file = this.#byId.get(page.fileId);
+    if (!file) this.#byId.set(page.fileId, (file = { uid: undefined }));
+    this.#add(txnId, file, { pgnos: [page.pgno], last: lsn });
+  }
+
+  #register(record: ScannedRecord): void {
+    const body = bodyAs(record, register, registerBefore61);
+    if (!body) return;
+    const kind = body.opcode & 0xf;
+    const before = this.#byId.get(body.boundId);
+    if (before && before.uid === undefined && (closing.has(kind) || asserting.has(kind))) before.uid = body.uid;
+    if (closing.has(kind)) this.#byId.delete(body.boundId);
+    else if (before?.uid !== body.uid) this.#byId.set(body.boundId, { uid: body.uid });
+  }
+
+  #add(txnId: number, file: Named, { pgnos, last }: Addition): void {
+    let files = this.#open.get(txnId);
+    if (!files) this.#open.set(txnId, (files = new Map()));
+    const known = files.get(file);
+    if (!known) {
+      files.set(file, { pgnos, last });
+      return;
+    }
+    for (const pgno of pgnos) known.pgnos.push(pgno);
+    known.last = laterLsn(known.last, last);
+  }
+
+  #end(record: ScannedRecord): void {
+    const { txnId } = record;
+    const nested = bodyAs(record, child);
+    if (nested) {
+      const grown = this.#open.get(nested.child);
+      this.#open.delete(nested.child);
+      for (const [file, addition] of grown ?? []) this.#add(txnId, file, addition);
+      return;
+    }
+    const ended = bodyAs(record, commit);
+    // An abort leaves no record: the id is free again, and what it did is gone, when a transaction begins with it.
+    if (!ended && !isNoLsn(record.prevLsn)) return;
+    const grown = this.#open.get(txnId);
+    this.#open.delete(txnId);
+    if (grown && ended?.opcode === txnOpcode.commit) this.#committed.push(...grown);
+  }
+
+  /**
+   * What transactions added that have committed since the last call. Files that the log has not named yet have to wait;
+   * without a name recovery refuses the log.
+   */
+  takeCommitted(): readonly GrownFile[] {
+    const taken: GrownFile[] = [];
+    const nameless = this.#committed.filter(([{ uid }, addition]) => {
+      if (uid !== undefined) taken.push({ uid, ...addition });
+      return uid === undefined;
+    });
+    this.#committed = nameless;
+    return taken;
+  }
+}
