@@ -6,6 +6,7 @@ import { type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories, type Files, type FileStat, type OpenFile } from '../files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from './copy-plain.ts';
+import { type Lsn } from '../../format/lsn.ts';
 import { identityOf } from '../environment/twins.ts';
 import { apartMs, PageSource, type DamagedPages, type LogBound, type OpenPages } from './page-source.ts';
 
@@ -70,6 +71,11 @@ export class ContainerCopy {
   /** Some page carries the LSN of a log record. */
   get isLogged(): boolean {
     return this.#source.isLogged;
+  }
+
+  /** LSN of the first page of the source; undefined when that is no longer there. */
+  firstLsn(): Lsn | undefined {
+    return this.#source.firstLsn();
   }
 
   /** Gives the copy another name in the set. */
@@ -138,6 +144,39 @@ export class ContainerCopy {
       const moving = await this.#readAgain(source, copy, positions.sort(ascending), watch);
       await this.#followMoving(source, copy, moving, watch);
     });
+  }
+
+  /**
+   * Confirms pages, or all of them, where the source is longer than the copy, too. Returns false when the file is no longer
+   * there.
+   */
+  async confirmGrowth(pgnos: Iterable<number> | undefined, watch: Watch): Promise<boolean> {
+    const { pageSize } = this.#source;
+    const wanted = pgnos && [...pgnos];
+    const before = this.size;
+    const until = wanted
+      ? (wanted.reduce((a, b) => Math.max(a, b), 0) - this.paged.firstPgno + 1) * pageSize
+      : Infinity;
+    const there = await this.#withBoth(async (source, copy) => await this.#extend(source, copy, until, watch));
+    if (!there) return false;
+    if (this.size > before) await setTimeout(apartMs);
+    if (!wanted) return await this.confirmAll(watch);
+    for (let position = before; position < this.size; position += pageSize) wanted.push(this.#source.pgnoAt(position));
+    return await this.confirm(new Set(wanted), watch);
+  }
+
+  /** Copies pages that the source has grown by since. */
+  async #extend(source: OpenPages, copy: OpenFile, until: number, watch: Watch): Promise<void> {
+    const buffer = new Uint8Array(unitOf(watch));
+    while (this.size < until) {
+      const bytes = source.read(buffer.subarray(0, Math.min(buffer.length, until - this.size)), this.size);
+      if (bytes.length === 0) return;
+      await source.requireWhole(bytes, this.size);
+      copy.writeAt(bytes, this.size);
+      this.size += bytes.length;
+      this.#patched = true;
+      await this.#giveWay('copy', this.size, bytes.length, watch);
+    }
   }
 
   /** Reads every page again, as `confirm` does. Returns false when the file is no longer there. */

@@ -8,9 +8,11 @@ import { identityOf, isPassing, type NamesInLog } from '../environment/twins.ts'
 import { type LeftOut } from '../environment/left-out.ts';
 import { type Files, type FileStat } from '../files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
+import { Growth } from '../log/growth.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
+import { confirmGrowth } from './confirm-growth.ts';
 import { ContainerCopy } from './copy-container.ts';
 import { LogCopy, requireSoundEnd } from './copy-log.ts';
 import { copyPlain, type PlainCopy } from './copy-plain.ts';
@@ -50,6 +52,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
   const named = new NamedPages();
   const names = new DatabaseNames();
   const removed = new RemovedFiles();
+  const growth = new Growth();
 
   // The log: the last complete checkpoint says from which file on it is needed. It is copied from there at once, and
   // followed while the rest is copied, so that no file can be taken away.
@@ -58,6 +61,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     named.see(record);
     names.see(record);
     removed.see(record);
+    growth.see(record);
   });
   try {
     // Damage in the log comes before anything that follows from it.
@@ -65,6 +69,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
 
     // The containers, every page looked at. What was recorded before the checkpoint is on the disk by now.
     const copiedAfter = notes.checkpoint?.redoFrom;
+    growth.takeCommitted();
     const copy = new HotCopy(files, home, set, log, (uid) => names.of(uid), options);
     makeConfiguredDirectories(files, environment, set.environment);
     await copy.refresh(watch);
@@ -76,13 +81,14 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     // What the log names is hidden in an opaque one: then everything is read again.
     const always = log.isOpaque ? { smallBytes: Infinity } : {};
     copy.drop(await settle({ ...options, ...always, log, notes, named, containers, list }, watch));
-    await copy.finish(named, watch);
-    await copy.confirmExternalFiles(watch);
 
-    // The log to its end. Every page copied was compared with it.
-    const end = await log.followToEnd();
+    // The log to its end, with what is not in it. Every page copied was compared with it.
+    const confirmOthers = async (): Promise<void> => await copy.confirmExternalFiles(watch);
+    const drop = (copies: ReadonlySet<ContainerCopy>): void => copy.drop(copies);
+    await confirmGrowth({ home, log, growth, containers, list, confirmOthers, drop }, watch);
     log.close();
-    await requireSoundEnd(files, from, end);
+    await requireSoundEnd(files, from, log.end);
+    await copy.finish(named, watch);
     requireUndamaged(copy.damaged, options.keepDamaged);
     return {
       files: manifestFiles(copy.containers, copy.others, log.copied, logDirectory),

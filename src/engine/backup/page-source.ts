@@ -96,6 +96,18 @@ export class PageSource {
     return new OpenPages(this, opened);
   }
 
+  /** LSN of its first page as it is on disk; undefined when the file is no longer there. */
+  firstLsn(): Lsn | undefined {
+    const opened = this.open();
+    if (!opened) return undefined;
+    try {
+      const page = opened.read(new Uint8Array(this.pageSize), 0);
+      return page.length > 0 ? new Page(page, this.paged.format).lsn : undefined;
+    } finally {
+      opened.close();
+    }
+  }
+
   pgnoAt(position: number): number {
     return this.paged.firstPgno + position / this.pageSize;
   }
