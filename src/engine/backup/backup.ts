@@ -300,7 +300,7 @@ interface SetProof {
 async function prove(
   files: Files,
   whole: Environment,
-  { copiedAfter }: EnvironmentCopy,
+  { copiedAfter, onDisk }: EnvironmentCopy & Partial<IncrementalCopy>,
   { environment, chain, watch = {}, anyOrder = false, keepDamaged = false }: Parts,
 ): Promise<SetProof> {
   watch.onProgress?.({ phase: 'prove that it can be recovered' });
@@ -308,7 +308,13 @@ async function prove(
   const looked = chain?.sets.every(({ manifest }) => manifest.proof?.structure !== undefined) === true;
   const changedSince = looked ? chain!.sets.at(-1)!.manifest.log?.end : undefined;
   try {
-    const { report, structure } = await proveRecoverable(files, whole, { watch, anyOrder, changedSince, copiedAfter });
+    const { report, structure } = await proveRecoverable(files, whole, {
+      watch,
+      anyOrder,
+      changedSince,
+      copiedAfter,
+      onDisk,
+    });
     const findings = structure.findings.map(({ path: name, pgno, code, message }) => ({
       path: name,
       pgno,

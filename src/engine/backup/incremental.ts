@@ -12,9 +12,11 @@ import { type Files } from '../files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
+import { type PagesOnDisk } from '../recovery/disk-comparison.ts';
 import { type Chain } from '../repository/chain.ts';
 import { type ManifestLog } from '../repository/manifest.ts';
 import { type NewSet } from '../repository/repository.ts';
+import { growthBefore, readAdded } from './added-pages.ts';
 import { LogCopy, requireSoundEnd } from './copy-log.ts';
 import { copyPlain, type PlainCopy } from './copy-plain.ts';
 import { CreatedDatabases } from './created-databases.ts';
@@ -28,6 +30,8 @@ export interface IncrementalCopy extends EnvironmentCopy {
   readonly unexplained: readonly EnvironmentFile[];
   /** Those that it does create, if the transaction committed. */
   readonly created: readonly EnvironmentFile[];
+  /** The pages that were added to files since the chain's newest set, as they are in the source. */
+  readonly onDisk: PagesOnDisk;
 }
 
 export interface IncrementalOptions {
@@ -51,7 +55,8 @@ export async function copyIncremental(
   { chain, before, set, watch, choice }: IncrementalOptions,
 ): Promise<IncrementalCopy> {
   const parent = requireLog(chain);
-  const source = await listSource(files, home, { choice, namesInLog: namesKept(files, home, before) });
+  const namesInLog = namesKept(files, home, before);
+  const source = await listSource(files, home, { choice, namesInLog });
   const { environment } = source;
   const logDirectory = logDirectoryOf(environment);
   const from = path.join(home, logDirectory);
@@ -68,6 +73,7 @@ export async function copyIncremental(
   // The log from there.
   const notes = new LogNotes();
   const created = new CreatedDatabases();
+  const growth = growthBefore(files, chainLog, parent, first);
   const log = new LogCopy(files, {
     from,
     to,
@@ -75,13 +81,15 @@ export async function copyIncremental(
     onRecord: (record) => {
       notes.see(record);
       created.see(record);
+      growth.see(record);
       continuation.see(record);
     },
   });
   try {
-    const end = await log.followToEnd();
+    const list = async (): Promise<Environment> => (await listSource(files, home, { choice, namesInLog })).environment;
+    const onDisk = await readAdded(files, { environment, log, growth, list }, watch);
     log.close();
-    await requireSoundEnd(files, from, end);
+    await requireSoundEnd(files, from, log.end);
     const { number, header } = log.copied[0]!;
     if (log.isOpaque && number !== parent.end.file) throw unprovable(home, from);
     continuation.requireProof({ path: path.join(to, logFileName(number)), number, prev: header.prev }, log.end);
@@ -122,6 +130,7 @@ export async function copyIncremental(
         ...changedConfig(chain, others),
         ...unloggedDatabases(chain),
       ],
+      onDisk,
       unexplained: added.filter(({ uid }) => !created.has(uid!)),
       created: added.filter(({ uid }) => created.has(uid!)),
     };

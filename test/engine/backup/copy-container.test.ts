@@ -26,7 +26,8 @@ test('a copy stays as short as its source was for a moment, when pages are read 
       if (file !== source || !isShort) return;
       if (operation === 'stat') truncateSync(source, 2 * pageSize);
       // It grows by other bytes than it had.
-      if (operation === 'readAt') writeFileSync(source, Buffer.concat([whole.subarray(0, 2 * pageSize), whole.subarray(pageSize)]));
+      if (operation === 'readAt')
+        writeFileSync(source, Buffer.concat([whole.subarray(0, 2 * pageSize), whole.subarray(pageSize)]));
     },
   });
   const copy = new ContainerCopy(files, paged, path.join(directory, 'copy.db'), undefined, new DamagedPages());

@@ -11,6 +11,7 @@
  * put DB TXN FIRST COUNT SIZE TEXT                          records FIRST to FIRST + COUNT - 1
  * delete DB TXN FIRST COUNT, consume DB TXN COUNT, truncate DB TXN, compact DB TXN
  * rename TXN FILE NAME NEW, remove TXN FILE NAME
+ * hot-backup on|off                                        as the library's own protocol for hot backups asks
  * checkpoint, sync, flush, remove-logs, reset-lsn FILE
  * leave                                                     closes the environment and ends; at the end of input it dies
  *
@@ -165,6 +166,8 @@ static int execute(int count, char **words)
         return environment->dbrename(environment, transaction(words[1]), words[2], name_of(words[3]), words[4], flags_of(words[1]));
     if (IS("remove", 4))
         return environment->dbremove(environment, transaction(words[1]), words[2], name_of(words[3]), flags_of(words[1]));
+    if (IS("hot-backup", 2))
+        return environment->set_flags(environment, DB_HOTBACKUP_IN_PROGRESS, strcmp(words[1], "on") == 0);
     if (IS("checkpoint", 1)) return environment->txn_checkpoint(environment, 0, 0, DB_FORCE);
     if (IS("sync", 1)) return environment->memp_sync(environment, NULL);
     if (IS("flush", 1)) return environment->log_flush(environment, NULL);
