@@ -77,6 +77,8 @@ export async function readAdded(
         sources = sourcesIn(files, await list());
       }
       const written = whatMayBeWritten(left, (uid) => sources.get(uid)?.firstLsn());
+      // Pages of other transactions come from the log, which has been followed to its end.
+      if (j === 1 && written.length === 0) return found;
       left = [];
       for (const grown of written)
         if (!(await readPages(sources.get(grown.uid), grown, found, watch))) left.push(grown);

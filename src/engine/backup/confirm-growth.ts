@@ -49,7 +49,8 @@ export async function confirmGrowth(source: GrowthSource, watch: Watch): Promise
     const written = whatMayBeWritten(grown, (uid) =>
       containers.find(({ paged: { file } }) => file.kind === 'database' && file.uid === uid)?.firstLsn(),
     );
-    if (written.length === 0) continue;
+    // Pages of other transactions come from the log, which has been followed to its end.
+    if (written.length === 0) return;
     for (const uid of await readAgain(source, written, watch)) nowhere.add(uid);
   }
 }
