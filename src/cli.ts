@@ -4,7 +4,7 @@ import { checkCommand } from './commands/check.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
-import { dumpCommand } from './commands/dump.ts';
+import { dumpCommand } from './commands/dump/dump.ts';
 import { expireCommand } from './commands/expire.ts';
 import { failoverCommand } from './commands/failover/failover.ts';
 import { initCommand } from './commands/init.ts';

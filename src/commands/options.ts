@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseLsn, type Lsn } from '../format/lsn.ts';
+import { isPageSize } from '../format/page/meta.ts';
 
 /** For `Option.argParser`: a size in bytes, or with K, M or G. */
 export function sizeArgument(text: string): number {
@@ -31,6 +32,13 @@ export function timeoutArgument(text: string): number {
 export function countArgument(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text.trim())) throw new InvalidArgumentError('Write a number from 1 on.');
   return Number(text.trim());
+}
+
+/** For `Option.argParser`: the size of pages, in bytes. */
+export function pageSizeArgument(text: string): number {
+  const bytes = sizeArgument(text);
+  if (!isPageSize(bytes)) throw new InvalidArgumentError('Write a power of two from 512 to 65536.');
+  return bytes;
 }
 
 /** For `Option.argParser`: the number of a page. */

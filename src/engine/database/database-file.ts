@@ -10,14 +10,14 @@ import { openToRead, type Files, type OpenFile } from '../files.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile, lockedFile } from '../locked.ts';
 import { PageReader } from './page-reader.ts';
-import { extentNumbers, extentPath } from './queue-extent.ts';
+import { pagesInExtents, type PageRun } from './queue-extent.ts';
 
 /** Pages kept in memory. */
 const cachedPages = 256;
 
-/** A database file, read page by page. Every page is checked before it is believed. */
 const damagedHint = 'use an older copy of this file.';
 
+/** A database file, read page by page. Every page is checked before it is believed. */
 export class DatabaseFile {
   readonly path: string;
   readonly format: DatabaseFormat;
@@ -102,16 +102,9 @@ export class DatabaseFile {
   }
 
   /** Runs of pages of a queue that are in files, in order: `end` is not among them. */
-  queuePages(): { readonly start: number; readonly end: number }[] {
+  queuePages(): readonly PageRun[] {
     if (!this.#extentPages) return [{ start: 1, end: this.pageCount }];
-    const runs: { start: number; end: number }[] = [];
-    for (const number of extentNumbers(this.files, this.path)) {
-      const size = this.files.statIfThere(extentPath(this.path, number))?.size ?? 0;
-      const pages = Math.min(this.#extentPages, Math.floor(size / this.format.pageSize));
-      const start = 1 + number * this.#extentPages;
-      runs.push({ start, end: start + pages });
-    }
-    return runs;
+    return pagesInExtents(this.files, this.path, this.#extentPages, this.format.pageSize);
   }
 
   /**
@@ -146,12 +139,16 @@ export class DatabaseFile {
 
   /** What is wrong with the structure around a page, as an error. */
   broken(pgno: number, problem: string): FigaroError {
-    return new FigaroError('page-type', `${this.path}: page ${pgno}: ${problem}`, {
-      path: this.path,
-      pgno,
-      hint: 'the database is damaged. Use another copy, or recover it.',
-    });
+    return brokenPage(this.path, pgno, problem);
   }
+}
+
+export function brokenPage(path: string, pgno: number, problem: string): FigaroError {
+  return new FigaroError('page-type', `${path}: page ${pgno}: ${problem}`, {
+    path,
+    pgno,
+    hint: 'the database is damaged. Use another copy, recover it, or read what is left of it with dump --salvage.',
+  });
 }
 
 export type DatabaseMethod = 'btree' | 'recno' | 'hash' | 'queue' | 'heap';
@@ -188,6 +185,19 @@ function methodOf(file: DatabaseFile, meta: Page): DatabaseMethod {
 }
 
 /** True when the file is a master of sub-databases (format document, 4.4.3). */
-export function isMaster({ method, meta, metaPgno }: Database): boolean {
-  return method === 'btree' && metaPgno === 0 && (meta.u32(metaAt.flags) & btreeFlag.subDatabases) !== 0;
+export function isMaster({ meta }: Database): boolean {
+  return isMasterPage(meta);
+}
+
+/** True for the first page of such a file. */
+export function isMasterPage(meta: Page): boolean {
+  return meta.type === pageType.btreeMeta && meta.pgno === 0 && (meta.u32(metaAt.flags) & btreeFlag.subDatabases) !== 0;
+}
+
+/**
+ * The metadata page of a sub-database by what its name is entered with; undefined when that is no number. It is big-endian,
+ * whatever the byte order of the file (format document, 4.11.1).
+ */
+export function subDatabasePgno(data: Uint8Array): number | undefined {
+  return data.length === 4 ? new DataView(data.buffer, data.byteOffset, 4).getUint32(0, false) : undefined;
 }

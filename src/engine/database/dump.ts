@@ -1,16 +1,30 @@
 /** Databases as text, in the format of db_dump: `db_load` makes a database of it again. */
 
-import { btreeFlag, hashFlag, metaAt } from '../../format/page/meta.ts';
-import { type Database } from './database-file.ts';
+import { btreeFlag, hashFlag, metaAt, type DatabaseFormat } from '../../format/page/meta.ts';
+import { type Page } from '../../format/page/page.ts';
+import { type Database, type DatabaseMethod } from './database-file.ts';
 import { partitionCount, partitionKeys } from './partitions.ts';
 import { recordsOf } from './records.ts';
+import { type DatabaseRecord } from './trees.ts';
 
 export interface DumpOptions {
   /** Record numbers as keys of recno and queue, as `db_dump -k` does. */
   readonly recordNumbers?: boolean;
 }
 
+/** What a dump says of a database before its records. */
+export interface DumpedDatabase {
+  /** Of a sub-database, as its bytes. */
+  readonly name: Uint8Array | undefined;
+  readonly method: DatabaseMethod;
+  readonly format: DatabaseFormat;
+  /** Its metadata page; undefined when that is lost. */
+  readonly meta: Page | undefined;
+}
+
 const chunkSize = 1 << 16;
+/** Now and then there is a piece, even where there are no records for long. */
+const patience = 256;
 
 /** Writes one database: header, records, `DATA=END`. Memory does not grow with it. */
 export function dumpDatabase(
@@ -24,15 +38,27 @@ export function dumpDatabase(
 }
 
 /** The lines between `HEADER=END` and `DATA=END`, in pieces. */
-export function* bodyOf(database: Database, recordNumbers: boolean): Generator<string> {
+export function bodyOf(database: Database, recordNumbers: boolean): Generator<string> {
+  return linesOf(recordsOf(database), recordNumbers);
+}
+
+/** Records as lines, in pieces; undefined where nothing could be read, but others may have their turn. */
+export function* linesOf(records: Iterable<DatabaseRecord | undefined>, recordNumbers: boolean): Generator<string> {
   let chunk = '';
-  for (const { key, data } of recordsOf(database)) {
-    if (key instanceof Uint8Array) chunk += line(key);
-    else if (key !== undefined && recordNumbers) chunk += line(Buffer.from(String(key)));
-    chunk += line(data);
-    if (chunk.length > chunkSize) {
+  let steps = 0;
+  for (const record of records) {
+    if (record) {
+      const { key, data } = record;
+      if (key instanceof Uint8Array) chunk += line(key);
+      else if (key !== undefined && recordNumbers) chunk += line(Buffer.from(String(key)));
+      chunk += line(data);
+    } else {
+      steps += 1;
+    }
+    if (chunk.length > chunkSize || steps > patience) {
       yield chunk;
       chunk = '';
+      steps = 0;
     }
   }
   if (chunk !== '') yield chunk;
@@ -56,27 +82,14 @@ export function printable(text: string): string {
 }
 
 /** Name of a database as people read it. */
-export function databaseLabel({ name }: Database): string | undefined {
+export function databaseLabel({ name }: Pick<DumpedDatabase, 'name'>): string | undefined {
   return name && Buffer.from(name).toString('utf8');
 }
 
 /** The lines before `HEADER=END`; those that begin with a space are keys in hex, as `bodyOf` gives them. */
 export function headerLines(database: Database, recordNumbers: boolean): string[] {
-  const { file, meta, method } = database;
-  const lines = ['VERSION=3', 'format=bytevalue'];
-  if (database.name) lines.push(`database=${printable(hexOf(database.name))}`);
-  lines.push(`type=${method}`, ...propertyLines(database));
-  const flags = meta.u32(metaAt.flags);
-  if (file.format.checksums) lines.push('chksum=1');
-  const isTree = method === 'btree' || method === 'recno';
-  const [duplicates, sorted] = isTree
-    ? [btreeFlag.duplicates, btreeFlag.sortedDuplicates]
-    : method === 'hash'
-      ? [hashFlag.duplicates, hashFlag.sortedDuplicates]
-      : [0, 0];
-  if ((flags & duplicates) !== 0) lines.push('duplicates=1');
-  if ((flags & sorted) !== 0) lines.push('dupsort=1');
-  lines.push(`db_pagesize=${file.format.pageSize}`);
+  const { file, meta } = database;
+  const lines = headerOf({ ...database, format: file.format });
   const partitions = partitionCount(meta);
   if (partitions > 0) lines.push(`nparts=${partitions}`);
   for (const key of partitionKeys(database)) lines.push(` ${hexOf(key)}`);
@@ -84,9 +97,31 @@ export function headerLines(database: Database, recordNumbers: boolean): string[
   return lines;
 }
 
+/** The lines of a header that do not depend on records. Of a database whose metadata page is lost, all duplicates are kept. */
+export function headerOf({ name, method, meta, format }: DumpedDatabase): string[] {
+  const lines = ['VERSION=3', 'format=bytevalue'];
+  if (name) lines.push(`database=${printable(hexOf(name))}`);
+  lines.push(`type=${method}`);
+  if (meta) lines.push(...propertyLines(method, meta));
+  if (format.checksums) lines.push('chksum=1');
+  const { duplicates, sorted } = duplicatesOf(method, meta);
+  if (duplicates) lines.push('duplicates=1');
+  if (sorted) lines.push('dupsort=1');
+  lines.push(`db_pagesize=${format.pageSize}`);
+  return lines;
+}
+
+function duplicatesOf(method: DatabaseMethod, meta: Page | undefined): { duplicates: boolean; sorted: boolean } {
+  if (method === 'queue' || method === 'heap') return { duplicates: false, sorted: false };
+  if (!meta) return { duplicates: method !== 'recno', sorted: false };
+  const flags = meta.u32(metaAt.flags);
+  const { duplicates, sortedDuplicates } = method === 'hash' ? hashFlag : btreeFlag;
+  return { duplicates: (flags & duplicates) !== 0, sorted: (flags & sortedDuplicates) !== 0 };
+}
+
 const defaultPad = 0x20;
 
-function propertyLines({ meta, method }: Database): string[] {
+function propertyLines(method: DatabaseMethod, meta: Page): string[] {
   const lines: string[] = [];
   const flags = meta.u32(metaAt.flags);
   const add = (name: string, value: number, unlike = 0): void => {

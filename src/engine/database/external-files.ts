@@ -18,7 +18,12 @@ const maxSize = 0x7fff_ffff;
 const firstVersion = { btree: 10, hash: 10, heap: 2, queue: Infinity } as const;
 
 /** The contents of the external file that the item at an offset refers to. Throws `page-type` when they are not there. */
-export function readExternalItem(file: DatabaseFile, page: Page, offset: number, kind: 'tree' | 'heap'): Uint8Array {
+export function readExternalItem(
+  file: Pick<DatabaseFile, 'path' | 'files' | 'format' | 'broken'>,
+  page: Page,
+  offset: number,
+  kind: 'tree' | 'heap',
+): Uint8Array {
   const { method, version } = file.format;
   if (version < firstVersion[method]) {
     throw new FigaroError(

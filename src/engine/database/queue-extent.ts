@@ -16,3 +16,18 @@ export function extentNumbers(files: Files, queue: string): number[] {
   }
   return numbers.sort((a, b) => a - b);
 }
+
+/** Pages that follow each other; `end` is not among them. */
+export interface PageRun {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The pages of a queue that its extents hold, in order. */
+export function pagesInExtents(files: Files, queue: string, extentPages: number, pageSize: number): PageRun[] {
+  return extentNumbers(files, queue).map((number) => {
+    const size = files.statIfThere(extentPath(queue, number))?.size ?? 0;
+    const start = 1 + number * extentPages;
+    return { start, end: start + Math.min(extentPages, Math.floor(size / pageSize)) };
+  });
+}

@@ -2,7 +2,7 @@
 
 import { FigaroError } from '../../errors.ts';
 import { btreeFlag, metaAt } from '../../format/page/meta.ts';
-import { databaseAt, DatabaseFile, isMaster, type Database } from './database-file.ts';
+import { databaseAt, DatabaseFile, isMaster, subDatabasePgno, type Database } from './database-file.ts';
 import { hashRecords } from './hash.ts';
 import { heapRecords } from './heap.ts';
 import { partitionCount, partitionPath } from './partitions.ts';
@@ -15,9 +15,8 @@ export function databasesOf(file: DatabaseFile): Database[] {
   if (!isMaster(first)) return [first];
   const databases: Database[] = [];
   for (const { key, data } of btreeRecords(first)) {
-    // The page number is big-endian, whatever the byte order of the file (format document, 4.11.1).
-    if (data.length !== 4) throw file.broken(0, `a sub-database is entered with ${data.length} bytes`);
-    const pgno = new DataView(data.buffer, data.byteOffset, 4).getUint32(0, false);
+    const pgno = subDatabasePgno(data);
+    if (pgno === undefined) throw file.broken(0, `a sub-database is entered with ${data.length} bytes`);
     databases.push(databaseAt(file, pgno, Uint8Array.from(key as Uint8Array)));
   }
   return databases;

@@ -42,17 +42,26 @@ export function hashOverflowLength(page: Page, offset: number): number {
  * when the lengths do not lead to the end of the item.
  */
 export function duplicatesIn(page: Page, offset: number, end: number): Uint8Array[] | undefined {
+  const { duplicates, isWhole } = leadingDuplicates(page, offset, end);
+  return isWhole ? duplicates : undefined;
+}
+
+/** The duplicates of such an item up to the first one whose lengths do not agree. */
+export function leadingDuplicates(
+  page: Page,
+  offset: number,
+  end: number,
+): { readonly duplicates: Uint8Array[]; readonly isWhole: boolean } {
   const duplicates: Uint8Array[] = [];
   let at = offset + 1;
   while (at < end) {
-    if (at + 2 > end) return undefined;
-    const length = page.u16(at);
+    const length = at + 2 > end ? Infinity : page.u16(at);
     const after = at + 2 + length;
-    if (after + 2 > end || page.u16(after) !== length) return undefined;
+    if (after + 2 > end || page.u16(after) !== length) return { duplicates, isWhole: false };
     duplicates.push(page.bytes.subarray(at + 2, after));
     at = after + 2;
   }
-  return duplicates;
+  return { duplicates, isWhole: true };
 }
 
 /** Buckets whose first pages follow each other in the file. */

@@ -6,7 +6,8 @@ import { Page } from './page.ts';
 /** Flags of an item. */
 export const heapItemFlag = { split: 1, first: 2, last: 4, externalFile: 8 } as const;
 
-const knownFlags = 15;
+/** No item has a flag that is not among these. */
+export const knownHeapFlags = 15;
 
 /** Offsets on heap data pages. */
 const at = { highIndx: 16, freeIndx: 18 } as const;
@@ -49,7 +50,7 @@ export function heapPiece(page: Page, offset: number): HeapPiece {
 }
 
 /** Bytes the item at an offset takes; its first 4 have to lie on the page. */
-function heapItemSize(page: Page, offset: number): number {
+export function heapItemSize(page: Page, offset: number): number {
   const flags = page.bytes[offset]!;
   if ((flags & heapItemFlag.externalFile) !== 0) return externalItemSize;
   const head = (flags & heapItemFlag.split) === 0 ? 4 : 16;
@@ -77,7 +78,8 @@ export function heapProblem(page: Page): string | undefined {
     used += 1;
     if (offset % 4 !== 0 || offset < itemsStart || offset + 4 > size) return `slot ${i} names an item at ${offset}`;
     if (ends[offset] !== 0) return `slot ${i} names an item that another slot names, at ${offset}`;
-    if (page.bytes[offset]! > knownFlags) return `the item of slot ${i} has the unknown flags ${page.bytes[offset]}`;
+    if (page.bytes[offset]! > knownHeapFlags)
+      return `the item of slot ${i} has the unknown flags ${page.bytes[offset]}`;
     const end = offset + heapItemSize(page, offset);
     if (end > size) return `the item of slot ${i} ends at ${end}, past the end of the page`;
     ends[offset] = end;

@@ -26,12 +26,16 @@ export function queueStart({ encrypted, checksums }: DatabaseFormat): number {
 
 /** What the metadata page says; undefined when so many records do not fit a page. */
 export function queueLayout(meta: Page): QueueLayout | undefined {
-  const recordLength = meta.u32(metaAt.queue.recordLength);
   const recordsPerPage = meta.u32(metaAt.queue.recordsPerPage);
-  const start = queueStart(meta.format);
+  const layout = layoutOfRecords(meta.u32(metaAt.queue.recordLength), meta.format);
+  return recordsPerPage === 0 || recordsPerPage > layout.recordsPerPage ? undefined : { ...layout, recordsPerPage };
+}
+
+/** Where records of a length lie when pages hold as many of them as fit. */
+export function layoutOfRecords(recordLength: number, format: DatabaseFormat): QueueLayout {
+  const start = queueStart(format);
   const slotSize = Math.ceil((1 + recordLength) / 4) * 4;
-  if (recordsPerPage === 0 || start + recordsPerPage * slotSize > meta.size) return undefined;
-  return { start, slotSize, recordLength, recordsPerPage };
+  return { start, slotSize, recordLength, recordsPerPage: Math.floor((format.pageSize - start) / slotSize) };
 }
 
 /** The page a record is on. */
@@ -44,10 +48,15 @@ export function firstRecordOf(pgno: number, { recordsPerPage }: QueueLayout): nu
   return 1 + (pgno - 1) * recordsPerPage;
 }
 
-/** The record in a slot, a view; undefined when there is none. */
+/** A record, a view; undefined when there is none. */
 export function queueRecord(page: Page, recno: number, layout: QueueLayout): Uint8Array | undefined {
-  const { start, slotSize, recordLength, recordsPerPage } = layout;
-  const offset = start + ((recno - 1) % recordsPerPage) * slotSize;
+  return recordInSlot(page, (recno - 1) % layout.recordsPerPage, layout);
+}
+
+/** The record in a slot of a page, a view; undefined when there is none. */
+export function recordInSlot(page: Page, slot: number, layout: QueueLayout): Uint8Array | undefined {
+  const { start, slotSize, recordLength } = layout;
+  const offset = start + slot * slotSize;
   if ((page.bytes[offset]! & slotFlag.valid) === 0) return undefined;
   return page.bytes.subarray(offset + 1, offset + 1 + recordLength);
 }

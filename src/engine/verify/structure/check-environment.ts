@@ -2,6 +2,7 @@
 
 import { FigaroError } from '../../../errors.ts';
 import { DatabaseFile } from '../../database/database-file.ts';
+import { partitionCount, partitionPath } from '../../database/partitions.ts';
 import { isOpaque } from '../../environment/opaque.ts';
 import { filesOfKind, type Environment } from '../../environment/discover.ts';
 import { type Files } from '../../files.ts';
@@ -50,6 +51,34 @@ export async function checkEnvironment(
     }
   }
   return collected.report();
+}
+
+/** Checks one database file, and the partitions that belong to it. */
+export async function checkDatabaseFile(
+  files: Files,
+  path: string,
+  options: StructureOptions = {},
+): Promise<StructureReport> {
+  const collected = new Collected(options);
+  const paths = [path];
+  for (const one of paths) {
+    const file = collected.open(files, one, one);
+    if (!file) continue;
+    try {
+      const missing = file.firstMissing();
+      if (missing) collected.find(findingOf(one, missing.pgno, file.broken(missing.pgno, missing.problem)));
+      await collected.check(new FilePages(file, one));
+      if (one === path) paths.push(...partitionsThere(files, path, partitionCount(file.page(0))));
+    } finally {
+      file.close();
+    }
+  }
+  return collected.report();
+}
+
+/** Partitions up to the first one that is missing. */
+function* partitionsThere(files: Files, path: string, count: number): Generator<string> {
+  for (let i = 0; i < count && files.statIfThere(partitionPath(path, i)); i++) yield partitionPath(path, i);
 }
 
 /** Checks databases as recovery has them in memory. What is in its cache is written to its storage. */

@@ -6,8 +6,9 @@ import { fromStored } from '../../../format/page/checksum.ts';
 import { type DatabaseFormat } from '../../../format/page/meta.ts';
 import { Page } from '../../../format/page/page.ts';
 import { type DatabaseFile } from '../../database/database-file.ts';
+import { type PageRun } from '../../database/queue-extent.ts';
 import { type StoredFile } from '../../recovery/page-store.ts';
-import { type CheckedFile, type PageRun } from './file-check.ts';
+import { type CheckedFile } from './file-check.ts';
 
 /** The pages of a file on disk. */
 export class FilePages implements CheckedFile {

@@ -4,6 +4,7 @@ import { FigaroError, type ErrorCode } from '../../../errors.ts';
 import { type DatabaseFormat } from '../../../format/page/meta.ts';
 import { isBlank, type Page } from '../../../format/page/page.ts';
 import { pageType } from '../../../format/page/types.ts';
+import { type PageRun } from '../../database/queue-extent.ts';
 
 /** A database file as the check reads it. Pages stay as they are while it runs. */
 export interface CheckedFile {
@@ -16,12 +17,6 @@ export interface CheckedFile {
   pageIfThere(pgno: number): Page | undefined;
   /** The pages of a queue that are in files. */
   queuePages(): readonly PageRun[];
-}
-
-/** Pages that follow each other; `end` is not among them. */
-export interface PageRun {
-  readonly start: number;
-  readonly end: number;
 }
 
 /** Something wrong with the structure of a file. */

@@ -3,6 +3,7 @@
 import { btreeFlag, metaAt } from '../../../format/page/meta.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { pageType } from '../../../format/page/types.ts';
+import { isMasterPage, subDatabasePgno } from '../../database/database-file.ts';
 import { FileCheck, type CheckedFile, type Steps } from './file-check.ts';
 import { checkHash } from './hash.ts';
 import { checkHeap } from './heap.ts';
@@ -30,7 +31,7 @@ export function* checkFile(file: CheckedFile, anyOrder: boolean): Steps<FileChec
     return check;
   }
   yield* checkFreeList(check, meta);
-  if (isMaster(meta)) yield* checkSubDatabases(check, meta, orders);
+  if (isMasterPage(meta)) yield* checkSubDatabases(check, meta, orders);
   else yield* checkDatabase(check, meta, orders);
   yield* check.finish();
   return check;
@@ -64,22 +65,16 @@ export function* checkFreeList(check: FileCheck, meta: Page): Steps<number> {
   return count;
 }
 
-/** True for the first page of a file with sub-databases (4.4.3). */
-function isMaster(meta: Page): boolean {
-  return meta.type === pageType.btreeMeta && (meta.u32(metaAt.flags) & btreeFlag.subDatabases) !== 0;
-}
-
 /** The tree of names on page 0, and every database it leads to (4.11.1). */
 function* checkSubDatabases(check: FileCheck, meta: Page, orders: Orders): Steps {
   const databases: { readonly name: string; readonly pgno: number }[] = [];
   const onPair = (key: Uint8Array, data: Uint8Array, from: number): void => {
     const name = Buffer.from(key).toString('utf8');
-    if (data.length !== 4) {
+    const pgno = subDatabasePgno(data);
+    if (pgno === undefined) {
       check.find(from, `sub-database ${name} is entered with ${data.length} bytes, not 4`);
       return;
     }
-    // The page number is big-endian, whatever the byte order of the file.
-    const pgno = new DataView(data.buffer, data.byteOffset, 4).getUint32(0, false);
     if (check.claim(pgno, from)) databases.push({ name, pgno });
   };
   yield* checkBtree(check, meta, { keys: byteOrder, duplicates: undefined }, onPair);

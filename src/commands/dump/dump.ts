@@ -1,0 +1,142 @@
+import { Command, Option } from 'commander';
+import { DatabaseFile, type Database } from '../../engine/database/database-file.ts';
+import { bodyOf, databaseLabel, headerLines } from '../../engine/database/dump.ts';
+import { databasesOf, recordsOf } from '../../engine/database/records.ts';
+import { type Files } from '../../engine/files.ts';
+import { pause, type Watch } from '../../engine/pause.ts';
+import { FigaroError } from '../../errors.ts';
+import { withCommonOptions, type CommandContext, type CommonOptions } from '../context.ts';
+import {
+  jsonOf,
+  printList,
+  textOf,
+  writePieces,
+  type PrintedDatabase,
+  type PrintedFile,
+  type PrintOptions,
+} from './print.ts';
+import { salvage, type SalvageCommandOptions } from './salvage.ts';
+import { countArgument, examples, pageSizeArgument } from '../options.ts';
+import { unlockedFiles, withPasswordOption, type PasswordOptions } from '../password.ts';
+
+interface DumpCommandOptions extends CommonOptions, PasswordOptions, PrintOptions, SalvageCommandOptions {
+  readonly recordNumbers?: true;
+  readonly salvage?: true;
+}
+
+export function dumpCommand(context: CommandContext): Command {
+  const command = new Command('dump')
+    .summary('print the records of a container')
+    .description(
+      'Print the records of a container, or of another database file, in the format of db_dump: db_load makes a database ' +
+        'of it again. The file is read as it is on disk; what is still in the log only is not in it, so recover first. ' +
+        'Of a damaged file, --salvage gives every record that can be read, as db_dump -r does: pages that are passed over ' +
+        'are told on stderr, and the exit status is 4.',
+    )
+    .argument('<file>', 'a container or another database file')
+    .option('-s, --database <name>', 'this database of the file (default: all of them)')
+    .option('-l, --list', 'list the databases of the file')
+    .addOption(
+      new Option('-k, --record-numbers', 'print record numbers as keys of recno and queue').conflicts('salvage'),
+    )
+    .option('-p, --printable', 'print characters as they are instead of bytes in hex')
+    .option('--salvage', 'print what can be read of a damaged file')
+    .addOption(
+      new Option('--page-size <bytes>', 'with --salvage: pages of this size, where the file does not tell').argParser(
+        pageSizeArgument,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--record-length <bytes>',
+        'with --salvage: records of a queue of this length, where its first page does not tell',
+      ).argParser(countArgument),
+    );
+  return withCommonOptions(withPasswordOption(command))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup dump /restore/env/docs.dbxml --list',
+        'figaro-backup dump /restore/env/docs.dbxml --database secondary_document --printable',
+        'figaro-backup dump /restore/env/docs.dbxml > docs.dump',
+        'figaro-backup dump --salvage /srv/env/docs.dbxml > docs.dump 2> passed-over.txt',
+      ),
+    )
+    .action(async (path: string, options: DumpCommandOptions) => {
+      const files = unlockedFiles(context, options);
+      requireFile(files, path);
+      if (options.salvage) {
+        await context.withWatch(options, (watch) => salvage(context, options, files, path, watch));
+        return;
+      }
+      requireSalvage(options);
+      const file = new DatabaseFile(files, path);
+      try {
+        const databases = choose(file, options.database);
+        const toPrint = databases.map((database) => printed(database, options.recordNumbers === true));
+        if (options.list) printList(context, options, placeOf(file), toPrint);
+        else await context.withWatch(options, (watch) => print(context, options, file, toPrint, watch));
+      } finally {
+        file.close();
+      }
+    });
+}
+
+/** Throws `container-missing` when there is no such file. */
+function requireFile(files: Files, path: string): void {
+  // A link may lead to a container, too.
+  const kind = files.statIfThere(path)?.kind;
+  if (kind === 'file' || kind === 'link') return;
+  throw new FigaroError('container-missing', `${path} is ${kind === undefined ? 'not there' : 'no file'}`, {
+    path,
+    hint: 'give a database file: a container, or another file of an environment.',
+  });
+}
+
+function requireSalvage({ pageSize, recordLength }: DumpCommandOptions): void {
+  const option = pageSize !== undefined ? '--page-size' : recordLength !== undefined ? '--record-length' : undefined;
+  if (option === undefined) return;
+  throw new FigaroError('usage', `${option} has a meaning with --salvage only`, {
+    hint: 'what the first page of a file says is believed otherwise.',
+  });
+}
+
+/** The databases asked for. Throws `usage` when there is none of that name. */
+function choose(file: DatabaseFile, name: string | undefined): Database[] {
+  const databases = databasesOf(file);
+  if (name === undefined) return databases;
+  const found = databases.filter((database) => databaseLabel(database) === name);
+  if (found.length > 0) return found;
+  throw new FigaroError('usage', `${file.path} holds no database ${name}`, {
+    path: file.path,
+    hint: 'see what it holds with --list.',
+  });
+}
+
+function printed(database: Database, recordNumbers: boolean): PrintedDatabase {
+  return {
+    label: databaseLabel(database) ?? null,
+    method: database.method,
+    header: () => headerLines(database, recordNumbers),
+    body: () => bodyOf(database, recordNumbers),
+    records: () => recordsOf(database),
+  };
+}
+
+function placeOf({ path, format }: DatabaseFile): PrintedFile {
+  return { path, pageSize: format.pageSize };
+}
+
+async function print(
+  context: CommandContext,
+  options: DumpCommandOptions,
+  file: DatabaseFile,
+  databases: readonly PrintedDatabase[],
+  watch: Watch,
+): Promise<void> {
+  file.requireWhole();
+  // A document can not be taken back when a page turns out to be damaged: everything is read once before.
+  if (options.json) for (const { body } of databases) for (const _ of body()) await pause(watch);
+  const pieces = options.json ? jsonOf(context, placeOf(file), databases) : textOf(databases, options);
+  await writePieces(context, pieces, watch);
+}
