@@ -52,6 +52,7 @@ export function dumpCommand(context: CommandContext): Command {
         'with --salvage: records of a queue of this length, where its first page does not tell',
       ).argParser(countArgument),
     );
+  command.option('--any-order', 'with --salvage, do not check the order of keys: the application has one of its own');
   return withCommonOptions(withPasswordOption(command))
     .addHelpText(
       'after',
@@ -93,8 +94,15 @@ function requireFile(files: Files, path: string): void {
   });
 }
 
-function requireSalvage({ pageSize, recordLength }: DumpCommandOptions): void {
-  const option = pageSize !== undefined ? '--page-size' : recordLength !== undefined ? '--record-length' : undefined;
+function requireSalvage({ pageSize, recordLength, anyOrder }: DumpCommandOptions): void {
+  const option =
+    pageSize !== undefined
+      ? '--page-size'
+      : recordLength !== undefined
+        ? '--record-length'
+        : anyOrder
+          ? '--any-order'
+          : undefined;
   if (option === undefined) return;
   throw new FigaroError('usage', `${option} has a meaning with --salvage only`, {
     hint: 'what the first page of a file says is believed otherwise.',

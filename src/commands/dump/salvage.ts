@@ -24,6 +24,7 @@ export interface SalvageCommandOptions {
   /** In bytes. */
   readonly pageSize?: number;
   readonly recordLength?: number;
+  readonly anyOrder?: true;
 }
 
 /** More of them are told, but not kept for the document. */
@@ -47,7 +48,7 @@ export async function salvage(
   const { pageSize, recordLength } = options;
   const pages = new SalvagePages(files, path, onFinding, pageSize);
   try {
-    const damage = await structuralDamage(files, path, watch);
+    const damage = await structuralDamage(files, path, options.anyOrder === true, watch);
     const more = (): object => {
       // Records can be missing where every page that was met is sound.
       if (findingCount === 0) for (const finding of damage) onFinding(finding);
@@ -65,10 +66,14 @@ export async function salvage(
 }
 
 /** What the check of structure finds; nothing for a file that cannot be opened as it is. */
-async function structuralDamage(files: Files, path: string, watch: Watch): Promise<readonly StructureFinding[]> {
+async function structuralDamage(
+  files: Files,
+  path: string,
+  anyOrder: boolean,
+  watch: Watch,
+): Promise<readonly StructureFinding[]> {
   try {
-    // Applications may have an order of their own; no record is lost by it.
-    return (await checkDatabaseFile(files, path, { anyOrder: true, watch })).findings;
+    return (await checkDatabaseFile(files, path, { anyOrder, watch })).findings;
   } catch (error) {
     if (error instanceof FigaroError && error.code !== 'interrupted') return [];
     throw error;

@@ -19,7 +19,6 @@ import { type SalvagePages } from './pages.ts';
 export function* heapRecordsOn(pages: SalvagePages, page: Page): Generator<DatabaseRecord> {
   if (page.entries === 0) return;
   const slots = Math.min(heapSlots(page), (page.size - page.indexStart) >> 1);
-  const given = new Set<number>();
   for (let i = 0; i < slots; i++) {
     if (page.itemAt(i) === 0) continue;
     const offset = itemAt(page, i);
@@ -27,9 +26,7 @@ export function* heapRecordsOn(pages: SalvagePages, page: Page): Generator<Datab
       pages.tell(page.pgno, `the item of slot ${i} cannot be read`);
       continue;
     }
-    // A slot that is damaged can name the item of another one.
-    if (given.has(offset) || !isHeapRecord(page, offset)) continue;
-    given.add(offset);
+    if (!isHeapRecord(page, offset)) continue;
     const data = recordAt(pages, page, offset);
     if (data) yield { key: undefined, data };
   }

@@ -25,8 +25,8 @@ const duplicatesKind: TreeKind = {
 
 /** Pages by number. */
 interface Pages {
-  has(pgno: number): boolean;
-  add(pgno: number): unknown;
+  readonly has: (pgno: number) => boolean;
+  readonly add: (pgno: number) => void;
 }
 
 /**
@@ -36,20 +36,25 @@ interface Pages {
  * @param taken pages that belong to a tree already; those of this one are added
  */
 function* leavesBelow(pages: SalvagePages, root: number, kind: TreeKind, taken: Pages): Generator<Page> {
-  const enter = (pgno: number, from: number): Page | undefined => {
-    const page = taken.has(pgno) ? undefined : pages.page(pgno);
-    if (page && (kind.leaves.includes(page.type) || kind.internal.includes(page.type))) {
-      taken.add(pgno);
-      return page;
+  const enter = (pgno: number, parent?: Page): Page | undefined => {
+    const isTaken = taken.has(pgno);
+    const page = pages.page(pgno);
+    const isOfTree = page && (kind.leaves.includes(page.type) || kind.internal.includes(page.type));
+    if (!isOfTree || isTaken) {
+      const why = !page ? 'cannot be read' : !isOfTree ? `has type ${page.type}` : 'has its place in a tree already';
+      pages.tell(parent?.pgno ?? pgno, `it leads to page ${pgno} as to a page of its tree, but that ${why}`);
     }
-    pages.tell(from, `it leads to page ${pgno}, which is no page of this tree, or is one already`);
-    return undefined;
+    // Which of the two is the wrong one is not known: sorted duplicates are given each time, as db_dump -r does.
+    const isAgain = isTaken && page?.type === pageType.duplicateLeaf && parent?.type === pageType.btreeInternal;
+    if (!isOfTree || (isTaken && !isAgain)) return undefined;
+    taken.add(pgno);
+    return page;
   };
   const stack: { readonly page: Page; next: number; readonly end: number }[] = [];
   /** Leaves beside a gap. */
   const edges: Page[] = [];
   let left: Page | undefined;
-  let page = enter(root, root);
+  let page = enter(root);
   for (;;) {
     if (page && kind.leaves.includes(page.type)) {
       yield page;
@@ -68,7 +73,7 @@ function* leavesBelow(pages: SalvagePages, root: number, kind: TreeKind, taken: 
     }
     const offset = treeItemAt(top.page, top.next);
     top.next += 1;
-    if (offset !== undefined) page = enter(childOf(top.page, offset), top.page.pgno);
+    if (offset !== undefined) page = enter(childOf(top.page, offset), top.page);
   }
   if (left) edges.push(left);
   for (const edge of edges) {
@@ -106,7 +111,7 @@ export function referInternal(pages: SalvagePages, page: Page): void {
 }
 
 /** Pages of duplicates that are looked at, at most: so many times as the file has pages. */
-const dupleLooks = 4;
+const mostLooks = 4;
 
 /** Btree and recno leaves, wherever they are. */
 export class SalvagedTrees {
@@ -130,7 +135,6 @@ export class SalvagedTrees {
   *pairs(page: Page): Generator<DatabaseRecord> {
     const pages = this.#pages;
     const count = entryCount(page);
-    const given = new Set<number>();
     for (let i = 0; i < count; i += 2) {
       const keyAt = treeItemAt(page, i);
       const dataAt = i + 1 < count ? treeItemAt(page, i + 1) : undefined;
@@ -138,9 +142,6 @@ export class SalvagedTrees {
         this.#passOver(page, [keyAt, dataAt]);
         continue;
       }
-      // An index that is damaged can lead to an item twice.
-      if (dataAt !== undefined && given.has(dataAt)) continue;
-      if (dataAt !== undefined) given.add(dataAt);
       const key = keyAt === undefined ? undefined : treeItem(pages, page, keyAt);
       if (dataAt !== undefined && treeItemType(page, dataAt) === itemType.duplicates) {
         const stand = this.#keyOrStand(page, i, key);
@@ -179,12 +180,9 @@ export class SalvagedTrees {
 
   /** The items of a leaf whose items are no pairs. One that cannot be read leaves its place to what stands for it. */
   *singles(page: Page): Generator<Uint8Array> {
-    const given = new Set<number>();
     const count = entryCount(page);
     for (let i = 0; i < count; i++) {
       const offset = treeItemAt(page, i);
-      if (offset !== undefined && given.has(offset)) continue;
-      if (offset !== undefined) given.add(offset);
       if (offset !== undefined && isDeletedItem(page, offset)) {
         this.#passOver(page, [offset]);
         continue;
@@ -197,14 +195,21 @@ export class SalvagedTrees {
 
   /** The duplicates of a set that has a tree of its own. */
   *duplicates(root: number): Generator<Uint8Array> {
+    const { referenced, pageCount } = this.#pages;
     const seen = new Set<number>();
-    for (const leaf of leavesBelow(this.#pages, root, duplicatesKind, seen)) {
+    const taken: Pages = {
+      has: (pgno) => seen.has(pgno),
+      add: (pgno) => {
+        seen.add(pgno);
+        referenced.add(pgno);
+      },
+    };
+    for (const leaf of leavesBelow(this.#pages, root, duplicatesKind, taken)) {
       this.#duplicatePages += 1;
-      if (this.#duplicatePages > dupleLooks * this.#pages.pageCount) {
+      if (this.#duplicatePages > mostLooks * pageCount) {
         this.#pages.tell(leaf.pgno, 'it is passed over: too many keys lead to these duplicates');
         return;
       }
-      this.#pages.referenced.add(leaf.pgno);
       yield* this.singles(leaf);
     }
   }
