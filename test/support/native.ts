@@ -10,6 +10,7 @@ import { DatabaseFile } from '../../src/engine/database/database-file.ts';
 import { bodyOf, databaseLabel } from '../../src/engine/database/dump.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
 import { nodeFiles } from '../../src/engine/files.ts';
+import { temporaryDirectory } from './demo-environment.ts';
 
 const sources = path.join(import.meta.dirname, 'native');
 const tools = ['db5.3_recover', 'db5.3_verify', 'db5.3_dump', 'gcc'] as const;
@@ -49,6 +50,15 @@ export function nativeProgram(name: string): string {
   if (status !== 0) throw new Error(`gcc: ${stderr}`);
   fs.renameSync(temporary, program);
   return program;
+}
+
+/** Databases of every kind, as the options of `databases.c` say, in a directory of their own. */
+export function makeDatabases(options: readonly string[]): string {
+  const home = temporaryDirectory();
+  fs.mkdirSync(home, { recursive: true });
+  const { status, stderr } = spawnSync(nativeProgram('databases'), ['--home', home, ...options], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return home;
 }
 
 export interface Workload {

@@ -108,16 +108,29 @@ function overlap(start: number, size: number): string | undefined {
  */
 export function readableHeapPage(page: Page, pgno: number): Page | string {
   if (page.littleEndian) return heapProblem(page) ?? page;
-  const ways = page.format.version === 1 ? [asIn53] : [asInMemory, asIn62, asIn60];
   let problem = '';
-  for (const way of ways) {
-    const copy = new Page(page.bytes.slice(), page.format);
-    way(copy);
+  for (const copy of turnedPages(page)) {
     const found = copy.pgno === pgno ? heapProblem(copy) : `it calls itself page ${copy.pgno}`;
     if (found === undefined) return copy;
     problem ||= found;
   }
   return problem;
+}
+
+/** A page of a heap that may be damaged, put right where only one way to write it is known; undefined where there are more. */
+export function damagedHeapPage(page: Page): Page | undefined {
+  if (page.littleEndian) return page;
+  const [turned, ...others] = turnedPages(page);
+  return others.length === 0 ? turned : undefined;
+}
+
+/** Copies of a big-endian page, turned back in every way that its releases may have turned it. */
+function* turnedPages(page: Page): Generator<Page> {
+  for (const way of page.format.version === 1 ? [asIn53] : [asInMemory, asIn62, asIn60]) {
+    const copy = new Page(page.bytes.slice(), page.format);
+    way(copy);
+    yield copy;
+  }
 }
 
 /** Reverses the bytes `[from, to)`. */

@@ -4,7 +4,7 @@ import { FigaroError } from '../../../errors.ts';
 import { accessMethods } from '../../../format/magic.ts';
 import { checkPage } from '../../../format/page/check.ts';
 import { fromStored } from '../../../format/page/checksum.ts';
-import { readableHeapPage } from '../../../format/page/heap.ts';
+import { damagedHeapPage, readableHeapPage } from '../../../format/page/heap.ts';
 import { formatByLaterPages } from '../../../format/page/later-pages.ts';
 import { metaAt, metaSize, recognizeFile, type DatabaseFormat } from '../../../format/page/meta.ts';
 import { Page } from '../../../format/page/page.ts';
@@ -61,6 +61,8 @@ export class SalvagePages {
   readonly pageCount: number;
   /** The first page; undefined when it is no metadata page that can be read. */
   readonly meta: Page | undefined;
+  /** True when the first page is there and matches its checksum. */
+  readonly isMetaCertain: boolean;
   /** Pages whose records were given, or that hold none. */
   readonly done: PageSet;
   /** Overflow pages and pages of duplicates that a record has led to. */
@@ -95,7 +97,8 @@ export class SalvagePages {
       const rest = size % format.pageSize;
       if (rest !== 0)
         this.tell(this.pageCount, `it is passed over: it is cut off after ${rest} of ${format.pageSize} bytes`);
-      const first = this.page(0);
+      this.isMetaCertain = this.page(0) !== undefined;
+      const first = this.#firstPage();
       this.meta = first && metaTypesOf(format).includes(first.type) ? first : undefined;
       if (this.meta) this.#tellCut(this.meta);
       this.#reader = new PageReader(files, this.#opened, format, this.extentPages);
@@ -134,19 +137,32 @@ export class SalvagePages {
       const claimed = { ...recognition.format, pageSize: pageSize ?? recognition.format.pageSize };
       const format = formatByLaterPages(size, read, { cipher, pageSize, claimed }) ?? claimed;
       const problem =
-        format === claimed ? undefined : 'what it says of the other pages is not so: they are read as they are';
+        format === claimed
+          ? undefined
+          : 'it says that pages have another format than they have: the format is told by later pages';
       return { format, problem };
     }
     const format = formatByLaterPages(size, read, { cipher, pageSize });
     if (format) {
       const why = recognition.kind === 'damaged' ? recognition.problem : 'it is not the first page of a database';
-      return { format, problem: `it is damaged: ${why}; what kind of pages there are is known by the others` };
+      return { format, problem: `it is damaged: ${why}; the format is told by later pages` };
     }
     if (recognition.kind === 'locked') throw lockedFile(path);
     throw new FigaroError('container-missing', `${path} has no page of a database that can be read`, {
       path,
       hint: 'give --page-size if you know it, and --password-file if it is encrypted.',
     });
+  }
+
+  /**
+   * The first page. It holds no records, so that what it says may be tried even if it does not match its checksum: only
+   * where that shows in the records themselves, or does not matter to them.
+   */
+  #firstPage(): Page | undefined {
+    const page = this.page(0);
+    if (page || this.format.encrypted) return page;
+    const bytes = new Uint8Array(this.format.pageSize);
+    return this.#reader.read(0, bytes) < bytes.length ? undefined : new Page(bytes, this.format);
   }
 
   /** Pages that the file should have and has not. Of a queue nobody knows. */
@@ -169,7 +185,8 @@ export class SalvagePages {
     const isFirst = !this.#told.has(pgno);
     if (pgno < this.pageCount) this.#told.add(pgno);
     if (finding?.code === 'page-checksum') {
-      if (isFirst) this.tell(pgno, `it is passed over: ${finding.problem}`, finding.code);
+      const what = pgno === 0 ? 'what it says is not certain' : 'it is passed over';
+      if (isFirst) this.tell(pgno, `${what}: ${finding.problem}`, finding.code);
       return undefined;
     }
     if (finding && isFirst) this.tell(pgno, `it is damaged: ${finding.problem}; what can be read of it is given`);
@@ -187,8 +204,12 @@ export class SalvagePages {
     if (page.type !== pageType.heapData || page.entries === 0 || page.littleEndian) return page;
     const readable = readableHeapPage(page, pgno);
     if (typeof readable !== 'string') return readable;
-    if (isFirst) this.tell(pgno, `it is passed over: ${readable}`);
-    return undefined;
+    const turned = damagedHeapPage(page);
+    const what = turned
+      ? `it is damaged: ${readable}; what can be read of it is given`
+      : `it is passed over: ${readable}`;
+    if (isFirst) this.tell(pgno, what);
+    return turned;
   }
 
   broken(pgno: number, problem: string): FigaroError {

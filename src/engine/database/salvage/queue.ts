@@ -45,8 +45,12 @@ export function* queueRecordsOf(
 }
 
 function layoutOf(pages: SalvagePages, recordLength: number | undefined): QueueLayout | undefined {
-  if (recordLength !== undefined) return layoutOfRecords(recordLength, pages.format);
-  const layout = pages.meta?.type === pageType.queueMeta ? queueLayout(pages.meta) : undefined;
-  if (!layout) pages.tell(0, 'it does not say how long the records are: give --record-length');
-  return layout;
+  const { meta, format, isMetaCertain } = pages;
+  if (recordLength !== undefined) return layoutOfRecords(recordLength, format);
+  const layout = meta?.type === pageType.queueMeta ? queueLayout(meta) : undefined;
+  // The two numbers on the page prove each other.
+  const full = layout && layoutOfRecords(layout.recordLength, format).recordsPerPage;
+  if (layout && (isMetaCertain || layout.recordsPerPage === full)) return layout;
+  pages.tell(0, 'it does not say how long the records are: give --record-length');
+  return undefined;
 }

@@ -76,7 +76,8 @@ export class Salvage {
     const method = meta ? methodOf(this.#pages, meta) : this.#census.method;
     const isPartitioned = meta !== undefined && partitionCount(meta) > 0;
     const records = isPartitioned ? this.#partitions(meta) : this.recordsOfOnly(method);
-    return this.#database(method, meta, meta && isCompressed(meta) ? this.#passOver(meta, records) : records);
+    const isPacked = meta !== undefined && this.#pages.isMetaCertain && isCompressed(meta);
+    return this.#database(method, meta, isPacked ? this.#passOver(meta, records) : records);
   }
 
   /** The records of a file that is one database. */

@@ -7,8 +7,8 @@ import { nodeFiles } from '../../../../src/engine/files.ts';
 import { checkEnvironment } from '../../../../src/engine/verify/structure/check-environment.ts';
 import { metaAt } from '../../../../src/format/page/meta.ts';
 import { damages, pagesOf } from '../../../support/structural-damage.ts';
-import { temporaryDirectory } from '../../../support/demo-environment.ts';
-import { describeNative, nativeProgram } from '../../../support/native.ts';
+import { randomNumbers } from '../../../support/random-numbers.ts';
+import { describeNative, makeDatabases } from '../../../support/native.ts';
 
 const pageSize = 512;
 const seed = 7;
@@ -18,14 +18,6 @@ const randomChanges = 12;
 async function findIn(directory: string): Promise<string[]> {
   const { findings } = await checkEnvironment(nodeFiles, discoverEnvironment(nodeFiles, directory));
   return findings.map(({ message }) => message);
-}
-
-function makeDatabases(options: readonly string[]): string {
-  const home = temporaryDirectory();
-  fs.mkdirSync(home, { recursive: true });
-  const { status, stderr } = spawnSync(nativeProgram('databases'), ['--home', home, ...options], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(stderr);
-  return home;
 }
 
 /** What native verification says; undefined when it is content. Where it runs in circles it says nothing. */
@@ -38,14 +30,6 @@ function nativeProblem(directory: string, name: string): string | undefined {
     killSignal: 'SIGKILL',
   });
   return status === 0 || signal === 'SIGKILL' ? undefined : stderr.split('\n')[0];
-}
-
-/** A small generator, so that a seed says everything. */
-function randomNumbers(state: number): (below: number) => number {
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
 }
 
 /**
