@@ -30,8 +30,8 @@ export function dumpCommand(context: CommandContext): Command {
     .description(
       'Print the records of a container, or of another database file, in the format of db_dump: db_load makes a database ' +
         'of it again. The file is read as it is on disk; what is still in the log only is not in it, so recover first. ' +
-        'Of a damaged file, --salvage gives every record that can be read, as db_dump -r does: pages that are passed over ' +
-        'are told on stderr, and the exit status is 4.',
+        'Of a damaged file, --salvage prints every record that can be read, as db_dump -r does: pages that are passed over ' +
+        'and what is not certain are named on stderr, and the exit status is 4 unless the file is sound.',
     )
     .argument('<file>', 'a container or another database file')
     .option('-s, --database <name>', 'this database of the file (default: all of them)')
@@ -60,7 +60,7 @@ export function dumpCommand(context: CommandContext): Command {
         'figaro-backup dump /restore/env/docs.dbxml --list',
         'figaro-backup dump /restore/env/docs.dbxml --database secondary_document --printable',
         'figaro-backup dump /restore/env/docs.dbxml > docs.dump',
-        'figaro-backup dump --salvage /srv/env/docs.dbxml > docs.dump 2> passed-over.txt',
+        'figaro-backup dump --salvage /srv/env/docs.dbxml > docs.dump',
       ),
     )
     .action(async (path: string, options: DumpCommandOptions) => {
