@@ -4,6 +4,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { compareDatabases, corpusCase, removeUnpacked } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { missingIn, recordsIn } from '../support/dumps.ts';
 import { unlocked } from '../support/unlocked.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 
@@ -63,6 +64,23 @@ describe('an encrypted environment, with its password', () => {
       ",
       }
     `);
+  });
+
+  test('is salvaged, without its first page, too', async () => {
+    await expectRecovery('--from', home);
+    const file = path.join(directory, 'recovered', 'multi.db');
+    const sound = await withPassword('dump', file);
+    expect(await withPassword('dump', '--salvage', file)).toEqual(sound);
+    expect((await run(['dump', '--salvage', file])).exitCode).toBe(10);
+    fs.writeFileSync(file, fs.readFileSync(file).fill(0, 0, 1024));
+    const salvaged = await withPassword('dump', '--salvage', file);
+    expect(salvaged.exitCode).toBe(4);
+    expect(recordsIn(salvaged.stdout)).toEqual(recordsIn(sound.stdout));
+    // Of a page whose code is wrong, nothing is given.
+    flipBit(file, 3 * 1024 + 300);
+    const less = await withPassword('dump', '--salvage', file);
+    expect(less.stderr).toContain('page 3: it is passed over: it does not match its checksum');
+    expect(missingIn(recordsIn(sound.stdout), recordsIn(less.stdout))).toEqual([]);
   });
 
   test('takes the password file from the environment variable', async () => {

@@ -120,6 +120,8 @@ describe('of an environment and its sets', () => {
     'failover follow --home @env --standby @standby --once',
     'dump @env/e.dbxml',
     'dump @env/e.dbxml --list',
+    'dump --salvage @env/e.dbxml',
+    'dump --salvage --list @env/e.dbxml',
   ])('%s', async (line) => {
     expect(await documentOf(line)).toMatchObject(isResult(line));
   });

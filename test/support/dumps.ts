@@ -1,6 +1,23 @@
 /** Dumps in the format of db_dump, read again. */
 
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { temporaryDirectory } from './demo-environment.ts';
+
+/** Whether records of a database that `databases.c` makes have keys in a dump. */
+export function isKeyed(name: string): boolean {
+  return !/heap|recno|fixed|padded|renumber/.test(name);
+}
+
+/** A directory with the files that belong to a database: partitions, and extents of queues. */
+export function placeFor(home: string, name: string): string {
+  const directory = temporaryDirectory();
+  for (const part of fs.readdirSync(home).filter((other) => /^__db[qp]\./.test(other) && other.includes(name))) {
+    fs.copyFileSync(path.join(home, part), path.join(directory, part));
+  }
+  return directory;
+}
 
 /** Records of all databases of a dump: key and data in hex, or data alone. What has no partner has `undefined` for it. */
 export function recordsIn(text: string, keyed = true): string[] {
@@ -40,13 +57,17 @@ export function missingIn(others: readonly string[], some: readonly string[]): s
   });
 }
 
-/** What `db5.3_dump -r` prints; nothing more where it crashes or runs in circles. */
-export function salvageNatively(directory: string, name: string): string {
+/**
+ * What `db5.3_dump -r` prints; nothing more where it crashes, or runs in circles.
+ *
+ * @param timeout in ms
+ */
+export function salvageNatively(directory: string, name: string, timeout = 60_000): string {
   const { stdout } = spawnSync('db5.3_dump', ['-r', name], {
     cwd: directory,
     encoding: 'latin1',
     maxBuffer: 1 << 28,
-    timeout: 1000,
+    timeout,
     // It minds no other one then.
     killSignal: 'SIGKILL',
   });

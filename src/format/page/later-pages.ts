@@ -82,7 +82,7 @@ export function formatByLaterPages(
   { cipher, pageSize, claimed }: LikelyFormatOptions,
 ): DatabaseFormat | undefined {
   const { sound, seen } = claimed ? countSound(size, read, claimed) : { sound: 0, seen: 0 };
-  if (claimed && 2 * sound >= seen) return claimed;
+  if (claimed && seen > 0 && 2 * sound >= seen) return claimed;
   let best = sound > 0 ? claimed : undefined;
   let most = sound;
   const likelySize = pageSize ?? pageSizeByHeaders(size, read);
