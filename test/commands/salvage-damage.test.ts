@@ -47,7 +47,7 @@ describeNative('dump --salvage', () => {
       }
     }
     expect(wrong).toEqual([]);
-  }, 120_000);
+  }, 900_000);
 
   test('never ends in a stack trace, whatever bytes are wrong', async () => {
     const home = makeDatabases(small);
@@ -72,7 +72,7 @@ describeNative('dump --salvage', () => {
       }
     }
     expect(wrong).toEqual([]);
-  }, 120_000);
+  }, 900_000);
 
   test.each([
     ['is zeroed', (page: Buffer): unknown => page.fill(0)],

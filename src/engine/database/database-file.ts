@@ -4,13 +4,13 @@ import { checkPage } from '../../format/page/check.ts';
 import { fromStored } from '../../format/page/checksum.ts';
 import { btreeFlag, metaAt, metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { Page } from '../../format/page/page.ts';
-import { pageOfRecord, queueLayout } from '../../format/page/queue.ts';
+import { lastRecno, pageOfRecord, queueLayout } from '../../format/page/queue.ts';
 import { pageType } from '../../format/page/types.ts';
 import { openToRead, type Files, type OpenFile } from '../files.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile, lockedFile } from '../locked.ts';
 import { PageReader } from './page-reader.ts';
-import { pagesInExtents, type PageRun } from './queue-extent.ts';
+import { extentNumbers, extentPath, pagesInExtents, type PageRun } from './queue-extent.ts';
 
 /** Pages kept in memory. */
 const cachedPages = 256;
@@ -111,24 +111,70 @@ export class DatabaseFile {
    * What of the file is missing at its end: it is cut in a page, or has fewer pages than its metadata page says (format
    * document, 4.3), or not the page of the last record of a queue. Undefined when nothing is.
    */
-  firstMissing(): { readonly pgno: number; readonly problem: string } | undefined {
+  firstMissing(): MissingPage | undefined {
     const { pageSize, method } = this.format;
     const rest = this.size % pageSize;
     if (rest !== 0) return { pgno: this.pageCount, problem: `it is cut off after ${rest} of ${pageSize} bytes` };
     const meta = this.page(0);
-    if (method === 'queue') return this.#missingOfQueue(meta);
+    if (method === 'queue') return this.#cutExtent() ?? this.#missingOfQueue(meta);
     const said = meta.u32(metaAt.lastPgno) + 1;
     if (said <= this.pageCount) return undefined;
     return { pgno: 0, problem: `it says that the file has ${said} pages, but it has ${this.pageCount}` };
   }
 
-  #missingOfQueue(meta: Page): { readonly pgno: number; readonly problem: string } | undefined {
+  /** Extents have whole pages. */
+  #cutExtent(): MissingPage | undefined {
+    const { pageSize } = this.format;
+    for (const number of this.#extentPages ? extentNumbers(this.files, this.path) : []) {
+      const path = extentPath(this.path, number);
+      const size = this.files.statIfThere(path)?.size ?? 0;
+      const rest = size % pageSize;
+      if (rest === 0) continue;
+      const pgno = 1 + number * this.#extentPages + Math.floor(size / pageSize);
+      return { pgno, problem: `it is cut off after ${rest} of ${pageSize} bytes, in ${path}` };
+    }
+    return undefined;
+  }
+
+  #missingOfQueue(meta: Page): MissingPage | undefined {
+    const last = lastRecordOf(meta);
     const layout = queueLayout(meta);
-    const last = meta.u32(metaAt.queue.current) - 1;
-    if (!layout || last < 1 || last + 1 === meta.u32(metaAt.queue.first)) return undefined;
+    if (!layout || last === undefined) return undefined;
     const pgno = pageOfRecord(last, layout);
     if (this.queuePages().some(({ start, end }) => pgno >= start && pgno < end)) return undefined;
     return { pgno, problem: `it is missing, but record ${last} has to be on it` };
+  }
+
+  /**
+   * The first page that is not there of those from the first record of a queue with extents to its last one: undefined when
+   * all are. Records that were on it are lost, if there were any: applications that choose numbers may leave some out.
+   */
+  queueGap(): MissingPage | undefined {
+    const meta = this.page(0);
+    const last = this.#extentPages ? lastRecordOf(meta) : undefined;
+    const layout = queueLayout(meta);
+    if (!layout || last === undefined) return undefined;
+    const first = meta.u32(metaAt.queue.first);
+    const page = (recno: number): number => pageOfRecord(recno, layout);
+    // Past the last number that there is, numbers begin with 1 again.
+    const pgno =
+      first <= last
+        ? this.#gapIn(page(first), page(last))
+        : (this.#gapIn(page(first), page(lastRecno)) ?? this.#gapIn(1, page(last)));
+    if (pgno === undefined) return undefined;
+    return { pgno, problem: 'it is not there, and if there were records on it, they are lost' };
+  }
+
+  #gapIn(first: number, last: number): number | undefined {
+    let next = first;
+    for (const { start, end } of this.queuePages()) {
+      const endOfExtent = start + this.#extentPages;
+      if (endOfExtent <= next || start > last) continue;
+      if (start > next) return next;
+      if (end < Math.min(endOfExtent, last + 1)) return Math.max(next, end);
+      next = endOfExtent;
+    }
+    return next > last ? undefined : next;
   }
 
   /** Throws `page-type` when the end of the file is missing. */
@@ -149,6 +195,20 @@ export function brokenPage(path: string, pgno: number, problem: string): FigaroE
     pgno,
     hint: 'the database is damaged. Use another copy, recover it, or read what is left of it with dump --salvage.',
   });
+}
+
+/** A page that is not there, but has to be. */
+interface MissingPage {
+  readonly pgno: number;
+  readonly problem: string;
+}
+
+/** The last record of a queue; undefined for an empty one. */
+function lastRecordOf(meta: Page): number | undefined {
+  const first = meta.u32(metaAt.queue.first);
+  const current = meta.u32(metaAt.queue.current);
+  if (first === current) return undefined;
+  return current > 1 ? current - 1 : lastRecno;
 }
 
 export type DatabaseMethod = 'btree' | 'recno' | 'hash' | 'queue' | 'heap';

@@ -56,6 +56,9 @@ function orderOfHeader(header: Uint8Array, pgno: number, pageSize: number): 'lit
 /** Pages that are looked at to tell the format of all of them. */
 const sampleSize = 64;
 
+/** One page in so many has to be sound: others may look so by chance. */
+const leastShare = 4;
+
 /** Page numbers from 1 on, spread over a file. */
 function* sampleOf(pageCount: number): Generator<number> {
   const step = Math.max(1, (pageCount - 1) / sampleSize);
@@ -88,8 +91,8 @@ export function formatByLaterPages(
   const likelySize = pageSize ?? pageSizeByHeaders(size, read);
   if (likelySize === undefined) return best;
   for (const format of formatsOf(likelySize, cipher)) {
-    const { sound: count } = countSound(size, read, format);
-    if (count > most) [best, most] = [format, count];
+    const { sound: count, seen: all } = countSound(size, read, format);
+    if (count > most && leastShare * count >= all) [best, most] = [format, count];
   }
   return best;
 }
@@ -131,14 +134,17 @@ function* formatsOf(pageSize: number, cipher: Cipher | undefined): Generator<Dat
   }
 }
 
-/** How many pages of a sample were written, and how many of them are sound in a format. */
+/** Pages whose looks prove nothing: nothing on them has to fit together. */
+const looseTypes: ReadonlySet<number> = new Set([pageType.invalid, pageType.overflow]);
+
+/** How many pages of a sample hold items, and how many of them are sound in a format. */
 function countSound(size: number, read: ReadAt, format: DatabaseFormat): { sound: number; seen: number } {
   const bytes = new Uint8Array(format.pageSize);
   let sound = 0;
   let seen = 0;
   for (const pgno of sampleOf(Math.floor(size / format.pageSize))) {
     if (read(bytes, pgno * format.pageSize) < bytes.length) break;
-    if (isBlank(bytes)) continue;
+    if (isBlank(bytes) || looseTypes.has(bytes[at.type]!)) continue;
     seen += 1;
     if (checkPage(bytes, pgno, format) === undefined && isReadableIn(bytes, pgno, format)) sound += 1;
   }

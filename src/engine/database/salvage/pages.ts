@@ -133,9 +133,11 @@ export class SalvagePages {
       throw unreadable({ path, problem: recognition.problem, code: 'format-unsupported' }, '');
     }
     if (recognition.kind === 'database') {
-      if (isOpaque(recognition.format)) throw encryptedFile(path);
+      const isUnreadable = isOpaque(recognition.format);
       const claimed = { ...recognition.format, pageSize: pageSize ?? recognition.format.pageSize };
-      const format = formatByLaterPages(size, read, { cipher, pageSize, claimed }) ?? claimed;
+      const believed = isUnreadable ? undefined : claimed;
+      const format = formatByLaterPages(size, read, { cipher, pageSize, claimed: believed }) ?? claimed;
+      if (isUnreadable && format === claimed) throw encryptedFile(path);
       const problem =
         format === claimed
           ? undefined

@@ -74,8 +74,10 @@ export class Salvage {
   #onlyDatabase(): SalvagedDatabase {
     const { meta } = this.#pages;
     const method = meta ? methodOf(this.#pages, meta) : this.#census.method;
-    const isPartitioned = meta !== undefined && partitionCount(meta) > 0;
-    const records = isPartitioned ? this.#partitions(meta) : this.recordsOfOnly(method);
+    const { path, files } = this.#pages;
+    const count = meta ? partitionCount(meta) : 0;
+    const isPartitioned = count > 0 || files.statIfThere(partitionPath(path, 0))?.kind === 'file';
+    const records = isPartitioned ? this.#partitions(count) : this.recordsOfOnly(method);
     const isPacked = meta !== undefined && this.#pages.isMetaCertain && isCompressed(meta);
     return this.#database(method, meta, isPacked ? this.#passOver(meta, records) : records);
   }
@@ -205,14 +207,17 @@ export class Salvage {
   }
 
   /** The records of partitions, one partition after the other (format document, 4.12). */
-  *#partitions(meta: Page): SalvagedDatabase['records'] {
+  *#partitions(count: number): SalvagedDatabase['records'] {
     const { path, files } = this.#pages;
-    // The tree of the file itself holds the keys between partitions.
-    for (const _ of this.#trees.below(meta.u32(metaAt.btree.root), false)) yield undefined;
-    for (let i = 0; i < partitionCount(meta); i++) {
+    // What the file itself holds are the keys between partitions.
+    for (const page of this.#restOf()) {
+      yield undefined;
+      this.#pages.done.add(page.pgno);
+    }
+    for (let i = 0; ; i++) {
       const partition = partitionPath(path, i);
       if (!files.statIfThere(partition)) {
-        this.#pages.tell(0, `its partition ${partition} is missing`);
+        if (i < count) this.#pages.tell(0, `its partition ${partition} is missing`);
         return;
       }
       const { onFinding, pageSize } = this.#options;

@@ -65,7 +65,7 @@ export async function checkDatabaseFile(
     const file = collected.open(files, one, one);
     if (!file) continue;
     try {
-      const missing = file.firstMissing();
+      const missing = file.firstMissing() ?? file.queueGap();
       if (missing) collected.find(findingOf(one, missing.pgno, file.broken(missing.pgno, missing.problem)));
       await collected.check(new FilePages(file, one));
       if (one === path) paths.push(...partitionsThere(files, path, partitionCount(file.page(0))));
