@@ -39,10 +39,12 @@ describeNative('dump --salvage', () => {
         const ours = recordsIn(stdout, isKeyed(name));
         // Of a page that was never written nothing is believed or missed; a queue with extents may have but one page.
         const isAll = exitCode === 0 && missingIn(ours, before).length === 0;
-        const isLost = exitCode === 3 && stderr.includes('has no page of a database that can be read') && pgno === 0;
+        const isLost = pgno === 0 && /has no page of a database that can be read|is encrypted/.test(stderr);
         if (exitCode !== 4 && !isAll && !isLost) wrong.push(`${where}: exit status ${exitCode}: ${stderr}`);
         for (const record of missingIn(before, ours)) {
-          if (!isRemnant(record, parts)) wrong.push(`${where}: ${record} was never in it`);
+          // The first page of a queue says which numbers its records have.
+          const known = pgno === 0 && name.startsWith('queue') ? record.split(' ')[1]! : record;
+          if (!parts.has(known) && !isRemnant(record, parts)) wrong.push(`${where}: ${record} was never in it`);
         }
       }
     }
@@ -68,7 +70,8 @@ describeNative('dump --salvage', () => {
         fs.writeFileSync(file, random(4) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes);
         const { exitCode, stdout, stderr } = await figaro(['dump', '--salvage', file]);
         if (exitCode === 0 && recordsIn(stdout, isKeyed(name)).length === before.length) continue;
-        if (![3, 4].includes(exitCode)) wrong.push(`${name}, damage ${i}: exit status ${exitCode}: ${stderr}`);
+        // A byte can make of the file an encrypted one.
+        if (![3, 4, 10].includes(exitCode)) wrong.push(`${name}, damage ${i}: exit status ${exitCode}: ${stderr}`);
       }
     }
     expect(wrong).toEqual([]);
