@@ -82,7 +82,7 @@ describe('a run that is told to stop', () => {
     const home = path.join(directory, 'env');
     const line = `'${process.execPath}' '${program}' hot --home '${home}' --repo '${repo}' --run-before 'echo $PPID > ${pid}; sleep 0.3'`;
     const [command, ...args] = wrapped(line);
-    const child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(command!, args, { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] });
     const ended = once(child, 'close');
     await until(() => existsSync(pid) && readFileSync(pid, 'utf8').endsWith('\n'));
     process.kill(Number(readFileSync(pid, 'utf8')), 'SIGHUP');
