@@ -180,7 +180,7 @@ async function layRepository(directory: string): Promise<{ readonly full: string
   return { full, incremental };
 }
 
-const share = effort('CHANGED_VALUES', 4, 100_000);
+const share = effort('CHANGED_VALUES', 4, 30);
 
 test.each(kinds)(
   'any value changed in $name is a named error, or none',

@@ -15,7 +15,7 @@ import { contentsOf, describeNative } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';
 
 /** `SEEDS=100 npx vitest run test/engine/backup/bulk-seeds.test.ts` takes some minutes. */
-const seeds = effort('SEEDS', 4, 60);
+const seeds = effort('SEEDS', 4, 20);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 /** Backups of each. */
 const rounds = 4;

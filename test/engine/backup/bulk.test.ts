@@ -59,7 +59,7 @@ const named: readonly Moment[] = [
 ];
 const moments: readonly Moment[] = [
   ...named,
-  ...Array.from({ length: effort('MOMENTS', 0, 420) }, (_, i) => ({ title: `before operation ${i + 1}`, nth: i + 1 })),
+  ...Array.from({ length: effort('MOMENTS', 0, 30) }, (_, i) => ({ title: `before operation ${i + 1}`, nth: i + 1 })),
 ];
 
 /** Of so many cases one is tried: with 3, each load and each moment. */
