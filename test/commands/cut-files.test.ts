@@ -77,7 +77,10 @@ describeNative('of databases of every kind', () => {
           else fs.writeFileSync(path.join(directory, part), whole.subarray(0, size));
           for (const command of [['dump'], ['dump', '--salvage'], ['inspect', 'container']]) {
             const { exitCode, stderr } = await figaro([...command, file]);
-            if (![3, 4].includes(exitCode))
+            // Whether there were records on pages of a queue that are missing, nobody can say.
+            const isDoubtful = part.startsWith('__dbq.') && (size === undefined || size % pageSize === 0);
+            const isTold = command[0] === 'inspect' || stderr.includes('it is not there, and if there were records');
+            if (![3, 4].includes(exitCode) && !(exitCode === 0 && isDoubtful && isTold))
               wrong.push(`${command.join(' ')} ${part} of ${size}: ${exitCode} ${stderr}`);
           }
         }

@@ -145,14 +145,12 @@ async function print(
   file.requireWhole();
   // A document can not be taken back when a page turns out to be damaged: everything is read once before.
   if (options.json) for (const { body } of databases) for (const _ of body()) await pause(watch);
-  // What is there is printed; that it is all of it cannot be said.
+  // What is there is printed; whether it is all of it, nobody can say.
   const gap = file.queueGap();
   const warnings = gap ? [file.broken(gap.pgno, gap.problem).message] : [];
   const pieces = options.json
     ? jsonOf(context, placeOf(file), databases, () => (gap ? { warnings } : {}))
     : textOf(databases, options);
   await writePieces(context, pieces, watch);
-  if (!gap) return;
   context.warn(options, warnings);
-  context.found('page-type', warnings[0]!);
 }

@@ -147,7 +147,8 @@ export class DatabaseFile {
 
   /**
    * The first page that is not there of those from the first record of a queue with extents to its last one: undefined when
-   * all are. Records that were on it are lost, if there were any: applications that choose numbers may leave some out.
+   * all are. Records that were on it are lost, if there were any: the library removes an extent whose records are all gone and
+   * leaves pages out that it has no record for, so most gaps mean nothing.
    */
   queueGap(): MissingPage | undefined {
     const meta = this.page(0);

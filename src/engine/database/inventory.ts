@@ -218,7 +218,7 @@ function recordLengthOf({ method, meta }: Database): { readonly recordLength?: n
 }
 
 function findMissing(check: FileCheck, file: DatabaseFile): void {
-  const missing = file.firstMissing() ?? file.queueGap();
+  const missing = file.firstMissing();
   if (missing) check.find(missing.pgno, missing.problem);
 }
 
