@@ -300,7 +300,7 @@ interface SetProof {
 async function prove(
   files: Files,
   whole: Environment,
-  { copiedAfter, onDisk }: EnvironmentCopy & Partial<IncrementalCopy>,
+  { copiedAfter, onDisk }: EnvironmentCopy,
   { environment, chain, watch = {}, anyOrder = false, keepDamaged = false }: Parts,
 ): Promise<SetProof> {
   watch.onProgress?.({ phase: 'prove that it can be recovered' });

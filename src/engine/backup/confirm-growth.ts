@@ -5,16 +5,15 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
-import { FigaroError } from '../../errors.ts';
-import { compareLsn, isLogged, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { type PageOnDisk, type PagesOnDisk } from '../recovery/disk-comparison.ts';
 import { type GrownFile, type Growth } from '../log/growth.ts';
 import { type Watch } from '../pause.ts';
 import { type ContainerCopy } from './copy-container.ts';
 import { type LogCopy } from './copy-log.ts';
-import { apartMs } from './page-source.ts';
+import { apartMs, type PageSource } from './page-source.ts';
 
 export interface GrowthSource {
-  readonly home: string;
   readonly log: LogCopy;
   readonly growth: Growth;
   /** Grows when `list` finds new files. */
@@ -27,49 +26,53 @@ export interface GrowthSource {
   readonly drop: (copies: ReadonlySet<ContainerCopy>) => void;
 }
 
+/** What is known of pages that were added. */
+export interface AddedPages {
+  readonly onDisk: PagesOnDisk | undefined;
+  /** One where rows may be missing and nothing tells. */
+  readonly warnings: readonly string[];
+}
+
 /** How often to look for pages that came meanwhile. */
-export const growthRounds = 20;
+export const growthRounds = 3;
 /** How often a file has to be missing from a listing before it is gone: it may have been renamed during the listing. */
 export const looks = 3;
 
 /**
- * Follows the log to its end, with what is not in it of the pages that its transactions have added. Throws
- * `page-unstable` when there is no end to them.
+ * Follows the log to its end, with what is not in it of the pages that its transactions have added. Where there is no end to
+ * them, the last ones are as the log makes them, and have to be compared with what is on disk.
  */
-export async function confirmGrowth(source: GrowthSource, watch: Watch): Promise<void> {
-  const { home, log, growth, containers } = source;
+export async function confirmGrowth(source: GrowthSource, watch: Watch): Promise<AddedPages> {
+  const { log, growth, containers } = source;
+  const sourceOf = (uid: string): ContainerCopy | undefined =>
+    containers.find(({ paged: { file } }) => file.kind === 'database' && file.uid === uid);
   /** Unique ids of what is nowhere: in memory only, or removed, which the log says. */
   const nowhere = new Set<string>();
   for (let i = 1; ; i++) {
     await source.confirmOthers();
     await log.followToEnd();
     const grown = growth.takeCommitted().filter(({ uid }) => !nowhere.has(uid));
-    if (grown.length === 0) return;
-    if (i > growthRounds) throw endlessGrowth(home);
-    const written = whatMayBeWritten(grown, (uid) =>
-      containers.find(({ paged: { file } }) => file.kind === 'database' && file.uid === uid)?.firstLsn(),
-    );
+    const written = whatMayBeWritten(grown, sourceOf);
     // Pages of other transactions come from the log, which has been followed to its end.
-    if (written.length === 0) return;
+    if (written.length === 0) return { onDisk: undefined, warnings: [] };
+    if (i > growthRounds) return await readTheRest(written, sourceOf, log.end, watch);
     for (const uid of await readAgain(source, written, watch)) nowhere.add(uid);
   }
 }
 
 /**
  * Leaves out what was not on disk when its transaction committed: a bulk transaction writes all that it has changed in a
- * file that it makes longer, and that is the first page, too.
+ * file that it makes longer, the pages that it adds and the first one.
  *
- * @param firstLsnOf LSN of the first page of a file, on disk, by unique id
+ * @param sourceOf the file of a unique id; one that is not known may be anywhere
  */
 export function whatMayBeWritten(
   grown: readonly GrownFile[],
-  firstLsnOf: (uid: string) => Lsn | undefined,
+  sourceOf: (uid: string) => Pick<PageSource, 'areWritten'> | undefined,
 ): readonly GrownFile[] {
-  const firstLsns = new Map<string, Lsn | undefined>();
-  return grown.filter(({ uid, last }) => {
-    if (!firstLsns.has(uid)) firstLsns.set(uid, firstLsnOf(uid));
-    const first = firstLsns.get(uid);
-    return !first || !isLogged(first) || compareLsn(first, last) >= 0;
+  return grown.filter(({ uid, pgnos, first, last }) => {
+    const source = sourceOf(uid);
+    return source?.areWritten([0], last) !== false && source?.areWritten(pgnos, first) !== false;
   });
 }
 
@@ -107,9 +110,23 @@ async function readAgain(
   return left.keys();
 }
 
-export function endlessGrowth(home: string): FigaroError {
-  return new FigaroError('page-unstable', `${home}: pages are added faster than they are read`, {
-    path: home,
-    hint: 'try again when the application writes less, or give it a larger cache: pages in use stay in it, then.',
-  });
+/** Reads pages on disk. What was changed there after `end` cannot be compared with the log up to there. */
+async function readTheRest(
+  grown: readonly GrownFile[],
+  sourceOf: (uid: string) => ContainerCopy | undefined,
+  end: Lsn,
+  watch: Watch,
+): Promise<AddedPages> {
+  const found = new Map<string, Map<number, PageOnDisk>>();
+  let isDoubtful = false;
+  for (const { uid, pgnos } of grown) {
+    const pages = (await sourceOf(uid)?.readSettled(pgnos, watch)) ?? [];
+    const known = [...pages].filter(([, { lsn }]) => compareLsn(lsn, end) < 0);
+    if (known.length === 0) isDoubtful = true;
+    found.set(uid, new Map([...(found.get(uid) ?? []), ...known]));
+  }
+  return { onDisk: { pages: found, isAll: false }, warnings: isDoubtful ? [endlessGrowth] : [] };
 }
+
+export const endlessGrowth =
+  'pages were added and written faster than they were read: should a bulk transaction (DB_TXN_BULK) have committed in the last moments of the copy, rows of it may be missing';

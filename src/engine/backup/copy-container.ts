@@ -8,6 +8,7 @@ import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from './copy-plain.ts';
 import { type Lsn } from '../../format/lsn.ts';
 import { identityOf } from '../environment/twins.ts';
+import { type PageOnDisk } from '../recovery/disk-comparison.ts';
 import { apartMs, PageSource, type DamagedPages, type LogBound, type OpenPages } from './page-source.ts';
 
 /** How often a page that changes is read again before it is given up. */
@@ -73,9 +74,14 @@ export class ContainerCopy {
     return this.#source.isLogged;
   }
 
-  /** LSN of the first page of the source; undefined when that is no longer there. */
-  firstLsn(): Lsn | undefined {
-    return this.#source.firstLsn();
+  /** As `PageSource.areWritten`. */
+  areWritten(pgnos: readonly number[], since: Lsn): boolean | undefined {
+    return this.#source.areWritten(pgnos, since);
+  }
+
+  /** As `PageSource.readSettled`. */
+  async readSettled(pgnos: readonly number[], watch: Watch): Promise<ReadonlyMap<number, PageOnDisk> | undefined> {
+    return await this.#source.readSettled(pgnos, watch);
   }
 
   /** Gives the copy another name in the set. */

@@ -7,6 +7,7 @@ import { type Environment } from '../environment/discover.ts';
 import { makeDirectories, type Files, type FileStat } from '../files.ts';
 import { logFileName } from '../log/log-files.ts';
 import { type LeftOut } from '../environment/left-out.ts';
+import { type PagesOnDisk } from '../recovery/disk-comparison.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
 import { type ContainerCopy } from './copy-container.ts';
 import { type CopiedLogFile, type LogCopy } from './copy-log.ts';
@@ -35,6 +36,8 @@ export interface EnvironmentCopy {
   readonly withoutLog?: true;
   /** Full sets: where the last checkpoint before anything was copied says that redo starts. */
   readonly copiedAfter?: Lsn | undefined;
+  /** Pages of the source that rows may be missing on, to be compared with what the log makes of them. */
+  readonly onDisk?: PagesOnDisk | undefined;
   /** Full sets: what the log that was copied removes. */
   readonly removed?: RemovedFiles;
   /** Damage that was copied because somebody asked for it; none otherwise. */

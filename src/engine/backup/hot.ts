@@ -85,7 +85,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     // The log to its end, with what is not in it. Every page copied was compared with it.
     const confirmOthers = async (): Promise<void> => await copy.confirmExternalFiles(watch);
     const drop = (copies: ReadonlySet<ContainerCopy>): void => copy.drop(copies);
-    await confirmGrowth({ home, log, growth, containers, list, confirmOthers, drop }, watch);
+    const added = await confirmGrowth({ log, growth, containers, list, confirmOthers, drop }, watch);
     log.close();
     await requireSoundEnd(files, from, log.end);
     await copy.finish(named, watch);
@@ -95,9 +95,10 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
       findings: [...copy.unreadable, ...findingsOf(copy.damaged)],
       log: describeLog(log, notes),
       copiedAfter,
+      onDisk: added.onDisk,
       removed,
       leftOut: copy.leftOut,
-      warnings: [...environment.config.risks, ...copy.warnings],
+      warnings: [...environment.config.risks, ...copy.warnings, ...added.warnings],
     };
   } finally {
     log.close();

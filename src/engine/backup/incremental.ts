@@ -12,7 +12,6 @@ import { type Files } from '../files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
-import { type PagesOnDisk } from '../recovery/disk-comparison.ts';
 import { type Chain } from '../repository/chain.ts';
 import { type ManifestLog } from '../repository/manifest.ts';
 import { type NewSet } from '../repository/repository.ts';
@@ -30,8 +29,6 @@ export interface IncrementalCopy extends EnvironmentCopy {
   readonly unexplained: readonly EnvironmentFile[];
   /** Those that it does create, if the transaction committed. */
   readonly created: readonly EnvironmentFile[];
-  /** The pages that were added to files since the chain's newest set, as they are in the source. */
-  readonly onDisk: PagesOnDisk;
 }
 
 export interface IncrementalOptions {
@@ -87,7 +84,7 @@ export async function copyIncremental(
   });
   try {
     const list = async (): Promise<Environment> => (await listSource(files, home, { choice, namesInLog })).environment;
-    const onDisk = await readAdded(files, { environment, log, growth, list }, watch);
+    const { onDisk, warnings } = await readAdded(files, { environment, log, growth, list }, watch);
     log.close();
     await requireSoundEnd(files, from, log.end);
     const { number, header } = log.copied[0]!;
@@ -129,6 +126,7 @@ export async function copyIncremental(
         ...newlyLeftOut(chain, source),
         ...changedConfig(chain, others),
         ...unloggedDatabases(chain),
+        ...warnings,
       ],
       onDisk,
       unexplained: added.filter(({ uid }) => !created.has(uid!)),

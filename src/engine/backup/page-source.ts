@@ -3,13 +3,16 @@
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { checkPage } from '../../format/page/check.ts';
-import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
+import { fromStored, hasRightChecksum } from '../../format/page/checksum.ts';
 import { metaAt } from '../../format/page/meta.ts';
 import { isBlank, Page } from '../../format/page/page.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { identityOf } from '../environment/twins.ts';
 import { type Files, type FileStat, type OpenFile } from '../files.ts';
+import { pause, type Watch } from '../pause.ts';
+import { type PageOnDisk } from '../recovery/disk-comparison.ts';
 
 /** How often a page that is not whole is read again, and how long to wait in between. */
 const attempts = 12;
@@ -96,16 +99,54 @@ export class PageSource {
     return new OpenPages(this, opened);
   }
 
-  /** LSN of its first page as it is on disk; undefined when the file is no longer there. */
-  firstLsn(): Lsn | undefined {
+  /** True when pages are on disk, all as they were at `since` or later; undefined when the file is no longer there. */
+  areWritten(pgnos: readonly number[], since: Lsn): boolean | undefined {
     const opened = this.open();
     if (!opened) return undefined;
+    const bytes = new Uint8Array(this.pageSize);
     try {
-      const page = opened.read(new Uint8Array(this.pageSize), 0);
-      return page.length > 0 ? new Page(page, this.paged.format).lsn : undefined;
+      return pgnos.every((pgno) => {
+        const page = opened.read(bytes, (pgno - this.paged.firstPgno) * this.pageSize);
+        return page.length > 0 && compareLsn(new Page(page, this.paged.format).lsn, since) >= 0;
+      });
     } finally {
       opened.close();
     }
+  }
+
+  /**
+   * Pages as they are on disk; undefined when the file is no longer there. Those are left out that are not there, were never
+   * logged, or are damaged.
+   */
+  async readSettled(pgnos: readonly number[], watch: Watch): Promise<ReadonlyMap<number, PageOnDisk> | undefined> {
+    const opened = this.open();
+    if (!opened) return undefined;
+    const found = new Map<number, PageOnDisk>();
+    try {
+      for (const [i, pgno] of pgnos.entries()) {
+        const page = await this.#readSettled(opened, pgno);
+        if (page) found.set(pgno, page);
+        await pause(watch, { phase: `look at new pages of ${this.file.path}`, done: i + 1, total: pgnos.length });
+      }
+    } finally {
+      opened.close();
+    }
+    return found;
+  }
+
+  async #readSettled(opened: OpenPages, pgno: number): Promise<PageOnDisk | undefined> {
+    const { format, firstPgno } = this.paged;
+    const bytes = new Uint8Array(format.pageSize);
+    for (let i = 1; i <= attempts; i++) {
+      if (opened.read(bytes, (pgno - firstPgno) * format.pageSize).length === 0) return undefined;
+      if (hasRightChecksum(bytes, format)) {
+        const { lsn, entries, type } = new Page(fromStored(bytes, format), format);
+        return isLogged(lsn) ? { lsn, entries, type } : undefined;
+      }
+      // It is being written just now.
+      await setTimeout(apartMs);
+    }
+    return undefined;
   }
 
   pgnoAt(position: number): number {

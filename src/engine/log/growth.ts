@@ -1,13 +1,15 @@
 /**
  * Pages by which transactions made their files longer. A transaction begun with DB_TXN_BULK does not log what it inserts
  * on such pages: it writes and syncs them before its commit is logged (recovery document, G.3). Nothing in the log tells
- * such a transaction from others for certain, so all that grow a file are taken for one.
+ * such a transaction from others for certain, so all that grow a file are taken for one, except where a row on such a page is
+ * logged.
  */
 
 import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
-import { pgAlloc } from '../../format/log/records/db.ts';
+import { modeOf } from '../../format/log/cursor.ts';
+import { addrem, itemMode, pgAlloc } from '../../format/log/records/db.ts';
 import { child, commit, txnOpcode } from '../../format/log/records/txn.ts';
-import { isNoLsn, laterLsn, type Lsn } from '../../format/lsn.ts';
+import { earlierLsn, isNoLsn, laterLsn, type Lsn } from '../../format/lsn.ts';
 import { pageType } from '../../format/page/types.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
@@ -42,6 +44,7 @@ interface Named {
 /** What a transaction has added to a file. */
 interface Addition {
   readonly pgnos: number[];
+  first: Lsn;
   last: Lsn;
 }
 
@@ -50,6 +53,8 @@ export interface GrownFile {
   /** Unique id of the file. */
   readonly uid: string;
   readonly pgnos: readonly number[];
+  /** The first record that allocated one of the pages. */
+  readonly first: Lsn;
   /** The last record that allocated one of the pages: the first page of the file was changed by it, too. */
   readonly last: Lsn;
 }
@@ -58,18 +63,23 @@ export interface GrownFile {
 export class Growth {
   readonly #byId = new Map<number, Named>();
   readonly #open = new Map<number, Map<Named, Addition>>();
+  /** Transactions that have logged what they put on a page that they added: so they are no bulk transactions. */
+  readonly #logging = new Set<number>();
   #committed: [Named, Addition][] = [];
 
   /** Takes note of a record; to be called for every record in order. */
   see(record: ScannedRecord): void {
     const { code, txnId, lsn } = record;
     if (code === register.code) return this.#register(record);
-    if (this.#open.size > 0 && txnId !== 0) this.#end(record);
+    if (this.#open.size > 0 && txnId !== 0) {
+      this.#noteRow(record);
+      this.#end(record);
+    }
     const page = newPageOf(record);
     if (!page) return;
     let file = this.#byId.get(page.fileId);
     if (!file) this.#byId.set(page.fileId, (file = { uid: undefined }));
-    this.#add(txnId, file, { pgnos: [page.pgno], last: lsn });
+    this.#add(txnId, file, { pgnos: [page.pgno], first: lsn, last: lsn });
   }
 
   #register(record: ScannedRecord): void {
@@ -82,16 +92,27 @@ export class Growth {
     else if (before?.uid !== body.uid) this.#byId.set(body.boundId, { uid: body.uid });
   }
 
-  #add(txnId: number, file: Named, { pgnos, last }: Addition): void {
+  #add(txnId: number, file: Named, { pgnos, first, last }: Addition): void {
     let files = this.#open.get(txnId);
     if (!files) this.#open.set(txnId, (files = new Map()));
     const known = files.get(file);
     if (!known) {
-      files.set(file, { pgnos, last });
+      files.set(file, { pgnos, first, last });
       return;
     }
     for (const pgno of pgnos) known.pgnos.push(pgno);
+    known.first = earlierLsn(known.first, first);
     known.last = laterLsn(known.last, last);
+  }
+
+  #noteRow(record: ScannedRecord): void {
+    const { txnId } = record;
+    if (record.code !== addrem.code || this.#logging.has(txnId)) return;
+    const files = this.#open.get(txnId);
+    const body = files && bodyAs(record, addrem);
+    if (!body || modeOf(body.opcode) !== itemMode.add) return;
+    const file = this.#byId.get(body.fileId);
+    if (file && files.get(file)?.pgnos.includes(body.pgno)) this.#logging.add(txnId);
   }
 
   #end(record: ScannedRecord): void {
@@ -100,6 +121,8 @@ export class Growth {
     if (nested) {
       const grown = this.#open.get(nested.child);
       this.#open.delete(nested.child);
+      // What its parent puts there afterwards may not be logged.
+      this.#logging.delete(nested.child);
       for (const [file, addition] of grown ?? []) this.#add(txnId, file, addition);
       return;
     }
@@ -108,6 +131,7 @@ export class Growth {
     if (!ended && !isNoLsn(record.prevLsn)) return;
     const grown = this.#open.get(txnId);
     this.#open.delete(txnId);
+    if (this.#logging.delete(txnId)) return;
     if (grown && ended?.opcode === txnOpcode.commit) this.#committed.push(...grown);
   }
 

@@ -20,7 +20,13 @@ export interface PageOnDisk {
 }
 
 /** By unique id of the file and page number. */
-export type PagesOnDisk = ReadonlyMap<string, ReadonlyMap<number, PageOnDisk>>;
+export type PagesByFile = ReadonlyMap<string, ReadonlyMap<number, PageOnDisk>>;
+
+export interface PagesOnDisk {
+  readonly pages: PagesByFile;
+  /** They are all that rows could be missing on: one that cannot be compared leaves a doubt. */
+  readonly isAll: boolean;
+}
 
 /** What a transaction that has not committed made of a page. */
 interface Unfinished {
@@ -31,12 +37,14 @@ interface Unfinished {
 
 /** Follows redo, and marks the pages that have more entries on disk than by the log, in the same state: `StoredFile.lacking`. */
 export class DiskComparison {
-  readonly #onDisk: PagesOnDisk;
+  readonly #onDisk: PagesByFile;
+  readonly #isAll: boolean;
   readonly #unfinished = new Map<PageOnDisk, Unfinished>();
   readonly #compared = new Set<PageOnDisk>();
 
   constructor(onDisk: PagesOnDisk) {
-    this.#onDisk = onDisk;
+    this.#onDisk = onDisk.pages;
+    this.#isAll = onDisk.isAll;
   }
 
   /** A page is about to be changed, or has been for the last time. */
@@ -79,8 +87,9 @@ export class DiskComparison {
     }
   }
 
-  /** Throws `page-unstable` for a page that is on disk in a state of which the log does not tell enough. */
+  /** Throws `page-unstable` for a page that is on disk in a state of which the log does not tell enough, where that matters. */
   requireCompared(file: StoredFile): void {
+    if (!this.#isAll) return;
     for (const [pgno, there] of this.#onDisk.get(file.uid!) ?? []) {
       const page = file.page(pgno);
       if (this.#compared.has(there) || !page || !takesRows(page) || !takesRows(there)) continue;
