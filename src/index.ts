@@ -5,7 +5,8 @@
 
 export { FigaroError, exitCodes, type ErrorCode, type ErrorDetails } from './errors.ts';
 export { compareLsn, formatLsn, parseLsn, type Lsn } from './format/lsn.ts';
-export { nodeFiles, type FileStat, type Files, type OpenFile } from './engine/files.ts';
+export { nodeFiles } from './engine/files/node-files.ts';
+export { type FileStat, type Files, type OpenFile } from './engine/files/files.ts';
 export { type Progress, type Watch } from './engine/pause.ts';
 export {
   discoverEnvironment,
@@ -22,6 +23,6 @@ export { recoverEnvironment, type RecoverOptions, type RecoverResult } from './e
 export { rehearse, type RecoveryReport } from './engine/recovery/recovery.ts';
 export { type Commit, type RestorePoint, type RestoreWindow } from './engine/recovery/restore-point.ts';
 export { listSets, type Catalog } from './engine/repository/catalog.ts';
-export { verifySets } from './engine/verify/set.ts';
+export { verifySets } from './engine/verify/verify-sets.ts';
 export { type Finding, type VerifyOptions, type VerifyResult } from './engine/verify/verification.ts';
 export { requireIntact } from './engine/verify/intact.ts';

@@ -1,7 +1,7 @@
 /** The process: arguments, streams, signals, exit status. */
 
 import { candidates, candidatesWord } from './commands/candidates.ts';
-import { nodeFiles } from './engine/files.ts';
+import { nodeFiles } from './engine/files/node-files.ts';
 import { stopAtSignals } from './signals.ts';
 
 const argv = process.argv.slice(2);

@@ -1,7 +1,7 @@
 /** What ends a process, and how a run goes about it. */
 
 import { constants } from 'node:os';
-import { readSystemFile, readSystemLink } from './engine/files.ts';
+import { readSystemFile, readSystemLink } from './engine/files/system-files.ts';
 
 /** Signals of somebody who wants this to end: the second one has its usual effect, at once. */
 const impatient: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGBREAK'];

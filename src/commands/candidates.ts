@@ -1,7 +1,7 @@
 /** What completion scripts ask for while somebody types: names that only a file or a directory knows. */
 
 import path from 'node:path';
-import { type Files } from '../engine/files.ts';
+import { type Files } from '../engine/files/files.ts';
 import { setNames } from '../engine/repository/repository.ts';
 import { environmentNames, readSettings } from './settings.ts';
 

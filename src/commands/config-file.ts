@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { parse } from 'smol-toml';
-import { readIfThere, withFile, type Files } from '../engine/files.ts';
+import { readIfThere, withFile } from '../engine/files/read.ts';
+import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
 import { commandsWithTables, repeatedSettings, settingNames } from './setting-names.ts';
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { Option, type Command, type OptionValues } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
-import { type Files } from '../engine/files.ts';
+import { type Files } from '../engine/files/files.ts';
 import { type Watch } from '../engine/pause.ts';
 import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/json.ts';
 import { showProgress } from '../output/progress.ts';

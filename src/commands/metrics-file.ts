@@ -1,8 +1,8 @@
 /** The file that node_exporter reads: written where nothing else lies, and in the place of metrics alone. */
 
-import { type Files } from '../engine/files.ts';
+import { type Files } from '../engine/files/files.ts';
 import { requireNoneAbove, requireOutside, type Place } from '../engine/places.ts';
-import { replaceFile } from '../engine/replace-file.ts';
+import { replaceFile } from '../engine/files/replace-file.ts';
 
 /** As every text of `monitoring.ts` begins. */
 const beginning = '# HELP figaro_backup_';

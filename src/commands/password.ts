@@ -1,7 +1,8 @@
 /** The password of encrypted environments: from a file, never from the command line. */
 
 import { type Command } from 'commander';
-import { withFile, type Files } from '../engine/files.ts';
+import { withFile } from '../engine/files/read.ts';
+import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
 import { Cipher } from '../format/crypto.ts';
 import { type CommandContext } from './context.ts';

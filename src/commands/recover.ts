@@ -6,7 +6,7 @@ import { type Preflight } from '../engine/recovery/preflight.ts';
 import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
 import { formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
 import { withSurvivingLogs } from '../engine/recovery/surviving-logs.ts';
-import { type Files } from '../engine/files.ts';
+import { type Files } from '../engine/files/files.ts';
 import { type Watch } from '../engine/pause.ts';
 import {
   chainEnvironment,

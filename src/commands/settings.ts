@@ -1,7 +1,7 @@
 /** Values of options that were not given on the command line: from variables, and from the configuration file. */
 
 import { type Command, InvalidArgumentError, type Option } from 'commander';
-import { type Files } from '../engine/files.ts';
+import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
 import { configPlaces, findConfig, requireTrusted, tablesFor } from './config-file.ts';
 import { settingNames, type SettingName } from './setting-names.ts';

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { takeInventory } from '../engine/database/inventory.ts';
 import { type XmlInventory } from '../engine/database/xml-inventory.ts';
 import { filesOfKind, logPaths, type Environment } from '../engine/environment/discover.ts';
-import { type Files } from '../engine/files.ts';
+import { type Files } from '../engine/files/files.ts';
 import { readHistory, type History } from '../engine/history/history.ts';
 import { openLog } from '../engine/log/log-files.ts';
 import { listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';

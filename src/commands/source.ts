@@ -3,7 +3,7 @@
 import { type Command } from 'commander';
 import { discoverEnvironment, type DiscoverOptions, type Environment } from '../engine/environment/discover.ts';
 import { discoverLayers } from '../engine/environment/layers.ts';
-import { type Files } from '../engine/files.ts';
+import { type Files } from '../engine/files/files.ts';
 import { chainEnvironment, findChain, requireNewest } from '../engine/repository/chain.ts';
 import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';

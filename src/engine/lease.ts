@@ -6,7 +6,7 @@
  */
 
 import { FigaroError } from '../errors.ts';
-import { type Files, type OpenFile } from './files.ts';
+import { type Files, type OpenFile } from './files/files.ts';
 
 /** How often a run shows a sign of life, in ms. */
 const beatMs = 10_000;

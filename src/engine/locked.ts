@@ -1,5 +1,7 @@
 import { FigaroError } from '../errors.ts';
-import { passwordHint } from './files.ts';
+
+/** For errors about what cannot be read without its password. */
+export const passwordHint = 'give the file that holds the password: --password-file, or $FIGARO_BACKUP_PASSWORD_FILE.';
 
 /** A database that the password does not open. */
 export function lockedFile(file: string): FigaroError {

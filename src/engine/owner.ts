@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { hostname, uptime } from 'node:os';
 import { FigaroError } from '../errors.ts';
 import { readable, readFields } from './fields.ts';
-import { readSystemFile, readSystemLink } from './files.ts';
+import { readSystemFile, readSystemLink } from './files/system-files.ts';
 import { expiryMs, trustedMs } from './lease.ts';
 
 /** What tells a process from all others. */

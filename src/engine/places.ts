@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../errors.ts';
-import { type Files } from './files.ts';
+import { type Files } from './files/files.ts';
 
 export interface Place {
   /** What messages call it: `the repository`. */

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { discoverEnvironment, logPaths, type Environment } from '../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { openLog } from '../../src/engine/log/log-files.ts';
 import { scanLog } from '../../src/engine/log/scan.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';

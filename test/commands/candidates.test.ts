@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { candidates } from '../../src/commands/candidates.ts';
-import { nodeFiles, type Files } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { figaro } from '../support/run-cli.ts';
 import { layPlace, setId, type Place } from '../support/completion.ts';
 

@@ -6,11 +6,11 @@ import { placeFor } from '../support/dumps.ts';
 import { databaseFiles, describeNative, makeDatabases, verifyNatively } from '../support/native.ts';
 import { pagesOf } from '../support/structural-damage.ts';
 import { figaro } from '../support/run-cli.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { DatabaseFile } from '../../src/engine/database/database-file.ts';
-import { FilePages } from '../../src/engine/verify/structure/checked-pages.ts';
+import { FilePages } from '../../src/engine/database/file-pages.ts';
 import { pageType } from '../../src/format/page/types.ts';
-import { checkFile } from '../../src/engine/verify/structure/structure.ts';
+import { checkFile } from '../../src/engine/structure/check-file.ts';
 
 const heap = fs.readFileSync(path.join(import.meta.dirname, '../fixtures/cases/heap.db'));
 

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../demo/application.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { takeLock } from '../../src/engine/repository/lock.ts';
 import { openOrCreateRepository } from '../../src/engine/repository/repository.ts';
 import { exitCodes, type ErrorCode } from '../../src/errors.ts';

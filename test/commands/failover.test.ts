@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { requireStandby } from '../../src/engine/failover/standby.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { type RecordedApplication } from '../../demo/application.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';

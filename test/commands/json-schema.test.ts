@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { buildProgram } from '../../src/cli.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { commandName } from '../../src/commands/settings.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { exitCodes } from '../../src/errors.ts';
 import { schemaVersion } from '../../src/output/json.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';

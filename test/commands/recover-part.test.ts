@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { discoverEnvironment, filesOfKind } from '../../src/engine/environment/discover.ts';
-import { nodeFiles, type Files } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { corpusCase, removeUnpacked } from '../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { contentsOf, describeNative, recoverNatively, verifyNatively } from '../support/native.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { run } from '../../src/cli.ts';
-import { nodeFiles, type Files } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { CollectingStream, figaro } from '../support/run-cli.ts';
 
 const isUsageError = (text: string): boolean => /^error \[usage\]: [^\n]+\n(hint: [^\n]+\n)?$/.test(text);

@@ -6,9 +6,9 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
-import { verifySets } from '../../src/engine/verify/set.ts';
+import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { faultKinds as kinds, strideFor, type FaultKind } from '../support/fault-kinds.ts';
 import { Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';

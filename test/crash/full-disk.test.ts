@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { withFaults } from '../support/faulty-system.ts';

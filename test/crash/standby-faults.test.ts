@@ -4,7 +4,7 @@ import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { requireStandby } from '../../src/engine/failover/standby.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { faultKinds, strideFor, type FaultKind } from '../support/fault-kinds.ts';
 import { Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';

@@ -9,13 +9,13 @@ import { bodyOf } from '../../src/engine/database/dump.ts';
 import { takeInventory } from '../../src/engine/database/inventory.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
 import { discoverEnvironment, filesOfKind } from '../../src/engine/environment/discover.ts';
-import { type Files } from '../../src/engine/files.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { inspectEnvironment } from '../../src/engine/inspect/environment.ts';
 import { inspectPage } from '../../src/engine/inspect/page.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { rehearse } from '../../src/engine/recovery/recovery.ts';
 import { openRepository } from '../../src/engine/repository/repository.ts';
-import { verifySets } from '../../src/engine/verify/set.ts';
+import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { Chance, damage } from './mutate.ts';
 
 /** How the attempts at one damaged environment ended. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type Command } from 'commander';
 import { buildProgram } from '../../src/cli.ts';
 import { CommandContext } from '../../src/commands/context.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { temporaryDirectory } from './demo-environment.ts';
 import { CollectingStream } from './run-cli.ts';
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { buildProgram } from '../../src/cli.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { describeCommand } from '../../src/commands/describe.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { type CommandDescription } from '../../src/output/command-line.ts';
 import { temporaryDirectory } from './demo-environment.ts';
 import { figaro } from './run-cli.ts';

@@ -8,7 +8,8 @@ import { bodyOf, databaseLabel } from '../../src/engine/database/dump.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
 import { type Environment } from '../../src/engine/environment/discover.ts';
 import { discoverLayers } from '../../src/engine/environment/layers.ts';
-import { nodeFiles, type Files } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { unlocked } from './unlocked.ts';
 
 /** A database as native recovery left it. */

@@ -1,5 +1,5 @@
 import { type Binding } from '../../src/engine/recovery/bindings.ts';
-import { Change, type Operation } from '../../src/engine/recovery/change.ts';
+import { Change, type Operation } from '../../src/engine/recovery/page-change.ts';
 import { PageCache, StoredFile, type CachedPage } from '../../src/engine/recovery/page-store.ts';
 import { type Piece } from '../../src/engine/recovery/storage.ts';
 import { rangeOf, type ByteRange } from '../../src/format/byte-range.ts';

@@ -9,7 +9,7 @@ import { describe, test } from 'vitest';
 import { DatabaseFile } from '../../src/engine/database/database-file.ts';
 import { bodyOf, databaseLabel } from '../../src/engine/database/dump.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { temporaryDirectory } from './demo-environment.ts';
 
 const sources = path.join(import.meta.dirname, 'native');

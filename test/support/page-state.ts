@@ -1,7 +1,7 @@
 import { type Page } from '../../src/format/page/page.ts';
 import { heapItemFlag, heapSlots, readableHeapPage } from '../../src/format/page/heap.ts';
 import { pageType } from '../../src/format/page/types.ts';
-import { itemSize } from '../../src/engine/recovery/apply/items.ts';
+import { itemSize } from '../../src/engine/recovery/record-operations/items.ts';
 
 /**
  * What a page says, apart from where its items lie: undoing a change may leave them in other places (recovery document,

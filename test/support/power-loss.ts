@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../src/errors.ts';
-import { type FileStat, type Files, type OpenFile } from '../../src/engine/files.ts';
+import { type FileStat, type Files, type OpenFile } from '../../src/engine/files/files.ts';
 
 /** What becomes of changes that were not synced when the power goes. */
 export type Survival =

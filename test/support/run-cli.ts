@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { run } from '../../src/cli.ts';
-import { type Files } from '../../src/engine/files.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { requireDocumented } from './json-schema.ts';
 
 export interface CliResult {

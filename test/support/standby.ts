@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { partsOf, requireStandby } from '../../src/engine/failover/standby.ts';
-import { readIfThere, type Files } from '../../src/engine/files.ts';
+import { readIfThere } from '../../src/engine/files/read.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 
 /** What the databases of a standby hold: SHA-256 by name. */
 export function piecesOf(files: Files, directory: string): Record<string, string> {

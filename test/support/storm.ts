@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { nodeFiles } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../src/engine/repository/chain.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';

@@ -1,6 +1,6 @@
 /** File operations whose reads of containers are torn: as they are when the page is written during the read. */
 
-import { type Files } from '../../src/engine/files.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { isBlank } from '../../src/format/page/page.ts';
 import { Chance } from '../fuzz/mutate.ts';
 import { watchedFiles } from './watched-files.ts';

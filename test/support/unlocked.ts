@@ -1,4 +1,5 @@
-import { nodeFiles, type Files } from '../../src/engine/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { Cipher } from '../../src/format/crypto.ts';
 
 /** The real files, with a password. */

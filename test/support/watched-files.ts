@@ -1,4 +1,4 @@
-import { type FileStat, type Files, type OpenFile } from '../../src/engine/files.ts';
+import { type FileStat, type Files, type OpenFile } from '../../src/engine/files/files.ts';
 
 export type Operation = keyof Files | Exclude<keyof OpenFile, 'path'>;
 

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { DatabaseFile, type Database } from '../../engine/database/database-file.ts';
 import { bodyOf, databaseLabel, headerLines } from '../../engine/database/dump.ts';
 import { databasesOf, recordsOf } from '../../engine/database/records.ts';
-import { type Files } from '../../engine/files.ts';
+import { type Files } from '../../engine/files/files.ts';
 import { pause, type Watch } from '../../engine/pause.ts';
 import { FigaroError } from '../../errors.ts';
 import { withCommonOptions, type CommandContext, type CommonOptions } from '../context.ts';

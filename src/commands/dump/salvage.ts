@@ -3,10 +3,10 @@
 import { databaseLabel, headerOf, linesOf } from '../../engine/database/dump.ts';
 import { SalvagePages, type SalvageFinding } from '../../engine/database/salvage/pages.ts';
 import { Salvage, type SalvagedDatabase } from '../../engine/database/salvage/salvage.ts';
-import { type Files } from '../../engine/files.ts';
+import { type Files } from '../../engine/files/files.ts';
 import { pause, type Watch } from '../../engine/pause.ts';
-import { checkDatabaseFile } from '../../engine/verify/structure/check-environment.ts';
-import { type StructureFinding } from '../../engine/verify/structure/file-check.ts';
+import { checkDatabaseFile } from '../../engine/database/check-environment.ts';
+import { type StructureFinding } from '../../engine/structure/file-check.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatCount } from '../../output/text.ts';
 import { type CommandContext, type CommonOptions } from '../context.ts';

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { type Command } from 'commander';
 import { configOf } from '../../engine/environment/discover.ts';
-import { type Files } from '../../engine/files.ts';
+import { type Files } from '../../engine/files/files.ts';
 import { FigaroError } from '../../errors.ts';
 import { type CommandContext, type CommonOptions } from '../context.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from '../password.ts';

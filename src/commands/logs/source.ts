@@ -3,7 +3,7 @@
 import { type Command } from 'commander';
 import { logPaths } from '../../engine/environment/discover.ts';
 import { findLogNearby, whereIsLog } from '../../engine/environment/log-nearby.ts';
-import { type Files } from '../../engine/files.ts';
+import { type Files } from '../../engine/files/files.ts';
 import { openLog, type Log } from '../../engine/log/log-files.ts';
 import { FigaroError } from '../../errors.ts';
 import { type CommandContext } from '../context.ts';

@@ -7,7 +7,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { filesOfKind, type Environment } from '../environment/discover.ts';
 import { isOpaque } from '../environment/opaque.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { Growth } from '../log/growth.ts';
 import { isOpaqueLog, openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';

@@ -10,7 +10,7 @@ import { placesOf, requireApart } from '../places.ts';
 import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
 import { type RecoveryReport } from '../recovery/recovery.ts';
 import {
@@ -23,7 +23,7 @@ import {
   newerThan,
   type Chain,
 } from '../repository/chain.ts';
-import { requireSound } from '../verify/structure/check-environment.ts';
+import { requireSound } from '../database/check-environment.ts';
 import {
   manifestFormat,
   type GoneDatabase,

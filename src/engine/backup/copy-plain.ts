@@ -3,7 +3,9 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
-import { makeDirectories, openToRead, type Files, type FileStat } from '../files.ts';
+import { makeDirectories } from '../files/tree.ts';
+import { openToRead } from '../files/read.ts';
+import { type Files, type FileStat } from '../files/files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 
 const attempts = 8;

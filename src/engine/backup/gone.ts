@@ -5,7 +5,7 @@ import { fileRemove, remove } from '../../format/log/records/fileops.ts';
 import { FigaroError } from '../../errors.ts';
 import { logPaths, type Environment } from '../environment/discover.ts';
 import { summarize } from '../environment/left-out.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';

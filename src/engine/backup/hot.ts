@@ -6,7 +6,7 @@ import { type EnvironmentFile } from '../environment/discover.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { identityOf, isPassing, type NamesInLog } from '../environment/twins.ts';
 import { type LeftOut } from '../environment/left-out.ts';
-import { type Files, type FileStat } from '../files.ts';
+import { type Files, type FileStat } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { Growth } from '../log/growth.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
@@ -29,7 +29,7 @@ import { RemovedFiles } from './gone.ts';
 import { findFirstLogFile } from './redo-start.ts';
 import { findingsOf, requireUndamaged, type SetFinding } from './damage.ts';
 import { DamagedPages } from './page-source.ts';
-import { settle } from './settle.ts';
+import { settle } from './settle-pages.ts';
 import { listSource, type SourceFiles } from './source.ts';
 import { markUnlogged } from './unlogged-copies.ts';
 

@@ -8,7 +8,7 @@ import { filesOfKind, logPaths, type Environment, type EnvironmentFile } from '.
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';

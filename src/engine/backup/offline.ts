@@ -8,7 +8,7 @@ import { findLogNearby, requireLogGone, whereIsLog } from '../environment/log-ne
 import { type FileChoice } from '../environment/file-choice.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { differenceSince } from '../environment/unchanged.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';

@@ -3,9 +3,9 @@
 import { type Lsn } from '../../format/lsn.ts';
 import { FigaroError } from '../../errors.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/discover.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
-import { isAboutOlderCopy } from '../recovery/change.ts';
+import { isAboutOlderCopy } from '../recovery/page-change.ts';
 import { rehearse } from '../recovery/recovery.ts';
 
 /** No more of the earlier log is read for this, in bytes. */

@@ -1,5 +1,5 @@
 import { type Framing } from '../../format/log/framing.ts';
-import { type OpenFile } from '../files.ts';
+import { type OpenFile } from '../files/files.ts';
 
 /** How long the last record of an opaque log has to stay as it is. */
 export const apartMs = 30;

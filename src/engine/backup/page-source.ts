@@ -10,7 +10,7 @@ import { isBlank, Page } from '../../format/page/page.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { identityOf } from '../environment/twins.ts';
-import { type Files, type FileStat, type OpenFile } from '../files.ts';
+import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type PageOnDisk } from '../recovery/disk-comparison.ts';
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { findLastCheckpoint } from '../log/find-checkpoint.ts';
 import { isOpaqueLog, logFileName, logFileNumber, openLog } from '../log/log-files.ts';
 

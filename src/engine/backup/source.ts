@@ -8,7 +8,7 @@ import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { separateTwins, twinsOf, warningsOfCopies, type NamesInLog, type Separated } from '../environment/twins.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type SetFinding } from './damage.ts';
 
 /** The files of an environment by how they have to be copied. Log files are not among them. */

@@ -6,7 +6,8 @@ import { btreeFlag, metaAt, metaSize, recognizeFile, type DatabaseFormat } from 
 import { Page } from '../../format/page/page.ts';
 import { lastRecno, pageOfRecord, queueLayout } from '../../format/page/queue.ts';
 import { pageType } from '../../format/page/types.ts';
-import { openToRead, type Files, type OpenFile } from '../files.ts';
+import { openToRead } from '../files/read.ts';
+import { type Files, type OpenFile } from '../files/files.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile, lockedFile } from '../locked.ts';
 import { PageReader } from './page-reader.ts';

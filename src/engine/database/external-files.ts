@@ -5,7 +5,8 @@ import { FigaroError } from '../../errors.ts';
 import { externalFilePath, externalItem, externalItemSize } from '../../format/page/external.ts';
 import { type Page } from '../../format/page/page.ts';
 import { parseDbConfig } from '../environment/db-config.ts';
-import { openToRead, readIfThere, type Files } from '../files.ts';
+import { openToRead, readIfThere } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 import { type DatabaseFile } from './database-file.ts';
 
 /** Directories above a database in which its environment is looked for. */

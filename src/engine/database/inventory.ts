@@ -9,11 +9,11 @@ import { btreeFlag, metaAt, type DatabaseFormat } from '../../format/page/meta.t
 import { isBlank } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
 import { FigaroError } from '../../errors.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
-import { FilePages } from '../verify/structure/checked-pages.ts';
-import { FileCheck, findingOf, type Steps, type StructureFinding } from '../verify/structure/file-check.ts';
-import { checkFreeList } from '../verify/structure/structure.ts';
+import { FilePages } from './file-pages.ts';
+import { FileCheck, findingOf, type Steps, type StructureFinding } from '../structure/file-check.ts';
+import { checkFreeList } from '../structure/check-file.ts';
 import { databaseAt, DatabaseFile, isMaster, type Database, type DatabaseMethod } from './database-file.ts';
 import { databaseLabel } from './dump.ts';
 import { partitionCount, partitionPath } from './partitions.ts';

@@ -1,5 +1,5 @@
 import { type DatabaseFormat } from '../../format/page/meta.ts';
-import { type Files, type OpenFile } from '../files.ts';
+import { type Files, type OpenFile } from '../files/files.ts';
 import { extentPath } from './queue-extent.ts';
 
 /** The pages of a database file as they lie on disk, unchecked; those of a queue may be in extents. */

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 
 /** Where extent `number` of a queue is: beside its file (format document, 4.9). */
 export function extentPath(queue: string, number: number): string {

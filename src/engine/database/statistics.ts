@@ -15,7 +15,7 @@ import { metaAt } from '../../format/page/meta.ts';
 import { isBlank, type Page } from '../../format/page/page.ts';
 import { firstRecordOf, lastRecno, queueLayout, queueRecord } from '../../format/page/queue.ts';
 import { hashItemType, itemType, pageType } from '../../format/page/types.ts';
-import { type FileCheck, type Steps } from '../verify/structure/file-check.ts';
+import { type FileCheck, type Steps } from '../structure/file-check.ts';
 import { type Database } from './database-file.ts';
 
 /** What a page is used for. */

@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
-import { readIfThere, type Files, type FileOwner, type FileStat } from '../files.ts';
+import { readIfThere } from '../files/read.ts';
+import { type Files, type FileOwner, type FileStat } from '../files/files.ts';
 import { normalDirectory, parseDbConfig, type DbConfig } from './db-config.ts';
 import { type FileChoice } from './file-choice.ts';
 import { type LeftOut } from './left-out.ts';

@@ -2,7 +2,7 @@
 
 import { metaAt, metaSize, recognizeFile, type FileRecognition } from '../../format/page/meta.ts';
 import { pageSizeByLaterPages, smallestPage } from '../../format/page/later-pages.ts';
-import { type Files, type OpenFile } from '../files.ts';
+import { type Files, type OpenFile } from '../files/files.ts';
 
 /** A file that is shorter has not even the fields that all headers have: it is not opened. In bytes. */
 const smallestHead = metaAt.uid + 20;

@@ -1,7 +1,8 @@
 /** Whether a process has an environment open, as far as Linux tells this user; elsewhere nothing is seen. */
 
 import { FigaroError } from '../../errors.ts';
-import { readSystemFile, type Files, type FileStat } from '../files.ts';
+import { readSystemFile } from '../files/system-files.ts';
+import { type Files, type FileStat } from '../files/files.ts';
 import { type Environment } from './discover.ts';
 
 /** What the operator can do about it, in the words of the command. */

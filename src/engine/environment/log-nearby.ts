@@ -6,7 +6,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { recognizeFile, type FileRecognition } from '../../format/page/meta.ts';
-import { readIfThere, type Files } from '../files.ts';
+import { readIfThere } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { logFileNumber, openLog } from '../log/log-files.ts';
 import { scanBatches } from '../log/scan.ts';

@@ -1,6 +1,6 @@
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { isOpaqueLog } from '../log/log-files.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { filesOfKind, logPaths, type Environment } from './discover.ts';
 
 /** True for databases that are encrypted where no password was given: only the headers of their pages can be read. */

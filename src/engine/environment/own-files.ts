@@ -4,7 +4,7 @@
  */
 
 import path from 'node:path';
-import { type Files, type FileStat } from '../files.ts';
+import { type Files, type FileStat } from '../files/files.ts';
 
 /** What is in a directory, as it was listed when it had stood still for a while. */
 interface Listing {

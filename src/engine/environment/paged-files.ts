@@ -2,7 +2,7 @@ import path from 'node:path';
 import { fromStored } from '../../format/page/checksum.ts';
 import { metaAt, metaSize, type DatabaseFormat } from '../../format/page/meta.ts';
 import { headerSize, isBlank } from '../../format/page/page.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { isOpaque } from './opaque.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from './discover.ts';
 

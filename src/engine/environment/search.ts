@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { regionMagic } from '../../format/magic.ts';
 import { recognizeFile } from '../../format/page/meta.ts';
-import { type Files, type FileOwner, type FileStat } from '../files.ts';
+import { type Files, type FileOwner, type FileStat } from '../files/files.ts';
 import { lockedFile } from '../locked.ts';
 import { logFileNumber } from '../log/log-files.ts';
 import { normalDirectory, type DbConfig } from './db-config.ts';

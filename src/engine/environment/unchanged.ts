@@ -1,7 +1,7 @@
 /** Whether files stood still while they were read: what is left to look at where other processes can not be seen. */
 
 import { FigaroError } from '../../errors.ts';
-import { type Files, type FileStat } from '../files.ts';
+import { type Files, type FileStat } from '../files/files.ts';
 import { type Environment } from './discover.ts';
 
 /** How a file differs from an earlier look, as the end of a sentence; undefined when it does not. */

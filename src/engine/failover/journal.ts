@@ -9,7 +9,8 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Cipher } from '../../format/crypto.ts';
 import { readFields } from '../fields.ts';
-import { openToRead, withFile, type Files, type OpenFile } from '../files.ts';
+import { openToRead, withFile } from '../files/read.ts';
+import { type Files, type OpenFile } from '../files/files.ts';
 import { maxHandles, type Piece, type Storage } from '../recovery/storage.ts';
 import { damaged, partsOf, readPieceName, readState, writeStandby, type StandbyState } from './standby.ts';
 

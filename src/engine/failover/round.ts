@@ -4,7 +4,7 @@ import path from 'node:path';
 import { compareLsn, earlierLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { logPaths, type Environment, type EnvironmentFileKind } from '../environment/discover.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber, openLog, type Log } from '../log/log-files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { analyse, type Analysis } from '../recovery/analysis.ts';

@@ -17,8 +17,10 @@ import {
   type EnvironmentFile,
   type EnvironmentFileKind,
 } from '../environment/discover.ts';
-import { readOwnIfThere, withFile, writeDurably, type Files } from '../files.ts';
-import { requireOwnTree } from '../own-tree.ts';
+import { readOwnIfThere, withFile } from '../files/read.ts';
+import { writeDurably } from '../files/durable.ts';
+import { type Files } from '../files/files.ts';
+import { requireOwnTree } from '../files/own-tree.ts';
 import { standbyName } from '../places.ts';
 
 /** Raised when a change makes older programs misread a standby. */

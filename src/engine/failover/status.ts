@@ -6,7 +6,7 @@ import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { commit } from '../../format/log/records/txn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { configOf } from '../environment/discover.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber, openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';

@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readFields } from '../fields.ts';
-import { readOwnIfThere, type Files } from '../files.ts';
+import { readOwnIfThere } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 import { standbyName } from '../places.ts';
 import { partsOf } from './standby.ts';
 

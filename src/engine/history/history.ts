@@ -2,7 +2,7 @@
 
 import { txnOpcode, child, commit } from '../../format/log/records/txn.ts';
 import { compareLsn, noLsn, type Lsn } from '../../format/lsn.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
 import { FileBindings } from '../recovery/bindings.ts';
 import { type Commit } from '../recovery/restore-point.ts';

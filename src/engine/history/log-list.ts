@@ -2,7 +2,7 @@
 
 import { checkpoint, commit } from '../../format/log/records/txn.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { firstRecordOf, type Log, type LogFile } from '../log/log-files.ts';
 import { scanBatches, type LogEnd, type RecordBatch } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';

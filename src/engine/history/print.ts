@@ -2,7 +2,7 @@
 
 import { compareLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { recordName } from '../../format/log/layouts.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type Log } from '../log/log-files.ts';
 import { PageCollector } from '../log/page-collector.ts';
 import { scanLog } from '../log/scan.ts';

@@ -17,9 +17,9 @@ import {
 import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { isOpaque } from '../environment/opaque.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
-import { isXmlContainer } from '../verify/structure/order.ts';
+import { isXmlContainer } from '../structure/key-order.ts';
 import { inspectLog, type InspectedLog } from './log.ts';
 import { findRisks, type Risk } from './risks.ts';
 import { findLogged, findUnlogged } from './unlogged.ts';

@@ -7,7 +7,7 @@ import { releaseOfLog } from '../../format/releases.ts';
 import { LogNotes } from '../backup/log-notes.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { findLastCheckpoint } from '../log/find-checkpoint.ts';
 import { firstRecordOf, openLog, type Log } from '../log/log-files.ts';
 import { LogReader } from '../log/log-reader.ts';

@@ -11,7 +11,8 @@ import { Page } from '../../format/page/page.ts';
 import { queueLayout, type QueueLayout } from '../../format/page/queue.ts';
 import { PageReader } from '../database/page-reader.ts';
 import { extentNumbers, extentPath } from '../database/queue-extent.ts';
-import { withFile, type Files, type OpenFile } from '../files.ts';
+import { withFile } from '../files/read.ts';
+import { type Files, type OpenFile } from '../files/files.ts';
 import { lockedFile } from '../locked.ts';
 
 export interface InspectedPage extends PageDescription {

@@ -3,7 +3,7 @@
 import { type EnvironmentFile, filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
 import { databaseOf, pagedFiles } from '../environment/paged-files.ts';
 import { NamedPages } from '../backup/named-pages.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';

@@ -1,7 +1,7 @@
 import { recordAt } from '../../format/log/frame.ts';
 import { isSound, type Framing } from '../../format/log/framing.ts';
 import { recordName } from '../../format/log/layouts.ts';
-import { type OpenFile } from '../files.ts';
+import { type OpenFile } from '../files/files.ts';
 
 const windowSize = 1 << 20;
 

@@ -1,6 +1,6 @@
 import { type Lsn } from '../../format/lsn.ts';
 import { checkpoint } from '../../format/log/records/txn.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type Log } from './log-files.ts';
 import { scanLog } from './scan.ts';
 import { bodyAs } from './scanned-record.ts';

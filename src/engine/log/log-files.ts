@@ -9,7 +9,9 @@ import {
 import { fileHeaderSizeOf, type Framing } from '../../format/log/framing.ts';
 import { newestLogVersion, oldestLogVersion } from '../../format/magic.ts';
 import { releaseOfLog } from '../../format/releases.ts';
-import { passwordHint, withFile, type Files } from '../files.ts';
+import { passwordHint } from '../locked.ts';
+import { withFile } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 
 /** One log file of a log, as it was when it was looked at. */
 export interface LogFile extends LogFileHeader {

@@ -2,7 +2,8 @@ import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { isSound } from '../../format/log/framing.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import { openToRead, type Files, type OpenFile } from '../files.ts';
+import { openToRead } from '../files/read.ts';
+import { type Files, type OpenFile } from '../files/files.ts';
 import { firstRecordOf, logFile, type Log, type LogFile } from './log-files.ts';
 import { ScannedRecord } from './scanned-record.ts';
 

@@ -3,7 +3,8 @@ import { frameProblem, recordAt, type FrameProblem } from '../../format/log/fram
 import { LogWindow } from '../../format/log/frames.ts';
 import { plainFraming } from '../../format/log/framing.ts';
 import { compareLsn, formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
-import { openToRead, type Files, type OpenFile } from '../files.ts';
+import { openToRead } from '../files/read.ts';
+import { type Files, type OpenFile } from '../files/files.ts';
 import { findRecordBeyond } from './find-beyond.ts';
 import { firstRecordOf, type Log, type LogFile } from './log-files.ts';
 import { debugBit, ScannedRecord } from './scanned-record.ts';

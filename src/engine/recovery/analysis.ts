@@ -2,14 +2,14 @@ import { FigaroError } from '../../errors.ts';
 import { cksum } from '../../format/log/records/db.ts';
 import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type Log } from '../log/log-files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { RecordLinks } from '../log/record-links.ts';
 import { scanBatches, type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
-import { Creations, fileOperationCodes, isFileOperation } from './apply/file-ops.ts';
+import { Creations, fileOperationCodes, isFileOperation } from './record-operations/fileops.ts';
 import { FileBindings } from './bindings.ts';
 import { findLimit, firstUsableCheckpoint, requireStart, type Commit, type RestorePoint } from './restore-point.ts';
 

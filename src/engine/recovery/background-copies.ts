@@ -1,4 +1,4 @@
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 
 /** So many at a time: between two steps of a copy the caller's work may take its turn, which is long. */
 const lanes = 16;

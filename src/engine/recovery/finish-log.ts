@@ -5,7 +5,7 @@ import { encodeFileHeader } from '../../format/log/file-header.ts';
 import { registration } from '../../format/log/records/dbreg.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { earlierLsn, isNoLsn, noLsn, type Lsn } from '../../format/lsn.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { firstRecordOf, logFileName, type LogFile } from '../log/log-files.ts';
 import { type Transaction } from '../log/transactions.ts';
 import { type Binding, type FileBindings } from './bindings.ts';

@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { removeTree, type FileStat, type Files } from '../files.ts';
+import { removeTree } from '../files/tree.ts';
+import { type FileStat, type Files } from '../files/files.ts';
 import { fencedFiles, holdLease, type Lease } from '../lease.ts';
 import { isMarkAlive, markOfThisProcess } from '../owner.ts';
 

@@ -4,7 +4,10 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { moveInConfig, normalDirectory } from '../environment/db-config.ts';
 import { type Environment } from '../environment/discover.ts';
-import { makeDirectories, readIfThere, writeDurably, type Files } from '../files.ts';
+import { makeDirectories } from '../files/tree.ts';
+import { readIfThere } from '../files/read.ts';
+import { writeDurably } from '../files/durable.ts';
+import { type Files } from '../files/files.ts';
 
 /** New directory by old one, relative to home, as DB_CONFIG writes the old one. */
 export type DirectoryMoves = ReadonlyMap<string, string>;

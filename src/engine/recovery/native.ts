@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { type Log } from '../log/log-files.ts';
 import { type RecoveryOptions } from './recovery.ts';

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { type Environment } from '../environment/discover.ts';
-import { type Files, type FileOwner } from '../files.ts';
+import { type Files, type FileOwner } from '../files/files.ts';
 
 /** Permissions of files and directories that are no programs of somebody else: no set-user-id, set-group-id, sticky. */
 export const plainBits = 0o777;

@@ -3,17 +3,17 @@
 import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { compareLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type Log } from '../log/log-files.ts';
 import { LogReader } from '../log/log-reader.ts';
 import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Analysis } from './analysis.ts';
-import { isFileOperation, type FileOperations } from './apply/file-ops.ts';
-import { Change, Misfit, type Operation, type PagePlaceInRecord } from './change.ts';
+import { isFileOperation, type FileOperations } from './record-operations/fileops.ts';
+import { Change, Misfit, type Operation, type PagePlaceInRecord } from './page-change.ts';
 import { type FileTable } from './file-table.ts';
-import { operationsFor } from './operations.ts';
+import { operationsFor } from './record-operations/table.ts';
 import { UnloggedRows } from './unlogged-rows.ts';
 
 interface PageRecordBody {

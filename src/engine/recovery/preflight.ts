@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { filesOfKind, type Environment } from '../environment/discover.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 
 export interface Preflight {
   /** The target, or what is there of the path to it. */

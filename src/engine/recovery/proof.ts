@@ -1,9 +1,9 @@
 /** Whether an environment can be recovered: the one answer that backups, verification and recovery give. */
 
 import { type Environment } from '../environment/discover.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
-import { checkEnvironment, checkStored, type StructureReport } from '../verify/structure/check-environment.ts';
+import { checkEnvironment, checkStored, type StructureReport } from '../database/check-environment.ts';
 import {
   rehearse,
   type PreparedRecovery,

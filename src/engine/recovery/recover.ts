@@ -9,9 +9,10 @@ import { separateTwins, twinsOf, warningsOfCopies, type Separated } from '../env
 import { warningsOf } from '../environment/left-out.ts';
 import { requireLogGone } from '../environment/log-nearby.ts';
 import { requireStill } from '../environment/unchanged.ts';
-import { makeDirectories, type Files } from '../files.ts';
+import { makeDirectories } from '../files/tree.ts';
+import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
-import { checkEnvironment, requireSound } from '../verify/structure/check-environment.ts';
+import { checkEnvironment, requireSound } from '../database/check-environment.ts';
 import { BackgroundCopies } from './background-copies.ts';
 import {
   prepareRecovery,
@@ -26,7 +27,7 @@ import {
 import { moveDirectories, requireMovable, type DirectoryMoves } from './move-directories.ts';
 import { proveRecoverable } from './proof.ts';
 import { preflight, requireRoom, type Preflight } from './preflight.ts';
-import { narrow, selectContainers } from './scope.ts';
+import { narrow, selectContainers } from './select-containers.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { resetLsns } from './reset-lsns.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';

@@ -5,7 +5,8 @@ import { fromStored, toStored } from '../../format/page/checksum.ts';
 import { isBlank, Page } from '../../format/page/page.ts';
 import { discoverEnvironment, filesOfKind } from '../environment/discover.ts';
 import { pagedFiles } from '../environment/paged-files.ts';
-import { withFile, type Files } from '../files.ts';
+import { withFile } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
 
 /** "Not logged" (format document, 0): what native `db_load -r lsn` writes to every page. */

@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { type Cipher } from '../../format/crypto.ts';
-import { openToRead, type Files, type OpenFile } from '../files.ts';
+import { openToRead } from '../files/read.ts';
+import { type Files, type OpenFile } from '../files/files.ts';
 
 /** The bytes of one file during recovery. */
 export interface Piece {

@@ -5,7 +5,7 @@ import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { discoverEnvironment, logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { Continuation, type ChainEnd } from '../log/continuation.ts';
 import { logFileName, logFileNumber, openLog, type Log } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';

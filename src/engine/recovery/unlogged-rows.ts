@@ -12,7 +12,7 @@ import { type Lsn } from '../../format/lsn.ts';
 import { newPageOf, rowTypes } from '../log/growth.ts';
 import { PageCollector } from '../log/page-collector.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
-import { type Change, type SplitSeen } from './change.ts';
+import { type Change, type SplitSeen } from './page-change.ts';
 import { type StoredFile } from './page-store.ts';
 
 function putsRow(record: ScannedRecord): boolean {

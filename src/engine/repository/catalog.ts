@@ -1,5 +1,5 @@
 import { type FigaroError } from '../../errors.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { chainsOf, whyOrphaned, type Chain } from './chain.ts';
 import { readChecks, type Check } from './checks.ts';
 import { type ManifestCommit } from './manifest.ts';

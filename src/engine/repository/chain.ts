@@ -3,7 +3,7 @@ import { FigaroError } from '../../errors.ts';
 import { type Environment } from '../environment/discover.ts';
 import { discoverLayers } from '../environment/layers.ts';
 import { chooseFiles, noChoice, type FileChoice } from '../environment/file-choice.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type ManifestFile } from './manifest.ts';
 import { inOrder, isInFuture } from './chain-order.ts';
 import { ownersByRecord, plainBits } from '../recovery/owners.ts';

@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readable, readFields } from '../fields.ts';
-import { readEndIfThere, type Files } from '../files.ts';
+import { readEndIfThere } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 import { orFailure, type OnFailure } from './note-failure.ts';
 import { type BackupSet } from './repository.ts';
 

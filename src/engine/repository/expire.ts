@@ -1,7 +1,7 @@
 /** Removing chains that no rule keeps. */
 
 import { FigaroError } from '../../errors.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { pause } from '../pause.ts';
 import { listSets, type Catalog, type ListedChain } from './catalog.ts';
 import { asWriter, removeSet, type LockWait, type Repository } from './repository.ts';

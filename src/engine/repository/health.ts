@@ -1,7 +1,7 @@
 /** Whether a repository is as its owner would want it on the day of the disaster. Only manifests and notes are read. */
 
 import { type ErrorCode } from '../../errors.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { sourcesHere, type Place } from '../places.ts';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
 import { checksName } from './checks.ts';

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { readOwnIfThere, type Files } from '../files.ts';
+import { readOwnIfThere } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 import { doubtMs, expiryMs, fencedFiles, holdLease } from '../lease.ts';
 import { describeThisProcess, isAlive, parseOwner, type Owner } from '../owner.ts';
 

@@ -1,7 +1,7 @@
 /** Whether what stands beside a manifest, pins and checks, is damaged, or could not be read this time. */
 
 import { FigaroError } from '../../errors.ts';
-import { isShortage } from '../files.ts';
+import { isShortage } from '../files/failures.ts';
 
 /** Takes a failure of the system to read a file: who decides by what is in it must not decide. */
 export type OnFailure = (failure: FigaroError) => void;

@@ -3,7 +3,9 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readFields } from '../fields.ts';
-import { readOwnIfThere, writeDurably, type Files } from '../files.ts';
+import { readOwnIfThere } from '../files/read.ts';
+import { writeDurably } from '../files/durable.ts';
+import { type Files } from '../files/files.ts';
 import { type Chain } from './chain.ts';
 import { orFailure, type OnFailure } from './note-failure.ts';
 import { type BackupSet } from './repository.ts';

@@ -4,16 +4,12 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
-import {
-  createDurably,
-  isShortage,
-  makeDirectories,
-  readOwnIfThere,
-  removeTree,
-  writeDurably,
-  type Files,
-} from '../files.ts';
-import { requireOwnDirectories } from '../own-tree.ts';
+import { createDurably, writeDurably } from '../files/durable.ts';
+import { isShortage } from '../files/failures.ts';
+import { makeDirectories, removeTree } from '../files/tree.ts';
+import { readOwnIfThere } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
+import { requireOwnDirectories } from '../files/own-tree.ts';
 import { repositoryName, requireNoneAbove } from '../places.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { normalDirectory } from '../environment/db-config.ts';

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { hashFile } from '../backup/copy-plain.ts';
 import { type Environment } from '../environment/discover.ts';
-import { type Files } from '../files.ts';
+import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { type Chain } from '../repository/chain.ts';
 import { environmentOf } from '../repository/repository.ts';

@@ -5,7 +5,8 @@ import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { checkPage } from '../../format/page/check.ts';
 import { isBlank, Page } from '../../format/page/page.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
-import { openToRead, type Files } from '../files.ts';
+import { openToRead } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
 
 const readUnit = 4 << 20;

@@ -6,7 +6,8 @@ import { unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { pagedFiles } from '../environment/paged-files.ts';
-import { readOwnIfThere, type Files } from '../files.ts';
+import { readOwnIfThere } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
 import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
@@ -20,7 +21,7 @@ import { programVersion } from '../version.ts';
 import { verifyLog } from './log.ts';
 import { whatItIs } from './intact.ts';
 import { readFile } from './pages.ts';
-import { type StructureReport } from './structure/check-environment.ts';
+import { type StructureReport } from '../database/check-environment.ts';
 
 /** Something wrong in a set. */
 export interface Finding {

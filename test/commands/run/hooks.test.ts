@@ -7,7 +7,7 @@ import { buildProgram } from '../../../src/cli.ts';
 import { CommandContext } from '../../../src/commands/context.ts';
 import { commandsWithTables } from '../../../src/commands/setting-names.ts';
 import { commandName } from '../../../src/commands/settings.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';

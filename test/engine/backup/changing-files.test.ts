@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
-import { nodeFiles, type Files } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { type Files } from '../../../src/engine/files/files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';

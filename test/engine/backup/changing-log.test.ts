@@ -3,7 +3,8 @@ import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from '
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
-import { nodeFiles, type Files } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { type Files } from '../../../src/engine/files/files.ts';
 import { logFileName } from '../../../src/engine/log/log-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';

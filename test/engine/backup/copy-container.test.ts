@@ -5,7 +5,7 @@ import { ContainerCopy } from '../../../src/engine/backup/copy-container.ts';
 import { DamagedPages } from '../../../src/engine/backup/page-source.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { pagedFiles } from '../../../src/engine/environment/paged-files.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 

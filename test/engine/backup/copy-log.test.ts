@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { LogCopy } from '../../../src/engine/backup/copy-log.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 

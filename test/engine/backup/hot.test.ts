@@ -3,7 +3,8 @@ import { copyFileSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSy
 import path from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { takeBackup, type BackupOptions } from '../../../src/engine/backup/backup.ts';
-import { nodeFiles, type Files } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { type Files } from '../../../src/engine/files/files.ts';
 import { Pace } from '../../../src/engine/pace.ts';
 import { type BackupSet } from '../../../src/engine/repository/repository.ts';
 import { compareLsn } from '../../../src/format/lsn.ts';

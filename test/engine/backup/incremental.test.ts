@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../../demo/application.ts';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets, type BackupSet } from '../../../src/engine/repository/repository.ts';

@@ -6,7 +6,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { followOnce } from '../../../src/engine/failover/follow.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative } from '../../support/native.ts';

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { Chance } from '../../fuzz/mutate.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { describeNative } from '../../support/native.ts';

@@ -7,7 +7,7 @@ import { FigaroError } from '../../../src/errors.ts';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { apartMs } from '../../../src/engine/backup/page-source.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { type BackupSet } from '../../../src/engine/repository/repository.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets, type BackupSet } from '../../../src/engine/repository/repository.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DatabaseFile } from '../../../src/engine/database/database-file.ts';
 import { dumpDatabase, type DumpOptions } from '../../../src/engine/database/dump.ts';
 import { databasesOf } from '../../../src/engine/database/records.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { databaseFiles, describeNative, nativeProgram } from '../../support/native.ts';
 import { expectFailure } from '../../support/trees.ts';
 

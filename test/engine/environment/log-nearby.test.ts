@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { FigaroError } from '../../../src/errors.ts';
 import { corpusCase } from '../../support/corpus.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';

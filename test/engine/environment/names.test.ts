@@ -16,7 +16,7 @@ import {
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';

@@ -10,7 +10,7 @@ import { discoverEnvironment, filesOfKind } from '../../../src/engine/environmen
 import { followOnce } from '../../../src/engine/failover/follow.ts';
 import { promote } from '../../../src/engine/failover/promote.ts';
 import { partsOf, requireStandby } from '../../../src/engine/failover/standby.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { logFileName } from '../../../src/engine/log/log-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { FigaroError } from '../../../src/errors.ts';

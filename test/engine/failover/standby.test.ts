@@ -19,7 +19,7 @@ import { promote } from '../../../src/engine/failover/promote.ts';
 import { partsOf, requireStandby, writeStandby } from '../../../src/engine/failover/standby.ts';
 import { standbyStatus } from '../../../src/engine/failover/status.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { formatLsn } from '../../../src/format/lsn.ts';

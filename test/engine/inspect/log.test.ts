@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { inspectEnvironment } from '../../../src/engine/inspect/environment.ts';
 import { formatLsn } from '../../../src/format/lsn.ts';
 import { corpusCase, removeUnpacked } from '../../support/corpus.ts';

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { takeInventory, type DatabaseInventory } from '../../../src/engine/database/inventory.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { inspectPage, type InspectedPage } from '../../../src/engine/inspect/page.ts';
 import { type PageItem } from '../../../src/format/page/describe-items.ts';
 import { formatLsn } from '../../../src/format/lsn.ts';

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { compareDatabases, corpusCase, removeUnpacked } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment, logPaths } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { followOnce } from '../../../src/engine/failover/follow.ts';
 import { promote } from '../../../src/engine/failover/promote.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';

@@ -1,13 +1,13 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { logPaths, type Environment } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
 import { analyse } from '../../../src/engine/recovery/analysis.ts';
-import { FileOperations, isFileOperation } from '../../../src/engine/recovery/apply/file-ops.ts';
-import { Change } from '../../../src/engine/recovery/change.ts';
+import { FileOperations, isFileOperation } from '../../../src/engine/recovery/record-operations/fileops.ts';
+import { Change } from '../../../src/engine/recovery/page-change.ts';
 import { FileTable } from '../../../src/engine/recovery/file-table.ts';
-import { operationsFor } from '../../../src/engine/recovery/operations.ts';
+import { operationsFor } from '../../../src/engine/recovery/record-operations/table.ts';
 import { type CachedPage } from '../../../src/engine/recovery/page-store.ts';
 import { OverlayStorage } from '../../../src/engine/recovery/storage.ts';
 import { type ScannedRecord } from '../../../src/engine/log/scanned-record.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { pagedFiles } from '../../../src/engine/environment/paged-files.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { fromStored, hasRightChecksum } from '../../../src/format/page/checksum.ts';
 import { isBlank, Page } from '../../../src/format/page/page.ts';

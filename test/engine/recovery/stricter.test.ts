@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { discoverEnvironment, filesOfKind, logPaths } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { logFileName, openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
 import { recoverEnvironment, type RecoverResult } from '../../../src/engine/recovery/recover.ts';

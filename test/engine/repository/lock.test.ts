@@ -4,7 +4,8 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'no
 import { hostname, uptime } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { nodeFiles, type Files } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { type Files } from '../../../src/engine/files/files.ts';
 import { expiryMs } from '../../../src/engine/lease.ts';
 import { isAlive } from '../../../src/engine/owner.ts';
 import { LockSight, sweepLocks, takeLock } from '../../../src/engine/repository/lock.ts';

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { chainsOf, findChain } from '../../../src/engine/repository/chain.ts';
 import { manifestFormat, type Manifest, type SetKind } from '../../../src/engine/repository/manifest.ts';
 import {

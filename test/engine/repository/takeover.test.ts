@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
-import { nodeFiles } from '../../../src/engine/files.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { expiryMs } from '../../../src/engine/lease.ts';
 import { holdStage, newStage, sweepStages } from '../../../src/engine/recovery/leftovers.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';

@@ -150,7 +150,7 @@ test('verify of a repository without a set is not all good', async () => {
 test('a chain that is expired while it is verified is no finding', async () => {
   const set = await take('hot');
   const files = (await import('../../support/watched-files.ts')).watchedFiles(
-    (await import('../../../src/engine/files.ts')).nodeFiles,
+    (await import('../../../src/engine/files/node-files.ts')).nodeFiles,
     {
       before(operation, file) {
         if (operation === 'readAt' && file.endsWith('d.dbxml'))

@@ -1,0 +1,99 @@
+/**
+ * The file operations the engine may use. Everything the engine does to a disk goes through a `Files`, so that tests
+ * can make any operation fail, fill the disk or lose power at any point.
+ *
+ * The operations are synchronous: an operation that returned has happened, and a forgotten `await` can not turn a
+ * sync into a hope. Long loops give way to signals and progress between pieces of work (`pause.ts`).
+ *
+ * Failures are `FigaroError`s: `no-space`, `not-permitted`, otherwise `io`, with path and operation.
+ */
+
+import { type Cipher } from '../../format/crypto.ts';
+
+export type FileKind = 'file' | 'directory' | 'link' | 'other';
+
+export interface FileStat {
+  readonly kind: FileKind;
+  /** In bytes. */
+  readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeMs: number;
+  /** When anything of it last changed, its times included: by the clock of the file system, which nobody can set. */
+  readonly changedMs: number;
+  readonly device: number;
+  readonly inode: number;
+}
+
+/** Whose a file is, and who may do what with it. */
+export type FileOwner = Pick<FileStat, 'mode' | 'uid' | 'gid'>;
+
+export interface OpenFile {
+  readonly path: string;
+  stat(): FileStat;
+  /** Reads at `position` until `target` is full or the file ends; returns the number of bytes read. */
+  readAt(target: Uint8Array, position: number): number;
+  /** Writes all of `source` at `position`. */
+  writeAt(source: Uint8Array, position: number): void;
+  truncate(size: number): void;
+  /** Returns when the contents are on stable storage. */
+  sync(): void;
+  close(): void;
+}
+
+export interface Files {
+  /** The key to what is encrypted; undefined when no password was given. */
+  readonly cipher?: Cipher | undefined;
+  /** Opens read-only; undefined when there is no such file. What is there and no file, such as a pipe, is an error. */
+  openIfThere(file: string): OpenFile | undefined;
+  /** As `openIfThere`, for files that this program made: a link is an error, too. */
+  openOwnIfThere(file: string): OpenFile | undefined;
+  /** Creates a new file for reading and writing; fails when the name is taken. */
+  create(file: string, mode?: number): OpenFile;
+  /** Opens an existing file for reading and writing, one that this program made: neither a link nor anything but a file. */
+  openToWrite(file: string): OpenFile;
+  /** What is at the name itself: a link is not followed. Undefined when nothing is. */
+  statIfThere(file: string): FileStat | undefined;
+  /** What a name leads to: links are followed. Undefined when nothing is there, or links lead in a circle. */
+  statThrough(file: string): FileStat | undefined;
+  /** The path of what is there, without links. */
+  realPath(file: string): string;
+  /** Names in a directory, sorted; undefined when there is no such directory. */
+  listIfThere(directory: string): readonly string[] | undefined;
+  /** Creates one directory; false when it is there already. */
+  makeDirectory(directory: string, mode?: number): boolean;
+  /**
+   * Copies a file that nobody writes to, with its mode, owner and times, to a name that is not taken, and syncs the copy. Unlike everything
+   * else here it goes on beside the caller's work: await it.
+   */
+  copy(from: string, to: string): Promise<void>;
+  rename(from: string, to: string): void;
+  /** Gives a file a second name, all at once; false when the name is taken. */
+  link(file: string, name: string): boolean;
+  /** Removes a file; nothing to do is fine. */
+  remove(file: string): void;
+  removeEmptyDirectory(directory: string): void;
+  setTimes(file: string, mtimeMs: number): void;
+  /**
+   * Gives a file or directory its permission bits, and its owner and group where this user may; false where not. A link is
+   * an error.
+   */
+  setOwner(file: string, owner: FileOwner): boolean;
+  /** Makes creations, renamings and removals in a directory last. */
+  syncDirectory(directory: string): void;
+  /** Bytes that can still be written to the file system of `directory`. */
+  freeSpace(directory: string): number;
+  /**
+   * Holds a file or directory of ours with a lock of the kernel, which ends with this process, however that ends, and not while it
+   * stands still. Undefined where the system has none to give.
+   */
+  hold(file: string): Hold | undefined;
+  /** True when a process holds it, whatever container of this machine it is in. False proves nothing. */
+  isHeld(file: string): boolean;
+}
+
+export interface Hold {
+  release(): void;
+}

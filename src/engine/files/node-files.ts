@@ -1,0 +1,256 @@
+/** The disk of this machine, through Node. */
+
+import fs from 'fs-extra';
+import { FigaroError } from '../../errors.ts';
+import { attempt, failure, isCode } from './failures.ts';
+import { type FileStat, type Files, type OpenFile } from './files.ts';
+import { hold, isHeld } from './kernel-lock.ts';
+import { toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
+
+function statOf(stat: fs.Stats): FileStat {
+  return {
+    kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : 'other',
+    size: stat.size,
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    mtimeMs: stat.mtimeMs,
+    changedMs: stat.ctimeMs,
+    device: stat.dev,
+    inode: stat.ino,
+  };
+}
+
+class NodeFile implements OpenFile {
+  readonly path: string;
+  readonly #descriptor: number;
+
+  constructor(file: string, descriptor: number) {
+    this.path = file;
+    this.#descriptor = descriptor;
+  }
+
+  stat(): FileStat {
+    return attempt('look at', this.path, () => statOf(fs.fstatSync(this.#descriptor)));
+  }
+
+  readAt(target: Uint8Array, position: number): number {
+    return attempt('read', this.path, () => {
+      let done = 0;
+      while (done < target.length) {
+        const n = fs.readSync(this.#descriptor, target, done, target.length - done, position + done);
+        if (n === 0) break;
+        done += n;
+      }
+      return done;
+    });
+  }
+
+  writeAt(source: Uint8Array, position: number): void {
+    attempt('write', this.path, () => {
+      for (let done = 0; done < source.length;) {
+        done += fs.writeSync(this.#descriptor, source, done, source.length - done, position + done);
+      }
+    });
+  }
+
+  truncate(size: number): void {
+    attempt('set the size of', this.path, () => fs.ftruncateSync(this.#descriptor, size));
+  }
+
+  sync(): void {
+    attempt('sync', this.path, () => fs.fsyncSync(this.#descriptor));
+  }
+
+  close(): void {
+    attempt('close', this.path, () => fs.closeSync(this.#descriptor));
+  }
+}
+
+/** The real thing. */
+export const nodeFiles: Files = {
+  openIfThere(file) {
+    return attempt('open', file, () => {
+      try {
+        return openRegular(file);
+      } catch (error) {
+        if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        throw error;
+      }
+    });
+  },
+  openOwnIfThere(file) {
+    return attempt('open', file, () => {
+      try {
+        return openRegular(file, withoutWaiting | withoutLinks);
+      } catch (error) {
+        if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        throw error;
+      }
+    });
+  },
+  create(file, mode = 0o640) {
+    return attempt('create', file, () => new NodeFile(file, fs.openSync(file, 'wx+', mode)));
+  },
+  openToWrite(file) {
+    return attempt('open', file, () => openRegular(file, toWriteWithoutWaiting | withoutLinks));
+  },
+  statIfThere(file) {
+    return attempt('look at', file, () => {
+      const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+      return stat && statOf(stat);
+    });
+  },
+  statThrough(file) {
+    return attempt('look at', file, () => {
+      try {
+        return statOf(fs.statSync(file));
+      } catch (error) {
+        if (isCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+        throw error;
+      }
+    });
+  },
+  realPath(file) {
+    return attempt('follow links to', file, () => fs.realpathSync(file));
+  },
+  listIfThere(directory) {
+    return attempt('list', directory, () => {
+      try {
+        return fs.readdirSync(directory).sort();
+      } catch (error) {
+        if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        throw error;
+      }
+    });
+  },
+  makeDirectory(directory, mode = 0o750) {
+    return attempt('create', directory, () => {
+      try {
+        fs.mkdirSync(directory, { mode });
+        return true;
+      } catch (error) {
+        if (isCode(error, 'EEXIST') && fs.statSync(directory).isDirectory()) return false;
+        throw error;
+      }
+    });
+  },
+  async copy(from, to) {
+    try {
+      await fs.promises.copyFile(from, to, fs.constants.COPYFILE_EXCL);
+      const stat = statOf(await fs.promises.stat(from));
+      nodeFiles.setOwner(to, stat);
+      nodeFiles.setTimes(to, stat.mtimeMs);
+      const handle = await fs.promises.open(to, 'r+');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      throw failure(`copy ${from}`, to, error);
+    }
+  },
+  rename(from, to) {
+    attempt(`rename to ${to}`, from, () => fs.renameSync(from, to));
+  },
+  link(file, name) {
+    return attempt(`link to ${name}`, file, () => {
+      try {
+        fs.linkSync(file, name);
+      } catch (error) {
+        if (isCode(error, 'EEXIST')) return false;
+        // Some file systems know no second names. A copy comes nearest, though not all at once.
+        if (!isCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
+        fs.copyFileSync(file, name, fs.constants.COPYFILE_EXCL);
+      }
+      return true;
+    });
+  },
+  remove(file) {
+    attempt('remove', file, () => fs.rmSync(file, { force: true }));
+  },
+  removeEmptyDirectory(directory) {
+    attempt('remove', directory, () => fs.rmdirSync(directory));
+  },
+  setTimes(file, mtimeMs) {
+    attempt('set the times of', file, () => fs.utimesSync(file, mtimeMs / 1000, mtimeMs / 1000));
+  },
+  setOwner(file, { mode, uid, gid }) {
+    return attempt('set the owner of', file, () => {
+      if (fs.lstatSync(file).isSymbolicLink()) throw isALink(file);
+      const isKept = changeOwner(file, uid, gid);
+      // Neither owner nor umask has a say in what the source had.
+      fs.chmodSync(file, mode);
+      return isKept;
+    });
+  },
+  syncDirectory(directory) {
+    // Windows has no way to sync a directory, and does not need one.
+    if (process.platform === 'win32') return;
+    attempt('sync', directory, () => {
+      const descriptor = fs.openSync(directory, 'r');
+      try {
+        fs.fsyncSync(descriptor);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+    });
+  },
+  freeSpace(directory) {
+    return attempt('look at', directory, () => {
+      const { bavail, bsize } = fs.statfsSync(directory);
+      return bavail * bsize;
+    });
+  },
+  hold,
+  isHeld,
+};
+
+function openRegular(file: string, flags = withoutWaiting): NodeFile {
+  const descriptor = openDescriptor(file, flags);
+  try {
+    if (fs.fstatSync(descriptor).isFile()) return new NodeFile(file, descriptor);
+  } catch (error) {
+    fs.closeSync(descriptor);
+    throw error;
+  }
+  fs.closeSync(descriptor);
+  throw new FigaroError('io', `${file}: is no file`, {
+    path: file,
+    hint: 'a directory, pipe, socket or device is where a file has to be. Move it away.',
+  });
+}
+
+function openDescriptor(file: string, flags: number): number {
+  try {
+    return fs.openSync(file, flags);
+  } catch (error) {
+    if (!isCode(error, 'ELOOP', 'EMLINK')) throw error;
+    throw isALink(file);
+  }
+}
+
+function isALink(file: string): FigaroError {
+  return new FigaroError('io', `${file}: is a link`, {
+    path: file,
+    hint: 'nothing here is meant to be one. Find out who put it there, and remove it.',
+  });
+}
+
+/** False when this user may not. */
+function changeOwner(file: string, uid: number, gid: number): boolean {
+  if (process.platform === 'win32') return true;
+  const isTheirs = (): boolean => {
+    const now = fs.statSync(file);
+    return now.uid === uid && now.gid === gid;
+  };
+  if (isTheirs()) return true;
+  try {
+    fs.chownSync(file, uid, gid);
+  } catch (error) {
+    if (!isCode(error, 'EPERM', 'EINVAL', 'ENOTSUP')) throw error;
+  }
+  // The library keeps a refusal to itself.
+  return isTheirs();
+}

@@ -1,0 +1,25 @@
+import { pageType } from '../../../format/page/types.ts';
+import { type Change } from '../page-change.ts';
+import { type CachedPage } from '../page-store.ts';
+
+/** The bytes that an overflow item refers to. Throws when the chain of pages does not hold them. */
+export function overflowChain(change: Change, page: CachedPage, item: Uint8Array): Uint8Array {
+  const view = new DataView(item.buffer, item.byteOffset, item.byteLength);
+  const { littleEndian } = change.isSwapped ? { littleEndian: true } : page;
+  const total = view.getUint32(8, littleEndian);
+  const { file } = change;
+  change.require(total <= file.pageCount * page.size, page, `a key of ${total} bytes`);
+  const bytes = new Uint8Array(total);
+  let done = 0;
+  for (let pgno = view.getUint32(4, littleEndian); done < total;) {
+    const part = file.page(pgno);
+    change.require(part?.type === pageType.overflow, page, `page ${pgno} holds no part of a key`);
+    const { indexStart, highFree, nextPgno } = part!;
+    const length = Math.min(highFree, total - done, part!.size - indexStart);
+    change.require(length > 0, page, `page ${pgno} holds no part of a key`);
+    bytes.set(part!.bytes.subarray(indexStart, indexStart + length), done);
+    done += length;
+    pgno = nextPgno;
+  }
+  return bytes;
+}

@@ -1,0 +1,97 @@
+/** A recovery of some containers of an environment. */
+
+import { FigaroError } from '../../errors.ts';
+import { normalDirectory } from '../environment/db-config.ts';
+import { type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { type Watch } from '../pause.ts';
+import { type Files } from '../files/files.ts';
+import { type FileTable } from './file-table.ts';
+import { type Scope } from './passes.ts';
+import { rehearse, type PreparedRecovery } from './recovery.ts';
+
+const nothing: Scope = { has: () => false };
+
+/** A container that was asked for. */
+export interface Selection {
+  readonly scope: Scope;
+  /** How many there would be without. */
+  readonly outOf: number;
+}
+
+/**
+ * Finds containers by the names they have at the end of a recovery, for which the file operations of the log are gone
+ * through, and nothing else of it. The databases of external files come along. Throws `container-missing` for a name that
+ * no container will have.
+ *
+ * @param prepared undefined when there is no log
+ */
+export async function selectContainers(
+  files: Files,
+  environment: Environment,
+  prepared: PreparedRecovery | undefined,
+  names: readonly string[],
+  watch: Watch,
+): Promise<Selection> {
+  const uids = prepared
+    ? await namesAtTheEnd(files, environment, prepared, watch)
+    : new Map(environment.files.filter(({ kind }) => kind === 'database').map(({ name, uid }) => [name, uid!]));
+  const external = `${normalDirectory(environment.config.externalFileDirectory)}/`;
+  const containers = [...uids.keys()].filter((name) => !name.startsWith(external)).sort();
+  const chosen = new Set([...uids].filter(([name]) => name.startsWith(external)).map(([, uid]) => uid));
+  for (const wanted of names) {
+    const uid = uids.get(normalDirectory(wanted));
+    if (uid === undefined) {
+      throw new FigaroError('container-missing', `${wanted}: there will be no container of this name`, {
+        path: wanted,
+        hint: containers.length === 0 ? 'there is none at all.' : `there will be ${containers.join(', ')}.`,
+      });
+    }
+    chosen.add(uid);
+  }
+  return { scope: chosen, outOf: containers.length };
+}
+
+/** Unique ids of databases by name inside the environment. */
+async function namesAtTheEnd(
+  files: Files,
+  environment: Environment,
+  prepared: PreparedRecovery,
+  watch: Watch,
+): Promise<Map<string, string>> {
+  const uids = new Map<string, string>();
+  const inspect = ({ table }: { readonly table: FileTable }): Promise<void> => {
+    for (const { name, dataDirectory, uid } of table) {
+      const directory = normalDirectory(dataDirectory);
+      if (uid !== undefined) uids.set(directory === '' ? name! : `${directory}/${name!}`, uid);
+    }
+    return Promise.resolve();
+  };
+  await rehearse(files, environment, { prepared, scope: nothing, watch, inspect });
+  return uids;
+}
+
+/**
+ * The files that are needed to recover what is in scope, and to open the result: its databases, and the log file in which
+ * the result ends.
+ */
+export function narrow(environment: Environment, scope: Scope, lastLog: number | undefined): Environment {
+  // Their names may be those of a queue before or after it was renamed.
+  const hasExtents = environment.files.some(({ format, uid }) => format?.method === 'queue' && scope.has(uid!));
+  const isNeeded = ({ kind, uid, logNumber }: EnvironmentFile): boolean => {
+    switch (kind) {
+      case 'database':
+      case 'placeholder':
+        return scope.has(uid!);
+      case 'log':
+        return logNumber === lastLog;
+      case 'queue-extent':
+        return hasExtents;
+      case 'config':
+      case 'external-file':
+        return true;
+      case 'plain':
+        return false;
+    }
+  };
+  return { ...environment, files: environment.files.filter(isNeeded) };
+}
