@@ -20,7 +20,8 @@ export { openRepository, readSets, type BackupSet, type Repository } from './eng
 export { type Manifest, type ManifestFile, type SetKind } from './engine/repository/manifest.ts';
 export { chainEnvironment, chainsOf, findChain, type Chain } from './engine/repository/chain.ts';
 export { recoverEnvironment, type RecoverOptions, type RecoverResult } from './engine/recovery/recover.ts';
-export { rehearse, type RecoveryReport } from './engine/recovery/recovery.ts';
+export { rehearse } from './engine/recovery/rehearse.ts';
+export { type RecoveryReport } from './engine/recovery/report.ts';
 export { type Commit, type RestorePoint, type RestoreWindow } from './engine/recovery/restore-point.ts';
 export { listSets, type Catalog } from './engine/repository/catalog.ts';
 export { verifySets } from './engine/verify/verify-sets.ts';

@@ -8,7 +8,7 @@ import { partsOf, requireStandby } from '../../src/engine/failover/standby.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { readIfThere } from '../../src/engine/files/read.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
-import { rehearse } from '../../src/engine/recovery/recovery.ts';
+import { rehearse } from '../../src/engine/recovery/rehearse.ts';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { type SetKind } from '../../src/engine/repository/manifest.ts';
 import { expire } from '../../src/engine/repository/expire.ts';

@@ -13,7 +13,7 @@ import { type Files } from '../../src/engine/files/files.ts';
 import { inspectEnvironment } from '../../src/engine/inspect/environment.ts';
 import { inspectPage } from '../../src/engine/inspect/page.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
-import { rehearse } from '../../src/engine/recovery/recovery.ts';
+import { rehearse } from '../../src/engine/recovery/rehearse.ts';
 import { openRepository } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { Chance, damage } from './mutate.ts';

@@ -12,7 +12,7 @@ import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
 import { type Files } from '../files/files.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
-import { type RecoveryReport } from '../recovery/recovery.ts';
+import { type RecoveryReport } from '../recovery/report.ts';
 import {
   chainEnvironment,
   chainsOf,
@@ -23,7 +23,7 @@ import {
   newerThan,
   type Chain,
 } from '../repository/chain.ts';
-import { requireSound } from '../database/check-environment.ts';
+import { requireSound } from '../structure/report.ts';
 import {
   manifestFormat,
   type GoneDatabase,

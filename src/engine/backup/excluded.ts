@@ -2,7 +2,7 @@
 
 import { type Environment } from '../environment/discover.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
-import { type RecoveryReport } from '../recovery/recovery.ts';
+import { type RecoveryReport } from '../recovery/report.ts';
 import { excludedFrom, type Chain } from '../repository/chain.ts';
 import { type GoneDatabase } from '../repository/manifest.ts';
 import { type EnvironmentCopy } from './environment-copy.ts';

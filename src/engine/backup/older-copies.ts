@@ -6,7 +6,7 @@ import { filesOfKind, type Environment, type EnvironmentFile } from '../environm
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { isAboutOlderCopy } from '../recovery/page-change.ts';
-import { rehearse } from '../recovery/recovery.ts';
+import { rehearse } from '../recovery/rehearse.ts';
 
 /** No more of the earlier log is read for this, in bytes. */
 const mostBytes = 256 << 20;

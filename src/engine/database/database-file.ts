@@ -11,7 +11,9 @@ import { type Files, type OpenFile } from '../files/files.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile, lockedFile } from '../locked.ts';
 import { PageReader } from './page-reader.ts';
-import { extentNumbers, extentPath, pagesInExtents, type PageRun } from './queue-extent.ts';
+import { extentNumbers, extentPath, pagesInExtents } from './queue-extent.ts';
+import { type PageRun } from '../structure/file-check.ts';
+import { isMasterPage } from '../../format/page/sub-databases.ts';
 
 /** Pages kept in memory. */
 const cachedPages = 256;
@@ -249,17 +251,4 @@ function methodOf(file: DatabaseFile, meta: Page): DatabaseMethod {
 /** True when the file is a master of sub-databases (format document, 4.4.3). */
 export function isMaster({ meta }: Database): boolean {
   return isMasterPage(meta);
-}
-
-/** True for the first page of such a file. */
-export function isMasterPage(meta: Page): boolean {
-  return meta.type === pageType.btreeMeta && meta.pgno === 0 && (meta.u32(metaAt.flags) & btreeFlag.subDatabases) !== 0;
-}
-
-/**
- * The metadata page of a sub-database by what its name is entered with; undefined when that is no number. It is big-endian,
- * whatever the byte order of the file (format document, 4.11.1).
- */
-export function subDatabasePgno(data: Uint8Array): number | undefined {
-  return data.length === 4 ? new DataView(data.buffer, data.byteOffset, 4).getUint32(0, false) : undefined;
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { type Files } from '../files/files.ts';
+import { type PageRun } from '../structure/file-check.ts';
 
 /** Where extent `number` of a queue is: beside its file (format document, 4.9). */
 export function extentPath(queue: string, number: number): string {
@@ -15,12 +16,6 @@ export function extentNumbers(files: Files, queue: string): number[] {
     if (/^(0|[1-9]\d{0,9})$/.test(number)) numbers.push(Number(number));
   }
   return numbers.sort((a, b) => a - b);
-}
-
-/** Pages that follow each other; `end` is not among them. */
-export interface PageRun {
-  readonly start: number;
-  readonly end: number;
 }
 
 /** The pages of a queue that its extents hold, in order. */

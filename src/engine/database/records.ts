@@ -2,7 +2,8 @@
 
 import { FigaroError } from '../../errors.ts';
 import { btreeFlag, metaAt } from '../../format/page/meta.ts';
-import { databaseAt, DatabaseFile, isMaster, subDatabasePgno, type Database } from './database-file.ts';
+import { databaseAt, DatabaseFile, isMaster, type Database } from './database-file.ts';
+import { subDatabasePgno } from '../../format/page/sub-databases.ts';
 import { hashRecords } from './hash.ts';
 import { heapRecords } from './heap.ts';
 import { partitionCount, partitionPath } from './partitions.ts';

@@ -6,7 +6,7 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { type FigaroError } from '../../errors.ts';
 import { type Cipher } from '../../format/crypto.ts';
 import { readFields } from '../fields.ts';
 import { openToRead, withFile } from '../files/read.ts';

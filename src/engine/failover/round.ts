@@ -8,7 +8,7 @@ import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber, openLog, type Log } from '../log/log-files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { analyse, type Analysis } from '../recovery/analysis.ts';
-import { runPasses, type RecoveredState } from '../recovery/recovery.ts';
+import { runPasses, type RecoveredState } from '../recovery/rehearse.ts';
 import { applyJournal, JournalStorage, type JournaledPiece } from './journal.ts';
 import { logDirectoryIn, requireStandby, standbyEnvironment, type StandbyFile, type StandbyState } from './standby.ts';
 

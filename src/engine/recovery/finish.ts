@@ -12,7 +12,7 @@ import { logFile, logFileName } from '../log/log-files.ts';
 import { pause, type Watch } from '../pause.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from './finish-log.ts';
 import { type StoredFile } from './page-store.ts';
-import { type RecoveredState } from './recovery.ts';
+import { type RecoveredState } from './rehearse.ts';
 import { isPiece, type Stage } from './stage.ts';
 import { type StagedPiece } from './storage.ts';
 

@@ -4,7 +4,7 @@ import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { type Log } from '../log/log-files.ts';
-import { type RecoveryOptions } from './recovery.ts';
+import { type RecoveryOptions } from './rehearse.ts';
 
 /** Names under which Oracle's recovery utility is installed. */
 const programs = ['db_recover', 'db5.3_recover', 'db4.8_recover', 'db6.2_recover', 'db18.1_recover'];

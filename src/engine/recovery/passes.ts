@@ -13,8 +13,9 @@ import { type Analysis } from './analysis.ts';
 import { isFileOperation, type FileOperations } from './record-operations/fileops.ts';
 import { Change, Misfit, type Operation, type PagePlaceInRecord } from './page-change.ts';
 import { type FileTable } from './file-table.ts';
-import { operationsFor } from './record-operations/table.ts';
+import { operationsFor, isWithoutPages } from './record-operations/table.ts';
 import { UnloggedRows } from './unlogged-rows.ts';
+import { UndoChains } from './undo-chains.ts';
 
 interface PageRecordBody {
   readonly fileId: number;
@@ -64,7 +65,7 @@ export class Passes {
    */
   async undo(): Promise<void> {
     const first: Lsn = { file: this.#log.files[0]!.number, offset: 0 };
-    const chains = new Chains();
+    const chains = new UndoChains();
     for (const { fate, lastLsn, otherChains } of this.#analysis.transactions.all()) {
       if (fate === 'committed') continue;
       // Of ignored transactions it is only made sure that nothing of them is on the pages (F.6).
@@ -227,17 +228,14 @@ function placeOfBefore(view: DataView, fields: number, { before, lengths }: Page
   return at + before + 8 > view.byteLength ? undefined : at + before;
 }
 
-/** Records without redo and undo that are none of pages: transactions, registrations. */
-const withoutPages: ReadonlySet<number> = new Set([2, 10, 11, 12, 13, 14, 200]);
-
 function requireNoPages(record: ScannedRecord): void {
-  if (withoutPages.has(record.code)) return;
+  if (isWithoutPages(record.code)) return;
   const name = record.layout?.name;
   // Decoding throws for records that are unknown altogether.
   if (name === undefined) void record.body;
   throw new FigaroError(
     'format-unsupported',
-    `log record ${formatLsn(record.lsn)} (${name}) is of a kind of database that can not be recovered yet`,
+    `log record ${formatLsn(record.lsn)} (${name}) is of a kind of database that cannot be recovered yet`,
     { lsn: formatLsn(record.lsn), hint: 'use `recover --engine native` with an installed db_recover.' },
   );
 }
@@ -248,46 +246,4 @@ function loop(record: ScannedRecord): FigaroError {
     `log record ${formatLsn(record.lsn)} names ${formatLsn(record.prevLsn)} as the record before it`,
     { lsn: formatLsn(record.lsn) },
   );
-}
-
-interface Chain {
-  readonly lsn: Lsn;
-  /** Only make sure that the pages hold nothing of it. */
-  readonly check: boolean;
-}
-
-/** Chains of records to be followed back, the latest LSN first: a binary heap. */
-class Chains {
-  readonly #heap: Chain[] = [];
-
-  push(chain: Chain): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(chain);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (compareLsn(heap[parent]!.lsn, chain.lsn) >= 0) break;
-      heap[at] = heap[parent]!;
-      at = parent;
-    }
-    heap[at] = chain;
-  }
-
-  pop(): Chain | undefined {
-    const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (top === undefined || last === undefined || heap.length === 0) return top;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && compareLsn(heap[child + 1]!.lsn, heap[child]!.lsn) > 0) child += 1;
-      if (compareLsn(heap[child]!.lsn, last.lsn) <= 0) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
-    return top;
-  }
 }

@@ -3,14 +3,11 @@
 import { type Environment } from '../environment/discover.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
-import { checkEnvironment, checkStored, type StructureReport } from '../database/check-environment.ts';
-import {
-  rehearse,
-  type PreparedRecovery,
-  type RecoveredState,
-  type RecoveryOptions,
-  type RecoveryReport,
-} from './recovery.ts';
+import { checkEnvironment } from '../database/check-environment.ts';
+import { checkStored } from './check-stored.ts';
+import { type StructureReport } from '../structure/report.ts';
+import { rehearse, type PreparedRecovery, type RecoveredState, type RecoveryOptions } from './rehearse.ts';
+import { type RecoveryReport } from './report.ts';
 import { type Lsn } from '../../format/lsn.ts';
 
 export interface ProofOptions extends RecoveryOptions {

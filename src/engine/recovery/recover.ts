@@ -12,18 +12,12 @@ import { requireStill } from '../environment/unchanged.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
-import { checkEnvironment, requireSound } from '../database/check-environment.ts';
+import { checkEnvironment } from '../database/check-environment.ts';
+import { requireSound } from '../structure/report.ts';
 import { BackgroundCopies } from './background-copies.ts';
-import {
-  prepareRecovery,
-  rehearse,
-  requireKey,
-  requireWhole,
-  runPasses,
-  type PreparedRecovery,
-  type RecoveryOptions,
-  type RecoveryReport,
-} from './recovery.ts';
+import { prepareRecovery, rehearse, runPasses, type PreparedRecovery, type RecoveryOptions } from './rehearse.ts';
+import { requireKey, requireContents, requireEmptyTarget, whyTaken } from './requirements.ts';
+import { type RecoveryReport } from './report.ts';
 import { moveDirectories, requireMovable, type DirectoryMoves } from './move-directories.ts';
 import { proveRecoverable } from './proof.ts';
 import { preflight, requireRoom, type Preflight } from './preflight.ts';
@@ -297,34 +291,6 @@ async function recoverOnStage(
 
 const stopHint =
   'stop it first: what is recovered has to stand still. Of an environment in use, take a set with `figaro-backup hot`.';
-
-function requireContents(environment: Environment): void {
-  requireWhole(environment);
-  if (environment.files.some(({ kind }) => kind === 'database' || kind === 'log')) return;
-  throw new FigaroError('environment-missing', `${environment.home}: neither a container nor a log file is here`, {
-    path: environment.home,
-    hint: 'give the directory that holds the copy of the environment.',
-  });
-}
-
-function requireEmptyTarget(files: Files, target: string): void {
-  const problem = whyTaken(files, target);
-  if (problem === undefined) return;
-  throw new FigaroError('target-not-empty', `${target} ${problem}`, {
-    path: target,
-    hint: 'choose a directory that is empty or does not exist.',
-  });
-}
-
-/** What keeps a name from becoming that of a recovered environment; undefined when nothing does. */
-function whyTaken(files: Files, target: string): string | undefined {
-  const stat = files.statIfThere(target);
-  if (!stat) return undefined;
-  if (stat.kind !== 'directory') return 'is there already, and is no directory';
-  const names = files.listIfThere(target) ?? [];
-  if (names.length === 0) return undefined;
-  return `already holds ${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`;
-}
 
 /**
  * The last step: the recovered environment gets its name, for good or not at all. Throws `target-in-use` when somebody

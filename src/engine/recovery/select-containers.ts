@@ -7,7 +7,7 @@ import { type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
 import { type FileTable } from './file-table.ts';
 import { type Scope } from './passes.ts';
-import { rehearse, type PreparedRecovery } from './recovery.ts';
+import { rehearse, type PreparedRecovery } from './rehearse.ts';
 
 const nothing: Scope = { has: () => false };
 

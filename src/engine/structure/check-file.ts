@@ -3,7 +3,7 @@
 import { btreeFlag, metaAt } from '../../format/page/meta.ts';
 import { type Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
-import { isMasterPage, subDatabasePgno } from '../database/database-file.ts';
+import { isMasterPage, subDatabasePgno } from '../../format/page/sub-databases.ts';
 import { FileCheck, type CheckedFile, type Steps } from './file-check.ts';
 import { checkHash } from './hash.ts';
 import { checkHeap } from './heap.ts';

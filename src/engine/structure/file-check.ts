@@ -4,7 +4,12 @@ import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { isBlank, type Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
-import { type PageRun } from '../database/queue-extent.ts';
+
+/** Pages that follow each other; `end` is not among them. */
+export interface PageRun {
+  readonly start: number;
+  readonly end: number;
+}
 
 /** A database file as the check reads it. Pages stay as they are while it runs. */
 export interface CheckedFile {

@@ -21,7 +21,7 @@ import { programVersion } from '../version.ts';
 import { verifyLog } from './log.ts';
 import { whatItIs } from './intact.ts';
 import { readFile } from './pages.ts';
-import { type StructureReport } from '../database/check-environment.ts';
+import { type StructureReport } from '../structure/report.ts';
 
 /** Something wrong in a set. */
 export interface Finding {

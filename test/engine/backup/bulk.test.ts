@@ -8,7 +8,7 @@ import { discoverEnvironment, type Environment } from '../../../src/engine/envir
 import { followOnce } from '../../../src/engine/failover/follow.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
-import { rehearse } from '../../../src/engine/recovery/recovery.ts';
+import { rehearse } from '../../../src/engine/recovery/rehearse.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets, type BackupSet } from '../../../src/engine/repository/repository.ts';

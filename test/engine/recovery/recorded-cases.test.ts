@@ -15,7 +15,7 @@ import { promote } from '../../../src/engine/failover/promote.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
 import { bodyAs } from '../../../src/engine/log/scanned-record.ts';
-import { rehearse } from '../../../src/engine/recovery/recovery.ts';
+import { rehearse } from '../../../src/engine/recovery/rehearse.ts';
 import { recoverEnvironment, type RecoverResult } from '../../../src/engine/recovery/recover.ts';
 import { register, registerBefore61, registration } from '../../../src/format/log/records/dbreg.ts';
 import { checkpoint } from '../../../src/format/log/records/txn.ts';

@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
-import { rehearse } from '../../../src/engine/recovery/recovery.ts';
+import { rehearse } from '../../../src/engine/recovery/rehearse.ts';
 import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';

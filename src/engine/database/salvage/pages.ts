@@ -16,7 +16,8 @@ import { type Files, type OpenFile } from '../../files/files.ts';
 import { encryptedFile, lockedFile } from '../../locked.ts';
 import { brokenPage } from '../database-file.ts';
 import { PageReader } from '../page-reader.ts';
-import { pagesInExtents, type PageRun } from '../queue-extent.ts';
+import { pagesInExtents } from '../queue-extent.ts';
+import { type PageRun } from '../../structure/file-check.ts';
 
 /** Something that was passed over, or that is given without being certain. */
 export interface SalvageFinding {

@@ -1,5 +1,8 @@
 import { layoutsFor } from '../../../format/log/layouts.ts';
 import { type RecordLayout } from '../../../format/log/record.ts';
+import * as dbreg from '../../../format/log/records/dbreg.ts';
+import * as fileops from '../../../format/log/records/fileops.ts';
+import * as txn from '../../../format/log/records/txn.ts';
 import { allocationOperations } from './db-allocation.ts';
 import { btreeOperations } from './btree.ts';
 import { commonOperations } from './db.ts';
@@ -24,4 +27,23 @@ export function operationsFor(logVersion: number): readonly (Operation | undefin
     byVersion.set(logVersion, table);
   }
   return table;
+}
+
+/** Records of transactions, registrations and replication: nothing of them is on pages. */
+const withoutPages: ReadonlySet<number> = new Set(
+  [
+    txn.commit,
+    txn.checkpoint,
+    txn.child,
+    txn.prepare,
+    txn.recycle,
+    dbreg.register,
+    dbreg.registerBefore61,
+    fileops.replicationMember,
+  ].map(({ code }) => code),
+);
+
+/** True for a record that changes neither a page nor a file, by its code. */
+export function isWithoutPages(code: number): boolean {
+  return withoutPages.has(code);
 }

@@ -1,15 +1,11 @@
 /** Recovery of an environment: analysis, undo, redo, over whatever storage (recovery document, A.14). */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
-import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
-import { requireReadable } from '../environment/damaged.ts';
+import { type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
+import { logPaths, type Environment } from '../environment/discover.ts';
 import { separateTwins, warningsOfCopies } from '../environment/twins.ts';
 import { type Files } from '../files/files.ts';
-import { isOpaque } from '../environment/opaque.ts';
-import { encryptedFile } from '../locked.ts';
 import { openLog, type Log } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { analyse, lastLsn, type Analysis } from './analysis.ts';
@@ -19,46 +15,14 @@ import { noteOverdueSlots } from './record-operations/queue-slots.ts';
 import { FileTable } from './file-table.ts';
 import { everything, Passes, type Scope } from './passes.ts';
 import { type StoredFile } from './page-store.ts';
-import { restoreWindow, type Commit, type RestorePoint, type RestoreWindow } from './restore-point.ts';
+import { type RestorePoint } from './restore-point.ts';
 import { DiskComparison, type PagesOnDisk } from './disk-comparison.ts';
 import { OverlayStorage, type Storage } from './storage.ts';
+import { type RecoveryReport, reportOf } from './report.ts';
+import { requireSettled, requireKey, requireWhole } from './requirements.ts';
 
 /** Memory for pages unless told otherwise, in bytes. */
 export const defaultCacheBytes = 256 << 20;
-
-/** A transaction in doubt: prepared, and neither committed nor aborted by the log. */
-export interface InDoubt {
-  readonly id: number;
-  /** The global id the application gave it, hex, without trailing zeros. */
-  readonly gid: string;
-}
-
-/** What a recovery did, or would do. */
-export interface RecoveryReport {
-  readonly records: number;
-  readonly logBytes: number;
-  /** The last commit that is part of the result. */
-  readonly recoveredTo: Commit | undefined;
-  /** The commits that recovery can end with. */
-  readonly window: RestoreWindow;
-  /** Where the log that was used ends. */
-  readonly logEnd: Lsn;
-  /** Without nested ones. */
-  readonly transactionsCommitted: number;
-  /** With nested ones that were taken back by themselves. */
-  readonly transactionsUndone: number;
-  readonly changesRedone: number;
-  readonly changesUndone: number;
-  readonly changesPresent: number;
-  readonly pagesRead: number;
-  readonly pagesWritten: number;
-  /** Names of the database files of the result. */
-  readonly databases: readonly string[];
-  /** Paths of databases that the log changes, and that were excluded when it was copied. They are not in the result. */
-  readonly excluded: readonly string[];
-  readonly inDoubt: readonly InDoubt[];
-  readonly warnings: readonly string[];
-}
 
 /** A log that has been read: what recovery will have to do. */
 export interface PreparedRecovery {
@@ -156,7 +120,7 @@ export async function runPasses(
   requireSettled(table, fileOperations, scope, excluded);
   if (comparison) for (const file of table) comparison.requireCompared(file);
   const recovered = [...table].filter(({ uid }) => scope.has(uid!));
-  const made = report(analysis, table, recovered, fileOperations, passes, log);
+  const made = reportOf(analysis, table, recovered, fileOperations, passes, log);
   const warnings = [...warningsOfCopies(separated), ...made.warnings];
   const paths = [...new Set(excluded.values())].sort();
   return { log, analysis, table, recovered, report: { ...made, excluded: paths, warnings } };
@@ -183,18 +147,6 @@ function excludedOf(
   return found;
 }
 
-/** Throws what `requireReadable` throws. */
-export function requireWhole(environment: Environment): void {
-  requireReadable(environment, 'use an older copy of this file.');
-}
-
-/** Throws `password` when databases are encrypted and it was not given. */
-export function requireKey(environment: Environment): void {
-  for (const { path: file, format } of filesOfKind(environment, 'database')) {
-    if (isOpaque(format!)) throw encryptedFile(file);
-  }
-}
-
 /** Files that lost their name to a later file, and stand-ins nobody needs any more, are not part of the result. */
 function dropNameless(table: FileTable, operations: FileOperations, scope: Scope): void {
   for (const file of [...table]) {
@@ -202,110 +154,4 @@ function dropNameless(table: FileTable, operations: FileOperations, scope: Scope
     if (file.uid !== undefined && scope.has(file.uid)) operations.requireNamed(file);
     table.remove(file);
   }
-}
-
-/** Throws when a committed change could not be made, and nothing later in the log makes up for it (A.15). */
-function requireSettled(
-  table: FileTable,
-  { missing }: FileOperations,
-  scope: Scope,
-  excluded: ReadonlyMap<string, string>,
-): void {
-  for (const [uid, { name, lsn }] of missing) {
-    if (table.byUid(uid) || !scope.has(uid) || excluded.has(uid)) continue;
-    throw new FigaroError(
-      'container-missing',
-      `${name} is missing: log record ${formatLsn(lsn)} changes it, and the log does not create it`,
-      { path: name, lsn: formatLsn(lsn), hint: 'add the file from an older copy that this log continues.' },
-    );
-  }
-  table.externalFiles.requireContents();
-  for (const file of table) {
-    for (const overdue of file.overdue.values()) throw overdue;
-    for (const [pgno, { lsn }] of file.lacking) throw lackingRows(file, pgno, lsn);
-    for (const unfit of file.unfit.values()) throw unfit;
-    for (const [pgno, { lsn, reason }] of file.questions) {
-      throw new FigaroError(
-        'not-recoverable',
-        `${file.label}: log record ${formatLsn(lsn)} changes page ${pgno}, ${reasons[reason]}`,
-        {
-          path: file.label,
-          pgno,
-          lsn: formatLsn(lsn),
-          hint: 'the file is cut off or was changed without the log. Use another copy of it.',
-        },
-      );
-    }
-  }
-}
-
-function lackingRows(file: StoredFile, pgno: number, lsn: Lsn): FigaroError {
-  return new FigaroError(
-    'not-recoverable',
-    `${file.label}: page ${pgno} lacks rows that were put there without being logged, by a bulk transaction (DB_TXN_BULK), which committed at ${formatLsn(lsn)} or before`,
-    {
-      path: file.label,
-      pgno,
-      lsn: formatLsn(lsn),
-      hint: 'the copy is older than the commit, and no log can bring such rows to it. Use a full backup taken since, or recover to a moment before.',
-    },
-  );
-}
-
-const reasons = {
-  missing: 'which the file does not have, and which the log does not allocate',
-  zero: 'which was never written, and which the log does not allocate',
-  unlogged: 'which was last written without the log',
-} as const;
-
-function report(
-  analysis: Analysis,
-  table: FileTable,
-  recovered: readonly StoredFile[],
-  { nativeWouldLose }: FileOperations,
-  passes: Passes,
-  log: Log,
-): Omit<RecoveryReport, 'excluded'> {
-  const { transactions, limit } = analysis;
-  const committed = limit
-    ? transactions.commits.filter(({ lsn }) => compareLsn(lsn, limit.lsn) <= 0)
-    : transactions.commits;
-  let undone = 0;
-  for (const { fate } of transactions.all()) if (fate === 'undone') undone += 1;
-  const inDoubt = transactions.inDoubt(limit?.lsn).map(({ id, prepared }) => ({
-    id,
-    gid: Buffer.from(prepared!.gid)
-      .toString('hex')
-      .replace(/(00)+$/, ''),
-  }));
-  const warnings = [...analysis.warnings];
-  for (const name of table.strayExtents) {
-    warnings.push(`${name} is an extent of a queue that is not there, and is left out`);
-  }
-  for (const file of log.incomplete) warnings.push(`${file} holds no records and is left out`);
-  for (const name of nativeWouldLose) {
-    if (recovered.some((file) => file.name === name)) {
-      warnings.push(`${name} was created and renamed after the copy: db_recover would lose it, this recovery does not`);
-    }
-  }
-  for (const { gid } of inDoubt) {
-    warnings.push(`prepared transaction ${gid} has no outcome: its changes are in place, and the application decides`);
-  }
-  return {
-    records: analysis.records,
-    logBytes: analysis.logBytes,
-    recoveredTo: limit ?? transactions.commits.at(-1),
-    window: restoreWindow(log, transactions),
-    logEnd: lastLsn(analysis),
-    transactionsCommitted: committed.length,
-    transactionsUndone: undone,
-    changesRedone: passes.change.counts.applied,
-    changesUndone: passes.change.undone,
-    changesPresent: passes.change.counts.present,
-    pagesRead: table.cache.pagesRead,
-    pagesWritten: table.cache.pagesWritten,
-    databases: recovered.map(({ name }) => name!).sort(),
-    inDoubt,
-    warnings,
-  };
 }

@@ -1,0 +1,96 @@
+/** What a recovery did, or would do, in numbers and warnings. */
+
+import { type Lsn, compareLsn } from '../../format/lsn.ts';
+import { type Commit, type RestoreWindow, restoreWindow } from './restore-point.ts';
+import { lastLsn, type Analysis } from './analysis.ts';
+import { type FileTable } from './file-table.ts';
+import { type StoredFile } from './page-store.ts';
+import { type Passes } from './passes.ts';
+import { type Log } from '../log/log-files.ts';
+import { type FileOperations } from './record-operations/fileops.ts';
+
+/** A transaction in doubt: prepared, and neither committed nor aborted by the log. */
+export interface InDoubt {
+  readonly id: number;
+  /** The global id the application gave it, hex, without trailing zeros. */
+  readonly gid: string;
+}
+
+/** What a recovery did, or would do. */
+export interface RecoveryReport {
+  readonly records: number;
+  readonly logBytes: number;
+  /** The last commit that is part of the result. */
+  readonly recoveredTo: Commit | undefined;
+  /** The commits that recovery can end with. */
+  readonly window: RestoreWindow;
+  /** Where the log that was used ends. */
+  readonly logEnd: Lsn;
+  /** Without nested ones. */
+  readonly transactionsCommitted: number;
+  /** With nested ones that were taken back by themselves. */
+  readonly transactionsUndone: number;
+  readonly changesRedone: number;
+  readonly changesUndone: number;
+  readonly changesPresent: number;
+  readonly pagesRead: number;
+  readonly pagesWritten: number;
+  /** Names of the database files of the result. */
+  readonly databases: readonly string[];
+  /** Paths of databases that the log changes, and that were excluded when it was copied. They are not in the result. */
+  readonly excluded: readonly string[];
+  readonly inDoubt: readonly InDoubt[];
+  readonly warnings: readonly string[];
+}
+
+export function reportOf(
+  analysis: Analysis,
+  table: FileTable,
+  recovered: readonly StoredFile[],
+  { nativeWouldLose }: FileOperations,
+  passes: Passes,
+  log: Log,
+): Omit<RecoveryReport, 'excluded'> {
+  const { transactions, limit } = analysis;
+  const committed = limit
+    ? transactions.commits.filter(({ lsn }) => compareLsn(lsn, limit.lsn) <= 0)
+    : transactions.commits;
+  let undone = 0;
+  for (const { fate } of transactions.all()) if (fate === 'undone') undone += 1;
+  const inDoubt = transactions.inDoubt(limit?.lsn).map(({ id, prepared }) => ({
+    id,
+    gid: Buffer.from(prepared!.gid)
+      .toString('hex')
+      .replace(/(00)+$/, ''),
+  }));
+  const warnings = [...analysis.warnings];
+  for (const name of table.strayExtents) {
+    warnings.push(`${name} is an extent of a queue that is not there, and is left out`);
+  }
+  for (const file of log.incomplete) warnings.push(`${file} holds no records and is left out`);
+  for (const name of nativeWouldLose) {
+    if (recovered.some((file) => file.name === name)) {
+      warnings.push(`${name} was created and renamed after the copy: db_recover would lose it, this recovery does not`);
+    }
+  }
+  for (const { gid } of inDoubt) {
+    warnings.push(`prepared transaction ${gid} has no outcome: its changes are in place, and the application decides`);
+  }
+  return {
+    records: analysis.records,
+    logBytes: analysis.logBytes,
+    recoveredTo: limit ?? transactions.commits.at(-1),
+    window: restoreWindow(log, transactions),
+    logEnd: lastLsn(analysis),
+    transactionsCommitted: committed.length,
+    transactionsUndone: undone,
+    changesRedone: passes.change.counts.applied,
+    changesUndone: passes.change.undone,
+    changesPresent: passes.change.counts.present,
+    pagesRead: table.cache.pagesRead,
+    pagesWritten: table.cache.pagesWritten,
+    databases: recovered.map(({ name }) => name!).sort(),
+    inDoubt,
+    warnings,
+  };
+}

@@ -1,0 +1,73 @@
+/** What the structural checks of several files found, together. */
+
+import { checkFile } from './check-file.ts';
+import { type CheckedFile, type StructureFinding } from './file-check.ts';
+import { FigaroError } from '../../errors.ts';
+import { pause, type Watch } from '../pause.ts';
+
+export interface StructureOptions {
+  /** The application orders keys in a way of its own: order is not looked at. */
+  readonly anyOrder?: boolean;
+  readonly watch?: Watch;
+}
+
+/** What the check of an environment found. */
+export interface StructureReport {
+  /** The first ones of each file. */
+  readonly findings: readonly StructureFinding[];
+  /** All of them. */
+  readonly total: number;
+  /** What could not be checked. */
+  readonly notes: readonly string[];
+}
+
+/** Collects what is found, file after file. */
+export class Collected {
+  readonly #options: StructureOptions;
+  readonly #findings: StructureFinding[] = [];
+  readonly notes: string[] = [];
+  #total = 0;
+
+  constructor(options: StructureOptions) {
+    this.#options = options;
+  }
+
+  async check(file: CheckedFile): Promise<void> {
+    const { anyOrder = false, watch = {} } = this.#options;
+    const steps = checkFile(file, anyOrder);
+    const { pageSize } = file.format;
+    const progress = { phase: `check ${file.name}`, step: pageSize };
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) await pause(watch, progress);
+    this.#findings.push(...step.value.findings);
+    this.notes.push(...step.value.notes);
+    this.#total += step.value.total;
+  }
+
+  find(finding: StructureFinding): void {
+    this.#findings.push(finding);
+    this.#total += 1;
+  }
+
+  report(): StructureReport {
+    return { findings: this.#findings, total: this.#total, notes: this.notes };
+  }
+}
+
+/**
+ * Throws `not-recoverable` when the check found anything in what it is called: with all findings, and the first one in
+ * the message. Returns what could not be checked.
+ */
+export function requireSound({ findings, total, notes }: StructureReport, what = 'the result'): readonly string[] {
+  const first = findings[0];
+  if (!first) return notes;
+  const more = total === 1 ? '' : total === 2 ? ', and 1 more finding' : `, and ${total - 1} more findings`;
+  throw new FigaroError('not-recoverable', `${what} is damaged: ${first.message}${more}`, {
+    path: first.path,
+    pgno: first.pgno,
+    findings,
+    hint:
+      'use an older set or an earlier restore point. If the application has an order of keys of its own, add --any-order. ' +
+      '--no-check gives the result as it is.',
+  });
+}
