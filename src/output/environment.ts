@@ -5,6 +5,7 @@ import { type InspectedLog, type LogContents } from '../engine/inspect/log.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { oldestReleaseOf } from '../format/releases.ts';
 import { formatBytes, formatCount, formatTime, inOneLine, table } from './text.ts';
+import { standardExternalDirectory } from '../format/names.ts';
 
 /** @param isOriginal it is not a copy: processes may use it */
 export function describeEnvironment(inspected: InspectedEnvironment, isOriginal: boolean): string {
@@ -43,7 +44,7 @@ function configRows({ environment: { config, files } }: InspectedEnvironment): s
     ...(dataDirectories.length > 0 ? [`data in ${dataDirectories.join(', ')}`] : []),
     ...(createDirectory === undefined ? [] : [`new databases in ${createDirectory}`]),
     ...(logDirectory === undefined ? [] : [`log in ${logDirectory}`]),
-    ...(externalFileDirectory === '__db_bl' ? [] : [`external files in ${externalFileDirectory}`]),
+    ...(externalFileDirectory === standardExternalDirectory ? [] : [`external files in ${externalFileDirectory}`]),
     ...flags,
   ];
   return [['DB_CONFIG', parts.length === 0 ? 'nothing that matters to backups' : parts.join('; ')]];

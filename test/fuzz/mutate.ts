@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { frameSize, recordAt, sealRecord } from '../../src/format/log/frame.ts';
-import { logFileNumber } from '../../src/engine/log/log-files.ts';
+import { logFileNumber } from '../../src/format/names.ts';
 import { toStored } from '../../src/format/page/checksum.ts';
 import { recognizeFile } from '../../src/format/page/meta.ts';
 

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
-import { logFileName, logFileNumber } from '../../src/engine/log/log-files.ts';
+import { logFileName, logFileNumber } from '../../src/format/names.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { type Lsn } from '../../src/format/lsn.ts';
 import { contentsOf, recoverNatively } from './native.ts';

@@ -6,7 +6,7 @@ import { type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
-import { hashFile } from './copy-plain.ts';
+import { hashFile } from '../files/hash.ts';
 import { type Lsn } from '../../format/lsn.ts';
 import { identityOf } from '../environment/twins.ts';
 import { type PageOnDisk } from '../recovery/disk-comparison.ts';

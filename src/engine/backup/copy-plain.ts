@@ -4,9 +4,9 @@ import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
 import { makeDirectories } from '../files/tree.ts';
-import { openToRead } from '../files/read.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
+import { hashFile } from '../files/hash.ts';
 
 const attempts = 8;
 const waitMs = 20;
@@ -81,28 +81,4 @@ async function readsTheSame(files: Files, file: string, copied: PlainCopy, watch
   if (!files.statIfThere(file)) return true;
   const { sha256, size } = await hashFile(files, file, watch);
   return sha256 === copied.sha256 && size === copied.size;
-}
-
-/** SHA-256 and size of a file. */
-export async function hashFile(
-  files: Files,
-  file: string,
-  watch: Watch,
-): Promise<{ readonly sha256: string; readonly size: number }> {
-  const opened = openToRead(files, file);
-  try {
-    const hash = createHash('sha256');
-    const buffer = new Uint8Array(unitOf(watch));
-    let size = 0;
-    for (;;) {
-      const bytes = buffer.subarray(0, opened.readAt(buffer, size));
-      if (bytes.length === 0) break;
-      hash.update(bytes);
-      size += bytes.length;
-      await pause(watch, { phase: `read ${path.basename(file)}`, done: size }, bytes.length);
-    }
-    return { sha256: hash.digest('hex'), size };
-  } finally {
-    opened.close();
-  }
 }

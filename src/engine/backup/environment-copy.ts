@@ -6,7 +6,7 @@ import { normalDirectory } from '../environment/db-config.ts';
 import { type Environment } from '../environment/discover.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat } from '../files/files.ts';
-import { logFileName } from '../log/log-files.ts';
+import { logFileName } from '../../format/names.ts';
 import { type LeftOut } from '../environment/left-out.ts';
 import { type PagesOnDisk } from '../recovery/disk-comparison.ts';
 import { type ManifestFile } from '../repository/manifest.ts';

@@ -10,7 +10,7 @@ import { warningsOf } from '../environment/left-out.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
 import { type Files } from '../files/files.ts';
 import { Continuation } from '../log/continuation.ts';
-import { logFileName } from '../log/log-files.ts';
+import { logFileName } from '../../format/names.ts';
 import { type Watch } from '../pause.ts';
 import { type Chain } from '../repository/chain.ts';
 import { type ManifestLog } from '../repository/manifest.ts';

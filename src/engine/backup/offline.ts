@@ -14,7 +14,8 @@ import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
 import { ContainerCopy } from './copy-container.ts';
 import { LogCopy, requireSoundTail } from './copy-log.ts';
-import { copyPlain, hashFile, type PlainCopy } from './copy-plain.ts';
+import { copyPlain, type PlainCopy } from './copy-plain.ts';
+import { hashFile } from '../files/hash.ts';
 import {
   describeLog,
   logDirectoryOf,

@@ -1,13 +1,13 @@
 /** Reading pages of a file that others write to. */
 
 import { setTimeout } from 'node:timers/promises';
-import { FigaroError, type ErrorCode } from '../../errors.ts';
-import { checkPage } from '../../format/page/check.ts';
+import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { fromStored, hasRightChecksum } from '../../format/page/checksum.ts';
 import { metaAt } from '../../format/page/meta.ts';
-import { isBlank, Page } from '../../format/page/page.ts';
+import { Page } from '../../format/page/page.ts';
 import { type EnvironmentFile } from '../environment/discover.ts';
+import { problemOfPage, type PageProblem } from '../environment/page-verdict.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { identityOf } from '../environment/twins.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
@@ -29,13 +29,6 @@ export interface LogBound {
   readonly end: Lsn;
   /** Looks whether it has grown. */
   follow(): Lsn;
-}
-
-/** What is wrong with a page. */
-interface Finding {
-  readonly code: ErrorCode;
-  /** Follows "page N". */
-  readonly problem: string;
 }
 
 /** Pages of which it is certain that they are damaged. */
@@ -154,23 +147,17 @@ export class PageSource {
   }
 
   /** What keeps bytes from being a whole page of this file, changed within the log. */
-  findProblem(bytes: Uint8Array, position: number): Finding | undefined {
-    const { format } = this.paged;
-    const finding = checkPage(bytes, this.pgnoAt(position), format);
-    if (finding) return { code: finding.code, problem: `is damaged: ${finding.problem}` };
-    if (isBlank(bytes)) return undefined;
-    const { lsn } = new Page(bytes, format);
-    if (lsn.file === 0) return undefined;
+  findProblem(bytes: Uint8Array, position: number): PageProblem | undefined {
+    return problemOfPage(bytes, this.pgnoAt(position), this.paged.format, this.#beyond);
+  }
+
+  readonly #beyond = (lsn: Lsn): string | undefined => {
     this.isLogged = true;
     // The log is on disk before the page: look again before calling it wrong.
     if (!this.#bound || compareLsn(lsn, this.#bound.end) < 0) return undefined;
     const end = this.#bound.follow();
-    if (compareLsn(lsn, end) < 0) return undefined;
-    return {
-      code: 'not-recoverable',
-      problem: `was last changed at ${formatLsn(lsn)}, but the log ends at ${formatLsn(end)}`,
-    };
-  }
+    return compareLsn(lsn, end) < 0 ? undefined : `but the log ends at ${formatLsn(end)}`;
+  };
 
   unstable(position: number): FigaroError {
     const { path } = this.file;
@@ -183,7 +170,7 @@ export class PageSource {
   }
 
   /** Damage is collected: whoever copies wants to hear of all of it. */
-  noteDamaged({ code, problem }: Finding, position: number): void {
+  noteDamaged({ code, problem }: PageProblem, position: number): void {
     const { name, path } = this.file;
     const pgno = this.pgnoAt(position);
     const error = new FigaroError(code, `${path}: page ${pgno} ${problem}`, {
@@ -235,8 +222,8 @@ export class OpenPages {
     }
   }
 
-  async #readUntilWhole(page: Uint8Array, position: number, first: Finding): Promise<void> {
-    let problem: Finding | undefined = first;
+  async #readUntilWhole(page: Uint8Array, position: number, first: PageProblem): Promise<void> {
+    let problem: PageProblem | undefined = first;
     let moved = false;
     const before = new Uint8Array(page.length);
     for (let i = 1; problem && i <= attempts; i++) {

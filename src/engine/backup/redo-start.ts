@@ -3,7 +3,8 @@ import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { type Files } from '../files/files.ts';
 import { findLastCheckpoint } from '../log/find-checkpoint.ts';
-import { isOpaqueLog, logFileName, logFileNumber, openLog } from '../log/log-files.ts';
+import { isOpaqueLog, openLog } from '../log/log-files.ts';
+import { logFileName, logFileNumber } from '../../format/names.ts';
 
 const attempts = 3;
 

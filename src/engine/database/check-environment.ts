@@ -1,6 +1,6 @@
 /** The structural check of all databases of an environment. */
 
-import { partitionCount, partitionPath } from './partitions.ts';
+import { partitionCount } from './partitions.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { filesOfKind, type Environment } from '../environment/discover.ts';
 import { type Files } from '../files/files.ts';
@@ -8,6 +8,7 @@ import { FilePages } from './file-pages.ts';
 import { findingOf } from '../structure/file-check.ts';
 import { type StructureOptions, Collected, type StructureReport } from '../structure/report.ts';
 import { DatabaseFile } from './database-file.ts';
+import { partitionName } from '../../format/names.ts';
 
 /** Checks the databases of an environment that is recovered already. */
 export async function checkEnvironment(
@@ -59,7 +60,7 @@ export async function checkDatabaseFile(
 
 /** Partitions up to the first one that is missing. */
 function* partitionsThere(files: Files, path: string, count: number): Generator<string> {
-  for (let i = 0; i < count && files.statIfThere(partitionPath(path, i)); i++) yield partitionPath(path, i);
+  for (let i = 0; i < count && files.statIfThere(partitionName(path, i)); i++) yield partitionName(path, i);
 }
 
 /** Opens a file. When its first page is damaged, that is a finding. */

@@ -11,9 +11,10 @@ import { type Files, type OpenFile } from '../files/files.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { encryptedFile, lockedFile } from '../locked.ts';
 import { PageReader } from './page-reader.ts';
-import { extentNumbers, extentPath, pagesInExtents } from './queue-extent.ts';
+import { extentNumbers, pagesInExtents } from './queue-extent.ts';
 import { type PageRun } from '../structure/file-check.ts';
 import { isMasterPage } from '../../format/page/sub-databases.ts';
+import { extentName } from '../../format/names.ts';
 
 /** Pages kept in memory. */
 const cachedPages = 256;
@@ -129,7 +130,7 @@ export class DatabaseFile {
   #cutExtent(): MissingPage | undefined {
     const { pageSize } = this.format;
     for (const number of this.#extentPages ? extentNumbers(this.files, this.path) : []) {
-      const path = extentPath(this.path, number);
+      const path = extentName(this.path, number);
       const size = this.files.statIfThere(path)?.size ?? 0;
       const rest = size % pageSize;
       if (rest === 0) continue;

@@ -16,10 +16,11 @@ import { FileCheck, findingOf, type Steps, type StructureFinding } from '../stru
 import { checkFreeList } from '../structure/check-file.ts';
 import { databaseAt, DatabaseFile, isMaster, type Database, type DatabaseMethod } from './database-file.ts';
 import { databaseLabel } from './dump.ts';
-import { partitionCount, partitionPath } from './partitions.ts';
+import { partitionCount } from './partitions.ts';
 import { databasesOf } from './records.ts';
 import { countPages, Statistics, type PageTotals, type PageUse } from './statistics.ts';
 import { xmlInventoryOf, type XmlInventory } from './xml-inventory.ts';
+import { partitionName } from '../../format/names.ts';
 
 /** One database of a file. */
 export interface DatabaseInventory {
@@ -131,7 +132,7 @@ class InventoryTaker {
     if (partitions > 0) {
       // What the file itself holds are the keys that lie between partitions.
       await this.#run(countPages(this.#check, database, new Statistics()));
-      for (let i = 0; i < partitions; i++) await this.#partition(partitionPath(this.#file.path, i), statistics);
+      for (let i = 0; i < partitions; i++) await this.#partition(partitionName(this.#file.path, i), statistics);
     } else {
       await this.#run(countPages(this.#check, database, statistics));
     }

@@ -1,6 +1,6 @@
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
-import { extentPath } from './queue-extent.ts';
+import { extentName } from '../../format/names.ts';
 
 /** The pages of a database file as they lie on disk, unchecked; those of a queue may be in extents. */
 export class PageReader {
@@ -22,7 +22,7 @@ export class PageReader {
     const { pageSize } = this.#format;
     if (pgno === 0 || !this.#extentPages) return this.#opened.readAt(target, pgno * pageSize);
     const extent = Math.floor((pgno - 1) / this.#extentPages);
-    const opened = this.#files.openIfThere(extentPath(this.#opened.path, extent));
+    const opened = this.#files.openIfThere(extentName(this.#opened.path, extent));
     if (!opened) return 0;
     try {
       return opened.readAt(target, ((pgno - 1) % this.#extentPages) * pageSize);

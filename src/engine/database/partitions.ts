@@ -1,6 +1,5 @@
 /** Databases whose records are in files of their own: partitions (format document, 4.12). */
 
-import path from 'node:path';
 import { metaAt, metaFlag } from '../../format/page/meta.ts';
 import { type Page } from '../../format/page/page.ts';
 import { type Database } from './database-file.ts';
@@ -10,12 +9,6 @@ import { btreeRecords } from './trees.ts';
 export function partitionCount(meta: Page): number {
   const flags = metaFlag.rangePartitions | metaFlag.callbackPartitions;
   return (meta.bytes[metaAt.metaFlags]! & flags) === 0 ? 0 : meta.u32(metaAt.partitions);
-}
-
-/** Where partition `number` of a database is: beside its file. */
-export function partitionPath(database: string, number: number): string {
-  const name = `__dbp.${path.basename(database)}.${String(number).padStart(3, '0')}`;
-  return path.join(path.dirname(database), name);
 }
 
 /** The least keys of the partitions after the first, when keys decide; the database itself holds them. */

@@ -1,11 +1,7 @@
 import path from 'node:path';
 import { type Files } from '../files/files.ts';
 import { type PageRun } from '../structure/file-check.ts';
-
-/** Where extent `number` of a queue is: beside its file (format document, 4.9). */
-export function extentPath(queue: string, number: number): string {
-  return path.join(path.dirname(queue), `__dbq.${path.basename(queue)}.${number}`);
-}
+import { extentName } from '../../format/names.ts';
 
 /** The extents of a queue that are there, in order. */
 export function extentNumbers(files: Files, queue: string): number[] {
@@ -21,7 +17,7 @@ export function extentNumbers(files: Files, queue: string): number[] {
 /** The pages of a queue that its extents hold, in order. */
 export function pagesInExtents(files: Files, queue: string, extentPages: number, pageSize: number): PageRun[] {
   return extentNumbers(files, queue).map((number) => {
-    const size = files.statIfThere(extentPath(queue, number))?.size ?? 0;
+    const size = files.statIfThere(extentName(queue, number))?.size ?? 0;
     const start = 1 + number * extentPages;
     return { start, end: start + Math.min(extentPages, Math.floor(size / pageSize)) };
   });

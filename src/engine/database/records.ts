@@ -6,9 +6,10 @@ import { databaseAt, DatabaseFile, isMaster, type Database } from './database-fi
 import { subDatabasePgno } from '../../format/page/sub-databases.ts';
 import { hashRecords } from './hash.ts';
 import { heapRecords } from './heap.ts';
-import { partitionCount, partitionPath } from './partitions.ts';
+import { partitionCount } from './partitions.ts';
 import { queueRecords } from './queue.ts';
 import { btreeRecords, recnoRecords, type DatabaseRecord } from './trees.ts';
+import { partitionName } from '../../format/names.ts';
 
 /** Every database of a file: its sub-databases, or the one it is. */
 export function databasesOf(file: DatabaseFile): Database[] {
@@ -33,7 +34,7 @@ export function recordsOf(database: Database): Generator<DatabaseRecord> {
 
 function* recordsOfPartitions({ file, meta }: Database): Generator<DatabaseRecord> {
   for (let i = 0; i < partitionCount(meta); i++) {
-    const path = partitionPath(file.path, i);
+    const path = partitionName(file.path, i);
     if (!file.files.statIfThere(path)) {
       throw new FigaroError('container-missing', `${path} is not there, a partition of ${file.path}`, { path });
     }

@@ -1,6 +1,7 @@
 /** `DB_CONFIG`: where an environment keeps its files (format document, 1.1). */
 
 import { posix } from 'node:path';
+import { standardExternalDirectory } from '../../format/names.ts';
 
 export interface DbConfig {
   /** Directories as written, of all kinds. */
@@ -56,7 +57,7 @@ export function parseDbConfig(text: string): DbConfig {
   const dataDirectories = new Set<string>();
   let createDirectory: string | undefined;
   let logDirectory: string | undefined;
-  let externalFileDirectory = '__db_bl';
+  let externalFileDirectory = standardExternalDirectory;
   let sliced = false;
   let logInMemory = false;
   const risks = new Set<string>();

@@ -1,10 +1,10 @@
-import path from 'node:path';
 import { fromStored } from '../../format/page/checksum.ts';
 import { metaAt, metaSize, type DatabaseFormat } from '../../format/page/meta.ts';
 import { headerSize, isBlank } from '../../format/page/page.ts';
 import { type Files } from '../files/files.ts';
 import { isOpaque } from './opaque.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from './discover.ts';
+import { parseExtentName } from '../../format/names.ts';
 
 /** A file that consists of pages: a database, or an extent of a queue. */
 export interface PagedFile {
@@ -34,16 +34,13 @@ export function pagedFiles(files: Files, environment: Environment): PagedFile[] 
 
 /** An extent is `__dbq.NAME.N` beside its queue, whose first page describes it (format document, 4.9). */
 function extentOf(files: Files, file: EnvironmentFile, queues: readonly EnvironmentFile[]): PagedFile | undefined {
-  const [, name, number] = /^__dbq\.(.+)\.(\d+)$/.exec(path.posix.basename(file.name)) ?? [];
-  const directory = path.posix.dirname(file.name);
-  const queue = queues.find(
-    (candidate) => path.posix.dirname(candidate.name) === directory && path.posix.basename(candidate.name) === name,
-  );
+  const extent = parseExtentName(file.name);
+  const queue = extent && queues.find(({ name }) => name === extent.queue);
   if (!queue) return undefined;
   const { format } = queue;
   if (isOpaque(format!)) return { file, format: format!, firstPgno: firstPgnoOf(files, file.path, format!) };
   const pages = extentPages(files, queue);
-  return pages === 0 ? undefined : { file, format: queue.format!, firstPgno: 1 + Number(number) * pages };
+  return pages === 0 ? undefined : { file, format: queue.format!, firstPgno: 1 + extent.number * pages };
 }
 
 /** The number of an extent's first page, told by the first page that was written: its queue is not readable. */

@@ -6,7 +6,7 @@ import { regionMagic } from '../../format/magic.ts';
 import { recognizeFile } from '../../format/page/meta.ts';
 import { type Files, type FileOwner, type FileStat } from '../files/files.ts';
 import { lockedFile } from '../locked.ts';
-import { logFileNumber } from '../log/log-files.ts';
+import { logFileNumber, isRegionName, parseExtentName, fileOfLibrary } from '../../format/names.ts';
 import { normalDirectory, type DbConfig } from './db-config.ts';
 import { type DamagedFile, type Environment, type EnvironmentFile, type EnvironmentFileKind } from './discover.ts';
 import { noChoice, type FileChoice } from './file-choice.ts';
@@ -134,7 +134,7 @@ export class Search {
   #whoseElse(directory: string, names: readonly string[]): LeftOut['reason'] | undefined {
     if (directory === '' || this.#configured.has(directory)) return undefined;
     const hasRegions = names.some((name) => {
-      const head = regionName.test(name) ? readHead(this.#files, path.join(this.#home, directory, name)) : undefined;
+      const head = isRegionName(name) ? readHead(this.#files, path.join(this.#home, directory, name)) : undefined;
       return head !== undefined && isRegion(name, head);
     });
     if (hasRegions || names.includes('DB_CONFIG')) return 'environment';
@@ -170,7 +170,7 @@ export class Search {
     const leadsTo = (directory: string): boolean => `${directory}/`.startsWith(`${name}/`);
     const isLogDirectory = leadsTo(this.#logDirectory);
     const isDirectory = this.#configured.has(name) && !isLogDirectory;
-    const isData = name === 'DB_CONFIG' || looksLikeData(name) || isExtentName(name) || isDirectory;
+    const isData = name === 'DB_CONFIG' || looksLikeData(name) || parseExtentName(name) !== undefined || isDirectory;
     if (!isLog && !isData && !isLogDirectory) return;
     const code = isData ? 'container-missing' : 'log-missing';
     throw new FigaroError(code, `${full} is a link that leads nowhere`, {
@@ -294,8 +294,8 @@ export class Search {
     add: (kind: EnvironmentFileKind) => void,
   ): boolean {
     const inside = directory === '' ? name : `${directory}/${name}`;
-    const ofLibrary = regionName.test(name) ? 'region' : fileOfLibrary(name);
-    if (isExtentName(name)) add('queue-extent');
+    const ofLibrary = isRegionName(name) ? 'region' : fileOfLibrary(name);
+    if (parseExtentName(name)) add('queue-extent');
     else if (ofLibrary !== undefined) this.#leave(inside, full, ofLibrary);
     else if (inside.startsWith(`${this.#externalDirectory}/`)) add('external-file');
     else if (this.#choice.includes(inside)) add('plain');
@@ -314,22 +314,8 @@ export class Search {
   }
 }
 
-/** Files of the library that hold no database, and are never part of a backup (format document, 1.3). */
-function fileOfLibrary(name: string): LeftOut['reason'] | undefined {
-  if (name === '__db.register') return 'registry';
-  if (/^__db\.rep(pg)?\./.test(name)) return 'replication';
-  if (/^BDB\d{5,}(_\d+)?$/.test(name) || name.startsWith('__db.freezer.')) return 'temporary';
-  return undefined;
-}
-
-function isExtentName(name: string): boolean {
-  return /(^|\/)__dbq\.[^/]+\.\d+$/.test(name);
-}
-
-const regionName = /^__db\.\d{3,}$/;
-
 function isRegion(name: string, head: Uint8Array): boolean {
-  if (!regionName.test(name)) return false;
+  if (!isRegionName(name)) return false;
   if (head.length < 4) return true;
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   return view.getUint32(0, true) === regionMagic || view.getUint32(0, false) === regionMagic || isZero(head);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Environment, type EnvironmentFile } from './discover.ts';
 import { type LeftOut } from './left-out.ts';
+import { isPassing } from '../../format/names.ts';
 
 /** The names under which a log knows the file with a unique id, the latest last. */
 export type NamesInLog = (uid: string) => readonly string[];
@@ -14,11 +15,6 @@ export type NamesInLog = (uid: string) => readonly string[];
  */
 export function identityOf({ uid, format }: EnvironmentFile): string | undefined {
   return format?.encrypted ? uid?.slice(0, 24) : uid;
-}
-
-/** Names that a file has only during a transaction (format document, 1.5). */
-export function isPassing(name: string): boolean {
-  return /(^|\/)(__db\.)?[0-9a-f]+\.[0-9a-f]+$/.test(name);
 }
 
 /** The databases of an environment that carry the unique id of another one, in groups. */

@@ -7,7 +7,8 @@ import { discoverEnvironment, logPaths, type Environment } from '../environment/
 import { requireNotInUse } from '../environment/in-use.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type FileOwner, type Files } from '../files/files.ts';
-import { logFile, logFileName, openLog } from '../log/log-files.ts';
+import { logFile, openLog } from '../log/log-files.ts';
+import { logFileName } from '../../format/names.ts';
 import { requireOwnTree } from '../files/own-tree.ts';
 import { requireApart } from '../places.ts';
 import { type Watch } from '../pause.ts';

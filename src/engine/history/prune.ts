@@ -1,16 +1,14 @@
 /** Removing log files at the source that neither it nor the chain needs any more (recovery document, F.4). */
 
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { findFirstLogFile } from '../backup/redo-start.ts';
 import { logDirectoryOf } from '../backup/environment-copy.ts';
 import { configOf, discoverEnvironment, filesOfKind, type EnvironmentFile } from '../environment/discover.ts';
-import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
-import { logFileName } from '../log/log-files.ts';
+import { logFileName } from '../../format/names.ts';
 import { placesOf, requireApart } from '../places.ts';
-import { pause, unitOf, type Watch } from '../pause.ts';
+import { type Watch } from '../pause.ts';
 import { findChain, type Chain } from '../repository/chain.ts';
 import { checksName, readChecks } from '../repository/checks.ts';
 import {
@@ -21,6 +19,8 @@ import {
   type LockWait,
   type Repository,
 } from '../repository/repository.ts';
+import { hashFile } from '../files/hash.ts';
+import { type ManifestFile } from '../repository/manifest.ts';
 
 export interface PruneOptions extends LockWait {
   readonly home: string;
@@ -118,10 +118,10 @@ async function whyKept(
   if (holder.manifest.unread) return `${holder.id} holds it, but was not proved: it is encrypted`;
   const entry = entryOf(holder.manifest.files, logNumber!)!;
   const copy = path.join(environmentOf(holder.directory), entry.path);
-  if ((await hashStart(files, copy, entry.size, watch)) !== entry.sha256) {
+  if (!(await beginsAs(files, copy, entry, watch))) {
     return `the copy in ${holder.id} is damaged: verify the repository`;
   }
-  if ((await hashStart(files, source, entry.size, watch)) !== entry.sha256) {
+  if (!(await beginsAs(files, source, entry, watch))) {
     return `the copy in ${holder.id} holds other records: this log has another history`;
   }
   return undefined;
@@ -142,21 +142,9 @@ function entryOf<T extends { readonly kind: string; readonly path: string }>(
   return entries.find(({ kind, path: file }) => kind === 'log' && path.posix.basename(file) === name);
 }
 
-/** SHA-256 of the first bytes of a file: log files may have room behind their last record. */
-async function hashStart(files: Files, file: string, size: number, watch: Watch): Promise<string> {
-  const opened = openToRead(files, file);
-  try {
-    const hash = createHash('sha256');
-    const buffer = new Uint8Array(unitOf(watch));
-    for (let position = 0; position < size; position += buffer.length) {
-      const wanted = buffer.subarray(0, Math.min(buffer.length, size - position));
-      hash.update(wanted.subarray(0, opened.readAt(wanted, position)));
-      await pause(watch, { phase: `compare ${path.basename(file)}`, done: position, total: size });
-    }
-    return hash.digest('hex');
-  } finally {
-    opened.close();
-  }
+/** True when a file begins with what the set holds: log files may have room behind their last record. */
+async function beginsAs(files: Files, file: string, { size, sha256 }: ManifestFile, watch: Watch): Promise<boolean> {
+  return (await hashFile(files, file, watch, size)).sha256 === sha256;
 }
 
 function remove(files: Files, decided: readonly PrunedFile[]): void {

@@ -10,10 +10,11 @@ import { isPageSize, metaAt, metaFlag, metaSize, recognizeFile, type DatabaseFor
 import { Page } from '../../format/page/page.ts';
 import { queueLayout, type QueueLayout } from '../../format/page/queue.ts';
 import { PageReader } from '../database/page-reader.ts';
-import { extentNumbers, extentPath } from '../database/queue-extent.ts';
+import { extentNumbers } from '../database/queue-extent.ts';
 import { withFile } from '../files/read.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
 import { lockedFile } from '../locked.ts';
+import { parseExtentName, extentName } from '../../format/names.ts';
 
 export interface InspectedPage extends PageDescription {
   /** Byte of the file at which the page begins; undefined where it is in an extent. */
@@ -78,7 +79,7 @@ function formatOf(head: Uint8Array, file: string, files: Files): FormatReading {
     if (format) return { format, problem };
     throw unreadable({ path: file, problem, code: 'page-type' }, 'use an older copy of this file.');
   }
-  const [, queue] = /^__dbq\.(.+)\.\d+$/.exec(path.basename(file)) ?? [];
+  const queue = parseExtentName(path.basename(file))?.queue;
   throw new FigaroError('container-missing', `${file} is no container`, {
     path: file,
     hint:
@@ -125,7 +126,7 @@ function noSuchPage(
   const extents = extentPages > 0 ? extentNumbers(files, file) : [];
   const pagesOf = (number: number): string => {
     const first = 1 + number * extentPages;
-    return `${first} to ${first + extentPages - 1} in ${path.basename(extentPath(file, number))}`;
+    return `${first} to ${first + extentPages - 1} in ${path.basename(extentName(file, number))}`;
   };
   return new FigaroError('usage', `${file} has no page ${pgno}${extentPages > 0 ? '' : `: its last one is ${last}`}`, {
     path: file,

@@ -6,7 +6,7 @@ import { foreignHint } from '../../format/releases.ts';
 import { outsideOf } from '../environment/discover.ts';
 import { twinsOf } from '../environment/twins.ts';
 import { isOpaque } from '../environment/opaque.ts';
-import { logFileName } from '../log/log-files.ts';
+import { logFileName } from '../../format/names.ts';
 import { type InspectedEnvironment } from './environment.ts';
 import { type InspectedLog } from './log.ts';
 

@@ -6,7 +6,8 @@ import { checkpoint } from '../../format/log/records/txn.ts';
 import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { firstDifference } from '../files/compare.ts';
 import { type Files } from '../files/files.ts';
-import { logFileName, logFileNumber, openLog } from './log-files.ts';
+import { logFileName, logFileNumber } from '../../format/names.ts';
+import { openLog } from './log-files.ts';
 import { LogReader } from './log-reader.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 

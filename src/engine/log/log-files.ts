@@ -12,6 +12,7 @@ import { releaseOfLog } from '../../format/releases.ts';
 import { passwordHint } from '../locked.ts';
 import { withFile } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
+import { logFileName } from '../../format/names.ts';
 
 /** One log file of a log, as it was when it was looked at. */
 export interface LogFile extends LogFileHeader {
@@ -31,18 +32,6 @@ export interface Log {
 /** Where the records of a file begin, after its header. */
 export function firstRecordOf({ framing }: { readonly framing: Framing }): number {
   return fileHeaderSizeOf(framing);
-}
-
-/** The name of log file `number`. */
-export function logFileName(number: number): string {
-  return `log.${String(number).padStart(10, '0')}`;
-}
-
-/** The number in the name of a log file; undefined for other names (format document, 2.1). */
-export function logFileNumber(name: string): number | undefined {
-  const digits = /^log\.(\d{1,10})$/.exec(name)?.[1];
-  const number = Number(digits);
-  return digits !== undefined && number >= 1 && number <= 0xffffffff ? number : undefined;
 }
 
 /**

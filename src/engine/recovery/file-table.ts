@@ -3,7 +3,7 @@ import { normalDirectory } from '../environment/db-config.ts';
 import { type Environment } from '../environment/discover.ts';
 import { ExternalFiles } from './external-files.ts';
 import { PageCache, StoredFile } from './page-store.ts';
-import { extentName, parseExtentName } from './queue-extents.ts';
+import { extentName, parseExtentName } from '../../format/names.ts';
 import { type Piece, type Storage } from './storage.ts';
 
 /** An extent of a queue, and where it belongs. */

@@ -6,7 +6,8 @@ import { registration } from '../../format/log/records/dbreg.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { earlierLsn, isNoLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files/files.ts';
-import { firstRecordOf, logFileName, type LogFile } from '../log/log-files.ts';
+import { firstRecordOf, type LogFile } from '../log/log-files.ts';
+import { logFileName } from '../../format/names.ts';
 import { type Transaction } from '../log/transactions.ts';
 import { type Binding, type FileBindings } from './bindings.ts';
 

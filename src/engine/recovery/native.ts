@@ -5,6 +5,7 @@ import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { type Log } from '../log/log-files.ts';
 import { type RecoveryOptions } from './rehearse.ts';
+import { isRegionName } from '../../format/names.ts';
 
 /** Names under which Oracle's recovery utility is installed. */
 const programs = ['db_recover', 'db5.3_recover', 'db4.8_recover', 'db6.2_recover', 'db18.1_recover'];
@@ -55,7 +56,7 @@ export async function recoverNatively(
     });
   }
   for (const name of files.listIfThere(home) ?? []) {
-    if (/^__db\.\d{3}$/.test(name)) files.remove(path.join(home, name));
+    if (isRegionName(name)) files.remove(path.join(home, name));
   }
   return `recovered by the installed ${program}, not by the engine of this program`;
 }

@@ -2,27 +2,6 @@
 
 import { type Piece } from './storage.ts';
 
-/** An extent file by its name: which queue it belongs to, and its number. */
-export interface ExtentName {
-  /** Name of the queue, with the directory of the extent. */
-  readonly queue: string;
-  readonly number: number;
-}
-
-/** Takes the name of an extent file apart; undefined when it is none. */
-export function parseExtentName(name: string): ExtentName | undefined {
-  const match = /^(.*\/)?__dbq\.(.+)\.(\d+)$/.exec(name);
-  if (!match) return undefined;
-  const number = Number(match[3]);
-  return number <= 0xffffffff ? { queue: (match[1] ?? '') + match[2]!, number } : undefined;
-}
-
-/** What extent `number` of a queue is called. */
-export function extentName(queue: string, number: number): string {
-  const slash = queue.lastIndexOf('/') + 1;
-  return `${queue.slice(0, slash)}__dbq.${queue.slice(slash)}.${number}`;
-}
-
 /** Where a page is kept. */
 export interface PagePlace {
   readonly piece: Piece;

@@ -1,11 +1,10 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { checkPage } from '../../format/page/check.ts';
-import { compareLsn, formatLsn, isLogged } from '../../format/lsn.ts';
-import { Page, isBlank } from '../../format/page/page.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
+import { problemOfPage } from '../environment/page-verdict.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { openToRead } from '../files/read.ts';
@@ -152,35 +151,24 @@ class PageCheck {
     for (let at = 0; at + pageSize <= bytes.length; at += pageSize) {
       const page = bytes.subarray(at, at + pageSize);
       const pgno = firstPgno + (position + at) / pageSize;
-      const finding = checkPage(page, pgno, format);
-      if (finding) {
-        throw new FigaroError(finding.code, `${file.path}: page ${pgno} is damaged: ${finding.problem}`, {
-          path: file.path,
-          pgno,
-          hint: 'the log can not repair a page. Use an older copy of this file.',
-        });
-      }
-      this.#requireInsideLog(new Page(page, format), pgno);
+      const found = problemOfPage(page, pgno, format, this.#beyond);
+      if (!found) continue;
+      const { code, problem, lsn } = found;
+      throw new FigaroError(code, `${file.path}: page ${pgno} ${problem}`, {
+        path: file.path,
+        pgno,
+        ...(lsn && { lsn: formatLsn(lsn) }),
+        hint: lsn ? this.#hint : 'the log cannot repair a page. Use an older copy of this file.',
+      });
     }
   };
 
-  /** Throws `not-recoverable` for a page whose last change lies behind the end of the log (A.15). */
-  #requireInsideLog(page: Page, pgno: number): void {
-    const { bytes, lsn } = page;
-    // Where the number is turned round, so is the LSN (format document, 4.10.5).
-    if (isBlank(bytes) || page.pgno !== pgno || !isLogged(lsn)) return;
+  readonly #beyond = (lsn: Lsn): string | undefined => {
     this.#isLogged = true;
     const end = this.#analysis?.end.lsn;
-    if (end ? compareLsn(lsn, end) < 0 : this.#withoutLog) return;
-    const { path: file } = this.#paged.file;
-    const where = end ? `but the log ends at ${formatLsn(end)}` : 'but there is no log';
-    throw new FigaroError('not-recoverable', `${file}: page ${pgno} was last changed at ${formatLsn(lsn)}, ${where}`, {
-      path: file,
-      pgno,
-      lsn: formatLsn(lsn),
-      hint: this.#hint,
-    });
-  }
+    if (!end) return this.#withoutLog ? undefined : 'but there is no log';
+    return compareLsn(lsn, end) < 0 ? undefined : `but the log ends at ${formatLsn(end)}`;
+  };
 
   /** To be called after the last page. */
   finish(): void {
@@ -224,7 +212,7 @@ async function read(files: Files, file: EnvironmentFile, inspect: Inspect, watch
   }
 }
 
-/** Checks every page of every database, as `stageEnvironment` does, without copying. Returns warnings. */
+/** Checks every page of every database, as `copyDatabases` does, without copying. Returns warnings. */
 export async function checkDatabases(
   files: Files,
   environment: Environment,

@@ -7,7 +7,8 @@ import { discoverEnvironment, logPaths, type Environment, type EnvironmentFile }
 import { requireNotInUse } from '../environment/in-use.ts';
 import { type Files } from '../files/files.ts';
 import { Continuation, type ChainEnd } from '../log/continuation.ts';
-import { logFileName, logFileNumber, openLog, type Log } from '../log/log-files.ts';
+import { logFileName, logFileNumber } from '../../format/names.ts';
+import { openLog, type Log } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { hashFile } from '../backup/copy-plain.ts';
+import { hashFile } from '../files/hash.ts';
 import { type Environment } from '../environment/discover.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';

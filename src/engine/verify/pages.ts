@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { type ErrorCode } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
-import { checkPage } from '../../format/page/check.ts';
-import { isBlank, Page } from '../../format/page/page.ts';
+import { problemOfPage, type PageProblem } from '../environment/page-verdict.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
@@ -11,12 +9,9 @@ import { pause, type Watch } from '../pause.ts';
 
 const readUnit = 4 << 20;
 
-/** Something wrong with a page. */
-export interface PageProblem {
-  readonly code: ErrorCode;
+/** Something wrong with a page of a file. */
+export interface PageFinding extends PageProblem {
   readonly pgno: number;
-  /** Follows "page N". */
-  readonly problem: string;
 }
 
 /** What one reading of a file told. */
@@ -24,7 +19,7 @@ export interface FileReading {
   readonly size: number;
   readonly sha256: string;
   readonly pages: number;
-  readonly problems: readonly PageProblem[];
+  readonly problems: readonly PageFinding[];
 }
 
 /** More than these of one file say nothing new. */
@@ -45,7 +40,7 @@ export async function readFile(
   const opened = openToRead(files, file);
   try {
     const hash = createHash('sha256');
-    const problems: PageProblem[] = [];
+    const problems: PageFinding[] = [];
     const buffer = new Uint8Array(readUnit);
     const phase = `read ${path.basename(file)}`;
     const total = opened.stat().size;
@@ -71,7 +66,7 @@ function checkPages(
   position: number,
   { format, firstPgno }: PagedFile,
   end: Lsn | 'gone' | undefined,
-  problems: PageProblem[],
+  problems: PageFinding[],
 ): number {
   const { pageSize } = format;
   let pages = 0;
@@ -79,25 +74,15 @@ function checkPages(
     pages += 1;
     const pgno = firstPgno + (position + at) / pageSize;
     const page = bytes.subarray(at, at + pageSize);
-    const problem = problems.length < maxProblems ? problemOf(page, pgno, format, end) : undefined;
+    const problem =
+      problems.length < maxProblems ? problemOfPage(page, pgno, format, (lsn) => beyond(lsn, end)) : undefined;
     if (problem) problems.push({ ...problem, pgno });
   }
   return pages;
 }
 
-function problemOf(
-  bytes: Uint8Array,
-  pgno: number,
-  format: PagedFile['format'],
-  end: Lsn | 'gone' | undefined,
-): Omit<PageProblem, 'pgno'> | undefined {
-  if (bytes.length < format.pageSize) return { code: 'page-type', problem: 'is cut off' };
-  const finding = checkPage(bytes, pgno, format);
-  if (finding) return { code: finding.code, problem: `is damaged: ${finding.problem}` };
-  if (isBlank(bytes)) return undefined;
-  const { lsn } = new Page(bytes, format);
-  if (lsn.file === 0 || end === 'gone') return undefined;
-  if (end && compareLsn(lsn, end) < 0) return undefined;
-  const where = end ? `the log of the set ends at ${formatLsn(end)}` : 'the set has no log';
-  return { code: 'not-recoverable', problem: `was last changed at ${formatLsn(lsn)}, but ${where}` };
+function beyond(lsn: Lsn, end: Lsn | 'gone' | undefined): string | undefined {
+  if (end === undefined) return 'but the set has no log';
+  if (end === 'gone' || compareLsn(lsn, end) < 0) return undefined;
+  return `but the log of the set ends at ${formatLsn(end)}`;
 }

@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
-import { logFileName } from '../../../src/engine/log/log-files.ts';
+import { logFileName } from '../../../src/format/names.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets, type BackupSet } from '../../../src/engine/repository/repository.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeEach, expect, test } from 'vitest';
 import { FigaroError } from '../../../src/errors.ts';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { logFileName } from '../../../src/engine/log/log-files.ts';
+import { logFileName } from '../../../src/format/names.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets, type BackupSet } from '../../../src/engine/repository/repository.ts';

@@ -11,7 +11,7 @@ import { followOnce } from '../../../src/engine/failover/follow.ts';
 import { promote } from '../../../src/engine/failover/promote.ts';
 import { partsOf, requireStandby } from '../../../src/engine/failover/standby.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { logFileName } from '../../../src/engine/log/log-files.ts';
+import { logFileName } from '../../../src/format/names.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { FigaroError } from '../../../src/errors.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { logPaths } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { logFileName, openLog } from '../../../src/engine/log/log-files.ts';
+import { logFileName } from '../../../src/format/names.ts';
+import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog, type LogEnd } from '../../../src/engine/log/scan.ts';
 import { corpusCase, corpusCases, removeUnpacked } from '../../support/corpus.ts';
 

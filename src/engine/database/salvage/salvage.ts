@@ -12,7 +12,7 @@ import { itemType, pageType } from '../../../format/page/types.ts';
 import { isMasterPage, subDatabasePgno } from '../../../format/page/sub-databases.ts';
 import { type DatabaseMethod } from '../database-file.ts';
 import { type DumpedDatabase } from '../dump.ts';
-import { partitionCount, partitionPath } from '../partitions.ts';
+import { partitionCount } from '../partitions.ts';
 import { type DatabaseRecord } from '../trees.ts';
 import { hashPairs, hashRecordsBelow } from './hash.ts';
 import { heapRecordsOn } from './heap.ts';
@@ -20,6 +20,7 @@ import { entryCount, overflowItem, treeItemAt, unknown } from './items.ts';
 import { SalvagePages, type OnFinding } from './pages.ts';
 import { queueRecordsOf } from './queue.ts';
 import { btreeKind, isLeafOfDuplicates, recnoKind, referInternal, SalvagedTrees } from './trees.ts';
+import { partitionName } from '../../../format/names.ts';
 
 /** A database, or what is left of one. Its records have to be read before the next database is asked for. */
 export interface SalvagedDatabase extends DumpedDatabase {
@@ -77,7 +78,7 @@ export class Salvage {
     const method = meta ? methodOf(this.#pages, meta) : this.#census.method;
     const { path, files } = this.#pages;
     const count = meta ? partitionCount(meta) : 0;
-    const isPartitioned = count > 0 || files.statIfThere(partitionPath(path, 0))?.kind === 'file';
+    const isPartitioned = count > 0 || files.statIfThere(partitionName(path, 0))?.kind === 'file';
     const records = isPartitioned ? this.#partitions(count) : this.recordsOfOnly(method);
     const isPacked = meta !== undefined && this.#pages.isMetaCertain && isCompressed(meta);
     return this.#database(method, meta, isPacked ? this.#passOver(meta, records) : records);
@@ -216,7 +217,7 @@ export class Salvage {
       this.#pages.done.add(page.pgno);
     }
     for (let i = 0; ; i++) {
-      const partition = partitionPath(path, i);
+      const partition = partitionName(path, i);
       if (!files.statIfThere(partition)) {
         if (i < count) this.#pages.tell(0, `its partition ${partition} is missing`);
         return;

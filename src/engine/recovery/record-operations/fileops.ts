@@ -16,7 +16,7 @@ import { normalDirectory } from '../../environment/db-config.ts';
 import { type ExternalFiles } from '../external-files.ts';
 import { type FileTable } from '../file-table.ts';
 import { type StoredFile } from '../page-store.ts';
-import { parseExtentName } from '../queue-extents.ts';
+import { parseExtentName, isPassing, isExternalFileName } from '../../../format/names.ts';
 
 /** Codes of the records handled here. */
 export const fileOperationCodes: ReadonlySet<number> = new Set([
@@ -209,7 +209,7 @@ export class FileOperations {
     if (
       !this.#table.initialUids.has(body.uid) &&
       this.#creations.uidOf(body.oldName) === undefined &&
-      !isTemporary(newName)
+      !isPassing(newName)
     ) {
       this.nativeWouldLose.add(newName);
     }
@@ -296,14 +296,9 @@ export class FileOperations {
   }
 }
 
-/** True for a file that holds a value, and not one of the databases beside them (format document, 1.6). */
+/** True for a file that holds a value, and not one of the databases beside them. */
 function isExternalFile(name: string, directory: Directory): boolean {
-  return directory === 'external-files' && /(^|[/\\])__db\.bl\d+$/.test(name);
-}
-
-/** Temporary names of files in the middle of being created, renamed or removed (format document, 1.5). */
-export function isTemporary(name: string): boolean {
-  return /(^|\/)(__db\.)?[0-9a-f]+\.[0-9a-f]+$/.test(name);
+  return directory === 'external-files' && isExternalFileName(name);
 }
 
 function plainName(name: string): string {

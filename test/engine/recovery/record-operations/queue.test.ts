@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Queue, slotFlag } from '../../../../src/engine/recovery/record-operations/queue-page.ts';
 import { finishQueue, queueOperations } from '../../../../src/engine/recovery/record-operations/queue.ts';
-import { extentName, parseExtentName } from '../../../../src/engine/recovery/queue-extents.ts';
+import { extentName, parseExtentName } from '../../../../src/format/names.ts';
 import { emptyRange, rangeOf } from '../../../../src/format/byte-range.ts';
 import { type RecordLayout } from '../../../../src/format/log/record.ts';
 import * as queue from '../../../../src/format/log/records/queue.ts';
