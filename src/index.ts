@@ -13,6 +13,7 @@ export {
   type Environment,
   type EnvironmentFile,
   type EnvironmentFileKind,
+  type FileOfKind,
 } from './engine/environment/discover.ts';
 export { discoverLayers, layerEnvironments } from './engine/environment/layers.ts';
 export { takeBackup, type BackupOptions } from './engine/backup/backup.ts';

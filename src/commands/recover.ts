@@ -289,7 +289,7 @@ function describe(source: Source, options: RecoverCommandOptions, result: Recove
   });
   if (options.survivingLogs !== undefined) rows.push(['surviving logs', options.survivingLogs]);
   const logs = filesOfKind(environment, 'log')
-    .map(({ logNumber }) => logNumber!)
+    .map(({ logNumber }) => logNumber)
     .sort((a, b) => a - b);
   if (logs.length > 0) rows.push(['log files', logs.length === 1 ? `${logs[0]}` : `${logs[0]} to ${logs.at(-1)}`]);
   if (result.dryRun) rows.push(['needs', describeNeeds(result.preflight)]);

@@ -206,7 +206,7 @@ async function lookInto(
 ): Promise<readonly ShownContainer[]> {
   const shown: ShownContainer[] = [];
   for (const { name, path, stat, format } of filesOfKind(environment, 'database')) {
-    const container = { name, size: stat.size, pageSize: format!.pageSize, method: format!.method };
+    const container = { name, size: stat.size, pageSize: format.pageSize, method: format.method };
     shown.push(count ? { ...container, ...(await countIn(files, path, watch)) } : container);
   }
   return shown;

@@ -87,11 +87,11 @@ export async function readAdded(
 }
 
 function sourcesIn(files: Files, environment: Environment): ReadonlyMap<string, PageSource> {
-  const readable = filesOfKind(environment, 'database').filter(({ format }) => !isOpaque(format!));
+  const readable = filesOfKind(environment, 'database').filter(({ format }) => !isOpaque(format));
   return new Map(
     readable.map((file) => {
-      const paged = { file, format: file.format!, firstPgno: 0 };
-      return [file.uid!, new PageSource(files, paged, undefined, new DamagedPages())];
+      const paged = { file, format: file.format, firstPgno: 0 };
+      return [file.uid, new PageSource(files, paged, undefined, new DamagedPages())];
     }),
   );
 }

@@ -220,7 +220,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
   const excluded = excludedDatabases(copy, { report, missing, chain, before, choice });
   const created = (copy.created ?? [])
     .filter(({ logName }) => report?.databases.includes(logName))
-    .map(({ name, uid }) => ({ path: name, databaseId: uid! }));
+    .map(({ name, uid }) => ({ path: name, databaseId: uid }));
   const warnings = [
     ...warningsOfGone(gone),
     ...warningsOfExcluded(excluded),

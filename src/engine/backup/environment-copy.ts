@@ -110,7 +110,7 @@ export function manifestFiles(
       size,
       sha256,
       ...attributesOf(stat),
-      ...(paged.file.kind === 'database' ? { databaseId: paged.file.uid! } : {}),
+      ...(paged.file.kind === 'database' ? { databaseId: paged.file.uid } : {}),
       pageSize: paged.format.pageSize,
       ...(isUnlogged ? { unlogged: true as const } : {}),
     })),

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { filesOfKind, logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { filesOfKind, logPaths, type Environment, type FileOfKind } from '../environment/discover.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
@@ -26,9 +26,9 @@ import { listSource, type SourceFiles } from './source.ts';
 /** A copy of what is new in an environment. */
 export interface IncrementalCopy extends EnvironmentCopy {
   /** Databases of the source that the chain does not have and the new part of the log does not create. */
-  readonly unexplained: readonly EnvironmentFile[];
+  readonly unexplained: readonly FileOfKind<'database'>[];
   /** Those that it does create, if the transaction committed. */
-  readonly created: readonly EnvironmentFile[];
+  readonly created: readonly FileOfKind<'database'>[];
 }
 
 export interface IncrementalOptions {
@@ -129,8 +129,8 @@ export async function copyIncremental(
         ...warnings,
       ],
       onDisk,
-      unexplained: added.filter(({ uid }) => !created.has(uid!)),
-      created: added.filter(({ uid }) => created.has(uid!)),
+      unexplained: added.filter(({ uid }) => !created.has(uid)),
+      created: added.filter(({ uid }) => created.has(uid)),
     };
   } finally {
     log.close();
@@ -231,10 +231,10 @@ function requireSameFormats(environment: Environment, before: Environment): void
   const known = new Map(filesOfKind(before, 'database').map((file) => [identityOf(file), file]));
   for (const file of filesOfKind(environment, 'database')) {
     const earlier = known.get(identityOf(file));
-    if (!earlier || earlier.format!.version === file.format!.version) continue;
+    if (!earlier || earlier.format.version === file.format.version) continue;
     throw new FigaroError(
       'chain-mismatch',
-      `${file.path} was upgraded from ${file.format!.method} version ${earlier.format!.version} to ${file.format!.version} since the chain began`,
+      `${file.path} was upgraded from ${file.format.method} version ${earlier.format.version} to ${file.format.version} since the chain began`,
       { path: file.path, hint: 'an upgrade is not in the log. Take a full backup with `figaro-backup hot`.' },
     );
   }

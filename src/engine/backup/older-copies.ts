@@ -34,8 +34,8 @@ export async function requireNoOlderCopies(
 
 /** The log files of the source right before those of the copy, as far as they go without a gap. */
 function logsBefore(source: Environment, copied: Environment): EnvironmentFile[] {
-  const first = Math.min(...filesOfKind(copied, 'log').map(({ logNumber }) => logNumber!));
-  const byNumber = new Map(filesOfKind(source, 'log').map((file) => [file.logNumber!, file]));
+  const first = Math.min(...filesOfKind(copied, 'log').map(({ logNumber }) => logNumber));
+  const byNumber = new Map(filesOfKind(source, 'log').map((file) => [file.logNumber, file]));
   const found: EnvironmentFile[] = [];
   let bytes = 0;
   for (let number = first - 1; ; number--) {

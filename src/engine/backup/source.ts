@@ -78,7 +78,7 @@ function damagedAsPlain(files: Files, environment: Environment): Environment {
 
 /** A file that is renamed while its directory is listed can be found under both names: one of them is gone by now. */
 function withoutFormerNames(files: Files, environment: Environment): Environment {
-  const gone = new Set(
+  const gone = new Set<EnvironmentFile>(
     twinsOf(environment)
       .flat()
       .filter(({ path }) => !files.statThrough(path)),

@@ -21,7 +21,7 @@ export async function checkEnvironment(
     collected.find({ path: name, pgno: 0, code: 'page-type', message: `${name} is a damaged database: ${problem}` });
   }
   for (const { name, path, format } of filesOfKind(environment, 'database')) {
-    if (isOpaque(format!)) {
+    if (isOpaque(format)) {
       collected.notes.push(`${name} is encrypted: without its password, its structure is not checked`);
       continue;
     }

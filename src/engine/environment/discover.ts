@@ -10,21 +10,7 @@ import { type FileChoice } from './file-choice.ts';
 import { type LeftOut } from './left-out.ts';
 import { Search } from './search.ts';
 
-export type EnvironmentFileKind =
-  /** A database file, that is, a container. */
-  | 'database'
-  /** A stand-in of 512 bytes for a file that an open transaction removes or renames. */
-  | 'placeholder'
-  /** An extent of a queue. */
-  | 'queue-extent'
-  | 'external-file'
-  /** A file of the application's own, taken because somebody asked for it, or a copy of a database that the log does not mean. */
-  | 'plain'
-  | 'log'
-  | 'config';
-
-export interface EnvironmentFile {
-  readonly kind: EnvironmentFileKind;
+interface FilePlace {
   /** Path inside the environment, with `/`. */
   readonly name: string;
   /** Where it is. */
@@ -36,13 +22,33 @@ export interface EnvironmentFile {
   /** The data directory as DB_CONFIG writes it; empty for the home directory. */
   readonly dataDirectory: string;
   readonly stat: FileStat;
-  /** Databases only. */
-  readonly format?: DatabaseFormat;
-  /** Databases and placeholders: unique id of the file. */
-  readonly uid?: string;
-  /** Log files only. */
-  readonly logNumber?: number;
 }
+
+/** What is known of a file beside its place, by its kind. What one of another kind has is undefined. */
+export type FileContent =
+  /** A database file, that is, a container, with its unique id. */
+  | { readonly kind: 'database'; readonly format: DatabaseFormat; readonly uid: string; readonly logNumber?: undefined }
+  /** A stand-in of 512 bytes for a file that an open transaction removes or renames, with the unique id of that. */
+  | { readonly kind: 'placeholder'; readonly uid: string; readonly format?: undefined; readonly logNumber?: undefined }
+  | { readonly kind: 'log'; readonly logNumber: number; readonly format?: undefined; readonly uid?: undefined }
+  | {
+      readonly kind:
+        /** An extent of a queue. */
+        | 'queue-extent'
+        | 'external-file'
+        /** A file of the application's own, taken because somebody asked for it, or a copy of a database that the log does not mean. */
+        | 'plain'
+        | 'config';
+      readonly format?: undefined;
+      readonly uid?: undefined;
+      readonly logNumber?: undefined;
+    };
+
+export type EnvironmentFile = FilePlace & FileContent;
+
+export type EnvironmentFileKind = FileContent['kind'];
+
+export type FileOfKind<Kind extends EnvironmentFileKind> = EnvironmentFile & { readonly kind: Kind };
 
 /** A file that is evidently a database, but not one that can be read. */
 export interface DamagedFile {
@@ -127,13 +133,16 @@ function requireDirectory(files: Files, home: string): void {
 }
 
 /** Files of one kind. */
-export function filesOfKind(environment: Environment, kind: EnvironmentFileKind): readonly EnvironmentFile[] {
-  return environment.files.filter((file) => file.kind === kind);
+export function filesOfKind<Kind extends EnvironmentFileKind>(
+  environment: Environment,
+  kind: Kind,
+): readonly FileOfKind<Kind>[] {
+  return environment.files.filter((file): file is FileOfKind<Kind> => file.kind === kind);
 }
 
 /** The log files of an environment by number. */
 export function logPaths(environment: Environment): Map<number, string> {
-  return new Map(filesOfKind(environment, 'log').map((file) => [file.logNumber!, file.path]));
+  return new Map(filesOfKind(environment, 'log').map((file) => [file.logNumber, file.path]));
 }
 
 /** The directories of DB_CONFIG that are outside of the environment, as written there. */

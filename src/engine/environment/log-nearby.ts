@@ -13,7 +13,7 @@ import { logFileNumber } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
 import { scanBatches } from '../log/scan.ts';
 import { parseDbConfig } from './db-config.ts';
-import { filesOfKind, type Environment, type EnvironmentFile } from './discover.ts';
+import { filesOfKind, type Environment, type FileOfKind } from './discover.ts';
 import { readHead } from './file-head.ts';
 import { identityOf } from './twins.ts';
 
@@ -89,7 +89,7 @@ class NearbySearch {
   readonly #files: Files;
   readonly #environment: Environment;
   readonly #home: string;
-  readonly #databases: readonly EnvironmentFile[];
+  readonly #databases: readonly FileOfKind<'database'>[];
 
   constructor(files: Files, environment: Environment) {
     this.#files = files;
@@ -178,10 +178,10 @@ class NearbySearch {
     const known = this.#databases.length > 0 ? this.#namesIn(logFiles) : undefined;
     if (!known) return this.#holdsDatabase(place) ? undefined : { place, names: undefined, lastFile };
     const names = this.#databases.flatMap(({ path: file, uid }) =>
-      known.of(uid!).map((name) => ({ name, path: path.resolve(file) })),
+      known.of(uid).map((name) => ({ name, path: path.resolve(file) })),
     );
     const isOfCopy = this.#databases.some((file) =>
-      known.of(file.uid!).some((name) => this.#isThere(place, name, identityOf(file)!)),
+      known.of(file.uid).some((name) => this.#isThere(place, name, identityOf(file))),
     );
     return names.length === 0 || isOfCopy ? undefined : { place, names, lastFile };
   }
@@ -189,7 +189,7 @@ class NearbySearch {
   /** The names that a log has for databases; undefined when not enough of it can be read to find one of ours. */
   #namesIn(logFiles: ReadonlyMap<number, string>): DatabaseNames | undefined {
     const names = new DatabaseNames();
-    const ours = this.#databases.map(({ uid }) => uid!);
+    const ours = this.#databases.map(({ uid }) => uid);
     const codes = new Set(DatabaseNames.notedCodes);
     let left = mostLog;
     try {

@@ -10,7 +10,7 @@ export function isOpaque({ encrypted, cipher }: DatabaseFormat): boolean {
 
 /** Path of a file of an environment that is encrypted where no password was given; undefined when all can be read. */
 export function findOpaque(files: Files, environment: Environment): string | undefined {
-  const database = filesOfKind(environment, 'database').find(({ format }) => isOpaque(format!));
+  const database = filesOfKind(environment, 'database').find(({ format }) => isOpaque(format));
   if (database) return database.path;
   const paths = [...logPaths(environment).values()];
   return isOpaqueLog(files, paths) ? paths[0] : undefined;

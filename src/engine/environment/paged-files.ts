@@ -3,7 +3,7 @@ import { metaAt, metaSize, type DatabaseFormat } from '../../format/page/meta.ts
 import { headerSize, isBlank } from '../../format/page/page.ts';
 import { type Files } from '../files/files.ts';
 import { isOpaque } from './opaque.ts';
-import { filesOfKind, type Environment, type EnvironmentFile } from './discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile, type FileOfKind } from './discover.ts';
 import { parseExtentName } from '../../format/names.ts';
 
 /** A file that consists of pages: a database, or an extent of a queue. */
@@ -24,23 +24,27 @@ export function databaseOf(name: string): string {
 /** The files of an environment whose pages can be looked at; extents without their queue are not among them. */
 export function pagedFiles(files: Files, environment: Environment): PagedFile[] {
   const databases = filesOfKind(environment, 'database');
-  const queues = databases.filter(({ format }) => format!.method === 'queue');
+  const queues = databases.filter(({ format }) => format.method === 'queue');
   const extents = filesOfKind(environment, 'queue-extent').map((file) => extentOf(files, file, queues));
   return [
-    ...databases.map((file) => ({ file, format: file.format!, firstPgno: 0 })),
+    ...databases.map((file) => ({ file, format: file.format, firstPgno: 0 })),
     ...extents.filter((extent) => extent !== undefined),
   ];
 }
 
 /** An extent is `__dbq.NAME.N` beside its queue, whose first page describes it (format document, 4.9). */
-function extentOf(files: Files, file: EnvironmentFile, queues: readonly EnvironmentFile[]): PagedFile | undefined {
+function extentOf(
+  files: Files,
+  file: FileOfKind<'queue-extent'>,
+  queues: readonly FileOfKind<'database'>[],
+): PagedFile | undefined {
   const extent = parseExtentName(file.name);
   const queue = extent && queues.find(({ name }) => name === extent.queue);
   if (!queue) return undefined;
   const { format } = queue;
-  if (isOpaque(format!)) return { file, format: format!, firstPgno: firstPgnoOf(files, file.path, format!) };
+  if (isOpaque(format)) return { file, format, firstPgno: firstPgnoOf(files, file.path, format) };
   const pages = extentPages(files, queue);
-  return pages === 0 ? undefined : { file, format: queue.format!, firstPgno: 1 + extent.number * pages };
+  return pages === 0 ? undefined : { file, format, firstPgno: 1 + extent.number * pages };
 }
 
 /** The number of an extent's first page, told by the first page that was written: its queue is not readable. */
@@ -61,14 +65,14 @@ function firstPgnoOf(files: Files, file: string, { pageSize, littleEndian }: Dat
 }
 
 /** Pages of an extent; 0 when the queue has none. */
-function extentPages(files: Files, { path: file, format }: EnvironmentFile): number {
+function extentPages(files: Files, { path: file, format }: FileOfKind<'database'>): number {
   const opened = files.openIfThere(file);
   if (!opened) return 0;
   try {
     const head = new Uint8Array(metaSize);
     if (opened.readAt(head, 0) < metaSize) return 0;
-    const view = new DataView(fromStored(head, format!).buffer);
-    return view.getUint32(metaAt.queue.extentPages, format!.littleEndian);
+    const view = new DataView(fromStored(head, format).buffer);
+    return view.getUint32(metaAt.queue.extentPages, format.littleEndian);
   } finally {
     opened.close();
   }

@@ -8,7 +8,7 @@ import { type Files, type FileOwner, type FileStat } from '../files/files.ts';
 import { lockedFile } from '../locked.ts';
 import { logFileNumber, isRegionName, parseExtentName, fileOfLibrary } from '../../format/names.ts';
 import { normalDirectory, type DbConfig } from './db-config.ts';
-import { type DamagedFile, type Environment, type EnvironmentFile, type EnvironmentFileKind } from './discover.ts';
+import { type DamagedFile, type Environment, type EnvironmentFile, type FileContent } from './discover.ts';
 import { noChoice, type FileChoice } from './file-choice.ts';
 import { lookInto, readHead } from './file-head.ts';
 import { LeftOutList, looksLikeData, type LeftOut } from './left-out.ts';
@@ -252,12 +252,12 @@ export class Search {
 
   #classify(directory: string, name: string, own: OwnFiles, full: string, stat: FileStat): void {
     const inside = directory === '' ? name : `${directory}/${name}`;
-    const add = (kind: EnvironmentFileKind, more: Partial<EnvironmentFile> = {}): void => {
-      this.#found.push({ kind, name: inside, path: full, stat, ...this.#place(inside), ...more });
+    const add = (content: FileContent): void => {
+      this.#found.push({ ...content, name: inside, path: full, stat, ...this.#place(inside) });
     };
-    if (inside === 'DB_CONFIG') return add('config');
+    if (inside === 'DB_CONFIG') return add({ kind: 'config' });
     const logNumber = directory === this.#logDirectory ? logFileNumber(name) : undefined;
-    if (logNumber !== undefined) return add('log', { logNumber });
+    if (logNumber !== undefined) return add({ kind: 'log', logNumber });
     if (own.is(name, stat) && !this.#choice.includes(inside)) return this.#leaveFile(directory, name, 'other');
     const lookedAt = Date.now();
     const look = lookInto(this.#files, full, stat.size);
@@ -265,12 +265,12 @@ export class Search {
     const { recognition, problem } = look;
     switch (recognition.kind) {
       case 'database':
-        return add('database', { format: recognition.format, uid: recognition.format.uid });
+        return add({ kind: 'database', format: recognition.format, uid: recognition.format.uid });
       case 'locked':
         this.#locked.push({ name: inside, path: full });
         return;
       case 'placeholder':
-        return add('placeholder', { uid: recognition.uid });
+        return add({ kind: 'placeholder', uid: recognition.uid });
       case 'unsupported':
         this.#damaged.push({ name: inside, path: full, problem: recognition.problem, code: 'format-unsupported' });
         return;
@@ -291,14 +291,14 @@ export class Search {
     name: string,
     full: string,
     problem: string | undefined,
-    add: (kind: EnvironmentFileKind) => void,
+    add: (content: FileContent) => void,
   ): boolean {
     const inside = directory === '' ? name : `${directory}/${name}`;
     const ofLibrary = isRegionName(name) ? 'region' : fileOfLibrary(name);
-    if (parseExtentName(name)) add('queue-extent');
+    if (parseExtentName(name)) add({ kind: 'queue-extent' });
     else if (ofLibrary !== undefined) this.#leave(inside, full, ofLibrary);
-    else if (inside.startsWith(`${this.#externalDirectory}/`)) add('external-file');
-    else if (this.#choice.includes(inside)) add('plain');
+    else if (inside.startsWith(`${this.#externalDirectory}/`)) add({ kind: 'external-file' });
+    else if (this.#choice.includes(inside)) add({ kind: 'plain' });
     else if (problem !== undefined) this.#damaged.push({ name: inside, path: full, problem, code: 'page-type' });
     else return false;
     return true;

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type Environment, type EnvironmentFile } from './discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile, type FileOfKind } from './discover.ts';
 import { type LeftOut } from './left-out.ts';
 import { isPassing } from '../../format/names.ts';
 
@@ -13,16 +13,17 @@ export type NamesInLog = (uid: string) => readonly string[];
  * What tells a database from all others, whatever its name: the unique id, as far as it is never encrypted. Undefined
  * for files that have none.
  */
+export function identityOf(file: FileOfKind<'database'>): string;
+export function identityOf(file: EnvironmentFile): string | undefined;
 export function identityOf({ uid, format }: EnvironmentFile): string | undefined {
   return format?.encrypted ? uid?.slice(0, 24) : uid;
 }
 
 /** The databases of an environment that carry the unique id of another one, in groups. */
-export function twinsOf({ files }: Environment): readonly (readonly EnvironmentFile[])[] {
-  const byIdentity = new Map<string, EnvironmentFile[]>();
-  for (const file of files) {
-    const identity = file.kind === 'database' ? identityOf(file) : undefined;
-    if (identity === undefined) continue;
+export function twinsOf(environment: Environment): readonly (readonly FileOfKind<'database'>[])[] {
+  const byIdentity = new Map<string, FileOfKind<'database'>[]>();
+  for (const file of filesOfKind(environment, 'database')) {
+    const identity = identityOf(file);
     const group = byIdentity.get(identity);
     if (group) group.push(file);
     else byIdentity.set(identity, [file]);
@@ -84,8 +85,8 @@ function isSameFile({ stat: a }: EnvironmentFile, { stat: b }: EnvironmentFile):
   return a.device === b.device && a.inode === b.inode;
 }
 
-function choose(group: readonly EnvironmentFile[], namesInLog: NamesInLog): EnvironmentFile {
-  const names = namesInLog(group[0]!.uid!).map((name) => path.posix.normalize(name));
+function choose(group: readonly FileOfKind<'database'>[], namesInLog: NamesInLog): FileOfKind<'database'> {
+  const names = namesInLog(group[0]!.uid).map((name) => path.posix.normalize(name));
   for (const name of [...names].reverse()) {
     const named = group.find(({ logName }) => logName === name);
     if (named) return named;

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type EnvironmentFile } from '../environment/discover.ts';
+import { type FileOfKind } from '../environment/discover.ts';
 import { separateTwins } from '../environment/twins.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
@@ -14,7 +14,7 @@ import { syncTree } from '../recovery/finish.ts';
 import { plainBits } from '../recovery/owners.ts';
 import { prepareRecovery } from '../recovery/rehearse.ts';
 import { requireKey } from '../recovery/requirements.ts';
-import { copyDatabases, isPiece, openStage } from '../recovery/stage.ts';
+import { copyDatabases, isPiece, openStage, type PieceKind } from '../recovery/stage.ts';
 import { chainEnvironment, excludedFrom, type Chain } from '../repository/chain.ts';
 import { requireIntact } from '../verify/intact.ts';
 import { programVersion } from '../version.ts';
@@ -87,7 +87,7 @@ export async function createStandby(
   return await applyLog(files, directory, { watch });
 }
 
-function pieceOf({ kind, name, logName, dataDirectory, stat }: EnvironmentFile, at: string): StandbyFile {
+function pieceOf({ kind, name, logName, dataDirectory, stat }: FileOfKind<PieceKind>, at: string): StandbyFile {
   const { mode, uid, gid } = stat;
   return { kind, name, logName, dataDirectory, piece: path.basename(at), mode, uid, gid };
 }

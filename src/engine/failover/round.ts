@@ -3,13 +3,14 @@
 import path from 'node:path';
 import { compareLsn, earlierLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { logPaths, type Environment, type EnvironmentFileKind } from '../environment/discover.ts';
+import { logPaths, type Environment } from '../environment/discover.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog, type Log } from '../log/log-files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { analyse, type Analysis } from '../recovery/analysis.ts';
 import { runPasses, type RecoveredState } from '../recovery/rehearse.ts';
+import { type PieceKind } from '../recovery/stage.ts';
 import { applyJournal, JournalStorage, type JournaledPiece } from './journal.ts';
 import { logDirectoryIn, requireStandby, standbyEnvironment, type StandbyFile, type StandbyState } from './standby.ts';
 
@@ -75,7 +76,7 @@ async function applyPortion(
     for (const file of state.recovered) {
       file.flush();
       // Pages allocated and never written.
-      file.piece.shorten((file.extents ? 1 : file.pageCount) * file.format!.pageSize);
+      file.piece.shorten((file.extents ? 1 : file.pageCount) * file.format.pageSize);
     }
     const kept = filesOf(state, before);
     const logBytes = [...log.files].reduce((sum, { number, size }) => sum + newBytes(number, size, before.end), 0);
@@ -143,7 +144,7 @@ function filesOf(
   const known = new Map(before.files.map((file) => [file.piece, file]));
   const usual = before.files[0] ?? { mode: 0o640, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   let created = 0;
-  const entry = (kind: EnvironmentFileKind, logName: string, dataDirectory: string, piece: JournaledPiece) => {
+  const entry = (kind: PieceKind, logName: string, dataDirectory: string, piece: JournaledPiece) => {
     const base = piece.base === undefined ? undefined : path.basename(piece.base);
     const { mode, uid, gid } = (base === undefined ? undefined : known.get(base)) ?? {
       ...usual,

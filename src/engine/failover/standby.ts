@@ -10,25 +10,20 @@ import { type Lsn } from '../../format/lsn.ts';
 import { FieldReader, parseJson, readFields } from '../fields.ts';
 import { metaSize, recognizeFile } from '../../format/page/meta.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import {
-  discoverEnvironment,
-  isOutside,
-  type Environment,
-  type EnvironmentFile,
-  type EnvironmentFileKind,
-} from '../environment/discover.ts';
+import { discoverEnvironment, isOutside, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { readOwnIfThere, withFile } from '../files/read.ts';
 import { writeDurably } from '../files/durable.ts';
 import { type Files } from '../files/files.ts';
 import { requireOwnTree } from '../files/own-tree.ts';
 import { standbyName } from '../places.ts';
+import { pieceKinds, type PieceKind } from '../recovery/stage.ts';
 
 /** Raised when a change makes older programs misread a standby. */
 const standbyFormat = 1;
 
 /** A database of the standby, or another file that recovery works on. */
 export interface StandbyFile {
-  readonly kind: EnvironmentFileKind;
+  readonly kind: PieceKind;
   /** Inside the environment, with `/`. */
   readonly name: string;
   readonly logName: string;
@@ -195,8 +190,6 @@ export function readState(value: unknown, problem: Problem): StandbyState {
   };
 }
 
-const pieceKinds = ['database', 'placeholder', 'queue-extent', 'external-file'] as const;
-
 function readStandbyFile(file: FieldReader): StandbyFile {
   const dataDirectory = file.string('dataDirectory');
   if (isOutside(dataDirectory)) throw file.problem(`"dataDirectory" leads out of where it belongs`);
@@ -254,13 +247,13 @@ function asEnvironmentFile(files: Files, file: StandbyFile, at: string): Environ
   return withFile(files, at, (opened) => {
     const stat = { ...opened.stat(), mode, uid, gid };
     const head = new Uint8Array(metaSize);
-    const known = { kind, name, path: at, logName, dataDirectory, stat };
-    if (kind !== 'database' && kind !== 'placeholder') return known;
+    const place = { name, path: at, logName, dataDirectory, stat };
+    if (kind !== 'database' && kind !== 'placeholder') return { ...place, kind };
     const recognition = recognizeFile(head.subarray(0, opened.readAt(head, 0)), files.cipher);
     if (recognition.kind === 'database') {
-      return { ...known, format: recognition.format, uid: recognition.format.uid };
+      return { ...place, kind: 'database', format: recognition.format, uid: recognition.format.uid };
     }
-    if (recognition.kind === 'placeholder') return { ...known, uid: recognition.uid };
+    if (recognition.kind === 'placeholder') return { ...place, kind: 'placeholder', uid: recognition.uid };
     throw new FigaroError('page-type', `${at} (${name}) is no database any more: page 0 is damaged`, {
       path: at,
       pgno: 0,

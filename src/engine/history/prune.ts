@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { findFirstLogFile } from '../backup/redo-start.ts';
 import { logDirectoryOf } from '../backup/environment-copy.ts';
-import { configOf, discoverEnvironment, filesOfKind, type EnvironmentFile } from '../environment/discover.ts';
+import { configOf, discoverEnvironment, filesOfKind, type FileOfKind } from '../environment/discover.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName } from '../../format/names.ts';
 import { placesOf, requireApart } from '../places.ts';
@@ -61,24 +61,24 @@ export async function pruneLog(files: Files, repository: Repository, options: Pr
   }
   const prune = async (held: Files): Promise<PruneResult> => {
     const environment = discoverEnvironment(files, home);
-    const logs = [...filesOfKind(environment, 'log')].sort((a, b) => a.logNumber! - b.logNumber!);
+    const logs = [...filesOfKind(environment, 'log')].sort((a, b) => a.logNumber - b.logNumber);
     const needed = findFirstLogFile(files, path.join(home, logDirectoryOf(environment)));
     const { sets, broken } = readSets(files, repository);
     const chain = findChain(sets, {}, broken);
     requireSameSource(chain, home);
     const decided: PrunedFile[] = [];
     let blocked: string | undefined;
-    const last = logs.filter(({ logNumber }) => logNumber! < needed).length - keep;
+    const last = logs.filter(({ logNumber }) => logNumber < needed).length - keep;
     for (const [i, log] of logs.entries()) {
       blocked ??=
-        log.logNumber! >= needed
+        log.logNumber >= needed
           ? 'recovery needs it'
           : i >= last
             ? 'it is to be kept'
             : await whyKept(files, chain, log, olderThanChain, watch);
-      decided.push({ number: log.logNumber!, path: log.path, size: log.stat.size, stays: blocked });
+      decided.push({ number: log.logNumber, path: log.path, size: log.stat.size, stays: blocked });
       // What comes behind one that stays would leave a gap.
-      if (blocked !== undefined && log.logNumber! < needed && i < last) blocked = `log file ${log.logNumber} stays`;
+      if (blocked !== undefined && log.logNumber < needed && i < last) blocked = `log file ${log.logNumber} stays`;
     }
     if (confirm) remove(held, decided);
     return { chain: chain.id, files: decided, removed: confirm };
@@ -99,24 +99,24 @@ function requireSameSource({ id, sets }: Chain, home: string): void {
 async function whyKept(
   files: Files,
   chain: Chain,
-  { logNumber, path: source }: EnvironmentFile,
+  { logNumber, path: source }: FileOfKind<'log'>,
   olderThanChain: boolean,
   watch: Watch,
 ): Promise<string | undefined> {
   const end = chain.sets.at(-1)!.manifest.log!.end;
-  if (logNumber! >= end.file) return 'the next incremental begins with it';
+  if (logNumber >= end.file) return 'the next incremental begins with it';
   const first = chain.sets[0]!;
-  if (logNumber! < first.manifest.log!.firstFile) {
+  if (logNumber < first.manifest.log!.firstFile) {
     if (!olderThanChain) return `no set holds it: it is from before ${chain.id}`;
     return foundIn(files, first);
   }
   // The newest copy is the whole one.
-  const holder = chain.sets.findLast(({ manifest }) => entryOf(manifest.files, logNumber!) !== undefined);
+  const holder = chain.sets.findLast(({ manifest }) => entryOf(manifest.files, logNumber) !== undefined);
   if (!holder) return `no set of ${chain.id} holds it`;
   const found = foundIn(files, holder);
   if (found !== undefined) return found;
   if (holder.manifest.unread) return `${holder.id} holds it, but was not proved: it is encrypted`;
-  const entry = entryOf(holder.manifest.files, logNumber!)!;
+  const entry = entryOf(holder.manifest.files, logNumber)!;
   const copy = path.join(environmentOf(holder.directory), entry.path);
   if (!(await beginsAs(files, copy, entry, watch))) {
     return `the copy in ${holder.id} is damaged: verify the repository`;

@@ -83,8 +83,8 @@ export async function inspectEnvironment(
     databases.push({
       name,
       size: stat.size,
-      format: format!,
-      ...insideOf(files, file.path, format!),
+      format: format,
+      ...insideOf(files, file.path, format),
       isUnlogged: unlogged?.has(name),
     });
     await pause(watch);

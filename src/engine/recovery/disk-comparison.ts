@@ -49,15 +49,19 @@ export class DiskComparison {
 
   /** A page is about to be changed, or has been for the last time. */
   see(file: StoredFile, page: CachedPage, lsn: Lsn): void {
-    const there = this.#onDisk.get(file.uid!)?.get(page.number);
+    const there = this.#pagesOf(file)?.get(page.number);
     if (!there || !equalLsn(page.lsn, there.lsn)) return;
     this.#compared.add(there);
     if (isLess(page, there, 0)) mark(file, page.number, lsn);
   }
 
+  #pagesOf({ uid }: StoredFile): ReadonlyMap<number, PageOnDisk> | undefined {
+    return uid === undefined ? undefined : this.#onDisk.get(uid);
+  }
+
   /** Compares the pages that the log does not change again. */
   finish(file: StoredFile, end: Lsn): void {
-    for (const pgno of this.#onDisk.get(file.uid!)?.keys() ?? []) {
+    for (const pgno of this.#pagesOf(file)?.keys() ?? []) {
       const page = file.page(pgno);
       if (page) this.see(file, page, end);
     }
@@ -68,8 +72,8 @@ export class DiskComparison {
    * makes of them by what this transaction has added.
    */
   seeUnfinished(record: ScannedRecord, file: StoredFile): void {
-    const pages = this.#onDisk.get(file.uid!);
-    if (!pages || !file.format) return;
+    const pages = this.#pagesOf(file);
+    if (!pages || !file.isDatabase) return;
     for (const { pgno, pageLsn, added, found } of effectsOf(record, file.format)) {
       const there = pages.get(pgno);
       const page = there && file.page(pgno);
@@ -90,7 +94,7 @@ export class DiskComparison {
   /** Throws `page-unstable` for a page that is on disk in a state of which the log does not tell enough, where that matters. */
   requireCompared(file: StoredFile): void {
     if (!this.#isAll) return;
-    for (const [pgno, there] of this.#onDisk.get(file.uid!) ?? []) {
+    for (const [pgno, there] of this.#pagesOf(file) ?? []) {
       const page = file.page(pgno);
       if (this.#compared.has(there) || !page || !takesRows(page) || !takesRows(there)) continue;
       const lsn = formatLsn(there.lsn);

@@ -63,12 +63,13 @@ export class FileTable {
       const hidden = this.#byName.get(logName);
       if (hidden) throw sameName(name, logName);
       const file = this.#stored(storage.existing(pathOf(name)), logName, dataDirectory);
-      if (file.format && file.pageCount === 0) throw cutOff(name);
-      const twin = file.uid === undefined ? undefined : this.#byUid.get(file.uid);
-      if (twin) throw sameUid(name, twin.label, file.uid!);
+      if (file.isDatabase && file.pageCount === 0) throw cutOff(name);
       this.#files.add(file);
       this.#byName.set(logName, file);
-      if (file.uid !== undefined) this.#byUid.set(file.uid, file);
+      if (file.uid === undefined) continue;
+      const twin = this.#byUid.get(file.uid);
+      if (twin) throw sameUid(name, twin.label, file.uid);
+      this.#byUid.set(file.uid, file);
     }
     this.initialUids = new Set(this.#byUid.keys());
     for (const { kind, name, logName, dataDirectory } of environment.files) {
@@ -89,6 +90,11 @@ export class FileTable {
 
   byUid(uid: string): StoredFile | undefined {
     return this.#byUid.get(uid);
+  }
+
+  /** True for a file that was there before recovery. */
+  isInitial({ uid }: StoredFile): boolean {
+    return uid !== undefined && this.initialUids.has(uid);
   }
 
   byName(name: string): StoredFile | undefined {
@@ -150,7 +156,7 @@ export class FileTable {
     const number = parseExtentName(name)?.number;
     if (!stray || number === undefined || stray.dataDirectory !== file.dataDirectory) return;
     // A queue that the log creates gets its pages from the log; an extent of its name is another one's.
-    if (!file.extents || file.extents.has(number) || !this.initialUids.has(file.uid!)) return;
+    if (!file.extents || file.extents.has(number) || !this.isInitial(file)) return;
     file.extents.add(number, stray.piece);
     this.#strayExtents.delete(name);
   }

@@ -43,7 +43,7 @@ export async function finishRecovery(files: Files, stage: Stage, state: Recovere
 function placeFile(files: Files, stage: Stage, file: StoredFile): void {
   const piece = file.piece as StagedPiece;
   // A part of a page at the end, or pages allocated and never written.
-  const size = (file.extents ? 1 : file.pageCount) * file.format!.pageSize;
+  const size = (file.extents ? 1 : file.pageCount) * file.format.pageSize;
   if (piece.size > size) piece.shorten(size);
   place(files, stage, piece, file.dataDirectory, file.name!);
 }

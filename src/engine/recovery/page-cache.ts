@@ -12,7 +12,7 @@ export class CachedPage extends Page {
   lastUse = 0;
 
   constructor(bytes: Uint8Array, file: StoredFile, number: number) {
-    super(bytes, file.format!);
+    super(bytes, file.format);
     this.file = file;
     this.number = number;
   }

@@ -68,7 +68,7 @@ export class Change {
 
   /** True when page contents in the record are in the other byte order than the database's (format document, 3.4). */
   get isSwapped(): boolean {
-    return this.version <= 16 && !this.file.format!.littleEndian;
+    return this.version <= 16 && !this.file.format.littleEndian;
   }
 
   /** The page for redo, with its LSN set to the record's, if it lacks the change. */

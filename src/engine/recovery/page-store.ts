@@ -61,8 +61,7 @@ export class StoredFile {
   name: string | undefined;
   /** The data directory it is in, as DB_CONFIG writes it; empty for home. */
   dataDirectory: string;
-  /** Undefined until page 0 is known. */
-  format: DatabaseFormat | undefined;
+  #format: DatabaseFormat | undefined;
   uid: string | undefined;
   isPlaceholder = false;
   /** Pages that exist: 0 up to this number. */
@@ -129,8 +128,19 @@ export class StoredFile {
     return this.name ?? `(a former file with id ${this.uid})`;
   }
 
+  /** False until page 0 is known: there are no pages to ask for. */
+  get isDatabase(): boolean {
+    return this.#format !== undefined;
+  }
+
+  /** Of a database only. */
+  get format(): DatabaseFormat {
+    if (!this.#format) throw new Error(`${this.label} has no page 0`);
+    return this.#format;
+  }
+
   get isEmpty(): boolean {
-    return this.format === undefined && !this.isPlaceholder;
+    return !this.isDatabase && !this.isPlaceholder;
   }
 
   #recognize(): void {
@@ -139,7 +149,7 @@ export class StoredFile {
     const recognition = recognizeFile(head, this.#how.cipher);
     if (recognition.kind === 'locked') throw lockedFile(this.label);
     if (recognition.kind === 'database') {
-      this.format = recognition.format;
+      this.#format = recognition.format;
       this.uid = recognition.format.uid;
       this.isPlaceholder = false;
       this.pageCount = Math.floor(this.piece.size / recognition.format.pageSize);
@@ -161,7 +171,7 @@ export class StoredFile {
   /** Where a page is kept; undefined when the file does not reach that far. */
   #find(pgno: number): PagePlace | undefined {
     if (this.extents && pgno > 0) return this.extents.find(pgno);
-    return pgno < this.pageCount ? { piece: this.piece, position: pgno * this.format!.pageSize } : undefined;
+    return pgno < this.pageCount ? { piece: this.piece, position: pgno * this.format.pageSize } : undefined;
   }
 
   /** The page, or undefined when the file does not reach that far. Throws `page-checksum`. */
@@ -179,7 +189,7 @@ export class StoredFile {
   pageOrCreate(pgno: number): CachedPage {
     const there = this.page(pgno);
     if (there) return there;
-    const pageSize = this.format!.pageSize;
+    const pageSize = this.format.pageSize;
     if (pgno * pageSize > maxFileSize) {
       throw new FigaroError('log-corrupt', `${this.label}: the log asks for page ${pgno}, past any possible size`, {
         pgno,
@@ -196,7 +206,7 @@ export class StoredFile {
   }
 
   #load(pgno: number, { piece, position }: PagePlace): CachedPage {
-    const format = this.format!;
+    const format = this.format;
     const bytes = new Uint8Array(format.pageSize);
     piece.read(bytes, position);
     this.#cache.pagesRead += 1;
@@ -217,7 +227,7 @@ export class StoredFile {
 
   /** A page never initialised is presented as an empty hash page (recovery document, C.0.1). */
   #presentBlank(page: CachedPage): void {
-    const { method } = this.format!;
+    const { method } = this.format;
     if (method === 'queue' || method === 'heap' || page.number === 0) return;
     if (page.pgno !== 0 || page.type === pageType.hashMeta) return;
     page.lsn = { file: 0, offset: 0 };
@@ -255,7 +265,7 @@ export class StoredFile {
       this.#pages.delete(pgno);
     }
     this.pageCount = pages;
-    this.piece.shorten(pages * this.format!.pageSize);
+    this.piece.shorten(pages * this.format.pageSize);
   }
 
   /**
@@ -309,7 +319,7 @@ export class StoredFile {
     for (const page of this.#pages.values()) this.#cache.drop([page]);
     this.#pages.clear();
     const end = position + bytes.length;
-    const unit = this.format?.pageSize ?? bytes.length;
+    const unit = this.#format?.pageSize ?? bytes.length;
     if (position % unit === 0 && bytes.length === unit) {
       this.piece.write(bytes, position);
     } else {
@@ -322,17 +332,17 @@ export class StoredFile {
         this.piece.write(page, at);
       }
     }
-    if (position === 0 || this.format === undefined) this.#recognize();
-    if (this.format) this.pageCount = Math.floor(this.piece.size / this.format.pageSize);
+    if (position === 0 || !this.isDatabase) this.#recognize();
+    if (this.isDatabase) this.pageCount = Math.floor(this.piece.size / this.format.pageSize);
   }
 
   writeBack(page: CachedPage): void {
-    const stored = toStored(this.#isTurned(page) ? turnedCopy(page) : page.bytes, this.format!);
+    const stored = toStored(this.#isTurned(page) ? turnedCopy(page) : page.bytes, this.format);
     if (this.extents && page.number > 0) {
       const { piece, position } = this.extents.make(page.number);
       piece.write(stored, position);
     } else {
-      this.piece.write(stored, page.number * this.format!.pageSize);
+      this.piece.write(stored, page.number * this.format.pageSize);
     }
     page.dirty = false;
     this.#cache.pagesWritten += 1;

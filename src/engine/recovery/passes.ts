@@ -205,7 +205,7 @@ export class Passes {
     }
     if (binding.inMemory || !this.#scope.has(binding.uid)) return undefined;
     const file = this.#table.byUid(binding.uid);
-    if (!file?.format) {
+    if (!file?.isDatabase) {
       const { missing } = this.#fileOperations;
       if (redoing && !missing.has(binding.uid)) {
         missing.set(binding.uid, { name: binding.name, lsn: record.lsn });

@@ -119,7 +119,7 @@ export async function runPasses(
   const excluded = excludedOf(environment, table, fileOperations, analysis);
   requireSettled(table, fileOperations, scope, excluded);
   if (comparison) for (const file of table) comparison.requireCompared(file);
-  const recovered = [...table].filter(({ uid }) => scope.has(uid!));
+  const recovered = [...table].filter(({ uid }) => uid !== undefined && scope.has(uid));
   const made = reportOf(analysis, table, recovered, fileOperations, passes, log);
   const warnings = [...warningsOfCopies(separated), ...made.warnings];
   const paths = [...new Set(excluded.values())].sort();

@@ -20,7 +20,7 @@ export function requireWhole(environment: Environment): void {
 /** Throws `password` when databases are encrypted and it was not given. */
 export function requireKey(environment: Environment): void {
   for (const { path: file, format } of filesOfKind(environment, 'database')) {
-    if (isOpaque(format!)) throw encryptedFile(file);
+    if (isOpaque(format)) throw encryptedFile(file);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/discover.ts';
 import { type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
 import { type FileTable } from './file-table.ts';
@@ -34,7 +34,7 @@ export async function selectContainers(
 ): Promise<Selection> {
   const uids = prepared
     ? await namesAtTheEnd(files, environment, prepared, watch)
-    : new Map(environment.files.filter(({ kind }) => kind === 'database').map(({ name, uid }) => [name, uid!]));
+    : new Map(filesOfKind(environment, 'database').map(({ name, uid }) => [name, uid]));
   const external = `${normalDirectory(environment.config.externalFileDirectory)}/`;
   const containers = [...uids.keys()].filter((name) => !name.startsWith(external)).sort();
   const chosen = new Set([...uids].filter(([name]) => name.startsWith(external)).map(([, uid]) => uid));
@@ -76,12 +76,14 @@ async function namesAtTheEnd(
  */
 export function narrow(environment: Environment, scope: Scope, lastLog: number | undefined): Environment {
   // Their names may be those of a queue before or after it was renamed.
-  const hasExtents = environment.files.some(({ format, uid }) => format?.method === 'queue' && scope.has(uid!));
+  const hasExtents = filesOfKind(environment, 'database').some(
+    ({ format, uid }) => format.method === 'queue' && scope.has(uid),
+  );
   const isNeeded = ({ kind, uid, logNumber }: EnvironmentFile): boolean => {
     switch (kind) {
       case 'database':
       case 'placeholder':
-        return scope.has(uid!);
+        return scope.has(uid);
       case 'log':
         return logNumber === lastLog;
       case 'queue-extent':

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { logPaths, type Environment, type EnvironmentFile, type FileOfKind } from '../environment/discover.ts';
 import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
 import { problemOfPage } from '../environment/page-verdict.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
@@ -85,9 +85,13 @@ export async function copyDatabases(
   return warnings;
 }
 
-/** True for files that recovery works on: they get their names last. */
-export function isPiece({ kind }: EnvironmentFile): boolean {
-  return kind === 'database' || kind === 'placeholder' || kind === 'queue-extent' || kind === 'external-file';
+/** Files that recovery works on: they get their names last. */
+export const pieceKinds = ['database', 'placeholder', 'queue-extent', 'external-file'] as const;
+
+export type PieceKind = (typeof pieceKinds)[number];
+
+export function isPiece(file: EnvironmentFile): file is FileOfKind<PieceKind> {
+  return pieceKinds.some((kind) => kind === file.kind);
 }
 
 /** What to do about a page that was changed by a record which the log does not have. */
@@ -174,7 +178,7 @@ class PageCheck {
   finish(): void {
     const { file } = this.#paged;
     if (!this.#analysis || this.#isLogged || file.kind !== 'database') return;
-    if (this.#analysis.bindings.knows(file.uid!)) return;
+    if (this.#analysis.bindings.knows(file.uid)) return;
     this.#warnings.push(`${file.name} is written without the log: it comes out as it was copied`);
   }
 }

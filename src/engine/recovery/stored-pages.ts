@@ -16,7 +16,7 @@ export class StoredPages implements CheckedFile {
   constructor(file: StoredFile) {
     this.#file = file;
     this.name = file.label;
-    this.format = file.format!;
+    this.format = file.format;
     this.pageCount = file.extents ? 1 : file.pageCount;
   }
 

@@ -59,7 +59,7 @@ export async function withSurvivingLogs(
     const stat = files.statThrough(from)!;
     return { kind: 'log', name, path: from, logName: name, dataDirectory: '', stat, logNumber: number };
   });
-  const kept = environment.files.filter(({ kind, logNumber }) => kind !== 'log' || logNumber! < first);
+  const kept = environment.files.filter(({ kind, logNumber }) => kind !== 'log' || logNumber < first);
   return { ...environment, files: [...kept, ...survivors] };
 }
 

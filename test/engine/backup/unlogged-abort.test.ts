@@ -78,7 +78,7 @@ describeNative('a page put back by an abort and written before its records', () 
       const torn = Buffer.from(pageOf(after, pgno));
       pageOf(before, pgno).copy(torn, cut, cut);
       const isWhole = torn.equals(pageOf(after, pgno)) || torn.equals(pageOf(before, pgno));
-      if (!isWhole && !checkPage(torn, pgno, format!)) return torn;
+      if (!isWhole && !checkPage(torn, pgno, format)) return torn;
     }
     return expect.fail('no tear looks sound');
   }

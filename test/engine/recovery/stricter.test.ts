@@ -39,9 +39,9 @@ describeNative('stricter than db5.3_recover', () => {
   /** A database file without sub-databases in it, of some pages. */
   const aDatabase = (): { readonly file: string; readonly pageSize: number } => {
     const found = filesOfKind(discoverEnvironment(nodeFiles, home), 'database').find(
-      ({ format, stat }) => format!.method === 'btree' && stat.size > 6 * format!.pageSize,
+      ({ format, stat }) => format.method === 'btree' && stat.size > 6 * format.pageSize,
     )!;
-    return { file: found.path, pageSize: found.format!.pageSize };
+    return { file: found.path, pageSize: found.format.pageSize };
   };
 
   test('a page with an LSN past the end of the log (L.4)', async () => {

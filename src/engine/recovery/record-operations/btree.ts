@@ -179,7 +179,7 @@ const rsplit = {
 
 /** The child's LSN before is in its image. */
 function childBefore(body: Rsplit, change: Change): { file: number; offset: number } {
-  const littleEndian = change.version <= 16 || change.file.format!.littleEndian;
+  const littleEndian = change.version <= 16 || change.file.format.littleEndian;
   const image = viewOf(body.page);
   if (image.length < 8) return { file: 0, offset: 0 };
   const view = new DataView(image.buffer, image.byteOffset, 8);

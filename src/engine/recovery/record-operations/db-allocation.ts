@@ -87,7 +87,7 @@ function lsnInHeader(change: Change, header: ByteRange): Lsn {
   if (header.length < 8) return noLsn;
   const bytes = viewOf(header);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const littleEndian = change.isSwapped || change.file.format!.littleEndian;
+  const littleEndian = change.isSwapped || change.file.format.littleEndian;
   return { file: view.getUint32(0, littleEndian), offset: view.getUint32(4, littleEndian) };
 }
 
@@ -165,7 +165,7 @@ const pgInit = {
   redo(body: PgInit, change: Change): void {
     const before = lsnInHeader(change, body.header);
     change.settle(body.pgno);
-    const isHash = change.file.format!.method === 'hash' || change.file.page(body.pgno)?.type === pageType.hash;
+    const isHash = change.file.format.method === 'hash' || change.file.page(body.pgno)?.type === pageType.hash;
     const page = isHash ? change.redoOrCreate(body.pgno, before) : change.redo(body.pgno, before);
     if (!page) return;
     if (page.type === pageType.hash) page.initialize(page.pgno, 0, 0, 0, pageType.hash);

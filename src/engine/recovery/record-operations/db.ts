@@ -179,7 +179,7 @@ type Metasub = BodyOf<typeof db.metasub>;
 
 const metasub = {
   redo(body: Metasub, change: Change): void {
-    const isHeap = change.file.format!.method === 'heap';
+    const isHeap = change.file.format.method === 'heap';
     const page = isHeap ? change.redoOrCreate(body.pgno, body.pageLsn) : change.redo(body.pgno, body.pageLsn);
     if (!page) return;
     const image = imageOf(change, page, body.page);

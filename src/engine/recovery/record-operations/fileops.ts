@@ -217,7 +217,7 @@ export class FileOperations {
     if (occupant && occupant !== file) {
       if (occupant.isPlaceholder || occupant.isEmpty) {
         this.#table.remove(occupant);
-      } else if (this.#table.initialUids.has(occupant.uid!)) {
+      } else if (this.#table.isInitial(occupant)) {
         // A later file of that name: this one was renamed or removed again before it came.
         this.#displaced.set(file, { name: newName, by: occupant, lsn: record.lsn });
         this.#table.displace(file);
@@ -233,8 +233,9 @@ export class FileOperations {
    */
   requireNamed(file: StoredFile): void {
     const displaced = this.#displaced.get(file);
-    if (!displaced || this.#creations.givesLater(displaced.by.uid!, displaced.name, displaced.lsn)) return;
-    const { name, lsn } = displaced;
+    if (!displaced) return;
+    const { name, by, lsn } = displaced;
+    if (by.uid !== undefined && this.#creations.givesLater(by.uid, name, lsn)) return;
     throw new FigaroError(
       'chain-mismatch',
       `${name}: log record ${formatLsn(lsn)} gives the name to another database than the one that was copied, which the log does not remove`,

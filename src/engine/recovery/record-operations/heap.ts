@@ -20,7 +20,7 @@ const mode = { add: 8, remove: 9 } as const;
  * `format-unsupported` for big-endian heaps of 6.1, of which that is not known.
  */
 function layoutOf(change: Change): HeapLayout {
-  if (change.file.format!.littleEndian) return 'plain';
+  if (change.file.format.littleEndian) return 'plain';
   if (change.version <= 19) return 'old';
   if (change.version >= 23) return 'tail';
   // In memory they are as they should be; the page store knows how they are stored.

@@ -250,9 +250,9 @@ export function imageOf(change: Change, page: CachedPage, header: ByteRange, dat
     change.require(start >= header.length, page, 'the logged items overlap the page header');
     writeRange(data, bytes, start);
   }
-  const swapped = isMetaType(bytes[metaAt.type]!) ? isForeignMeta(bytes, format!) : change.isSwapped;
-  if (swapped) swapPage(bytes, { ...format!, littleEndian: !format!.littleEndian });
-  return new Page(bytes, format!);
+  const swapped = isMetaType(bytes[metaAt.type]!) ? isForeignMeta(bytes, format) : change.isSwapped;
+  if (swapped) swapPage(bytes, { ...format, littleEndian: !format.littleEndian });
+  return new Page(bytes, format);
 }
 
 /**

@@ -39,7 +39,7 @@ export class Queue {
     this.#recordLength = meta.u32(at.recordLength);
     this.#recordsPerPage = meta.u32(at.recordsPerPage);
     this.#slotSize = (1 + this.#recordLength + 3) & ~3;
-    this.#start = file.format!.encrypted ? 64 : file.format!.checksums ? 48 : 28;
+    this.#start = file.format.encrypted ? 64 : file.format.checksums ? 48 : 28;
   }
 
   /** False for metadata that can not be a queue's. */

@@ -204,7 +204,7 @@ const mvptr = {
  * queue can not be opened any more.
  */
 export function finishQueue(file: StoredFile, lastRecord: Lsn): void {
-  if (file.format?.method !== 'queue' || !file.page(0)) return;
+  if (!file.isDatabase || file.format.method !== 'queue' || !file.page(0)) return;
   const queue = new Queue(file);
   if (!queue.isSound) return;
   const { meta } = queue;

@@ -411,7 +411,7 @@ test('a page turned to the other byte order and back is the same', () => {
         redo(db, step);
         redo(turned, step);
       }
-      const format = db.file.format!;
+      const format = db.file.format;
       for (const pgno of steps.length > 0 ? [0, bucket] : [0]) {
         // The checksum is of bytes that differ, and what no item uses is left as it was.
         for (const page of [db.page(pgno), turned.page(pgno)]) {
@@ -421,7 +421,7 @@ test('a page turned to the other byte order and back is the same', () => {
         const bytes = db.page(pgno).bytes.slice();
         swapPage(bytes, format);
         expect(Buffer.compare(bytes, turned.page(pgno).bytes)).toBe(0);
-        swapPage(bytes, turned.file.format!);
+        swapPage(bytes, turned.file.format);
         expect(Buffer.compare(bytes, db.page(pgno).bytes)).toBe(0);
       }
     }),
