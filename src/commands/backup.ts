@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { takeBackup } from '../engine/backup/backup.ts';
 import { Pace } from '../engine/pace.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
-import { type BackupSet } from '../engine/repository/repository.ts';
+import { type BackupSet } from '../engine/repository/backup-set.ts';
 import { leftOutLines } from '../output/left-out.ts';
 import { FigaroError } from '../errors.ts';
 import { formatBytes, formatCommit, formatCount } from '../output/text.ts';

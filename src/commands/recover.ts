@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
-import { filesOfKind, type Environment, type EnvironmentFile } from '../engine/environment/discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from '../engine/environment/environment.ts';
 import { discoverLayers } from '../engine/environment/layers.ts';
 import { type Preflight } from '../engine/recovery/preflight.ts';
 import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';

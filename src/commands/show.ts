@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { takeInventory } from '../engine/database/inventory.ts';
 import { type XmlInventory } from '../engine/database/xml-inventory.ts';
-import { filesOfKind, logPaths, type Environment } from '../engine/environment/discover.ts';
+import { filesOfKind, logPaths, type Environment } from '../engine/environment/environment.ts';
 import { type Files } from '../engine/files/files.ts';
 import { readHistory, type History } from '../engine/history/history.ts';
 import { openLog } from '../engine/log/log-files.ts';

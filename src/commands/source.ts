@@ -1,7 +1,8 @@
 /** Where the environment is that a command looks at: a chain of a repository, an environment, or plain copies. */
 
 import { type Command } from 'commander';
-import { discoverEnvironment, type DiscoverOptions, type Environment } from '../engine/environment/discover.ts';
+import { discoverEnvironment, type DiscoverOptions } from '../engine/environment/discover.ts';
+import { type Environment } from '../engine/environment/environment.ts';
 import { discoverLayers } from '../engine/environment/layers.ts';
 import { type Files } from '../engine/files/files.ts';
 import { chainEnvironment, findChain, requireNewest } from '../engine/repository/chain.ts';

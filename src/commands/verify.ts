@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
 import { openRepository } from '../engine/repository/repository.ts';
 import { verifySets } from '../engine/verify/verify-sets.ts';
-import { type Finding, type VerifyResult } from '../engine/verify/verification.ts';
+import { type Finding } from '../engine/verify/finding.ts';
+import { type VerifyResult } from '../engine/verify/verification.ts';
 import { exitCodes, FigaroError } from '../errors.ts';
 import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
 import {

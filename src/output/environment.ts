@@ -1,6 +1,6 @@
 /** An environment as text. */
 
-import { type InspectedDatabase, type InspectedEnvironment } from '../engine/inspect/environment.ts';
+import { type InspectedDatabase, type InspectedEnvironment } from '../engine/inspect/inspected.ts';
 import { type InspectedLog, type LogContents } from '../engine/inspect/log.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { oldestReleaseOf } from '../format/releases.ts';

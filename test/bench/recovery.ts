@@ -5,7 +5,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { discoverEnvironment, logPaths, type Environment } from '../../src/engine/environment/discover.ts';
+import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
+import { logPaths, type Environment } from '../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { openLog } from '../../src/engine/log/log-files.ts';
 import { scanLog } from '../../src/engine/log/scan.ts';

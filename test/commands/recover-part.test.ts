@@ -3,7 +3,8 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { discoverEnvironment, filesOfKind } from '../../src/engine/environment/discover.ts';
+import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
+import { filesOfKind } from '../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { type Files } from '../../src/engine/files/files.ts';
 import { corpusCase, removeUnpacked } from '../support/corpus.ts';

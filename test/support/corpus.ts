@@ -6,7 +6,7 @@ import path from 'node:path';
 import { DatabaseFile } from '../../src/engine/database/database-file.ts';
 import { bodyOf, databaseLabel } from '../../src/engine/database/dump.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
-import { type Environment } from '../../src/engine/environment/discover.ts';
+import { type Environment } from '../../src/engine/environment/environment.ts';
 import { discoverLayers } from '../../src/engine/environment/layers.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { type Files } from '../../src/engine/files/files.ts';

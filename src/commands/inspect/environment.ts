@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { summarize } from '../../engine/environment/left-out.ts';
-import { inspectEnvironment, type InspectedEnvironment } from '../../engine/inspect/environment.ts';
+import { inspectEnvironment } from '../../engine/inspect/environment.ts';
+import { type InspectedEnvironment } from '../../engine/inspect/inspected.ts';
 import { releaseOfDatabase } from '../../format/releases.ts';
 import { describeEnvironment } from '../../output/environment.ts';
 import { formatTime } from '../../output/text.ts';

@@ -1,7 +1,7 @@
 /** The log that `logs` commands look at. */
 
 import { type Command } from 'commander';
-import { logPaths } from '../../engine/environment/discover.ts';
+import { logPaths } from '../../engine/environment/environment.ts';
 import { findLogNearby, whereIsLog } from '../../engine/environment/log-nearby.ts';
 import { type Files } from '../../engine/files/files.ts';
 import { openLog, type Log } from '../../engine/log/log-files.ts';

@@ -5,7 +5,7 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
-import { filesOfKind, type Environment } from '../environment/discover.ts';
+import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { type Files } from '../files/files.ts';
 import { Growth } from '../log/growth.ts';

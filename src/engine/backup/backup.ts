@@ -3,7 +3,8 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
-import { discoverEnvironment, filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
 import { findLogNearby, whereIsLog } from '../environment/log-nearby.ts';
 import { placesOf, requireApart } from '../places.ts';
@@ -38,9 +39,9 @@ import {
   openOrCreateRepository,
   openRepository,
   readSets,
-  type BackupSet,
   type Repository,
 } from '../repository/repository.ts';
+import { type BackupSet } from '../repository/backup-set.ts';
 import { programVersion } from '../version.ts';
 import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
 import { type SetFinding } from './damage.ts';

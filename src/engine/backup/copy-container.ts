@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { type EnvironmentFile } from '../environment/discover.ts';
+import { type EnvironmentFile } from '../environment/environment.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
-import { type EnvironmentFile } from '../environment/discover.ts';
+import { type EnvironmentFile } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';

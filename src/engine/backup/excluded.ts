@@ -1,6 +1,6 @@
 /** Databases that are not in a set because somebody asked for that: they are named every time. */
 
-import { type Environment } from '../environment/discover.ts';
+import { type Environment } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { type RecoveryReport } from '../recovery/report.ts';
 import { excludedFrom, type Chain } from '../repository/chain.ts';

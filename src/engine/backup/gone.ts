@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { fileRemove, remove } from '../../format/log/records/fileops.ts';
 import { FigaroError } from '../../errors.ts';
-import { logPaths, type Environment } from '../environment/discover.ts';
+import { logPaths, type Environment } from '../environment/environment.ts';
 import { summarize } from '../environment/left-out.ts';
 import { type Files } from '../files/files.ts';
 import { openLog } from '../log/log-files.ts';

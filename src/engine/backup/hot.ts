@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type EnvironmentFile } from '../environment/discover.ts';
+import { type EnvironmentFile } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
 import { isPassing } from '../../format/names.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { filesOfKind, logPaths, type Environment, type FileOfKind } from '../environment/discover.ts';
+import { filesOfKind, logPaths, type Environment, type FileOfKind } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { equalLsn } from '../../format/lsn.ts';
-import { filesOfKind, type Environment } from '../environment/discover.ts';
+import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { findLogNearby, requireLogGone, whereIsLog } from '../environment/log-nearby.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { requireNotInUse } from '../environment/in-use.ts';

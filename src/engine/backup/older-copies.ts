@@ -2,7 +2,7 @@
 
 import { type Lsn } from '../../format/lsn.ts';
 import { FigaroError } from '../../errors.ts';
-import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { isAboutOlderCopy } from '../recovery/page-change.ts';

@@ -6,7 +6,7 @@ import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { fromStored, hasRightChecksum } from '../../format/page/checksum.ts';
 import { metaAt } from '../../format/page/meta.ts';
 import { Page } from '../../format/page/page.ts';
-import { type EnvironmentFile } from '../environment/discover.ts';
+import { type EnvironmentFile } from '../environment/environment.ts';
 import { problemOfPage, type PageProblem } from '../environment/page-verdict.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { identityOf } from '../environment/twins.ts';

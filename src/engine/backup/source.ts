@@ -3,7 +3,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { requireReadable, unreadable } from '../environment/damaged.ts';
-import { discoverEnvironment, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';

@@ -2,7 +2,7 @@
 
 import { partitionCount } from './partitions.ts';
 import { isOpaque } from '../environment/opaque.ts';
-import { filesOfKind, type Environment } from '../environment/discover.ts';
+import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { FilePages } from './file-pages.ts';
 import { findingOf } from '../structure/file-check.ts';

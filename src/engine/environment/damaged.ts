@@ -2,7 +2,7 @@
 
 import { FigaroError } from '../../errors.ts';
 import { foreignHint } from '../../format/releases.ts';
-import { type DamagedFile, type Environment } from './discover.ts';
+import { type DamagedFile, type Environment } from './environment.ts';
 
 /** All that is wrong with a database that is found, as an error about it. */
 export function unreadable(

@@ -2,81 +2,12 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { readIfThere } from '../files/read.ts';
-import { type Files, type FileOwner, type FileStat } from '../files/files.ts';
+import { type Files } from '../files/files.ts';
 import { normalDirectory, parseDbConfig, type DbConfig } from './db-config.ts';
 import { type FileChoice } from './file-choice.ts';
-import { type LeftOut } from './left-out.ts';
 import { Search } from './search.ts';
-
-interface FilePlace {
-  /** Path inside the environment, with `/`. */
-  readonly name: string;
-  /** Where it is. */
-  readonly path: string;
-  /**
-   * The name log records use: relative to the data directory the file is in. The same as `name` in the home directory.
-   */
-  readonly logName: string;
-  /** The data directory as DB_CONFIG writes it; empty for the home directory. */
-  readonly dataDirectory: string;
-  readonly stat: FileStat;
-}
-
-/** What is known of a file beside its place, by its kind. What one of another kind has is undefined. */
-export type FileContent =
-  /** A database file, that is, a container, with its unique id. */
-  | { readonly kind: 'database'; readonly format: DatabaseFormat; readonly uid: string; readonly logNumber?: undefined }
-  /** A stand-in of 512 bytes for a file that an open transaction removes or renames, with the unique id of that. */
-  | { readonly kind: 'placeholder'; readonly uid: string; readonly format?: undefined; readonly logNumber?: undefined }
-  | { readonly kind: 'log'; readonly logNumber: number; readonly format?: undefined; readonly uid?: undefined }
-  | {
-      readonly kind:
-        /** An extent of a queue. */
-        | 'queue-extent'
-        | 'external-file'
-        /** A file of the application's own, taken because somebody asked for it, or a copy of a database that the log does not mean. */
-        | 'plain'
-        | 'config';
-      readonly format?: undefined;
-      readonly uid?: undefined;
-      readonly logNumber?: undefined;
-    };
-
-export type EnvironmentFile = FilePlace & FileContent;
-
-export type EnvironmentFileKind = FileContent['kind'];
-
-export type FileOfKind<Kind extends EnvironmentFileKind> = EnvironmentFile & { readonly kind: Kind };
-
-/** A file that is evidently a database, but not one that can be read. */
-export interface DamagedFile {
-  readonly name: string;
-  readonly path: string;
-  readonly problem: string;
-  /** `format-unsupported` for one of another release, `page-type` for damage. */
-  readonly code: 'page-type' | 'format-unsupported';
-}
-
-export interface Environment {
-  readonly home: string;
-  readonly config: DbConfig;
-  /** Everything a backup holds, in order of name. */
-  readonly files: readonly EnvironmentFile[];
-  readonly leftOut: readonly LeftOut[];
-  readonly damaged: readonly DamagedFile[];
-  /** Directories that exist, relative to home; `''` is home itself. */
-  readonly directories: readonly string[];
-  /** Whose directories are; of files, where a manifest says more than the files themselves. By name. */
-  readonly owners: ReadonlyMap<string, FileOwner>;
-  /** A user and group that a manifest names, and to whom nothing in the sets belongs: nothing is given to them. */
-  readonly refusedOwner?: Pick<FileOwner, 'uid' | 'gid'>;
-  /** A set of databases whose log is gone, taken as they are: their pages keep the LSNs of it. */
-  readonly withoutLog?: true;
-  /** What was passed over when it was copied, by paths inside of it: databases that the log is about may be missing. */
-  readonly excludes?: FileChoice['excludes'];
-}
+import { type Environment } from './environment.ts';
 
 export interface DiscoverOptions {
   /** The settings of a directory without DB_CONFIG, when it is not an environment of its own. */
@@ -130,19 +61,6 @@ function requireDirectory(files: Files, home: string): void {
     });
   }
   throw new FigaroError('environment-missing', `${home}: no such directory`, { path: home, hint });
-}
-
-/** Files of one kind. */
-export function filesOfKind<Kind extends EnvironmentFileKind>(
-  environment: Environment,
-  kind: Kind,
-): readonly FileOfKind<Kind>[] {
-  return environment.files.filter((file): file is FileOfKind<Kind> => file.kind === kind);
-}
-
-/** The log files of an environment by number. */
-export function logPaths(environment: Environment): Map<number, string> {
-  return new Map(filesOfKind(environment, 'log').map((file) => [file.logNumber, file.path]));
 }
 
 /** The directories of DB_CONFIG that are outside of the environment, as written there. */

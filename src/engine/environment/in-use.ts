@@ -3,7 +3,7 @@
 import { FigaroError } from '../../errors.ts';
 import { readSystemFile } from '../files/system-files.ts';
 import { type Files, type FileStat } from '../files/files.ts';
-import { type Environment } from './discover.ts';
+import { type Environment } from './environment.ts';
 
 /** What the operator can do about it, in the words of the command. */
 export type InUseHint = (environment: Environment) => string;

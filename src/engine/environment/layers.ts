@@ -1,11 +1,6 @@
 import { type Files } from '../files/files.ts';
-import {
-  discoverEnvironment,
-  type DiscoverOptions,
-  type DamagedFile,
-  type Environment,
-  type EnvironmentFile,
-} from './discover.ts';
+import { discoverEnvironment, type DiscoverOptions } from './discover.ts';
+import { type DamagedFile, type Environment, type EnvironmentFile } from './environment.ts';
 
 /** Lists directories laid over each other, later over earlier. One without DB_CONFIG has the settings of the one before. */
 export function discoverLayers(

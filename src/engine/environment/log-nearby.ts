@@ -13,7 +13,7 @@ import { logFileNumber } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
 import { scanBatches } from '../log/scan.ts';
 import { parseDbConfig } from './db-config.ts';
-import { filesOfKind, type Environment, type FileOfKind } from './discover.ts';
+import { filesOfKind, type Environment, type FileOfKind } from './environment.ts';
 import { readHead } from './file-head.ts';
 import { identityOf } from './twins.ts';
 

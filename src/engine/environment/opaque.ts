@@ -1,7 +1,7 @@
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { isOpaqueLog } from '../log/log-files.ts';
 import { type Files } from '../files/files.ts';
-import { filesOfKind, logPaths, type Environment } from './discover.ts';
+import { filesOfKind, logPaths, type Environment } from './environment.ts';
 
 /** True for databases that are encrypted where no password was given: only the headers of their pages can be read. */
 export function isOpaque({ encrypted, cipher }: DatabaseFormat): boolean {

@@ -3,7 +3,7 @@ import { metaAt, metaSize, type DatabaseFormat } from '../../format/page/meta.ts
 import { headerSize, isBlank } from '../../format/page/page.ts';
 import { type Files } from '../files/files.ts';
 import { isOpaque } from './opaque.ts';
-import { filesOfKind, type Environment, type EnvironmentFile, type FileOfKind } from './discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile, type FileOfKind } from './environment.ts';
 import { parseExtentName } from '../../format/names.ts';
 
 /** A file that consists of pages: a database, or an extent of a queue. */

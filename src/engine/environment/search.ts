@@ -8,7 +8,7 @@ import { type Files, type FileOwner, type FileStat } from '../files/files.ts';
 import { lockedFile } from '../locked.ts';
 import { logFileNumber, isRegionName, parseExtentName, fileOfLibrary } from '../../format/names.ts';
 import { normalDirectory, type DbConfig } from './db-config.ts';
-import { type DamagedFile, type Environment, type EnvironmentFile, type FileContent } from './discover.ts';
+import { type DamagedFile, type Environment, type EnvironmentFile, type FileContent } from './environment.ts';
 import { noChoice, type FileChoice } from './file-choice.ts';
 import { lookInto, readHead } from './file-head.ts';
 import { LeftOutList, looksLikeData, type LeftOut } from './left-out.ts';

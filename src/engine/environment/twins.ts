@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { filesOfKind, type Environment, type EnvironmentFile, type FileOfKind } from './discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile, type FileOfKind } from './environment.ts';
 import { type LeftOut } from './left-out.ts';
 import { isPassing } from '../../format/names.ts';
 

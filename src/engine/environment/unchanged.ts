@@ -2,7 +2,7 @@
 
 import { FigaroError } from '../../errors.ts';
 import { type Files, type FileStat } from '../files/files.ts';
-import { type Environment } from './discover.ts';
+import { type Environment } from './environment.ts';
 
 /** How a file differs from an earlier look, as the end of a sentence; undefined when it does not. */
 export function differenceSince(before: FileStat, now: FileStat | undefined): string | undefined {

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type FileOfKind } from '../environment/discover.ts';
+import { type FileOfKind } from '../environment/environment.ts';
 import { separateTwins } from '../environment/twins.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';

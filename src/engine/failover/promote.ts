@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn } from '../../format/lsn.ts';
-import { discoverEnvironment, logPaths, type Environment } from '../environment/discover.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { logPaths, type Environment } from '../environment/environment.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type FileOwner, type Files } from '../files/files.ts';

@@ -4,21 +4,16 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { findFirstLogFile } from '../backup/redo-start.ts';
 import { logDirectoryOf } from '../backup/environment-copy.ts';
-import { configOf, discoverEnvironment, filesOfKind, type FileOfKind } from '../environment/discover.ts';
+import { configOf, discoverEnvironment } from '../environment/discover.ts';
+import { filesOfKind, type FileOfKind } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName } from '../../format/names.ts';
 import { placesOf, requireApart } from '../places.ts';
 import { type Watch } from '../pause.ts';
 import { findChain, type Chain } from '../repository/chain.ts';
 import { checksName, readChecks } from '../repository/checks.ts';
-import {
-  asWriter,
-  environmentOf,
-  readSets,
-  type BackupSet,
-  type LockWait,
-  type Repository,
-} from '../repository/repository.ts';
+import { asWriter, environmentOf, readSets, type LockWait, type Repository } from '../repository/repository.ts';
+import { type BackupSet } from '../repository/backup-set.ts';
 import { hashFile } from '../files/hash.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
 

@@ -4,65 +4,21 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { regionMagic } from '../../format/magic.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
-import { databaseAt, DatabaseFile, isMaster, type DatabaseMethod } from '../database/database-file.ts';
+import { databaseAt, DatabaseFile, isMaster } from '../database/database-file.ts';
 import { databaseLabel } from '../database/dump.ts';
 import { databasesOf } from '../database/records.ts';
-import {
-  filesOfKind,
-  outsideOf,
-  type DamagedFile,
-  type Environment,
-  type EnvironmentFileKind,
-} from '../environment/discover.ts';
-import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
+import { filesOfKind, type Environment, type EnvironmentFileKind } from '../environment/environment.ts';
+import { outsideOf } from '../environment/discover.ts';
+import { findLogNearby } from '../environment/log-nearby.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { type Files } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
 import { isXmlContainer } from '../structure/key-order.ts';
-import { inspectLog, type InspectedLog } from './log.ts';
-import { findRisks, type Risk } from './risks.ts';
+import { inspectLog } from './log.ts';
+import { findRisks } from './risks.ts';
 import { findLogged, findUnlogged } from './unlogged.ts';
-
-export interface InspectedDatabase {
-  readonly name: string;
-  /** In bytes. */
-  readonly size: number;
-  /** The method of its first page: that of the list of names, when it holds several databases. */
-  readonly method: DatabaseMethod;
-  readonly format: DatabaseFormat;
-  /** Databases in it; undefined when the file is one, or can not be read. */
-  readonly subDatabases: number | undefined;
-  /** A container of Berkeley DB XML. */
-  readonly isXml: boolean;
-  /** Its changes are not in the log; undefined where that can not be told. */
-  readonly isUnlogged: boolean | undefined;
-  readonly problem: string | undefined;
-}
-
-/** What the first region file tells of the library that runs the environment, or did last. */
-export interface InspectedRegion {
-  /** `5.3.28` */
-  readonly library: string;
-  /** The library found corruption. */
-  readonly panic: boolean;
-}
-
-export interface InspectedEnvironment {
-  readonly environment: Environment;
-  readonly databases: readonly InspectedDatabase[];
-  readonly damaged: readonly DamagedFile[];
-  /** How many files there are of each kind, and their bytes. */
-  readonly kinds: Readonly<Partial<Record<EnvironmentFileKind, { readonly files: number; readonly size: number }>>>;
-  readonly region: InspectedRegion | undefined;
-  readonly log: InspectedLog | undefined;
-  /** Of an environment without log files: where they may be, and a database that was written through a log. */
-  readonly logElsewhere: LogNearby | undefined;
-  readonly loggedDatabase: string | undefined;
-  /** The process that has it open, in words; undefined when none was seen, which proves nothing. */
-  readonly usedBy: string | undefined;
-  readonly risks: readonly Risk[];
-}
+import { type InspectedRegion, type InspectedDatabase, type InspectedEnvironment } from './inspected.ts';
 
 /**
  * Inspects an environment that was listed with `insideOnly`. Throws `environment-missing` when nothing of one is there, and

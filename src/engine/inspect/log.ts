@@ -6,7 +6,7 @@ import { compareLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { releaseOfLog } from '../../format/releases.ts';
 import { LogNotes } from '../backup/log-notes.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
+import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { findLastCheckpoint } from '../log/find-checkpoint.ts';
 import { firstRecordOf, openLog, type Log } from '../log/log-files.ts';

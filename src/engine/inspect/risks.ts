@@ -7,16 +7,8 @@ import { outsideOf } from '../environment/discover.ts';
 import { twinsOf } from '../environment/twins.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { logFileName } from '../../format/names.ts';
-import { type InspectedEnvironment } from './environment.ts';
+import { type InspectedEnvironment, type Risk } from './inspected.ts';
 import { type InspectedLog } from './log.ts';
-
-export interface Risk {
-  readonly code: string;
-  /** What is so, and what it means. */
-  readonly message: string;
-  /** What to do about it. */
-  readonly advice: string;
-}
 
 /** Redo of so much log takes a while, in bytes. */
 const muchToRedo = 256 << 20;

@@ -1,6 +1,6 @@
 /** Databases whose changes are not in the log: no recovery brings them forward. */
 
-import { type EnvironmentFile, filesOfKind, logPaths, type Environment } from '../environment/discover.ts';
+import { type EnvironmentFile, filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { databaseOf, pagedFiles } from '../environment/paged-files.ts';
 import { NamedPages } from '../backup/named-pages.ts';
 import { type Files } from '../files/files.ts';

@@ -10,7 +10,8 @@ import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { headerSize, Page } from '../../format/page/page.ts';
 import { unloggedTypes } from '../log/growth.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
-import { type CachedPage, type StoredFile } from './page-store.ts';
+import { type CachedPage } from './page-cache.ts';
+import { type StoredFile } from './page-store.ts';
 
 /** A page as it is on the disk of the source, after the commits that recovery is about. */
 export interface PageOnDisk {

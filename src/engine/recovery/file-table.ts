@@ -1,8 +1,9 @@
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { type Environment } from '../environment/discover.ts';
+import { type Environment } from '../environment/environment.ts';
 import { ExternalFiles } from './external-files.ts';
-import { PageCache, StoredFile } from './page-store.ts';
+import { PageCache } from './page-cache.ts';
+import { StoredFile } from './page-store.ts';
 import { extentName, parseExtentName } from '../../format/names.ts';
 import { type Piece, type Storage } from './storage.ts';
 

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { moveInConfig, normalDirectory } from '../environment/db-config.ts';
-import { type Environment } from '../environment/discover.ts';
+import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { readIfThere } from '../files/read.ts';
 import { writeDurably } from '../files/durable.ts';

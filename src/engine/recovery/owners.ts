@@ -1,7 +1,7 @@
 /** Whose the files of a recovered environment are: the application has to be able to open them. */
 
 import path from 'node:path';
-import { type Environment } from '../environment/discover.ts';
+import { type Environment } from '../environment/environment.ts';
 import { type Files, type FileOwner } from '../files/files.ts';
 
 /** Permissions of files and directories that are no programs of somebody else: no set-user-id, set-group-id, sticky. */

@@ -1,9 +1,18 @@
 import { Page } from '../../format/page/page.ts';
-import { type StoredFile } from './page-store.ts';
+import { type DatabaseFormat } from '../../format/page/meta.ts';
+
+/** The file that a page in the cache belongs to. */
+export interface CachedFile {
+  readonly format: DatabaseFormat;
+  /** Puts a changed page into storage. */
+  writeBack(page: CachedPage): void;
+  /** The page is in the cache no more. */
+  forget(page: CachedPage): void;
+}
 
 /** A page in the cache. Whoever changes it sets `dirty`. */
 export class CachedPage extends Page {
-  readonly file: StoredFile;
+  readonly file: CachedFile;
   readonly number: number;
   dirty = false;
   /** It is no page of its file any more: whatever somebody who still holds it does, it is never written. */
@@ -11,7 +20,7 @@ export class CachedPage extends Page {
   /** The round in which it was last handed out; a page of the current round is not evicted. */
   lastUse = 0;
 
-  constructor(bytes: Uint8Array, file: StoredFile, number: number) {
+  constructor(bytes: Uint8Array, file: CachedFile, number: number) {
     super(bytes, file.format);
     this.file = file;
     this.number = number;

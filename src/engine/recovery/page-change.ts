@@ -5,7 +5,8 @@ import { type RecordLayout } from '../../format/log/record.ts';
 import { compareLsn, equalLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { type Binding } from './bindings.ts';
 import { type DiskComparison } from './disk-comparison.ts';
-import { type CachedPage, type OpenQuestion, type StoredFile } from './page-store.ts';
+import { type CachedPage } from './page-cache.ts';
+import { type OpenQuestion, type StoredFile } from './page-store.ts';
 
 /** How often redo met a page in which state (recovery document, C.0.3). */
 export interface RedoCounts {

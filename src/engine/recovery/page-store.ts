@@ -12,8 +12,6 @@ import { CachedPage, type PageCache } from './page-cache.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
 import { type Piece } from './storage.ts';
 
-export { CachedPage, PageCache } from './page-cache.ts';
-
 /** Why a committed change could not be made on a page; settled when the page is freed, cut off or allocated anew. */
 export interface OpenQuestion {
   readonly lsn: Lsn;

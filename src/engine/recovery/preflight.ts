@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { filesOfKind, type Environment } from '../environment/discover.ts';
+import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 
 export interface Preflight {

@@ -1,6 +1,6 @@
 /** Whether an environment can be recovered: the one answer that backups, verification and recovery give. */
 
-import { type Environment } from '../environment/discover.ts';
+import { type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment } from '../database/check-environment.ts';

@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { discoverEnvironment, filesOfKind, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { separateTwins, twinsOf, warningsOfCopies, type Separated } from '../environment/twins.ts';
 import { warningsOf } from '../environment/left-out.ts';

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { logPaths, type Environment } from '../environment/discover.ts';
+import { logPaths, type Environment } from '../environment/environment.ts';
 import { separateTwins, warningsOfCopies } from '../environment/twins.ts';
 import { type Files } from '../files/files.ts';
 import { openLog, type Log } from '../log/log-files.ts';

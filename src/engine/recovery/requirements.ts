@@ -1,7 +1,7 @@
 /** What has to hold of an environment, of its pages and of the target, and what is said where it does not. */
 
 import { type Scope } from './passes.ts';
-import { filesOfKind, type Environment } from '../environment/discover.ts';
+import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { type Lsn, formatLsn } from '../../format/lsn.ts';
 import { encryptedFile } from '../locked.ts';
 import { type FileTable } from './file-table.ts';

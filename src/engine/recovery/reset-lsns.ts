@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { fromStored, toStored } from '../../format/page/checksum.ts';
 import { isBlank, Page } from '../../format/page/page.ts';
-import { discoverEnvironment, filesOfKind } from '../environment/discover.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { filesOfKind } from '../environment/environment.ts';
 import { pagedFiles } from '../environment/paged-files.ts';
 import { withFile } from '../files/read.ts';
 import { type Files } from '../files/files.ts';

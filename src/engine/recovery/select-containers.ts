@@ -2,7 +2,7 @@
 
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
 import { type FileTable } from './file-table.ts';

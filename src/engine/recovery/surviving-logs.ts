@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { discoverEnvironment, logPaths, type Environment, type EnvironmentFile } from '../environment/discover.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { logPaths, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { type Files } from '../files/files.ts';
 import { Continuation, type ChainEnd } from '../log/continuation.ts';

@@ -5,7 +5,8 @@ import { readChecks, type Check } from './checks.ts';
 import { type ManifestCommit } from './manifest.ts';
 import { type OnFailure } from './note-failure.ts';
 import { readPin, type Pin } from './pins.ts';
-import { readSets, type BackupSet, type BrokenSet, type Repository } from './repository.ts';
+import { readSets, type Repository } from './repository.ts';
+import { type BackupSet, type BrokenSet } from './backup-set.ts';
 
 /** A set as a catalog shows it. */
 export interface ListedSet {

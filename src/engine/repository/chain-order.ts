@@ -1,7 +1,7 @@
 /** Which chain is newer. Clocks can be wrong: each full set says which chain was the newest when it was made. */
 
 import { compareLsn } from '../../format/lsn.ts';
-import { type BackupSet } from './repository.ts';
+import { type BackupSet } from './backup-set.ts';
 
 /** How far ahead another machine's clock may be, in ms. */
 const toleranceMs = 5 * 60_000;

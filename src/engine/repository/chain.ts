@@ -1,13 +1,14 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type Environment } from '../environment/discover.ts';
+import { type Environment } from '../environment/environment.ts';
 import { discoverLayers } from '../environment/layers.ts';
 import { chooseFiles, noChoice, type FileChoice } from '../environment/file-choice.ts';
 import { type Files } from '../files/files.ts';
 import { type ManifestFile } from './manifest.ts';
 import { inOrder, isInFuture } from './chain-order.ts';
 import { ownersByRecord, plainBits } from '../recovery/owners.ts';
-import { environmentOf, type BackupSet, type BrokenSet } from './repository.ts';
+import { environmentOf } from './repository.ts';
+import { type BackupSet, type BrokenSet } from './backup-set.ts';
 
 /** A full set and the incrementals that follow it, in order. */
 export interface Chain {

@@ -6,7 +6,7 @@ import { readable, readFields } from '../fields.ts';
 import { readEndIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { orFailure, type OnFailure } from './note-failure.ts';
-import { type BackupSet } from './repository.ts';
+import { type BackupSet } from './backup-set.ts';
 
 export interface Check {
   /** ISO 8601, UTC. */

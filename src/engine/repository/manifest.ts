@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { readFields, type FieldReader } from '../fields.ts';
-import { type EnvironmentFileKind } from '../environment/discover.ts';
+import { type EnvironmentFileKind } from '../environment/environment.ts';
 
 /** Raised when a change makes older programs misread a manifest. */
 export const manifestFormat = 2;

@@ -1,7 +1,7 @@
 /** Databases that are gone without the log saying so, as the sets of a repository tell. */
 
 import { type GoneDatabase } from './manifest.ts';
-import { type BackupSet } from './repository.ts';
+import { type BackupSet } from './backup-set.ts';
 
 /**
  * What a chain tells. What an earlier chain had is not in this one, whatever later sets of it say: an incremental brings no

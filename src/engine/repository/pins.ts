@@ -8,7 +8,7 @@ import { writeDurably } from '../files/durable.ts';
 import { type Files } from '../files/files.ts';
 import { type Chain } from './chain.ts';
 import { orFailure, type OnFailure } from './note-failure.ts';
-import { type BackupSet } from './repository.ts';
+import { type BackupSet } from './backup-set.ts';
 
 export interface Pin {
   /** ISO 8601, UTC; undefined where the pin cannot be read. */

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { FigaroError } from '../../errors.ts';
 import { createDurably, writeDurably } from '../files/durable.ts';
 import { isShortage } from '../files/failures.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
@@ -17,25 +17,9 @@ import { readFields } from '../fields.ts';
 import { isInFuture } from './chain-order.ts';
 import { LockSight, sweepLocks, takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, setName, type Manifest, type SetKind } from './manifest.ts';
+import { type BrokenSet, type BackupSet } from './backup-set.ts';
 
 const repositoryFormat = 1;
-
-/** A set that is complete: it has its manifest. */
-export interface BackupSet {
-  readonly id: string;
-  readonly directory: string;
-  readonly manifest: Manifest;
-}
-
-/** A directory that looks like a set and is none. */
-export interface BrokenSet {
-  readonly id: string;
-  readonly directory: string;
-  /** `incomplete`: the run that made it did not finish. `damaged`: its manifest can not be read. */
-  readonly state: 'incomplete' | 'damaged';
-  readonly code: ErrorCode;
-  readonly problem: string;
-}
 
 export interface Repository {
   readonly directory: string;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { hashFile } from '../files/hash.ts';
-import { type Environment } from '../environment/discover.ts';
+import { type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { type Chain } from '../repository/chain.ts';

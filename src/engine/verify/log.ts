@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
-import { discoverEnvironment, logPaths } from '../environment/discover.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { logPaths } from '../environment/environment.ts';
 import { firstDifference } from '../files/compare.ts';
 import { type Files } from '../files/files.ts';
 import { isOpaqueLog, openLog, type Log } from '../log/log-files.ts';
@@ -11,8 +12,9 @@ import { RecordLinks } from '../log/record-links.ts';
 import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
 import { chainEnvironment, type Chain } from '../repository/chain.ts';
-import { environmentOf, type BackupSet } from '../repository/repository.ts';
-import { type Finding } from './verification.ts';
+import { environmentOf } from '../repository/repository.ts';
+import { type BackupSet } from '../repository/backup-set.ts';
+import { type Finding } from './finding.ts';
 
 type Report = (finding: Finding) => void;
 

@@ -1,7 +1,7 @@
 /** What is looked at in sets and chains, and what was found. */
 
 import path from 'node:path';
-import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { FigaroError } from '../../errors.ts';
 import { unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { findOpaque } from '../environment/opaque.ts';
@@ -16,25 +16,14 @@ import { isInFuture } from '../repository/chain-order.ts';
 import { appendCheck, checksName, readChecks } from '../repository/checks.ts';
 import { pinName } from '../repository/pins.ts';
 import { type Manifest, type ManifestFile } from '../repository/manifest.ts';
-import { checksumLines, environmentOf, manifestLimit, type BackupSet } from '../repository/repository.ts';
+import { checksumLines, environmentOf, manifestLimit } from '../repository/repository.ts';
+import { type BackupSet } from '../repository/backup-set.ts';
 import { programVersion } from '../version.ts';
 import { verifyLog } from './log.ts';
 import { whatItIs } from './intact.ts';
 import { readFile } from './pages.ts';
 import { type StructureReport } from '../structure/report.ts';
-
-/** Something wrong in a set. */
-export interface Finding {
-  /** The set it is in. */
-  readonly set: string;
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** Inside the set. */
-  readonly path?: string;
-  readonly pgno?: number;
-  /** Printed form. */
-  readonly lsn?: string;
-}
+import { type Finding } from './finding.ts';
 
 export interface VerifyOptions {
   /** The chain of this set only; everything in the repository by default. */

@@ -6,7 +6,7 @@ import { takeBackup, type BackupOptions } from '../../../src/engine/backup/backu
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
 import { Pace } from '../../../src/engine/pace.ts';
-import { type BackupSet } from '../../../src/engine/repository/repository.ts';
+import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { compareLsn } from '../../../src/format/lsn.ts';
 import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { fakeClock } from '../../support/fake-clock.ts';

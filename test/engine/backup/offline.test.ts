@@ -15,7 +15,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
-import { type BackupSet } from '../../../src/engine/repository/repository.ts';
+import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { corpusCase } from '../../support/corpus.ts';
 import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';

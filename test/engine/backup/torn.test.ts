@@ -9,7 +9,7 @@ import { apartMs } from '../../../src/engine/backup/page-source.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
-import { type BackupSet } from '../../../src/engine/repository/repository.ts';
+import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, databaseFiles, describeNative, nativeProgram } from '../../support/native.ts';
 import { recoverBothWays, Storm, type StormOptions } from '../../support/storm.ts';

@@ -8,7 +8,8 @@ import { discoverEnvironment } from '../../../src/engine/environment/discover.ts
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
-import { openRepository, readSets, type BackupSet } from '../../../src/engine/repository/repository.ts';
+import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
+import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inspectEnvironment, type InspectedEnvironment } from '../../../src/engine/inspect/environment.ts';
+import { inspectEnvironment } from '../../../src/engine/inspect/environment.ts';
+import { type InspectedEnvironment } from '../../../src/engine/inspect/inspected.ts';
 import { type LogContents } from '../../../src/engine/inspect/log.ts';
 import { findRisks } from '../../../src/engine/inspect/risks.ts';
 import { corpusCase, removeUnpacked } from '../../support/corpus.ts';

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { logPaths } from '../../../src/engine/environment/discover.ts';
+import { logPaths } from '../../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { logFileName } from '../../../src/format/names.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';

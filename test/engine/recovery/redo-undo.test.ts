@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { logPaths, type Environment } from '../../../src/engine/environment/discover.ts';
+import { logPaths, type Environment } from '../../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
@@ -8,7 +8,7 @@ import { FileOperations, isFileOperation } from '../../../src/engine/recovery/re
 import { Change } from '../../../src/engine/recovery/page-change.ts';
 import { FileTable } from '../../../src/engine/recovery/file-table.ts';
 import { operationsFor } from '../../../src/engine/recovery/record-operations/table.ts';
-import { type CachedPage } from '../../../src/engine/recovery/page-store.ts';
+import { type CachedPage } from '../../../src/engine/recovery/page-cache.ts';
 import { OverlayStorage } from '../../../src/engine/recovery/storage.ts';
 import { type ScannedRecord } from '../../../src/engine/log/scanned-record.ts';
 import { RecordCursor, type FreePage } from '../../../src/format/log/cursor.ts';

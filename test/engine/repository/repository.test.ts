@@ -11,9 +11,9 @@ import {
   openOrCreateRepository,
   openRepository,
   readSets,
-  type BackupSet,
   type Repository,
 } from '../../../src/engine/repository/repository.ts';
+import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { takeLock } from '../../../src/engine/repository/lock.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure, failureOf, namesIn } from '../../support/trees.ts';

@@ -9,7 +9,7 @@ import { metaAt } from '../../../format/page/meta.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { deletedFlag, itemType, pageType } from '../../../format/page/types.ts';
 import { nothing, on, onOnePage, type Change, type Operation } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 import {
   align4,
   checkedItem,

@@ -9,7 +9,7 @@ import { type Page } from '../../../format/page/page.ts';
 import { pageType } from '../../../format/page/types.ts';
 import { FigaroError } from '../../../errors.ts';
 import { on, type Change, type Operation } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 import { isRecno } from './btree.ts';
 import { align4, deleteItem, imageOf, itemSize } from './items.ts';
 

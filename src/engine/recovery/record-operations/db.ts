@@ -6,7 +6,7 @@ import { type BodyOf } from '../../../format/log/record.ts';
 import * as db from '../../../format/log/records/db.ts';
 import { deletedFlag, itemType, pageType } from '../../../format/page/types.ts';
 import { nothing, on, onOnePage, type Change, type Operation } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 import { itemInOrder } from './item-order.ts';
 import { deleteItem, imageOf, putItem, wholeItem } from './items.ts';
 

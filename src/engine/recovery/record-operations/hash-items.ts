@@ -6,7 +6,7 @@ import { Page } from '../../../format/page/page.ts';
 import { swapPage } from '../../../format/page/swap.ts';
 import { hashItemType, pageType } from '../../../format/page/types.ts';
 import { type Change } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 
 /** An item to be written: its bytes, and its type when the bytes do not begin with it. */
 export interface HashItem {

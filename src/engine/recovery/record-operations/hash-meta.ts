@@ -7,7 +7,7 @@ import { formatLsn, isNoLsn } from '../../../format/lsn.ts';
 import { metaAt } from '../../../format/page/meta.ts';
 import { pageType } from '../../../format/page/types.ts';
 import { on, type Change, type Operation } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 
 const at = metaAt.hash;
 const spareCount = 32;

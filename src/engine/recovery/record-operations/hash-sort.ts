@@ -1,6 +1,6 @@
 import { pageType } from '../../../format/page/types.ts';
 import { type Change } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 
 /** The bytes that an overflow item refers to. Throws when the chain of pages does not hold them. */
 export function overflowChain(change: Change, page: CachedPage, item: Uint8Array): Uint8Array {

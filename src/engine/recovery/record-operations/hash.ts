@@ -8,7 +8,7 @@ import { isNoLsn, type Lsn } from '../../../format/lsn.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { hashItemType, pageType } from '../../../format/page/types.ts';
 import { nothing, on, type Change, type Operation } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 import { changeItems, isWholeItem, type HashItem, type HashItems } from './hash-items.ts';
 import { hashMetaOperations } from './hash-meta.ts';
 import { overflowChain } from './hash-sort.ts';

@@ -3,7 +3,7 @@
 import { writeRange, type ByteRange } from '../../../format/byte-range.ts';
 import { pageType } from '../../../format/page/types.ts';
 import { type Change } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 
 /** Bytes of the shortest head of an item. */
 const headSize = 4;

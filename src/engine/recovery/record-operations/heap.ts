@@ -10,7 +10,7 @@ import { metaAt } from '../../../format/page/meta.ts';
 import { swapPage } from '../../../format/page/swap.ts';
 import { pageType } from '../../../format/page/types.ts';
 import { on, type Change, type Operation } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 import { HeapItems, type HeapLayout } from './heap-items.ts';
 
 const mode = { add: 8, remove: 9 } as const;

@@ -7,7 +7,7 @@ import { Page } from '../../../format/page/page.ts';
 import { deletedFlag, isMetaType, itemType, pageType } from '../../../format/page/types.ts';
 import { swapPage } from '../../../format/page/swap.ts';
 import { type Change } from '../page-change.ts';
-import { type CachedPage } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
 
 export function align4(n: number): number {
   return (n + 3) & ~3;

@@ -4,7 +4,8 @@ import { writeRange, type ByteRange } from '../../../format/byte-range.ts';
 import { metaAt } from '../../../format/page/meta.ts';
 import { pageType } from '../../../format/page/types.ts';
 import { type Change } from '../page-change.ts';
-import { type CachedPage, type StoredFile } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
+import { type StoredFile } from '../page-store.ts';
 
 /** Flags of a record slot. */
 export const slotFlag = { valid: 1, set: 2 } as const;

@@ -5,7 +5,8 @@
 
 import { compareLsn } from '../../../format/lsn.ts';
 import { olderCopy, type Change } from '../page-change.ts';
-import { type CachedPage, type SlotBefore, type StoredFile } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
+import { type SlotBefore, type StoredFile } from '../page-store.ts';
 import { Queue } from './queue-page.ts';
 
 /** To be called before a change of a transaction that did not commit is taken back. */

@@ -9,7 +9,8 @@ import * as queueRecords from '../../../format/log/records/queue.ts';
 import { compareLsn, equalLsn, type Lsn } from '../../../format/lsn.ts';
 import { pageType } from '../../../format/page/types.ts';
 import { on, type Change, type Operation } from '../page-change.ts';
-import { type CachedPage, type StoredFile } from '../page-store.ts';
+import { type CachedPage } from '../page-cache.ts';
+import { type StoredFile } from '../page-store.ts';
 import { nextRecno, Queue, slotFlag } from './queue-page.ts';
 import { keepBeforeRedo, keepBeforeUndo } from './queue-slots.ts';
 

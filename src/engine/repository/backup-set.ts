@@ -1,0 +1,21 @@
+/** A set as it lies in a repository. */
+
+import { type Manifest } from './manifest.ts';
+import { type ErrorCode } from '../../errors.ts';
+
+/** A set that is complete: it has its manifest. */
+export interface BackupSet {
+  readonly id: string;
+  readonly directory: string;
+  readonly manifest: Manifest;
+}
+
+/** A directory that looks like a set and is none. */
+export interface BrokenSet {
+  readonly id: string;
+  readonly directory: string;
+  /** `incomplete`: the run that made it did not finish. `damaged`: its manifest can not be read. */
+  readonly state: 'incomplete' | 'damaged';
+  readonly code: ErrorCode;
+  readonly problem: string;
+}

@@ -1,0 +1,14 @@
+/** Something wrong in a set. */
+import { type ErrorCode } from '../../errors.ts';
+
+export interface Finding {
+  /** The set it is in. */
+  readonly set: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Inside the set. */
+  readonly path?: string;
+  readonly pgno?: number;
+  /** Printed form. */
+  readonly lsn?: string;
+}
