@@ -6,7 +6,7 @@ const meanings: Readonly<Record<number, string>> = {
   2: 'command line or configuration',
   3: 'the source environment',
   4: 'damage found, or a set that can not be recovered',
-  5: 'a backup set, chain or restore point',
+  5: 'a backup set, chain, restore point or standby',
   6: 'the target, or a disk',
   7: 'another run holds the lock: try later',
   8: 'the environment is in use, or changed, where it must not',

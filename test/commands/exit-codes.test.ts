@@ -129,6 +129,13 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
     return await figaro(['list', '--repo', repo]);
   },
 
+  'standby-corrupt': async () => {
+    const standby = path.join(directory, 'standby');
+    await figaro(['failover', 'follow', '--home', home, '--standby', standby, '--once']);
+    flipBit(path.join(standby, 'standby.json'), 200);
+    return await figaro(['failover', 'status', '--standby', standby]);
+  },
+
   'not-recoverable': () => {
     // Last changed in log file 77, which there is not.
     changePage((page) => page.writeUInt32LE(77, 0));
@@ -146,6 +153,8 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
   },
 
   'repository-missing': () => figaro(['list', '--repo', repo]),
+
+  'standby-missing': () => figaro(['failover', 'status', '--standby', directory]),
 
   'chain-gap': async () => {
     await takeSet();

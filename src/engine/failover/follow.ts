@@ -34,8 +34,8 @@ export async function asFollower<T>(files: Files, directory: string, work: (file
   try {
     sweepLocks(lock.files, directory);
     const { home, pieces, base, incoming } = partsOf(directory);
-    requireOwnDirectories(lock.files, [home, base, incoming]);
-    requireOwnTree(lock.files, pieces);
+    requireOwnDirectories(lock.files, [home, base, incoming], 'standby-corrupt');
+    requireOwnTree(lock.files, pieces, 'standby-corrupt');
     applyJournal(lock.files, directory);
     return await work(lock.files);
   } catch (error) {
@@ -144,6 +144,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'log-missing',
   'log-corrupt',
   'repository-missing',
+  'standby-missing',
   'no-space',
   'not-permitted',
   'io',

@@ -189,7 +189,7 @@ export class JournaledPiece implements Piece {
 
 /**
  * Finishes what a round began: makes the changes of a complete journal, and removes it. Nothing is done without one. Doing
- * it twice does no harm. Throws `manifest-corrupt` for a journal that is not as it was written.
+ * it twice does no harm. Throws `standby-corrupt` for a journal that is not as it was written.
  */
 export function applyJournal(files: Files, directory: string): void {
   const { journal, pieces } = partsOf(directory);

@@ -132,7 +132,7 @@ async function makePrimary(
 /** Gives every database its name. It keeps the other one until this one is sure to last. */
 function nameFiles(files: Files, { directory, state }: Standby): void {
   const { home, pieces } = partsOf(directory);
-  requireOwnTree(files, home);
+  requireOwnTree(files, home, 'standby-corrupt');
   const named = state.files.filter(({ piece }) => files.statIfThere(path.join(pieces, piece)));
   for (const { piece, name } of named) {
     const to = path.join(home, name);

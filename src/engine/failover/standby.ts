@@ -101,7 +101,7 @@ export function partsOf(directory: string): {
   };
 }
 
-/** The state of a standby; undefined when there is none. Throws `manifest-corrupt` when it is not as it was written. */
+/** The state of a standby; undefined when there is none. Throws `standby-corrupt` when it is not as it was written. */
 export function readStandby(files: Files, directory: string): Standby | undefined {
   const file = path.join(directory, standbyName);
   const bytes = readOwnIfThere(files, file, stateLimit);
@@ -116,11 +116,11 @@ export function readStandby(files: Files, directory: string): Standby | undefine
   return { directory, state };
 }
 
-/** As `readStandby`; throws `repository-missing` when there is none. */
+/** As `readStandby`; throws `standby-missing` when there is none. */
 export function requireStandby(files: Files, directory: string): Standby {
   const standby = readStandby(files, directory);
   if (standby) return standby;
-  throw new FigaroError('repository-missing', `${directory}: there is no standby here`, {
+  throw new FigaroError('standby-missing', `${directory}: there is no standby here`, {
     path: directory,
     hint: 'name the right directory with --standby, or make one with `figaro-backup failover follow`.',
   });
@@ -145,7 +145,7 @@ type Problem = (text: string) => FigaroError;
 
 /** A file of a standby that is not as it was written. */
 export function damaged(file: string, problem: string): FigaroError {
-  return new FigaroError('manifest-corrupt', `${file} is damaged: ${problem}`, {
+  return new FigaroError('standby-corrupt', `${file} is damaged: ${problem}`, {
     path: file,
     hint: 'look for the cause on the disk, and make a new standby with `figaro-backup failover follow` in another directory.',
   });
@@ -219,11 +219,11 @@ function sha256(text: string): string {
 
 /**
  * The standby as an environment that recovery works on: its log, and its databases under their names. Throws
- * `manifest-corrupt` where something in it leads elsewhere.
+ * `standby-corrupt` where something in it leads elsewhere.
  */
 export function standbyEnvironment(files: Files, { directory, state }: Standby): Environment {
   const { home, pieces } = partsOf(directory);
-  requireOwnTree(files, home);
+  requireOwnTree(files, home, 'standby-corrupt');
   const found = discoverEnvironment(files, home);
   requireUnopened(found);
   const databases = state.files.map((file) => asEnvironmentFile(files, file, path.join(pieces, file.piece)));

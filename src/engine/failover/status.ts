@@ -35,7 +35,7 @@ export interface StandbyStatus {
   readonly canBePromoted: boolean;
 }
 
-/** Looks at a standby and at its primary; only reads. Throws `repository-missing` when there is no standby. */
+/** Looks at a standby and at its primary; only reads. Throws `standby-missing` when there is no standby. */
 export function standbyStatus(files: Files, directory: string, now = new Date()): StandbyStatus {
   const { state } = requireStandby(files, directory);
   let lag: Lag | undefined;

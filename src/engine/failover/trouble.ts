@@ -40,7 +40,7 @@ export function readTrouble(files: Files, directory: string): Trouble | undefine
   try {
     const bytes = readOwnIfThere(files, partsOf(directory).trouble);
     if (!bytes) return undefined;
-    const fields = readFields(bytes, (text) => new FigaroError('manifest-corrupt', text));
+    const fields = readFields(bytes, (text) => new FigaroError('standby-corrupt', text));
     return { time: fields.time('time'), code: fields.string('code'), message: fields.string('message') };
   } catch {
     return undefined;

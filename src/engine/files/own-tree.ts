@@ -11,27 +11,29 @@ const words: Readonly<Record<FileKind, string>> = {
   other: 'neither a file nor a directory',
 };
 
-/** Throws `manifest-corrupt` for the first of the paths that is there and no directory itself. */
-export function requireOwnDirectories(files: Files, directories: Iterable<string>): void {
+type Corrupt = 'manifest-corrupt' | 'standby-corrupt';
+
+/** Throws `code` for the first of the paths that is there and no directory itself. */
+export function requireOwnDirectories(files: Files, directories: Iterable<string>, code: Corrupt): void {
   for (const own of directories) {
     const stat = files.statIfThere(own);
     if (!stat || stat.kind === 'directory') continue;
-    throw new FigaroError('manifest-corrupt', `${own} is ${words[stat.kind]}, not a directory`, {
+    throw new FigaroError(code, `${own} is ${words[stat.kind]}, not a directory`, {
       path: own,
       hint: 'find out who put it there, and put back the directory itself.',
     });
   }
 }
 
-/** Throws `manifest-corrupt` where a directory, or anything in it, is neither a directory nor a file: a link leads elsewhere. */
-export function requireOwnTree(files: Files, directory: string): void {
-  requireOwnDirectories(files, [directory]);
+/** Throws `code` where a directory, or anything in it, is neither a directory nor a file: a link leads elsewhere. */
+export function requireOwnTree(files: Files, directory: string, code: Corrupt): void {
+  requireOwnDirectories(files, [directory], code);
   for (const name of files.listIfThere(directory) ?? []) {
     const own = path.join(directory, name);
     const kind = files.statIfThere(own)?.kind;
-    if (kind === 'directory') requireOwnTree(files, own);
+    if (kind === 'directory') requireOwnTree(files, own, code);
     if (kind !== 'link' && kind !== 'other') continue;
-    throw new FigaroError('manifest-corrupt', `${own} is ${words[kind]}`, {
+    throw new FigaroError(code, `${own} is ${words[kind]}`, {
       path: own,
       hint: 'nothing here is meant to be one. Find out who put it there, and remove it.',
     });

@@ -103,9 +103,9 @@ export function readSets(
     if (!setName.test(id)) continue;
     const directory = path.join(repository.directory, id);
     try {
-      requireOwnDirectories(files, [directory, environmentOf(directory)]);
+      requireOwnDirectories(files, [directory, environmentOf(directory)], 'manifest-corrupt');
       const manifest = readManifest(files, directory, id);
-      if (manifest) requireOwnDirectories(files, directoriesOf(directory, manifest));
+      if (manifest) requireOwnDirectories(files, directoriesOf(directory, manifest), 'manifest-corrupt');
       if (manifest) sets.push({ id, directory, manifest });
       else broken.push({ id, directory, state: 'incomplete', code: 'set-incomplete', problem: 'it has no manifest' });
     } catch (error) {

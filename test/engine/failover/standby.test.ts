@@ -196,10 +196,10 @@ describe('is refused by name', () => {
     const file = path.join(standby, 'standby.json');
     const text = readFileSync(file, 'utf8');
     writeFileSync(file, text.replace('"following"', '"promoted"'));
-    await expectFailure('manifest-corrupt', follow);
+    await expectFailure('standby-corrupt', follow);
     writeFileSync(file, text);
     writeFileSync(partsOf(standby).journal, 'no journal at all, and certainly not a complete one of any kind');
-    await expectFailure('manifest-corrupt', follow);
+    await expectFailure('standby-corrupt', follow);
     rmSync(partsOf(standby).journal);
     const { piece } = requireStandby(nodeFiles, standby).state.files[0]!;
     truncateSync(path.join(partsOf(standby).pieces, piece), 100);
@@ -270,8 +270,8 @@ describe('a standby that somebody else could write to', () => {
       lead(name, elsewhere);
       const before = namesIn(elsewhere).length > 0 ? fingerprint(elsewhere) : readFileSync(elsewhere);
       application.commitUpTo([6, 5737]);
-      await expectFailure('manifest-corrupt', () => follow());
-      await expectFailure('manifest-corrupt', () => bringUp());
+      await expectFailure('standby-corrupt', () => follow());
+      await expectFailure('standby-corrupt', () => bringUp());
       expect(namesIn(elsewhere).length > 0 ? fingerprint(elsewhere) : readFileSync(elsewhere)).toEqual(before);
     },
   );
@@ -282,7 +282,7 @@ describe('a standby that somebody else could write to', () => {
     writeFileSync(path.join(precious, 'data'), 'mine');
     mkdirSync(standby);
     for (const name of ['environment', 'pieces', 'base', 'incoming']) symlinkSync(precious, path.join(standby, name));
-    await expectFailure('manifest-corrupt', () => follow());
+    await expectFailure('standby-corrupt', () => follow());
     expect(namesIn(precious)).toEqual(['data']);
   });
 
