@@ -118,15 +118,11 @@ function toDocument({ restorableUntil, sources: _sources, ...health }: Health): 
 
 function describe({ problems, newest, restorableUntil, lastVerified, lastRehearsed, ...counts }: Health): string {
   const lines = problems.map(({ code, message }) => `[${code}] ${inOneLine(message)}\n`).join('');
-  const day = (time: string | undefined): string => (time === undefined ? 'never' : `${time.slice(0, 19)}Z`);
   const rows = [
     ['newest proved set', newest ? `${newest.set}, ${formatDuration(newest.ageMs)} old` : 'none'],
-    [
-      'restorable until',
-      restorableUntil === undefined ? 'no commit known' : day(new Date(restorableUntil * 1000).toISOString()),
-    ],
-    ['last verified', day(lastVerified)],
-    ['last rehearsed', day(lastRehearsed)],
+    ['restorable until', restorableUntil === undefined ? 'no commit known' : formatTime(restorableUntil)],
+    ['last verified', lastVerified === undefined ? 'never' : formatTime(lastVerified)],
+    ['last rehearsed', lastRehearsed === undefined ? 'never' : formatTime(lastRehearsed)],
     [
       'repository',
       `${formatCount(counts.chains, 'chain')}, ${formatCount(counts.sets, 'set')}, ${formatBytes(counts.bytes)}, ${formatBytes(counts.freeBytes)} free`,

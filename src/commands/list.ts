@@ -5,7 +5,7 @@ import { goneOf } from '../engine/repository/missing.ts';
 import { excludedFrom } from '../engine/repository/chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { formatLsn } from '../format/lsn.ts';
-import { formatBytes, formatCommit, formatCount, inOneLine, table } from '../output/text.ts';
+import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, table } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -81,9 +81,9 @@ function describeSet({ set, bytes, lastCheck, hasDamagedChecks }: ListedSet): st
   const checked = hasDamagedChecks
     ? `${checksName} cannot be read: verify it again`
     : lastCheck
-      ? `verified ${lastCheck.time.slice(0, 10)}${lastCheck.findings > 0 ? `: ${formatCount(lastCheck.findings, 'finding')}` : ''}`
+      ? `verified ${formatTime(lastCheck.time)}${lastCheck.findings > 0 ? `: ${formatCount(lastCheck.findings, 'finding')}` : ''}`
       : '';
-  return [set.id, kind, finished.slice(0, 19), formatBytes(bytes), log ? formatLsn(log.end) : '', checked];
+  return [set.id, kind, formatTime(finished), formatBytes(bytes), log ? formatLsn(log.end) : '', checked];
 }
 
 function indent(rows: readonly (readonly string[])[]): string {

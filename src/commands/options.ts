@@ -3,6 +3,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseLsn, type Lsn } from '../format/lsn.ts';
 import { isPageSize } from '../format/page/meta.ts';
+import { formatTime } from '../measures.ts';
 
 /** For `Option.argParser`: a size in bytes, or with K, M or G. */
 export function sizeArgument(text: string): number {
@@ -100,12 +101,11 @@ export function txnArgument(text: string): number {
   return Number.parseInt(text.trim(), 16);
 }
 
-/** A moment as the operator wrote it. */
+/** A moment that the operator gave. */
 export interface GivenTime {
-  readonly text: string;
   readonly time: Date;
-  /** False when no zone was given and local time was assumed. */
-  readonly hasZone: boolean;
+  /** When no zone was given, and local time was assumed. */
+  readonly zone?: 'local';
 }
 
 const timePattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
@@ -117,7 +117,7 @@ export function timeArgument(text: string): GivenTime {
   if (!match || !time || Number.isNaN(time.getTime())) {
     throw new InvalidArgumentError('Write a time as 2026-11-22T08:15:00Z, 2026-11-22T09:15:00+01:00, or without zone.');
   }
-  return { text, time, hasZone: match[7] !== undefined };
+  return match[7] === undefined ? { time, zone: 'local' } : { time };
 }
 
 function readTime([, year, month, day, hour = '0', minute = '0', second = '0', zone]: RegExpExecArray): Date {
@@ -155,9 +155,8 @@ function localTime(time: Date, hour: number, minute: number): Date {
     .find((by) => shows(time.getTime() + by * 60_000));
   if (twice === undefined) return time;
   const [first, second] = [time.getTime(), time.getTime() + twice * 60_000].sort((a, b) => a - b);
-  const iso = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
   throw new InvalidArgumentError(
-    `Clocks showed this time twice, when they were put back: write ${iso(first!)} or ${iso(second!)}.`,
+    `Clocks showed this time twice, when they were put back: write ${formatTime(first! / 1000)} or ${formatTime(second! / 1000)}.`,
   );
 }
 

@@ -4,7 +4,7 @@ import { filesOfKind, type Environment, type EnvironmentFile } from '../engine/e
 import { discoverLayers } from '../engine/environment/layers.ts';
 import { type Preflight } from '../engine/recovery/preflight.ts';
 import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
-import { formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
+import { describeMoment, formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
 import { withSurvivingLogs } from '../engine/recovery/surviving-logs.ts';
 import { type Files } from '../engine/files/files.ts';
 import { type Watch } from '../engine/pause.ts';
@@ -29,7 +29,7 @@ import { openRepository, readSets } from '../engine/repository/repository.ts';
 import { requireIntact } from '../engine/verify/intact.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
-import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, table } from '../output/text.ts';
+import { formatBytes, formatCommit, formatCount, inOneLine, table } from '../output/text.ts';
 import {
   repoVariables,
   required,
@@ -276,7 +276,7 @@ function requireOwnPlace(
 
 function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): RestorePoint {
   if (toTxn !== undefined) return { kind: 'transaction', id: toTxn };
-  if (toTime) return { kind: 'time', time: toTime.time };
+  if (toTime) return { kind: 'time', ...toTime };
   return toLsn ? { kind: 'lsn', lsn: toLsn } : { kind: 'end' };
 }
 
@@ -325,9 +325,7 @@ function describeNeeds({ directory, bytesNeeded, bytesFree, logBytes }: Prefligh
 function describePoint({ toTime, toLsn, toTxn }: RecoverCommandOptions): string | undefined {
   if (toTxn !== undefined) return `transaction ${formatTxnId(toTxn)}`;
   if (toLsn) return formatLsn(toLsn);
-  if (!toTime) return undefined;
-  const zone = toTime.hasZone ? '' : ` (no zone was given: ${toTime.text} was taken for local time)`;
-  return `${formatTime(toTime.time.getTime() / 1000)}${zone}`;
+  return toTime && describeMoment(toTime);
 }
 
 function listFiles(files: readonly EnvironmentFile[]): string {

@@ -16,7 +16,7 @@ import { FigaroError } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { leftOutLines } from '../output/left-out.ts';
 import { type Manifest } from '../engine/repository/manifest.ts';
-import { formatBytes, formatCommit, formatCount, inOneLine, shellWord, table } from '../output/text.ts';
+import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
 import {
   repoVariables,
@@ -97,6 +97,7 @@ function describe({ listed, containers, history }: Shown, directory: string): st
   const { id, sets, bytes, window, pin } = listed;
   const { source, host, log, warnings } = sets[0]!.set.manifest;
   const newest = sets.at(-1)!.set.manifest;
+  const rehearsed = rehearsalOf(listed);
   const excluded = excludedFrom(sets.map(({ set }) => set)).map(inOneLine);
   const facts = [
     ['source', `${source} on ${host}`],
@@ -116,7 +117,7 @@ function describe({ listed, containers, history }: Shown, directory: string): st
         ]),
     ['proven', provenAt(newest)],
     ['verified', lastVerified(sets)],
-    ['rehearsed', rehearsalOf(listed) ?? 'when it was made, and not since'],
+    ['rehearsed', rehearsed === undefined ? 'only when it was made' : formatTime(rehearsed)],
     ...(pin ? [['pinned', pin.note === '' ? 'yes' : pin.note]] : []),
     ...(newest.log
       ? [['log', `files ${newest.log.firstFile} to ${newest.log.lastFile}, up to ${formatLsn(newest.log.end)}`]]
@@ -148,9 +149,10 @@ function describe({ listed, containers, history }: Shown, directory: string): st
 function provenAt({ unread, unsound, proof, finished, log }: Manifest): string {
   if (unread) return 'not: it is encrypted, and was copied without the password';
   if (unsound) return `not: it is a copy of a damaged source: ${unsound[0]!.message}`;
-  if (proof?.structure) return finished;
+  const at = formatTime(finished);
+  if (proof?.structure) return at;
   const what = log ? 'recovery only; the structure of its databases' : 'not: its databases';
-  return `${log ? `${finished}, ` : ''}${what} ${log ? 'was' : 'were'} not checked. Run \`verify --rehearse\``;
+  return `${log ? `${at}, ` : ''}${what} ${log ? 'was' : 'were'} not checked. Run \`verify --rehearse\``;
 }
 
 function lastVerified(sets: readonly ListedSet[]): string {
@@ -165,7 +167,7 @@ function lastVerified(sets: readonly ListedSet[]): string {
     .sort()
     .at(-1)!;
   const rest = unchecked > 0 ? `, ${formatCount(unchecked, 'set')} never` : '';
-  return `${newest}: ${findings === 0 ? 'nothing found' : formatCount(findings, 'finding')}${rest}`;
+  return `${formatTime(newest)}: ${findings === 0 ? 'nothing found' : formatCount(findings, 'finding')}${rest}`;
 }
 
 function describeSet({ set, bytes, lastCheck }: ListedSet, previous: ListedSet | undefined): string[] {
@@ -175,7 +177,7 @@ function describeSet({ set, bytes, lastCheck }: ListedSet, previous: ListedSet |
   return [
     set.id,
     kind,
-    finished.slice(0, 19),
+    formatTime(finished),
     formatBytes(bytes),
     log ? formatLsn(log.end) : '',
     proof ? `${previous ? '+' : ''}${formatCount(proof.transactionsCommitted - before, 'commit')}` : '',

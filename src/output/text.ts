@@ -1,48 +1,11 @@
-/** Numbers, times and tables as people read them. */
+/** Text and tables as people read them. */
 
-import { type Commit } from '../engine/recovery/restore-point.ts';
-import { formatLsn } from '../format/lsn.ts';
+import { describeCommit, type Commit } from '../engine/recovery/restore-point.ts';
 
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
-/** `3d 4h`, `2h 5m`, `12s`: the two largest units. */
-export function formatDuration(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const parts = [
-    [Math.floor(seconds / 86_400), 'd'],
-    [Math.floor(seconds / 3600) % 24, 'h'],
-    [Math.floor(seconds / 60) % 60, 'm'],
-    [seconds % 60, 's'],
-  ] as const;
-  const first = parts.findIndex(([n]) => n > 0);
-  if (first === -1) return '0s';
-  return parts
-    .slice(first, first + 2)
-    .filter(([n]) => n > 0)
-    .map(([n, unit]) => `${n}${unit}`)
-    .join(' ');
-}
-
-export function formatCount(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
-}
-
-/** `2026-11-22T08:15:00Z`: as `--to-time` takes it. */
-export function formatTime(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
-}
+export { formatBytes, formatCount, formatDuration, formatTime } from '../measures.ts';
 
 export function formatCommit(commit: Commit | undefined): string {
-  return commit ? `${formatTime(commit.time)} ${formatLsn(commit.lsn)}` : 'none';
+  return commit ? describeCommit(commit) : 'none';
 }
 
 /** Text without what does something to a terminal: names of files can hold anything. */

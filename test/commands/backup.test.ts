@@ -29,8 +29,8 @@ function withoutChance(text: string): string {
   return text
     .replaceAll(/\d{8}T\d{6}Z-(\w+)-[0-9a-f]{6}/g, '<set>-$1')
     .replaceAll(/ on \S+, (?=\d+ sets?)/g, ' on <host>, ')
-    .replaceAll(/(?<= )20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?=  )/g, '<time>')
-    .replaceAll(/verified 20\d\d-\d\d-\d\d/g, 'verified <date>');
+    .replaceAll(/(?<= )20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ(?=  )/g, '<time>')
+    .replaceAll(/verified 20\d\d-\d\d-\d\dT[\d:]+Z/g, 'verified <time>');
 }
 
 function backup(kind: string, ...more: readonly string[]): Promise<CliResult> {
@@ -155,7 +155,7 @@ describe('verify', () => {
       recovery rehearsed: 1 chain
       "
     `);
-    expect((await run(['list', '--repo', repo])).stdout).toContain('verified <date>');
+    expect((await run(['list', '--repo', repo])).stdout).toContain('verified <time>');
   });
 
   test('tells every finding and fails', async () => {

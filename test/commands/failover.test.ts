@@ -34,14 +34,14 @@ test('follow is silent, status tells, promote makes an environment', async () =>
   application.commitUpTo([6, 5737]);
   const behind = await failover('status', '--standby', standby);
   expect(behind.exitCode).toBe(0);
-  expect(behind.stdout).toMatch(/^behind +\d+\.\d KiB of log, \d+s, up to \[6\]\[5739\]$/m);
+  expect(behind.stdout).toMatch(/^behind +\d+\.\d KiB of log, [^,]+, up to \[6\]\[5739\]$/m);
   expect((await follow('--verbose')).stdout).toMatch(
     /^<dir>\/standby is as of 2026-11-22T09:23:25Z \[5\]\[254138\], log end \[6\]\[5739\]: /,
   );
   expect((await failover('status', '--standby', standby)).stdout).toContain('behind           nothing\n');
   const { exitCode, stdout, stderr } = await failover('promote', '--standby', standby);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-  expect(stdout.replace(/\d+\.\d s/, '<time>')).toBe(
+  expect(stdout.replace(/(?<=promoted in ).*/, '<time>')).toBe(
     'promoted in <time>\n' +
       '  environment  <dir>/standby/environment\n' +
       '  as of        2026-11-22T09:23:25Z [5][254138]\n' +

@@ -12,8 +12,8 @@ describe('a time', () => {
     ['2026-11-22T08:15:00-0330', '2026-11-22T11:45:00.000Z'],
     ['2026-11-22T00:30:00+02', '2026-11-21T22:30:00.000Z'],
   ])('%s with a zone is %s', (text, utc) => {
-    const { time, hasZone } = timeArgument(text);
-    expect({ utc: time.toISOString(), hasZone }).toEqual({ utc, hasZone: true });
+    const { time, zone } = timeArgument(text);
+    expect({ utc: time.toISOString(), zone }).toEqual({ utc, zone: undefined });
   });
 
   test.each([
@@ -21,7 +21,7 @@ describe('a time', () => {
     ['2026-11-22 08:15', new Date(2026, 10, 22, 8, 15)],
     ['2026-11-22', new Date(2026, 10, 22)],
   ])('%s without a zone is local time', (text, local) => {
-    expect(timeArgument(text)).toEqual({ text, time: local, hasZone: false });
+    expect(timeArgument(text)).toEqual({ time: local, zone: 'local' });
   });
 
   test.each([

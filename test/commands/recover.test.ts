@@ -75,7 +75,7 @@ describe('recover of plain copies', () => {
   test('to a time without a zone says that it was taken for local time', async () => {
     const { stdout } = await recover(['--to-time', '2026-11-22 09:23:20', '--dry-run']);
     const utc = new Date(2026, 10, 22, 9, 23, 20).toISOString().replace('.000Z', 'Z');
-    expect(stdout).toContain(`${utc} (no zone was given: 2026-11-22 09:23:20 was taken for local time)`);
+    expect(stdout).toContain(`  asked for       ${utc} (no zone was given: taken for local time, 2026-11-22T09:23:20`);
   });
 
   test.each(['[2][109337]', '2/109337'])('to the LSN %s ends with that commit', async (lsn) => {
@@ -258,7 +258,7 @@ describe('recover refuses', () => {
 
   test('a time before the first commit', async () => {
     expect(await refusal(['--to-time', '2026-11-21T09:23:19Z'])).toMatchInlineSnapshot(
-      `"5 error [restore-point-unreachable]: 2026-11-21T09:23:19.000Z is out of reach: recovery can go from 2026-11-22T09:23:18Z [1][97688] to 2026-11-22T09:23:25Z [5][254138]"`,
+      `"5 error [restore-point-unreachable]: 2026-11-21T09:23:19Z is out of reach: recovery can go from 2026-11-22T09:23:18Z [1][97688] to 2026-11-22T09:23:25Z [5][254138]"`,
     );
   });
 

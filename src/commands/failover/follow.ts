@@ -88,5 +88,5 @@ function followedBy({ io }: CommandContext, { home, repo }: FollowCommandOptions
 
 function describe(directory: string, { end, lastCommit, lastRound }: StandbyState): string {
   const { logBytes, durationMs } = lastRound;
-  return `${inOneLine(directory)} is as of ${formatCommit(lastCommit)}, log end ${formatLsn(end)}: ${formatBytes(logBytes)} of log in ${formatDuration(durationMs + 999)}\n`;
+  return `${inOneLine(directory)} is as of ${formatCommit(lastCommit)}, log end ${formatLsn(end)}: ${formatBytes(logBytes)} of log in ${formatDuration(durationMs)}\n`;
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { promote, type Promotion } from '../../engine/failover/promote.ts';
-import { formatCommit, table } from '../../output/text.ts';
+import { formatCommit, formatDuration, table } from '../../output/text.ts';
 import { required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
@@ -57,7 +57,7 @@ export function failoverPromoteCommand(context: CommandContext): Command {
 }
 
 function describe({ home, state, durationMs }: Promotion): string {
-  return `promoted in ${(durationMs / 1000).toFixed(1)} s\n${table([
+  return `promoted in ${formatDuration(durationMs)}\n${table([
     ['  environment', home],
     ['  as of', formatCommit(state.lastCommit)],
   ])}open it with the application there, or move it to where the application looks for it\n`;

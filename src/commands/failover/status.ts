@@ -6,7 +6,7 @@ import { placesOf } from '../../engine/places.ts';
 import { exitCodes } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { standbyMetrics } from '../../output/monitoring.ts';
-import { formatBytes, formatCommit, formatDuration, table } from '../../output/text.ts';
+import { formatBytes, formatCommit, formatDuration, formatTime, table } from '../../output/text.ts';
 import { required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
 import { requireMetricsApart, writeMetrics } from '../metrics-file.ts';
 import { durationArgument, examples } from '../options.ts';
@@ -74,22 +74,24 @@ function describe(directory: string, { state, lag, lagUnknown, ageMs, trouble, c
   const behind = lag
     ? lag.bytes === 0
       ? 'nothing'
-      : `${formatBytes(lag.bytes)} of log, ${lag.seconds}s, up to ${formatLsn(lag.end)}`
+      : `${formatBytes(lag.bytes)} of log, ${formatDuration(lag.seconds * 1000)}, up to ${formatLsn(lag.end)}`
     : `not known: ${lagUnknown}`;
   return table([
     ['standby', directory],
     [
       'follows',
-      phase === 'following' ? `${home ?? repo} on ${host}` : `nobody: ${phase} ${state.promoted ?? ''}`.trimEnd(),
+      phase === 'following'
+        ? `${home ?? repo} on ${host}`
+        : `nobody: ${phase}${state.promoted === undefined ? '' : ` ${formatTime(state.promoted)}`}`,
     ],
     ['as of', formatCommit(lastCommit)],
     ['log end', formatLsn(end)],
     ['behind', behind],
     [
       'last round',
-      `${formatDuration(ageMs)} ago, ${formatBytes(lastRound.logBytes)} of log in ${lastRound.durationMs} ms, number ${rounds}`,
+      `${formatDuration(ageMs)} ago, ${formatBytes(lastRound.logBytes)} of log in ${formatDuration(lastRound.durationMs)}, number ${rounds}`,
     ],
-    ['last trouble', trouble ? `${trouble.time}: [${trouble.code}] ${trouble.message}` : 'none since then'],
+    ['last trouble', trouble ? `${formatTime(trouble.time)}: [${trouble.code}] ${trouble.message}` : 'none since then'],
     ['can be promoted', canBePromoted ? 'yes' : 'no: it was promoted already'],
   ]);
 }

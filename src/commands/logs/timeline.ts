@@ -5,7 +5,7 @@ import {
   type History,
   type HistoryOptions,
 } from '../../engine/history/history.ts';
-import { formatTxnId } from '../../engine/recovery/restore-point.ts';
+import { describeMoment, formatTxnId } from '../../engine/recovery/restore-point.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCount, formatTime, table } from '../../output/text.ts';
 import { drawTimeline } from '../../output/timeline.ts';
@@ -50,7 +50,7 @@ export function logsTimelineCommand(context: CommandContext): Command {
       const history = await context.withWatch(options, (watch) =>
         readHistory(files, log, historyOptions(options), watch),
       );
-      context.print(options, toDocument(history), () => describe(history, recoverOptions));
+      context.print(options, toDocument(history), () => asked(options) + describe(history, recoverOptions));
     });
 }
 
@@ -61,6 +61,13 @@ function historyOptions({ since, until, container, largest }: TimelineOptions): 
     ...(until ? { until: until.time.getTime() / 1000 } : {}),
     ...(container === undefined ? {} : { container }),
   };
+}
+
+/** What times without a zone were taken for. */
+function asked(options: TimelineOptions): string {
+  return (['since', 'until'] as const)
+    .map((name) => (options[name]?.zone ? `${name} ${describeMoment(options[name])}\n` : ''))
+    .join('');
 }
 
 function describe({ seconds, largest, commits, uncommitted }: History, recoverOptions: string): string {

@@ -1,13 +1,14 @@
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { formatLocalTime, formatTime } from '../../measures.ts';
 import { type Log } from '../log/log-files.ts';
 import { type Checkpoint, type Transactions } from '../log/transactions.ts';
 
 /** What recovery is asked to bring an environment to. */
 export type RestorePoint =
   | { readonly kind: 'end' }
-  /** Everything committed up to and including this second, as the commit records tell it. */
-  | { readonly kind: 'time'; readonly time: Date }
+  /** Everything committed up to and including this second, as the commit records tell it. `zone` when none was given. */
+  | { readonly kind: 'time'; readonly time: Date; readonly zone?: 'local' }
   /** Everything committed up to and including this LSN. */
   | { readonly kind: 'lsn'; readonly lsn: Lsn }
   /** Everything committed up to and including the commit of this transaction. */
@@ -127,7 +128,7 @@ function describePoint(point: RestorePoint): string {
     case 'end':
       return 'the end';
     case 'time':
-      return point.time.toISOString();
+      return describeMoment(point);
     case 'lsn':
       return formatLsn(point.lsn);
     case 'transaction':
@@ -136,5 +137,11 @@ function describePoint(point: RestorePoint): string {
 }
 
 export function describeCommit({ lsn, time }: Commit): string {
-  return `${new Date(time * 1000).toISOString().replace('.000Z', 'Z')} ${formatLsn(lsn)}`;
+  return `${formatTime(time)} ${formatLsn(lsn)}`;
+}
+
+/** A moment that was asked for. Where it had no zone, people have to see what it was taken for. */
+export function describeMoment({ time, zone }: { readonly time: Date; readonly zone?: 'local' }): string {
+  const utc = formatTime(time);
+  return zone ? `${utc} (no zone was given: taken for local time, ${formatLocalTime(time)})` : utc;
 }

@@ -1,6 +1,7 @@
 /** Whether a repository is as its owner would want it on the day of the disaster. Only manifests and notes are read. */
 
 import { type ErrorCode } from '../../errors.ts';
+import { formatTime } from '../../measures.ts';
 import { type Files } from '../files/files.ts';
 import { sourcesHere, type Place } from '../places.ts';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
@@ -153,7 +154,7 @@ function misdated(sets: readonly ListedSet[], now: Date): HealthProblem[] {
   if (wrong.length === 0) return [];
   const { id, manifest } = wrong.at(-1)!.set;
   const more = wrong.length === 1 ? '' : `, and ${wrong.length - 1} more`;
-  const message = `${id} is dated in the future, ${manifest.finished.slice(0, 19)}Z${more}: a clock was or is wrong`;
+  const message = `${id} is dated in the future, ${formatTime(manifest.finished)}${more}: a clock was or is wrong`;
   return [{ code: 'stale', message }];
 }
 
@@ -173,10 +174,8 @@ function space({ directory }: Repository, freeBytes: number, minFreeBytes = 0): 
 function tooOld(what: string, time: string | undefined, maxMs: number, now: Date): HealthProblem[] {
   if (time === undefined) return [{ code: 'stale', message: `${what}: there is none` }];
   if (isInFuture(time, now)) {
-    return [
-      { code: 'stale', message: `${what} is dated in the future, ${time.slice(0, 19)}Z: a clock was or is wrong` },
-    ];
+    return [{ code: 'stale', message: `${what} is dated in the future, ${formatTime(time)}: a clock was or is wrong` }];
   }
   if (age(time, now) <= maxMs) return [];
-  return [{ code: 'stale', message: `${what} is of ${time.slice(0, 19)}Z` }];
+  return [{ code: 'stale', message: `${what} is of ${formatTime(time)}` }];
 }

@@ -1,5 +1,6 @@
 /** Which chains of a repository are kept, and why. */
 
+import { formatTime } from '../../measures.ts';
 import { type ListedChain } from './catalog.ts';
 import { believableTimes, isInFuture } from './chain-order.ts';
 import { isUnsound } from './chain.ts';
@@ -140,9 +141,9 @@ function keepBuckets(
 /** Keeps chains that reach behind a moment, and those that are needed to go back to that moment itself. */
 function keepWithin(newestFirst: readonly Draft[], since: string): void {
   for (const { chain, reasons, begun, ended } of newestFirst) {
-    if (ended >= since) reasons.push(`reaches behind ${since.slice(0, 19)}Z`);
+    if (ended >= since) reasons.push(`needed to restore to ${formatTime(since)}`);
     if (begun > since) continue;
-    if (reasons.length === 0) reasons.push(`needed to go back to ${since.slice(0, 19)}Z`);
+    if (reasons.length === 0) reasons.push(`needed to restore to ${formatTime(since)}`);
     if (isSound(chain)) return;
   }
 }
