@@ -1,39 +1,51 @@
 import { Command, CommanderError, Option } from 'commander';
-import { hotCommand, incrementalCommand, offlineCommand } from './commands/backup.ts';
-import { checkCommand } from './commands/check.ts';
-import { completionCommand } from './commands/completion.ts';
-import { configCommand } from './commands/config.ts';
 import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
-import { dumpCommand } from './commands/dump/dump.ts';
-import { expireCommand } from './commands/expire.ts';
-import { failoverCommand } from './commands/failover/failover.ts';
-import { initCommand } from './commands/init.ts';
-import { listCommand } from './commands/list.ts';
-import { inspectCommand } from './commands/inspect/inspect.ts';
 import { commonHeading, examples } from './commands/options.ts';
-import { logsCommand } from './commands/logs/logs.ts';
-import { manCommand } from './commands/man.ts';
-import { pinCommand, unpinCommand } from './commands/pin.ts';
-import { recoverCommand } from './commands/recover.ts';
 import { applySettings, commandName, readSettings } from './commands/settings.ts';
-import { showCommand } from './commands/show.ts';
-import { verifyCommand } from './commands/verify.ts';
 import { nodeFiles } from './engine/files/node-files.ts';
 import { type Files } from './engine/files/files.ts';
 import { programVersion } from './engine/version.ts';
-import { setsInFuture } from './engine/repository/repository.ts';
 import { FigaroError } from './errors.ts';
 import { exitStatuses } from './output/exit-codes.ts';
 import { bugText, colours, errorText } from './output/report.ts';
 
-/** In the order of the help, under its headings. */
-const commands: Readonly<Record<string, readonly ((context: CommandContext) => Command)[]>> = {
-  'Back up:': [initCommand, offlineCommand, hotCommand, incrementalCommand],
-  'Recover:': [recoverCommand, failoverCommand],
-  'Look and check:': [verifyCommand, listCommand, showCommand, checkCommand, logsCommand, inspectCommand, dumpCommand],
-  'Keep and remove:': [expireCommand, pinCommand, unpinCommand],
-  'This program:': [configCommand, completionCommand, manCommand],
+type CreateCommand = (context: CommandContext) => Command;
+
+/** In the order of the help, under its headings. A command is loaded when it is used, and what it works with. */
+const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<CreateCommand>>>>> = {
+  'Back up:': {
+    init: async () => (await import('./commands/init.ts')).initCommand,
+    offline: async () => (await import('./commands/backup.ts')).offlineCommand,
+    hot: async () => (await import('./commands/backup.ts')).hotCommand,
+    incremental: async () => (await import('./commands/backup.ts')).incrementalCommand,
+  },
+  'Recover:': {
+    recover: async () => (await import('./commands/recover.ts')).recoverCommand,
+    failover: async () => (await import('./commands/failover/failover.ts')).failoverCommand,
+  },
+  'Look and check:': {
+    verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+    list: async () => (await import('./commands/list.ts')).listCommand,
+    show: async () => (await import('./commands/show.ts')).showCommand,
+    check: async () => (await import('./commands/check.ts')).checkCommand,
+    logs: async () => (await import('./commands/logs/logs.ts')).logsCommand,
+    inspect: async () => (await import('./commands/inspect/inspect.ts')).inspectCommand,
+    dump: async () => (await import('./commands/dump/dump.ts')).dumpCommand,
+  },
+  'Keep and remove:': {
+    expire: async () => (await import('./commands/expire.ts')).expireCommand,
+    pin: async () => (await import('./commands/pin.ts')).pinCommand,
+    unpin: async () => (await import('./commands/pin.ts')).unpinCommand,
+  },
+  'This program:': {
+    config: async () => (await import('./commands/config.ts')).configCommand,
+    completion: async () => (await import('./commands/completion.ts')).completionCommand,
+    man: async () => (await import('./commands/man.ts')).manCommand,
+  },
 };
+
+/** These tell about all the others. */
+const describeAll: ReadonlySet<string> = new Set(['completion', 'man']);
 
 /** With `--json`, these print a document a line, the one of an error included. */
 const printLines: ReadonlySet<string> = new Set(['logs print']);
@@ -43,7 +55,7 @@ export async function run(argv: readonly string[], io: Io, files: Files = nodeFi
   const context = new CommandContext(io, files);
   context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
-    await parse(buildProgram(context), argv);
+    await parse(await buildProgram(context, commandsFor(argv)), argv);
     if (context.bug) throw context.bug;
     context.writeDocument();
     await context.results.flush();
@@ -56,8 +68,18 @@ export async function run(argv: readonly string[], io: Io, files: Files = nodeFi
   }
 }
 
-/** The program with all its commands. */
-export function buildProgram(context: CommandContext): Command {
+/** The commands that arguments can mean: the one they begin with, or all where only all can tell. */
+function commandsFor([first = '']: readonly string[]): (name: string) => boolean {
+  if (first === '--version' || first === '-V') return () => false;
+  const isOne = Object.values(commands).some((group) => Object.hasOwn(group, first)) && !describeAll.has(first);
+  return isOne ? (name) => name === first : () => true;
+}
+
+/** The program with all its commands, or with some. */
+export async function buildProgram(
+  context: CommandContext,
+  isWanted: (name: string) => boolean = () => true,
+): Promise<Command> {
   const program = new Command('figaro-backup')
     .description('Back up and recover Figaro (Berkeley DB XML) environments. No Berkeley DB is needed.')
     .version(programVersion, '-V, --version', 'print the version')
@@ -80,12 +102,14 @@ export function buildProgram(context: CommandContext): Command {
       ),
     )
     .addHelpText('after', ({ command }) => exitCodeHelp(command));
-  for (const [heading, creators] of Object.entries(commands)) {
+  for (const [heading, group] of Object.entries(commands)) {
     program.commandsGroup(heading);
-    for (const create of creators) program.addCommand(create(context));
+    for (const [name, load] of Object.entries(group)) {
+      if (isWanted(name)) program.addCommand((await load())(context));
+    }
   }
   adopt(program);
-  program.hook('preAction', (_program, command) => {
+  program.hook('preAction', async (_program, command) => {
     const [argument] = command.registeredArguments;
     const environment =
       argument?.name() === 'environment' ? (command.processedArgs[0] as string | undefined) : undefined;
@@ -96,16 +120,17 @@ export function buildProgram(context: CommandContext): Command {
       command,
       readSettings(context.files, context.io.env, { config, environment, command: context.command }),
     );
-    warnOfFutureSets(context, command);
+    await warnOfFutureSets(context, command);
   });
   return program;
 }
 
 /** Whatever a command does with a repository: a set that is dated in the future says that a clock is or was wrong. */
-function warnOfFutureSets(context: CommandContext, command: Command): void {
+async function warnOfFutureSets(context: CommandContext, command: Command): Promise<void> {
   const { repo, ...options } = command.opts<CommonOptions & { readonly repo?: string }>();
   const directory = repo ?? context.io.env['FIGARO_BACKUP_REPO'];
   if (!directory || !command.options.some(({ long }) => long === '--repo')) return;
+  const { setsInFuture } = await import('./engine/repository/repository.ts');
   for (const { id, time } of setsInFuture(context.files, directory)) {
     context.addWarning(options, `${id} is dated in the future, ${time}: a clock was wrong then, or is wrong now`);
   }

@@ -1,8 +1,7 @@
-/** The process: arguments, streams, signals, exit status. */
+/** The process: arguments, streams, signals, exit status. What it does is loaded when it is known. */
 
-import { candidates, candidatesWord } from './commands/candidates.ts';
-import { nodeFiles } from './engine/files/node-files.ts';
-import { stopAtSignals } from './signals.ts';
+/** The first word of command lines of completion scripts. No command, so that nobody is offered it. */
+const candidatesWord = 'candidates';
 
 const argv = process.argv.slice(2);
 
@@ -10,21 +9,22 @@ const argv = process.argv.slice(2);
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
-if (argv[0] === candidatesWord) {
-  // A shell waits for them between two keys: the program itself takes longer to load.
-  process.stdout.write(
-    candidates(argv.slice(1), process.env, nodeFiles)
-      .map((name) => `${name}\n`)
-      .join(''),
-  );
-} else {
-  await runProgram();
+if (argv[0] === candidatesWord) await printCandidates();
+else await runProgram();
+
+/** A shell waits for them between two keys: nothing else is loaded. */
+async function printCandidates(): Promise<void> {
+  const { candidates } = await import('./commands/candidates.ts');
+  const { nodeFiles } = await import('./engine/files/node-files.ts');
+  const names = candidates(argv.slice(1), process.env, nodeFiles);
+  process.stdout.write(names.map((name) => `${name}\n`).join(''));
 }
 
 async function runProgram(): Promise<void> {
+  const [{ run }, { stopAtSignals }] = await Promise.all([import('./cli.ts'), import('./signals.ts')]);
   const stop = new AbortController();
+  // From here on, an error that nobody catches is told by the run.
   stopAtSignals(stop);
-  const { run } = await import('./cli.ts');
   process.exitCode = await run(argv, {
     stdout: process.stdout,
     stderr: process.stderr,

@@ -7,9 +7,6 @@ import { environmentNames, readSettings } from './settings.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The first word of command lines that ask. No command, so that nobody is offered it. */
-export const candidatesWord = 'candidates';
-
 /**
  * The names of environments or sets that could come next behind the words typed so far. Nothing where they can not be
  * had: whoever presses a key does not want to read about it.

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** Version of this program, as package.json has it. */
-export const programVersion: string = (createRequire(import.meta.url)('../../package.json') as { version: string })
-  .version;
+/** Version of this program, as package.json has it. A package knows itself by name, from wherever its files are bundled to. */
+export const programVersion: string = (
+  createRequire(import.meta.url)('figaro-backup/package.json') as { version: string }
+).version;

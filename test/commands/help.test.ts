@@ -5,7 +5,7 @@ import { callsIn, parseOnly } from '../support/command-lines.ts';
 import { describedProgram } from '../support/completion.ts';
 import { figaro } from '../support/run-cli.ts';
 
-const all = allCommands(describedProgram());
+const all = allCommands(await describedProgram());
 /** All but `help` itself; and those that do something, the rest being groups of them. */
 const documented = all.filter(({ words }) => words.at(-1) !== 'help');
 const leaves = documented.filter(({ commands }) => commands.length === 0);

@@ -51,7 +51,7 @@ function leaves(command: Command): Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 }
 
-const program = buildProgram(
+const program = await buildProgram(
   new CommandContext({ stdout: process.stdout, stderr: process.stderr, env: {} }, nodeFiles),
 );
 

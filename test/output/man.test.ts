@@ -56,11 +56,11 @@ describeWith('groff', 'groff-base', 'the manual page', () => {
     expect(set(page, 80)).not.toBe('');
   });
 
-  test('has every command with its options, arguments and examples', () => {
+  test('has every command with its options, arguments and examples', async () => {
     const text = set(page);
     const commands = section(text, 'COMMANDS').split(/^ {3}(?=\S)/m);
     const common = section(text, 'COMMON OPTIONS');
-    for (const command of allCommands(describedProgram()).filter(({ words }) => words.length > 0)) {
+    for (const command of allCommands(await describedProgram()).filter(({ words }) => words.length > 0)) {
       if (command.commands.length > 0) continue;
       const own = commands.find((part) => part.startsWith(`${typed(command)}\n`));
       expect(own, typed(command)).toBeDefined();
@@ -91,9 +91,9 @@ describeWith('groff', 'groff-base', 'the manual page', () => {
     expect(files).toContain('/etc/figaro-backup.toml');
   });
 
-  test('shows text as it is, whatever roff would make of it', () => {
+  test('shows text as it is, whatever roff would make of it', async () => {
     const odd = [`.so /etc/passwd`, `'tis "quoted" \\n[x] ~/x ^ -- \`tick\` one’s`];
-    const program = { ...describedProgram(), examples: odd };
+    const program = { ...(await describedProgram()), examples: odd };
     const source = manualPage(program, { version: '1', settings: [], places: [] });
     const examples = section(set(source), 'EXAMPLES');
     for (const line of odd) expect(examples).toContain(`           ${line}\n`);

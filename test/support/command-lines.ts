@@ -28,7 +28,7 @@ export async function parseOnly(words: readonly string[]): Promise<void> {
     stderr: new CollectingStream(),
     env: { FIGARO_BACKUP_CONFIG: config },
   };
-  const program = buildProgram(new CommandContext(io, nodeFiles));
+  const program = await buildProgram(new CommandContext(io, nodeFiles));
   const done: string[] = [];
   for (const command of program.commands) disarm(command, done);
   await program.parseAsync(words, { from: 'user' });

@@ -14,9 +14,9 @@ import { figaro } from './run-cli.ts';
 export const setId = '20261122T081500Z-hot-7f3a9c';
 const unfinished = '20261123T081500Z-hot-000000';
 
-export function describedProgram(): CommandDescription {
+export async function describedProgram(): Promise<CommandDescription> {
   const context = new CommandContext({ stdout: process.stdout, stderr: process.stderr, env: {} }, nodeFiles);
-  return describeCommand(buildProgram(context));
+  return describeCommand(await buildProgram(context));
 }
 
 export interface Place {

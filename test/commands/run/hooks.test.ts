@@ -316,9 +316,9 @@ run-before = ""
   });
 });
 
-test('commands have hooks where they can have a table of their own', () => {
+test('commands have hooks where they can have a table of their own', async () => {
   const leaves = (command: Command): Command[] => [command, ...command.commands.flatMap(leaves)];
-  const program = buildProgram(
+  const program = await buildProgram(
     new CommandContext({ stdout: process.stdout, stderr: process.stderr, env: {} }, nodeFiles),
   );
   const hooked = leaves(program).filter(({ options }) => options.some(({ long }) => long === '--run-before'));

@@ -24,8 +24,8 @@ describeWith('bash', 'bash', 'in bash, completion', () => {
     return lines.filter((line) => line !== '').sort();
   }
 
-  test('offers every command, and every option of each', () => {
-    for (const command of allCommands(describedProgram())) {
+  test('offers every command, and every option of each', async () => {
+    for (const command of allCommands(await describedProgram())) {
       const names = command.commands.map(({ words }) => words.at(-1)!);
       if (names.length > 0) expect(offered(...command.words, '')).toEqual(names.sort());
       const options = command.options.flatMap((option) => option.names);

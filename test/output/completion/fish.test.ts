@@ -24,8 +24,8 @@ describeWith('fish', 'fish', 'in fish, completion', () => {
       .sort();
   }
 
-  test('offers every command and every option, and says what they are', () => {
-    const commands = allCommands(describedProgram());
+  test('offers every command and every option, and says what they are', async () => {
+    const commands = allCommands(await describedProgram());
     const lines = commands.flatMap((command) => [`${typed(command)} `.trimStart(), `${typed(command)} -`.trimStart()]);
     const answers = described(...lines);
     commands.forEach((command, i) => {

@@ -25,8 +25,8 @@ function unbalanced(code: string): string {
 }
 
 // There is no PowerShell to run it: that the script can be read and has everything in it.
-describe('completion in PowerShell', () => {
-  const program = describedProgram();
+describe('completion in PowerShell', async () => {
+  const program = await describedProgram();
 
   test('has its quotes and brackets closed', () => {
     expect(unbalanced(takeApart(powershellCompletion(program)).code)).toBe('');

@@ -22,8 +22,8 @@ describeWith('zsh', 'zsh', 'in zsh, completion', () => {
     return described(...lines).map((answers) => answers.map((answer) => answer.split('\t')[0]!).sort());
   }
 
-  test('offers every command and every option, and says what they are', () => {
-    const commands = allCommands(describedProgram());
+  test('offers every command and every option, and says what they are', async () => {
+    const commands = allCommands(await describedProgram());
     const groups = commands.filter(({ commands: children }) => children.length > 0);
     const withOptions = commands.filter(({ options }) => options.length > 0);
     const lines = [...groups, ...withOptions].map((command, i) =>

@@ -1,0 +1,78 @@
+/**
+ * Makes what of dist/ runs: the program, and what other programs may import. Files stand for what is needed together, so that a
+ * command loads few of them, and nothing that it does not use. The packages that they use are in there, with their licenses.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { build, type Metafile } from 'esbuild';
+
+const root = path.join(import.meta.dirname, '..');
+const target = path.join(root, 'dist');
+const chunks = path.join(target, 'chunks');
+
+/** The bundle by the paths of its files; the metafile says which sources are in each. */
+export async function bundle(): Promise<{ readonly files: ReadonlyMap<string, string>; readonly metafile: Metafile }> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['src/main.ts', 'src/index.ts'],
+    outdir: target,
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    // What is imported for its types alone is not loaded.
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
+    write: false,
+    metafile: true,
+    // Some packages are CommonJS, and ask for modules of Node.js by `require`.
+    banner: {
+      js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
+    },
+  });
+  return { files: new Map(outputFiles.map((file) => [file.path, file.text])), metafile };
+}
+
+/** The licenses of the packages that are in the bundle, as each has them. */
+function notices({ inputs }: Metafile): string {
+  const directories = Object.keys(inputs)
+    .map((input) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0])
+    .filter((directory) => directory !== undefined);
+  return [...new Set(directories)]
+    .sort()
+    .map((directory) => noticeOf(path.join(root, directory)))
+    .join('\n');
+}
+
+function noticeOf(directory: string): string {
+  const { name, version } = JSON.parse(fs.readFileSync(path.join(directory, 'package.json'), 'utf8')) as {
+    readonly name: string;
+    readonly version: string;
+  };
+  const license = fs.readdirSync(directory).find((file) => /^licen[cs]e/i.test(file));
+  if (license === undefined) throw new Error(`${name} has no license file`);
+  const text = fs.readFileSync(path.join(directory, license), 'utf8').trim();
+  return `${'-'.repeat(80)}\n${name} ${version}\n\n${text}\n`;
+}
+
+/** Writes what has changed: a program that runs meanwhile goes on undisturbed. */
+function write(file: string, text: string): void {
+  if (fs.existsSync(file) && fs.readFileSync(file, 'utf8') === text) return;
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(`${file}.new`, text);
+  fs.renameSync(`${file}.new`, file);
+}
+
+/** Writes the bundle, and removes what is left of another. */
+export async function bundleProgram(): Promise<void> {
+  const { files, metafile } = await bundle();
+  for (const [file, text] of files) write(file, text);
+  write(path.join(target, 'third-party-licenses.txt'), notices(metafile));
+  for (const name of fs.readdirSync(chunks)) {
+    if (!files.has(path.join(chunks, name))) fs.rmSync(path.join(chunks, name));
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await bundleProgram();
