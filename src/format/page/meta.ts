@@ -1,3 +1,4 @@
+import { hashWithHole } from '../checksum.ts';
 import { type Cipher } from '../crypto.ts';
 import { accessMethodOf, accessMethods, placeholderMagic, type AccessMethod } from '../magic.ts';
 import { foreignDatabase, release185 } from '../releases.ts';
@@ -116,7 +117,13 @@ export function recognizeFile(head: Uint8Array, cipher?: Cipher): FileRecognitio
     const pageSize = u32(metaAt.pageSize);
     const encryption = head[metaAt.encryption]!;
     const foreign = foreignDatabase(method, version);
-    if (foreign !== undefined && head.length >= metaSize && isPageSize(pageSize) && u32(8) === 0) {
+    // Where its checksum is wrong, its version may be what is damaged (4.5).
+    const isIntact =
+      head.length >= metaSize &&
+      ((head[metaAt.metaFlags]! & metaFlag.checksums) === 0 ||
+        encryption !== 0 ||
+        u32(metaAt.checksum) === hashWithHole(head, metaAt.checksum, 4, metaSize));
+    if (foreign !== undefined && isIntact && isPageSize(pageSize) && u32(8) === 0) {
       return { kind: 'unsupported', problem: foreign };
     }
     const problem =
