@@ -18,8 +18,8 @@ export function isInside(path: string): boolean {
   return !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
-/** The value of a JSON text; undefined for what is none. */
-export function parseJson(text: string): unknown {
+/** Undefined for what is no JSON. */
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -34,10 +34,10 @@ export function readFields(bytes: Uint8Array | string, problem: (text: string) =
   return new FieldReader(value, problem);
 }
 
-/** What `read` returns; undefined where it finds something that is not as it is written. */
-export function readable<T>(read: () => T): T | undefined {
+/** What `read` makes of the fields of a JSON text; undefined where something is not as it is written. */
+export function readableFields<T>(bytes: Uint8Array | string, read: (fields: FieldReader) => T): T | undefined {
   try {
-    return read();
+    return read(readFields(bytes, (problem) => new FigaroError('manifest-corrupt', problem)));
   } catch (error) {
     if (error instanceof FigaroError) return undefined;
     throw error;
@@ -144,8 +144,7 @@ export class FieldReader {
 
   /** An LSN as an object of two numbers. */
   lsnParts(name: string): Lsn {
-    const parts = this.optional(name);
-    if (!parts) throw this.problem(`"${name}" is missing`);
+    const parts = this.part(name);
     return { file: parts.uint32('file'), offset: parts.uint32('offset') };
   }
 
@@ -163,9 +162,11 @@ export class FieldReader {
     return found;
   }
 
-  /** The value of a field as it was read, to be decoded by something else. */
-  raw(name: string): unknown {
-    return this.#fields[name];
+  /** The fields of an object in a field. */
+  part(name: string): FieldReader {
+    const part = this.optional(name);
+    if (!part) throw this.problem(`"${name}" is missing`);
+    return part;
   }
 
   optional(name: string): FieldReader | undefined {

@@ -2,8 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { hostname, uptime } from 'node:os';
-import { FigaroError } from '../errors.ts';
-import { readable, readFields } from './fields.ts';
+import { readableFields } from './fields.ts';
 import { readSystemFile, readSystemLink } from './files/system-files.ts';
 import { expiryMs, trustedMs } from './lease.ts';
 
@@ -33,8 +32,7 @@ export function describeThisProcess(): string {
 }
 
 export function parseOwner(text: string): Owner | undefined {
-  return readable(() => {
-    const fields = readFields(text, (problem) => new FigaroError('manifest-corrupt', problem));
+  return readableFields(text, (fields) => {
     const pid = fields.countUpTo('pid', highestPid);
     if (pid === 0) throw fields.problem('"pid" is 0');
     return {

@@ -220,7 +220,7 @@ function decodeContents(text: Uint8Array, journalEnd: number, problem: (text: st
       return [position, length, offset];
     }),
   }));
-  return { state: readState(fields.raw('state'), problem), changed };
+  return { state: readState(fields.part('state')), changed };
 }
 
 function readContents(journal: OpenFile, file: string): Contents {

@@ -3,11 +3,10 @@
  * databases have no names on disk, so that no application opens it by mistake before it is promoted.
  */
 
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Lsn } from '../../format/lsn.ts';
-import { FieldReader, parseJson, readFields } from '../fields.ts';
+import { readFields, type FieldReader } from '../fields.ts';
 import { metaSize, recognizeFile } from '../../format/page/meta.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { discoverEnvironment, isOutside } from '../environment/discover.ts';
@@ -17,6 +16,7 @@ import { writeDurably } from '../files/durable.ts';
 import { type Files } from '../files/files.ts';
 import { requireOwnTree } from '../files/own-tree.ts';
 import { standbyName } from '../places.ts';
+import { firstLine } from '../seal.ts';
 import { pieceKinds, type PieceKind } from '../recovery/stage.ts';
 
 /** Raised when a change makes older programs misread a standby. */
@@ -106,7 +106,9 @@ export function readStandby(files: Files, directory: string): Standby | undefine
   const file = path.join(directory, standbyName);
   const bytes = readOwnIfThere(files, file, stateLimit);
   if (!bytes) return undefined;
-  const state = decode(Buffer.from(bytes).toString('utf8'), (problem) => damaged(file, problem));
+  const json = firstLine.open(Buffer.from(bytes).toString('utf8'));
+  if (json === undefined) throw damaged(file, 'it does not match its own checksum');
+  const state = readState(readFields(json, (problem) => damaged(file, problem)));
   if (state.format > standbyFormat) {
     throw new FigaroError('format-unsupported', `${file} was written by a newer program`, {
       path: file,
@@ -127,21 +129,13 @@ export function requireStandby(files: Files, directory: string): Standby {
 }
 
 export function writeStandby(files: Files, directory: string, state: StandbyState): void {
-  writeDurably(files, path.join(directory, standbyName), encode(state));
+  writeDurably(files, path.join(directory, standbyName), firstLine.close(JSON.stringify(state, undefined, 2)));
 }
 
 /** A new state's format and program. */
 export function signature(program: string): Pick<StandbyState, 'format' | 'program'> {
   return { format: standbyFormat, program };
 }
-
-/** JSON with its own SHA-256 on the first line. */
-function encode(state: StandbyState): string {
-  const text = JSON.stringify(state, undefined, 2);
-  return `${JSON.stringify({ sha256: sha256(text) })}\n${text}\n`;
-}
-
-type Problem = (text: string) => FigaroError;
 
 /** A file of a standby that is not as it was written. */
 export function damaged(file: string, problem: string): FigaroError {
@@ -151,23 +145,13 @@ export function damaged(file: string, problem: string): FigaroError {
   });
 }
 
-function decode(text: string, problem: Problem): StandbyState {
-  const line = text.indexOf('\n');
-  const body = text.slice(line + 1).trimEnd();
-  const seal = readFields(text.slice(0, line), problem).string('sha256');
-  if (seal !== sha256(body)) throw problem('it does not match its own checksum');
-  return readState(parseJson(body), problem);
-}
-
 /** The state of a standby out of parsed JSON. */
-export function readState(value: unknown, problem: Problem): StandbyState {
-  const fields = new FieldReader(value, problem);
+export function readState(fields: FieldReader): StandbyState {
   const format = fields.count('format');
   const program = fields.string('program');
   // Of a newer one no more is known.
   if (format > standbyFormat) return { format, program } as StandbyState;
-  const round = fields.optional('lastRound');
-  if (!round) throw problem('"lastRound" is missing');
+  const round = fields.part('lastRound');
   const commit = fields.optional('lastCommit');
   return {
     format,
@@ -211,10 +195,6 @@ export function readPieceName(fields: FieldReader, name: string): string {
   const piece = fields.inside(name);
   if (/[/\\]/.test(piece)) throw fields.problem(`"${name}" is no name of a piece`);
   return piece;
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { readFields } from '../fields.ts';
+import { readableFields } from '../fields.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { standbyName } from '../places.ts';
@@ -39,9 +39,14 @@ export function clearTrouble(files: Files, directory: string): void {
 export function readTrouble(files: Files, directory: string): Trouble | undefined {
   try {
     const bytes = readOwnIfThere(files, partsOf(directory).trouble);
-    if (!bytes) return undefined;
-    const fields = readFields(bytes, (text) => new FigaroError('standby-corrupt', text));
-    return { time: fields.time('time'), code: fields.string('code'), message: fields.string('message') };
+    return (
+      bytes &&
+      readableFields(bytes, (fields) => ({
+        time: fields.time('time'),
+        code: fields.string('code'),
+        message: fields.string('message'),
+      }))
+    );
   } catch {
     return undefined;
   }

@@ -1,8 +1,7 @@
 /** `checks.jsonl` of a set: what was checked, when, with what result. One line a check; never part of what is checked. */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
-import { readable, readFields } from '../fields.ts';
+import { readableFields } from '../fields.ts';
 import { readEndIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { orFailure, type OnFailure } from './note-failure.ts';
@@ -67,13 +66,10 @@ function decode(bytes: Uint8Array | undefined): Checks {
 }
 
 function parseCheck(line: string): Check | undefined {
-  return readable(() => {
-    const fields = readFields(line, (text) => new FigaroError('manifest-corrupt', text));
-    return {
-      time: fields.time('time'),
-      program: fields.string('program'),
-      findings: fields.count('findings'),
-      rehearsed: fields.boolean('rehearsed'),
-    };
-  });
+  return readableFields(line, (fields) => ({
+    time: fields.time('time'),
+    program: fields.string('program'),
+    findings: fields.count('findings'),
+    rehearsed: fields.boolean('rehearsed'),
+  }));
 }

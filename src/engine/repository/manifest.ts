@@ -1,10 +1,10 @@
 /** The manifest of a backup set: what it holds and what was proved about it. Without one a directory is not a set. */
 
-import { createHash } from 'node:crypto';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { readFields, type FieldReader } from '../fields.ts';
 import { type EnvironmentFileKind } from '../environment/environment.ts';
+import { lastField } from '../seal.ts';
 
 /** Raised when a change makes older programs misread a manifest. */
 export const manifestFormat = 2;
@@ -174,8 +174,7 @@ export interface Manifest {
 
 /** The JSON text of a manifest; its last field is the SHA-256 of the JSON without it. */
 export function encodeManifest(manifest: Manifest): string {
-  const plain = JSON.stringify(manifest, lsnToText, 2);
-  return `${plain.slice(0, -2)},\n  "sha256": "${sha256(plain)}"\n}\n`;
+  return lastField.close(JSON.stringify(manifest, lsnToText, 2));
 }
 
 function lsnToText(_key: string, value: unknown): unknown {
@@ -183,12 +182,6 @@ function lsnToText(_key: string, value: unknown): unknown {
   const { file, offset } = value as Partial<Lsn>;
   return typeof file === 'number' && typeof offset === 'number' ? formatLsn({ file, offset }) : value;
 }
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-const sealPattern = /,\n {2}"sha256": "([0-9a-f]{64})"\n\}\n$/;
 
 /**
  * Reads a manifest. Throws `manifest-corrupt` when it is not as it was written, `format-unsupported` when a newer
@@ -200,11 +193,9 @@ export function decodeManifest(text: string, path: string): Manifest {
       path,
       hint: 'this set can not be trusted. Use another one, and look for the cause on the disk.',
     });
-  const seal = sealPattern.exec(text);
-  if (!seal || sha256(`${text.slice(0, seal.index)}\n}`) !== seal[1]) {
-    throw corrupt('the manifest does not match its own checksum');
-  }
-  const reader = readFields(text, corrupt);
+  const json = lastField.open(text);
+  if (json === undefined) throw corrupt('the manifest does not match its own checksum');
+  const reader = readFields(json, corrupt);
   const format = reader.count('format');
   if (format > manifestFormat) {
     throw new FigaroError('format-unsupported', `${path} has manifest format ${format}, newer than ${manifestFormat}`, {

@@ -1,8 +1,7 @@
 /** `pin.json` of a full set: its chain is kept whatever the rules of `expire` say. */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
-import { readFields } from '../fields.ts';
+import { readableFields } from '../fields.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { writeDurably } from '../files/durable.ts';
 import { type Files } from '../files/files.ts';
@@ -29,14 +28,10 @@ const noteLimit = 1 << 20;
 export function readPin(files: Files, { directory }: BackupSet, onFailure?: OnFailure): Pin | undefined {
   const pin = orFailure(() => {
     const bytes = readOwnIfThere(files, path.join(directory, pinName), noteLimit);
-    return bytes ? decodePin(bytes) : 'none';
+    if (!bytes) return 'none';
+    return readableFields(bytes, (fields) => ({ time: fields.time('time'), note: fields.string('note') }));
   }, onFailure);
   return pin === 'none' ? undefined : (pin ?? { note: `${pinName} can not be read` });
-}
-
-function decodePin(bytes: Uint8Array): Pin {
-  const fields = readFields(bytes, (problem) => new FigaroError('manifest-corrupt', problem));
-  return { time: fields.time('time'), note: fields.string('note') };
 }
 
 /** Pins a chain; a pin it has already gets the new note. */
