@@ -10,6 +10,7 @@ import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { firstRecordOf, isOpaqueLog, openLog, requireHeader } from '../log/log-files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { scanLog } from '../log/scan.ts';
+import { type LogObserver } from '../log/log-observer.ts';
 import { ScannedRecord } from '../log/scanned-record.ts';
 import { restMs } from '../environment/own-files.ts';
 import { apartMs, followOpaque, type OpaqueFile } from './opaque-records.ts';
@@ -55,8 +56,8 @@ export interface LogCopyOptions {
   readonly first: number;
   /** Nobody writes to it: the last record of an opaque log is not waited for. */
   readonly isAtRest?: boolean;
-  /** Called for every record copied, in order; but for none of an opaque log. */
-  readonly onRecord?: (record: ScannedRecord) => void;
+  /** Shown every record copied; but none of an opaque log. */
+  readonly observers: readonly LogObserver[];
 }
 
 /**
@@ -293,7 +294,7 @@ export class LogCopy {
   #wholeRecords(current: CurrentFile, version: number, bytes: Uint8Array): { done: number; needed: number } {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { number, header } = current;
-    const { onRecord } = this.#options;
+    const { observers } = this.#options;
     const { framing } = header;
     let at = 0;
     while (at + framing.shortest <= bytes.length) {
@@ -303,10 +304,12 @@ export class LogCopy {
       if (length < 0) break;
       if (at + length > bytes.length) return { done: at, needed: length };
       const offset = current.end + at;
-      if (onRecord) {
+      if (observers.length > 0) {
         const plain = framing.toPlain(bytes, view, at, length);
         const lsn = { file: number, offset };
-        onRecord(new ScannedRecord(plain.bytes, plain.view, plain.at, plain.length, lsn, version, framing.padding));
+        const { padding } = framing;
+        const record = new ScannedRecord(plain.bytes, plain.view, plain.at, plain.length, lsn, version, padding);
+        for (const observer of observers) observer.see(record);
       }
       current.lastRecord = offset;
       at += length;

@@ -1,13 +1,13 @@
 import { register, registerBefore61 } from '../../format/log/records/dbreg.ts';
 import { create, rename, renameNoUndo } from '../../format/log/records/fileops.ts';
+import { type LogObserver } from '../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 
 /** The unique ids of the databases that a stretch of the log creates, whether or not the transaction committed. */
-export class CreatedDatabases {
+export class CreatedDatabases implements LogObserver {
   readonly #names = new Set<string>();
   readonly #uids = new Set<string>();
 
-  /** Takes note of a record; to be called for every record in order. */
   see(record: ScannedRecord): void {
     const created = bodyAs(record, create);
     if (created) this.#names.add(created.name);

@@ -8,13 +8,14 @@ import { summarize } from '../environment/left-out.ts';
 import { type Files } from '../files/files.ts';
 import { openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
+import { type LogObserver } from '../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 import { chainEnvironment, type Chain } from '../repository/chain.ts';
 import { type GoneDatabase, type ManifestLeftOut, type NamedDatabase } from '../repository/manifest.ts';
 import { goneOf } from '../repository/missing.ts';
 
 /** The unique ids of the files that a log removes, whether or not the transaction committed. */
-export class RemovedFiles {
+export class RemovedFiles implements LogObserver {
   readonly #uids = new Set<string>();
 
   see(record: ScannedRecord): void {

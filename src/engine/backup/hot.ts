@@ -10,7 +10,7 @@ import { type LeftOut } from '../environment/left-out.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { Growth } from '../log/growth.ts';
-import { type ScannedRecord } from '../log/scanned-record.ts';
+import { type LogObserver } from '../log/log-observer.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
 import { confirmGrowth } from './confirm-growth.ts';
@@ -57,13 +57,8 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
 
   // The log: the last complete checkpoint says from which file on it is needed. It is copied from there at once, and
   // followed while the rest is copied, so that no file can be taken away.
-  const log = beginLog(files, from, path.join(set.environment, logDirectory), (record) => {
-    notes.see(record);
-    named.see(record);
-    names.see(record);
-    removed.see(record);
-    growth.see(record);
-  });
+  const observers = [notes, named, names, removed, growth];
+  const log = beginLog(files, from, path.join(set.environment, logDirectory), observers);
   try {
     // Damage in the log comes before anything that follows from it.
     await requireSoundEnd(files, from, log.follow());
@@ -107,9 +102,9 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
 }
 
 /** Begins to copy the log. A file removed before it could be opened is not needed: there is a newer checkpoint. */
-function beginLog(files: Files, from: string, to: string, onRecord: (record: ScannedRecord) => void): LogCopy {
+function beginLog(files: Files, from: string, to: string, observers: readonly LogObserver[]): LogCopy {
   for (let i = 1; ; i++) {
-    const log = new LogCopy(files, { from, to, first: findFirstLogFile(files, from), onRecord });
+    const log = new LogCopy(files, { from, to, first: findFirstLogFile(files, from), observers });
     try {
       log.begin();
       log.keepFollowing();

@@ -71,17 +71,7 @@ export async function copyIncremental(
   const notes = new LogNotes();
   const created = new CreatedDatabases();
   const growth = growthBefore(files, chainLog, parent, first);
-  const log = new LogCopy(files, {
-    from,
-    to,
-    first,
-    onRecord: (record) => {
-      notes.see(record);
-      created.see(record);
-      growth.see(record);
-      continuation.see(record);
-    },
-  });
+  const log = new LogCopy(files, { from, to, first, observers: [notes, created, growth, continuation] });
   try {
     const list = async (): Promise<Environment> => (await listSource(files, home, { choice, namesInLog })).environment;
     const { onDisk, warnings } = await readAdded(files, { environment, log, growth, list }, watch);

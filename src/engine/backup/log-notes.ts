@@ -2,10 +2,11 @@ import { register, registerBefore61, registration } from '../../format/log/recor
 import { checkpoint, commit, recycle } from '../../format/log/records/txn.ts';
 import { equalLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { type LastCheckpoint } from '../log/find-checkpoint.ts';
+import { type LogObserver } from '../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 
 /** What a backup has to know of the log it copies. */
-export class LogNotes {
+export class LogNotes implements LogObserver {
   checkpoint: LastCheckpoint | undefined;
   /** Time of the newest commit or checkpoint, in seconds since 1970. */
   newestTime = 0;
@@ -16,7 +17,6 @@ export class LogNotes {
   /** The last record that is not part of taking a checkpoint. */
   #beforeCheckpoint: Lsn = noLsn;
 
-  /** Takes note of a record; to be called for every record in order. */
   see(record: ScannedRecord): void {
     const taken = bodyAs(record, checkpoint);
     if (taken) {

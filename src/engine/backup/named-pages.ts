@@ -1,5 +1,6 @@
 import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
 import { PageCollector } from '../log/page-collector.ts';
+import { type LogObserver } from '../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 
 const closing: ReadonlySet<number> = new Set([registration.close, registration.recoveryClose]);
@@ -16,7 +17,7 @@ interface Named {
  * The pages that a log names, by the unique id of their file, gathered while the log is copied. A file registered before
  * the log began is known from the next checkpoint on (recovery document, F.1), so its pages may have to wait for a name.
  */
-export class NamedPages {
+export class NamedPages implements LogObserver {
   readonly #byUid = new Map<string, Set<number>>();
   readonly #byId = new Map<number, Named>();
   readonly #collector = new PageCollector();

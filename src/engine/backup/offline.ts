@@ -67,12 +67,7 @@ export async function copyOffline(
         isAtRest: true,
         to: path.join(set.environment, logDirectory),
         first: findFirstLogFile(files, from),
-        onRecord: (record) => {
-          notes.see(record);
-          named.see(record);
-          names.see(record);
-          removed.see(record);
-        },
+        observers: [notes, named, names, removed],
       })
     : undefined;
   try {

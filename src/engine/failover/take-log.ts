@@ -39,7 +39,7 @@ export async function takeLogOf(files: Files, standby: Standby, home: string): P
   const continuation = new Continuation(files, { subject: home, from, chainLog, parent, hints });
   const first = continuation.firstFile();
   const incoming = emptyIncoming(files, directory);
-  const log = new LogCopy(files, { from, to: incoming, first, onRecord: (record) => continuation.see(record) });
+  const log = new LogCopy(files, { from, to: incoming, first, observers: [continuation] });
   try {
     const end = await log.followToEnd();
     log.close();

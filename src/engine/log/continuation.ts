@@ -9,6 +9,7 @@ import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog } from './log-files.ts';
 import { LogReader } from './log-reader.ts';
+import { type LogObserver } from './log-observer.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
 /** Where a chain's log begins and ends. */
@@ -43,7 +44,7 @@ interface BackReference {
 /** More would prove nothing more. */
 const maxReferences = 1000;
 
-export class Continuation {
+export class Continuation implements LogObserver {
   readonly #files: Files;
   readonly #parts: ContinuationParts;
   readonly #references: BackReference[] = [];

@@ -1,17 +1,16 @@
 import { register, registerBefore61 } from '../../format/log/records/dbreg.ts';
 import { rename, renameNoUndo } from '../../format/log/records/fileops.ts';
+import { type LogObserver } from './log-observer.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
 /** The names under which a log knows databases, by unique id. */
-export class DatabaseNames {
+export class DatabaseNames implements LogObserver {
   readonly #names = new Map<string, string[]>();
 
-  /** The records that `see` has to be shown, in order of the log. */
   static readonly notedCodes: readonly number[] = [register, registerBefore61, rename, renameNoUndo].map(
     ({ code }) => code,
   );
 
-  /** Takes note of a record. */
   see(record: ScannedRecord): void {
     const registered = bodyAs(record, register, registerBefore61);
     if (registered) return this.#add(registered.uid, registered.name);

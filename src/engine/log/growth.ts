@@ -11,6 +11,7 @@ import { addrem, itemMode, pgAlloc } from '../../format/log/records/db.ts';
 import { child, commit, txnOpcode } from '../../format/log/records/txn.ts';
 import { earlierLsn, isNoLsn, laterLsn, type Lsn } from '../../format/lsn.ts';
 import { pageType } from '../../format/page/types.ts';
+import { type LogObserver } from './log-observer.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
 /** Log version of 5.0, the first release with bulk transactions. */
@@ -60,14 +61,13 @@ export interface GrownFile {
 }
 
 /** Follows a log, and says which files grew by which pages in transactions that committed. */
-export class Growth {
+export class Growth implements LogObserver {
   readonly #byId = new Map<number, Named>();
   readonly #open = new Map<number, Map<Named, Addition>>();
   /** Transactions that have logged what they put on a page that they added: so they are no bulk transactions. */
   readonly #logging = new Set<number>();
   #committed: [Named, Addition][] = [];
 
-  /** Takes note of a record; to be called for every record in order. */
   see(record: ScannedRecord): void {
     const { code, txnId, lsn } = record;
     if (code === register.code) return this.#register(record);

@@ -1,6 +1,7 @@
 import { checkpoint, child, commit, prepare, recycle, txnOpcode } from '../../format/log/records/txn.ts';
 import { copyOf } from '../../format/byte-range.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { type LogObserver } from './log-observer.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
 /** What recovery does with the records of a transaction. */
@@ -45,7 +46,7 @@ interface ChildCommit {
 }
 
 /** Follows a log from its first record to its last, and says how each transaction in it ended (recovery document, A.3). */
-export class Transactions {
+export class Transactions implements LogObserver {
   readonly checkpoints: Checkpoint[] = [];
   /** Commits of transactions that are nobody's child, in order of the log. */
   readonly commits: { readonly lsn: Lsn; readonly time: number }[] = [];
@@ -76,10 +77,9 @@ export class Transactions {
     }
   }
 
-  /** The records that `see` has to be shown, after `follow`. */
   static readonly notedCodes: readonly number[] = [commit, checkpoint, child, prepare, recycle].map(({ code }) => code);
 
-  /** Takes note of what a record says about transactions. */
+  /** Takes note of what a record says about transactions; to be called after `follow`. */
   see(record: ScannedRecord): void {
     switch (record.code) {
       case commit.code:

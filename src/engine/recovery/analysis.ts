@@ -5,11 +5,12 @@ import { pause, type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
 import { type Log } from '../log/log-files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
+import { type LogObserver } from '../log/log-observer.ts';
 import { RecordLinks } from '../log/record-links.ts';
 import { scanBatches, type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
-import { Creations, fileOperationCodes, isFileOperation } from './record-operations/fileops.ts';
+import { Creations, fileOperationCodes } from './record-operations/fileops.ts';
 import { FileBindings } from './bindings.ts';
 import { findLimit, firstUsableCheckpoint, requireStart, type Commit, type RestorePoint } from './restore-point.ts';
 
@@ -53,11 +54,9 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
   const names = new DatabaseNames();
   const warnings: string[] = [];
   const totalBytes = log.files.reduce((sum, { size }) => sum + size, 0);
+  const observers: readonly LogObserver[] = [transactions, bindings, names, creations];
   const see = (record: ScannedRecord): void => {
-    transactions.see(record);
-    bindings.see(record);
-    names.see(record);
-    if (isFileOperation(record.code)) creations.see(record);
+    for (const observer of observers) observer.see(record);
     if (record.code === cksum.code) {
       warnings.push(
         `log record ${formatLsn(record.lsn)} says that the application met a page with a wrong checksum: verify the source`,

@@ -3,6 +3,7 @@ import { register, registerBefore61, registration } from '../../format/log/recor
 import { recycle } from '../../format/log/records/txn.ts';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
+import { type LogObserver } from '../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 
 /** A database as a registration record describes it. */
@@ -46,7 +47,7 @@ const memoryOnly: ReadonlySet<number> = new Set([
  * Which database a file id means at which place of the log. Native recovery opens and closes files along the way; the
  * intervals say the same, and survive a source that was reopened without recovery (recovery document, B.2).
  */
-export class FileBindings {
+export class FileBindings implements LogObserver {
   readonly #intervals = new Map<number, Binding[]>();
   readonly #memoryUids = new Set<string>();
   /** A recovery with prepared transactions ends without closing what they changed (recovery document, A.7). */
@@ -57,12 +58,10 @@ export class FileBindings {
   /** Registrations taken for such as 5.0 repeats at checkpoints, of files whose end lies before the log. */
   readonly takenForStale: { readonly lsn: Lsn; readonly name: string; readonly inUseFor: string }[] = [];
 
-  /** The records that `see` has to be shown, in order of the log. */
   static readonly notedCodes: readonly number[] = [inMemoryCreate, recycle, register, registerBefore61].map(
     ({ code }) => code,
   );
 
-  /** Takes note of a record. */
   see(record: ScannedRecord): void {
     const created = bodyAs(record, inMemoryCreate);
     if (created) this.#memoryUids.add(created.uid);

@@ -17,7 +17,7 @@ test('an application that writes faster than its log is copied does not keep us 
       if (operation === 'create' && number < 6) application.commitUpTo([number + 1, 5000]);
     },
   });
-  const log = new LogCopy(files, { from: home, to: path.join(directory, 'copy'), first: 2 });
+  const log = new LogCopy(files, { from: home, to: path.join(directory, 'copy'), first: 2, observers: [] });
   log.begin();
   expect([3, 4, 5].map(() => log.follow().file)).toEqual([3, 4, 5]);
   log.close();

@@ -11,6 +11,7 @@ import { recordName } from '../../../format/log/layouts.ts';
 import { type BodyOf } from '../../../format/log/record.ts';
 import * as fileops from '../../../format/log/records/fileops.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../../format/lsn.ts';
+import { type LogObserver } from '../../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 import { normalDirectory } from '../../environment/db-config.ts';
 import { type ExternalFiles } from '../external-files.ts';
@@ -47,7 +48,7 @@ interface ExtentFields {
 }
 
 /** The files that a log creates: unique id by the temporary name they are created under. */
-export class Creations {
+export class Creations implements LogObserver {
   readonly #uids = new Map<string, string>();
   /** Unique ids of files that were created before the log begins and renamed in it, by their old name. */
   readonly #earlier = new Map<string, string>();
