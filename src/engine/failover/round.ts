@@ -64,12 +64,10 @@ async function applyPortion(
   const began = performance.now();
   const log = openLog(files, paths);
   const analysis = await analyse(files, log, { kind: 'end' }, watch);
-  const pieces = new Map(environment.files.map(({ name, path: file }) => [name, file]));
   const storage = new JournalStorage(files, directory);
   try {
     const recovery = { watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
-    const pathOf = (name: string): string => pieces.get(name)!;
-    const state = await runPasses(files, environment, { log, analysis }, storage, pathOf, recovery);
+    const state = await runPasses(files, { environment, log, analysis, storage }, recovery);
     await inspect?.(state);
     // The last moment at which nothing has happened.
     throwIfStopped(watch);

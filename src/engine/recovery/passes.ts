@@ -3,16 +3,13 @@
 import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { compareLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
-import { type Files } from '../files/files.ts';
-import { type Log } from '../log/log-files.ts';
 import { LogReader } from '../log/log-reader.ts';
 import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
-import { pause, type Watch } from '../pause.ts';
-import { type Analysis } from './analysis.ts';
-import { isFileOperation, type FileOperations } from './record-operations/fileops.ts';
+import { pause } from '../pause.ts';
+import { isFileOperation } from './record-operations/fileops.ts';
 import { Change, Misfit, type Operation, type PagePlaceInRecord } from './page-change.ts';
-import { type FileTable } from './file-table.ts';
+import { type Recovery } from './recovery.ts';
 import { operationsFor, isWithoutPages } from './record-operations/table.ts';
 import { UnloggedRows } from './unlogged-rows.ts';
 import { UndoChains } from './undo-chains.ts';
@@ -21,42 +18,13 @@ interface PageRecordBody {
   readonly fileId: number;
 }
 
-/** Files of databases by unique id: those whose pages a recovery is about. */
-export interface Scope {
-  has(uid: string): boolean;
-}
-
-export const everything: Scope = { has: () => true };
-
 export class Passes {
   readonly change = new Change();
-  readonly #files: Files;
-  readonly #log: Log;
-  readonly #analysis: Analysis;
-  readonly #table: FileTable;
-  readonly #fileOperations: FileOperations;
-  readonly #watch: Watch;
-  readonly #scope: Scope;
+  readonly #recovery: Recovery;
   readonly #unlogged = new UnloggedRows();
-  recordsUndone = 0;
-  recordsRedone = 0;
 
-  constructor(
-    files: Files,
-    log: Log,
-    analysis: Analysis,
-    table: FileTable,
-    fileOperations: FileOperations,
-    scope: Scope,
-    watch: Watch,
-  ) {
-    this.#files = files;
-    this.#log = log;
-    this.#analysis = analysis;
-    this.#table = table;
-    this.#fileOperations = fileOperations;
-    this.#scope = scope;
-    this.#watch = watch;
+  constructor(recovery: Recovery) {
+    this.#recovery = recovery;
   }
 
   /**
@@ -64,14 +32,15 @@ export class Passes {
    * through each transaction's own chain, so that the rest of the log is not read again.
    */
   async undo(): Promise<void> {
-    const first: Lsn = { file: this.#log.files[0]!.number, offset: 0 };
+    const { files, log, analysis, watch } = this.#recovery;
+    const first: Lsn = { file: log.files[0]!.number, offset: 0 };
     const chains = new UndoChains();
-    for (const { fate, lastLsn, otherChains } of this.#analysis.transactions.all()) {
+    for (const { fate, lastLsn, otherChains } of analysis.transactions.all()) {
       if (fate === 'committed') continue;
       // Of ignored transactions it is only made sure that nothing of them is on the pages (F.6).
       for (const lsn of [lastLsn, ...(otherChains ?? [])]) chains.push({ lsn, check: fate === 'ignored' });
     }
-    const reader = new LogReader(this.#files, this.#log);
+    const reader = new LogReader(files, log);
     try {
       let count = 0;
       for (let chain = chains.pop(); chain; chain = chains.pop()) {
@@ -82,7 +51,7 @@ export class Passes {
           if (compareLsn(prevLsn, record.lsn) >= 0) throw loop(record);
           chains.push({ lsn: prevLsn, check: chain.check });
         }
-        if (++count % 1024 === 0) await pause(this.#watch, { phase: 'undo', done: count });
+        if (++count % 1024 === 0) await pause(watch, { phase: 'undo', done: count });
       }
     } finally {
       reader.close();
@@ -91,11 +60,12 @@ export class Passes {
 
   /** Makes, from the first record to the last, the changes of committed transactions where a page lacks them. */
   async redo(): Promise<void> {
-    const { limit, transactions, end, logBytes } = this.#analysis;
+    const { files, log, analysis, watch } = this.#recovery;
+    const { limit, transactions, end, logBytes } = analysis;
     const last = limit?.lsn ?? end.lastRecord;
     if (!last) return;
     let done = 0;
-    for (const batch of scanBatches(this.#files, this.#log, { verify: false })) {
+    for (const batch of scanBatches(files, log, { verify: false })) {
       const { number, version } = batch.file;
       if (number > last.file) break;
       const operations = operationsFor(version);
@@ -114,7 +84,7 @@ export class Passes {
         this.#redoRecord(batch.record(i));
       }
       done += batch.byteCount;
-      await pause(this.#watch, { phase: 'redo', done, total: logBytes, step: batch.byteCount });
+      await pause(watch, { phase: 'redo', done, total: logBytes, step: batch.byteCount });
     }
   }
 
@@ -123,13 +93,13 @@ export class Passes {
     const fields = batch.starts[i]! + recordAt.fields;
     const fileId = batch.view.getInt32(fields + place.fileId, true);
     const lsn = { file: batch.file.number, offset: batch.offsetOf(i) };
-    const binding = this.#analysis.bindings.at(fileId, lsn);
-    const file = binding && this.#table.byUid(binding.uid);
+    const { analysis, table } = this.#recovery;
+    const binding = analysis.bindings.at(fileId, lsn);
+    const file = binding && table.byUid(binding.uid);
     if (!file) return false;
     const pgno = batch.view.getUint32(fields + place.pgno, true);
     const before = placeOfBefore(batch.view, fields, place);
     if (before === undefined || !this.change.isKnownOn(file, pgno, lsn, batch.view, before)) return false;
-    this.recordsRedone += 1;
     if (this.#unlogged.follows(batch.txnId(i))) this.#unlogged.seePresent(batch.record(i), file, pgno);
     return true;
   }
@@ -138,29 +108,29 @@ export class Passes {
   #seeUnfinished(batch: RecordBatch, i: number): void {
     const { comparison } = this.change;
     if (!comparison || batch.isDebug(i) || !operationsFor(batch.file.version)[batch.code(i)]) return;
+    const { analysis, table } = this.#recovery;
     const record = batch.record(i);
     const { fileId } = record.body as Partial<PageRecordBody>;
-    const binding = fileId === undefined ? undefined : this.#analysis.bindings.at(fileId, record.lsn);
-    const file = binding && this.#table.byUid(binding.uid);
+    const binding = fileId === undefined ? undefined : analysis.bindings.at(fileId, record.lsn);
+    const file = binding && table.byUid(binding.uid);
     if (file) comparison.seeUnfinished(record, file);
   }
 
   #undoRecord(record: ScannedRecord, check: boolean): void {
     if (record.isDebug) return;
     if (isFileOperation(record.code)) {
-      if (!check) this.#fileOperations.undo(record);
+      if (!check) this.#recovery.fileOperations.undo(record);
       return;
     }
     const operation = this.#aim(record, false);
     if (!operation) return;
     this.change.onlyChecking = check;
     operation.undo(record.body, this.change);
-    this.recordsUndone += 1;
   }
 
   #redoRecord(record: ScannedRecord): void {
     if (isFileOperation(record.code)) {
-      this.#fileOperations.redo(record);
+      this.#recovery.fileOperations.redo(record);
       return;
     }
     this.#unlogged.seeEnd(record);
@@ -168,7 +138,6 @@ export class Passes {
     if (!operation) return;
     this.#redo(operation, record);
     this.#unlogged.seeRedone(record, this.change);
-    this.recordsRedone += 1;
   }
 
   /** Does what a record says. That its page does not fit is fine if the log later frees, cuts off or allocates the page. */
@@ -190,10 +159,11 @@ export class Passes {
     }
     const body = record.body as Partial<PageRecordBody>;
     if (body.fileId === undefined) return undefined;
-    const binding = this.#analysis.bindings.at(body.fileId, record.lsn);
+    const { analysis, table, scope, fileOperations } = this.#recovery;
+    const binding = analysis.bindings.at(body.fileId, record.lsn);
     if (!binding) {
       // Ids used before the redo point need not be registered any more, and their changes are on the pages (F.1).
-      if (compareLsn(record.lsn, this.#analysis.onPagesBefore) < 0) return undefined;
+      if (compareLsn(record.lsn, analysis.onPagesBefore) < 0) return undefined;
       throw new FigaroError(
         'not-recoverable',
         `log record ${formatLsn(record.lsn)} is about file id ${body.fileId}, which no record in the log registers`,
@@ -203,16 +173,16 @@ export class Passes {
         },
       );
     }
-    if (binding.inMemory || !this.#scope.has(binding.uid)) return undefined;
-    const file = this.#table.byUid(binding.uid);
+    if (binding.inMemory || !scope.has(binding.uid)) return undefined;
+    const file = table.byUid(binding.uid);
     if (!file?.isDatabase) {
-      const { missing } = this.#fileOperations;
+      const { missing } = fileOperations;
       if (redoing && !missing.has(binding.uid)) {
         missing.set(binding.uid, { name: binding.name, lsn: record.lsn });
       }
       return undefined;
     }
-    this.#table.cache.nextRound();
+    table.cache.nextRound();
     this.change.aim(record.lsn, record.version, file, binding);
     return operation;
   }

@@ -6,7 +6,8 @@ import { type Watch } from '../pause.ts';
 import { checkEnvironment } from '../database/check-environment.ts';
 import { checkStored } from './check-stored.ts';
 import { type StructureReport } from '../structure/report.ts';
-import { rehearse, type PreparedRecovery, type RecoveredState, type RecoveryOptions } from './rehearse.ts';
+import { rehearse, type RecoveredState, type RecoveryOptions } from './rehearse.ts';
+import { type PreparedRecovery } from './recovery.ts';
 import { type RecoveryReport } from './report.ts';
 import { type Lsn } from '../../format/lsn.ts';
 

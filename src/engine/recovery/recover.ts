@@ -16,7 +16,8 @@ import { type Watch } from '../pause.ts';
 import { checkEnvironment } from '../database/check-environment.ts';
 import { requireSound } from '../structure/report.ts';
 import { BackgroundCopies } from './background-copies.ts';
-import { prepareRecovery, rehearse, runPasses, type PreparedRecovery, type RecoveryOptions } from './rehearse.ts';
+import { prepareRecovery, rehearse, runPasses, type RecoveryOptions } from './rehearse.ts';
+import { type PreparedRecovery } from './recovery.ts';
 import { requireKey, requireContents, requireEmptyTarget, whyTaken } from './requirements.ts';
 import { type RecoveryReport } from './report.ts';
 import { moveDirectories, requireMovable, type DirectoryMoves } from './move-directories.ts';
@@ -280,7 +281,7 @@ async function recoverOnStage(
   const isStaged = (file: string): boolean => path.dirname(file) === staged.pieces;
   const storage = new PartlyStagedStorage(new StagedStorage(files, staged.pieces), new OverlayStorage(files), isStaged);
   try {
-    const state = await runPasses(files, environment, prepared, storage, pathOf, recovery);
+    const state = await runPasses(files, { ...prepared, environment, storage, pathOf }, recovery);
     await copies.finish();
     await finishRecovery(files, staged, state, watch);
     const report = { ...state.report, pagesWritten: state.table.cache.pagesWritten };

@@ -6,15 +6,16 @@ import { normalDirectory } from '../environment/db-config.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { separateTwins, warningsOfCopies } from '../environment/twins.ts';
 import { type Files } from '../files/files.ts';
-import { openLog, type Log } from '../log/log-files.ts';
+import { openLog } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
-import { analyse, lastLsn, type Analysis } from './analysis.ts';
+import { analyse, lastLsn } from './analysis.ts';
 import { FileOperations } from './record-operations/fileops.ts';
 import { finishQueue } from './record-operations/queue.ts';
 import { noteOverdueSlots } from './record-operations/queue-slots.ts';
 import { FileTable } from './file-table.ts';
-import { everything, Passes, type Scope } from './passes.ts';
+import { Passes } from './passes.ts';
 import { type StoredFile } from './page-store.ts';
+import { everything, type PreparedRecovery, type Recovery, type Scope } from './recovery.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { DiskComparison, type PagesOnDisk } from './disk-comparison.ts';
 import { OverlayStorage, type Storage } from './storage.ts';
@@ -23,12 +24,6 @@ import { requireSettled, requireKey, requireWhole } from './requirements.ts';
 
 /** Memory for pages unless told otherwise, in bytes. */
 export const defaultCacheBytes = 256 << 20;
-
-/** A log that has been read: what recovery will have to do. */
-export interface PreparedRecovery {
-  readonly log: Log;
-  readonly analysis: Analysis;
-}
 
 /** The state after undo and redo, before anything is made to last. */
 export interface RecoveredState extends PreparedRecovery {
@@ -82,9 +77,7 @@ export async function rehearse(
   const prepared = options.prepared ?? (await prepareRecovery(files, environment, options));
   const storage = new OverlayStorage(files);
   try {
-    const paths = new Map(environment.files.map(({ name, path }) => [name, path]));
-    const pathOf = (name: string): string => paths.get(name)!;
-    const state = await runPasses(files, environment, prepared, storage, pathOf, options);
+    const state = await runPasses(files, { ...prepared, environment, storage }, options);
     await options.inspect?.(state);
     return state.report;
   } finally {
@@ -92,53 +85,60 @@ export async function rehearse(
   }
 }
 
+/** What undo and redo need. */
+export interface RecoveryInput extends PreparedRecovery {
+  readonly environment: Environment;
+  readonly storage: Storage;
+  /** Where the storage has the file of a name; where the environment has it, unless told otherwise. */
+  readonly pathOf?: (name: string) => string;
+}
+
+function pathsIn({ files }: Environment): (name: string) => string {
+  const paths = new Map(files.map(({ name, path: file }) => [name, file]));
+  return (name) => paths.get(name)!;
+}
+
 /** Undo and redo. Pages are in the cache or in storage afterwards; nothing is synced. */
 export async function runPasses(
   files: Files,
-  environment: Environment,
-  { log, analysis }: PreparedRecovery,
-  storage: Storage,
-  pathOf: (name: string) => string,
+  { environment, log, analysis, storage, pathOf = pathsIn(environment) }: RecoveryInput,
   { cacheBytes = defaultCacheBytes, scope = everything, copiedAfter, onDisk, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
   const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
   const table = new FileTable(separated.environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
   const fileOperations = new FileOperations(table, analysis.creations);
-  const passes = new Passes(files, log, analysis, table, fileOperations, scope, watch);
+  const recovery: Recovery = { files, environment, log, analysis, table, fileOperations, scope, watch };
+  const passes = new Passes(recovery);
   passes.change.copiedAfter = copiedAfter;
   const comparison = onDisk && new DiskComparison(onDisk);
   passes.change.comparison = comparison;
   await passes.undo();
   await passes.redo();
-  dropNameless(table, fileOperations, scope);
+  dropNameless(recovery);
   for (const file of table) {
     noteOverdueSlots(file, passes.change);
     finishQueue(file, lastLsn(analysis));
     comparison?.finish(file, lastLsn(analysis));
   }
-  const excluded = excludedOf(environment, table, fileOperations, analysis);
-  requireSettled(table, fileOperations, scope, excluded);
+  const excluded = excludedOf(recovery);
+  requireSettled(recovery, excluded);
   if (comparison) for (const file of table) comparison.requireCompared(file);
   const recovered = [...table].filter(({ uid }) => uid !== undefined && scope.has(uid));
-  const made = reportOf(analysis, table, recovered, fileOperations, passes, log);
+  const made = reportOf(recovery, recovered, passes.change);
   const warnings = [...warningsOfCopies(separated), ...made.warnings];
   const paths = [...new Set(excluded.values())].sort();
   return { log, analysis, table, recovered, report: { ...made, excluded: paths, warnings } };
 }
 
 /** Of the databases that the log changes and that are missing, those that were excluded: their paths by unique id. */
-function excludedOf(
-  { excludes, config }: Environment,
-  table: FileTable,
-  { missing }: FileOperations,
-  { names }: Analysis,
-): ReadonlyMap<string, string> {
+function excludedOf({ environment, table, fileOperations, analysis }: Recovery): ReadonlyMap<string, string> {
+  const { excludes, config } = environment;
   const found = new Map<string, string>();
   if (!excludes) return found;
   const directories = ['', ...config.dataDirectories.map(normalDirectory)];
-  for (const [uid, { name }] of missing) {
+  for (const [uid, { name }] of fileOperations.missing) {
     if (table.byUid(uid)) continue;
-    const paths = [...names.of(uid), name]
+    const paths = [...analysis.names.of(uid), name]
       .reverse()
       .flatMap((known) => directories.map((directory) => path.posix.join(directory, known)));
     const excluded = paths.find(excludes);
@@ -148,10 +148,10 @@ function excludedOf(
 }
 
 /** Files that lost their name to a later file, and stand-ins nobody needs any more, are not part of the result. */
-function dropNameless(table: FileTable, operations: FileOperations, scope: Scope): void {
+function dropNameless({ table, fileOperations, scope }: Recovery): void {
   for (const file of [...table]) {
     if (file.name !== undefined && !file.isEmpty && !file.isPlaceholder) continue;
-    if (file.uid !== undefined && scope.has(file.uid)) operations.requireNamed(file);
+    if (file.uid !== undefined && scope.has(file.uid)) fileOperations.requireNamed(file);
     table.remove(file);
   }
 }

@@ -2,12 +2,10 @@
 
 import { type Lsn, compareLsn } from '../../format/lsn.ts';
 import { type Commit, type RestoreWindow, restoreWindow } from './restore-point.ts';
-import { lastLsn, type Analysis } from './analysis.ts';
-import { type FileTable } from './file-table.ts';
+import { lastLsn } from './analysis.ts';
 import { type StoredFile } from './page-store.ts';
-import { type Passes } from './passes.ts';
-import { type Log } from '../log/log-files.ts';
-import { type FileOperations } from './record-operations/fileops.ts';
+import { type Change } from './page-change.ts';
+import { type Recovery } from './recovery.ts';
 
 /** A transaction in doubt: prepared, and neither committed nor aborted by the log. */
 export interface InDoubt {
@@ -44,12 +42,9 @@ export interface RecoveryReport {
 }
 
 export function reportOf(
-  analysis: Analysis,
-  table: FileTable,
+  { log, analysis, table, fileOperations }: Recovery,
   recovered: readonly StoredFile[],
-  { nativeWouldLose }: FileOperations,
-  passes: Passes,
-  log: Log,
+  { counts, undone: changesUndone }: Change,
 ): Omit<RecoveryReport, 'excluded'> {
   const { transactions, limit } = analysis;
   const committed = limit
@@ -68,7 +63,7 @@ export function reportOf(
     warnings.push(`${name} is an extent of a queue that is not there, and is left out`);
   }
   for (const file of log.incomplete) warnings.push(`${file} holds no records and is left out`);
-  for (const name of nativeWouldLose) {
+  for (const name of fileOperations.nativeWouldLose) {
     if (recovered.some((file) => file.name === name)) {
       warnings.push(`${name} was created and renamed after the copy: db_recover would lose it, this recovery does not`);
     }
@@ -84,9 +79,9 @@ export function reportOf(
     logEnd: lastLsn(analysis),
     transactionsCommitted: committed.length,
     transactionsUndone: undone,
-    changesRedone: passes.change.counts.applied,
-    changesUndone: passes.change.undone,
-    changesPresent: passes.change.counts.present,
+    changesRedone: counts.applied,
+    changesUndone,
+    changesPresent: counts.present,
     pagesRead: table.cache.pagesRead,
     pagesWritten: table.cache.pagesWritten,
     databases: recovered.map(({ name }) => name!).sort(),

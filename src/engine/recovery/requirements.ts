@@ -1,16 +1,14 @@
 /** What has to hold of an environment, of its pages and of the target, and what is said where it does not. */
 
-import { type Scope } from './passes.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { type Lsn, formatLsn } from '../../format/lsn.ts';
 import { encryptedFile } from '../locked.ts';
-import { type FileTable } from './file-table.ts';
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { type StoredFile } from './page-store.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { requireReadable } from '../environment/damaged.ts';
-import { type FileOperations } from './record-operations/fileops.ts';
+import { type Recovery } from './recovery.ts';
 
 /** Throws what `requireReadable` throws. */
 export function requireWhole(environment: Environment): void {
@@ -26,12 +24,10 @@ export function requireKey(environment: Environment): void {
 
 /** Throws when a committed change could not be made, and nothing later in the log makes up for it (A.15). */
 export function requireSettled(
-  table: FileTable,
-  { missing }: FileOperations,
-  scope: Scope,
+  { table, fileOperations, scope }: Recovery,
   excluded: ReadonlyMap<string, string>,
 ): void {
-  for (const [uid, { name, lsn }] of missing) {
+  for (const [uid, { name, lsn }] of fileOperations.missing) {
     if (table.byUid(uid) || !scope.has(uid) || excluded.has(uid)) continue;
     throw new FigaroError(
       'container-missing',

@@ -6,8 +6,8 @@ import { filesOfKind, type Environment, type EnvironmentFile } from '../environm
 import { type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
 import { type FileTable } from './file-table.ts';
-import { type Scope } from './passes.ts';
-import { rehearse, type PreparedRecovery } from './rehearse.ts';
+import { type PreparedRecovery, type Scope } from './recovery.ts';
+import { rehearse } from './rehearse.ts';
 
 const nothing: Scope = { has: () => false };
 
