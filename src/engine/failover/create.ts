@@ -19,7 +19,7 @@ import { chainEnvironment, excludedFrom, type Chain } from '../repository/chain.
 import { requireIntact } from '../verify/intact.ts';
 import { programVersion } from '../version.ts';
 import { applyLog } from './round.ts';
-import { partsOf, signature, writeStandby, type StandbyFile, type StandbyState } from './standby.ts';
+import { partsOf, signature, writeStandby, type Standby, type StandbyFile } from './standby.ts';
 
 /** What a standby follows: a primary's directory, or a repository. */
 export interface Followed {
@@ -37,7 +37,7 @@ export async function createStandby(
   chain: Chain,
   followed: Followed,
   watch: Watch,
-): Promise<StandbyState> {
+): Promise<Standby> {
   const whole = chainEnvironment(files, chain);
   const { log } = chain.sets.at(-1)!.manifest;
   if (!log) {
@@ -70,7 +70,7 @@ export async function createStandby(
   syncTree(files, directory);
   // As of the copies: the first round applies their log.
   const start = { file: log.firstFile, offset: 0 };
-  writeStandby(files, directory, {
+  const standby = writeStandby(files, directory, {
     ...signature(programVersion),
     phase: 'following',
     ...followed,
@@ -84,12 +84,12 @@ export async function createStandby(
     files: environment.files.filter(isPiece).map((file) => pieceOf(file, stage.pathOf(file.name)!)),
     promoted: undefined,
   });
-  return await applyLog(files, directory, { watch });
+  return await applyLog(files, standby, { watch });
 }
 
 function pieceOf({ kind, name, logName, dataDirectory, stat }: FileOfKind<PieceKind>, at: string): StandbyFile {
   const { mode, uid, gid } = stat;
-  return { kind, name, logName, dataDirectory, piece: path.basename(at), mode, uid, gid };
+  return { kind, name, logName, dataDirectory, piece: path.basename(at), mode: mode & 0o777, uid, gid };
 }
 
 /** Makes room for a new standby: an empty directory, or what a run left that was ended while it made one. */

@@ -16,7 +16,7 @@ import { openRepository, readSets } from '../repository/repository.ts';
 import { createStandby, prepareDirectory, type Followed } from './create.ts';
 import { applyJournal } from './journal.ts';
 import { applyLog } from './round.ts';
-import { partsOf, readStandby, requireStandby, type StandbyState } from './standby.ts';
+import { partsOf, readStandby, type Standby, type StandbyState } from './standby.ts';
 import { takeLogFrom, takeLogOf } from './take-log.ts';
 import { clearTrouble, noteTrouble } from './trouble.ts';
 
@@ -56,7 +56,7 @@ export async function followOnce(files: Files, options: FollowOptions): Promise<
   return await asFollower(files, directory, async (held) => {
     try {
       const standby = readStandby(held, directory);
-      const state = standby ? await goOn(held, options) : await begin(held, directory, followed, watch);
+      const { state } = standby ? await goOn(held, standby, options) : await begin(held, directory, followed, watch);
       clearTrouble(held, directory);
       return state;
     } catch (error) {
@@ -86,7 +86,7 @@ function requireOwnPlace(files: Files, directory: string, { home, repo }: Follow
   for (const place of placesOf(files, 'the environment', home!, directories)) requireApart(files, standby, place);
 }
 
-async function begin(files: Files, directory: string, followed: Followed, watch: Watch): Promise<StandbyState> {
+async function begin(files: Files, directory: string, followed: Followed, watch: Watch): Promise<Standby> {
   prepareDirectory(files, directory);
   if (followed.repo !== undefined) {
     const { sets, broken } = readSets(files, openRepository(files, followed.repo));
@@ -97,27 +97,26 @@ async function begin(files: Files, directory: string, followed: Followed, watch:
   const { base } = partsOf(directory);
   await takeBackup(files, 'hot', { home: followed.home!, repository: base, watch });
   const chain = findChain(readSets(files, openRepository(files, base)).sets);
-  const state = await createStandby(files, directory, chain, followed, watch);
+  const standby = await createStandby(files, directory, chain, followed, watch);
   removeTree(files, base);
-  return state;
+  return standby;
 }
 
-async function goOn(files: Files, { directory, followed, cacheBytes, watch }: FollowOptions): Promise<StandbyState> {
-  const { state } = requireStandby(files, directory);
-  requireFollowing(directory, state);
+async function goOn(files: Files, found: Standby, { followed, cacheBytes, watch }: FollowOptions): Promise<Standby> {
+  const { directory, state } = found;
+  requireFollowing(found);
   requireSame(directory, state, followed);
   const options = { watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
   // The run that made it was ended in between.
-  if (state.rounds === 0) await applyLog(files, directory, options);
+  const standby = state.rounds === 0 ? await applyLog(files, found, options) : found;
   removeTree(files, partsOf(directory).base);
-  const standby = requireStandby(files, directory);
   if (followed.repo === undefined) await takeLogOf(files, standby, followed.home!);
   else await takeLogFrom(files, standby, followed.repo);
-  return await applyLog(files, directory, options);
+  return await applyLog(files, standby, options);
 }
 
 /** Throws `chain-mismatch` for a standby that was promoted: it has a history of its own. */
-export function requireFollowing(directory: string, { phase, promoted }: StandbyState): void {
+export function requireFollowing({ directory, state: { phase, promoted } }: Standby): void {
   if (phase === 'following') return;
   const what = phase === 'promoted' ? `was promoted at ${promoted}` : 'is being promoted';
   throw new FigaroError('chain-mismatch', `${directory} ${what}: it follows nobody any more`, {

@@ -61,36 +61,48 @@ export async function promote(files: Files, options: PromoteOptions): Promise<Pr
   }
   return await asFollower(files, directory, async (held) => {
     const warnings: string[] = [];
-    const { state } = requireStandby(held, directory);
-    if (state.phase === 'promoted') requireFollowing(directory, state);
-    if (state.phase === 'following') warnings.push(...(await catchUp(held, options)));
-    warnings.push(...(await makePrimary(held, options)));
+    const found = requireStandby(held, directory);
+    if (found.state.phase === 'promoted') requireFollowing(found);
+    const standby = found.state.phase === 'following' ? await catchUp(held, found, options, warnings) : found;
+    const { state } = await makePrimary(held, standby, options, warnings);
     return {
       home: partsOf(directory).home,
-      state: requireStandby(held, directory).state,
+      state,
       durationMs: Math.round(performance.now() - began),
       warnings,
     };
   });
 }
 
-/** The last round: what survives of the log. */
-async function catchUp(files: Files, options: PromoteOptions): Promise<readonly string[]> {
-  const { directory, survivingLogs, primaryGone = false, withoutLog = false, watch } = options;
-  const standby = requireStandby(files, directory);
-  const { home, repo, rounds } = standby.state;
-  if (rounds === 0) await applyLog(files, directory, { watch });
+/** The last round, with what survives of the log. After it there is no way back. */
+async function catchUp(files: Files, found: Standby, options: PromoteOptions, warnings: string[]): Promise<Standby> {
+  const { check = true, anyOrder = false, watch } = options;
+  const standby = found.state.rounds === 0 ? await applyLog(files, found, { watch }) : found;
+  warnings.push(...(await takeLog(files, standby, options)));
+  const { directory, state } = await applyLog(files, standby, {
+    watch,
+    inspect: async ({ recovered }) => {
+      if (check) warnings.push(...requireSound(await checkStored(recovered, { anyOrder, watch })));
+    },
+  });
+  return writeStandby(files, directory, { ...state, phase: 'promoting' });
+}
+
+/** Takes what survives of the log. Returns what is to be known of what does not. */
+async function takeLog(files: Files, standby: Standby, options: PromoteOptions): Promise<readonly string[]> {
+  const { survivingLogs, primaryGone = false, withoutLog = false } = options;
+  const { home, repo } = standby.state;
   const primary = survivingLogs ?? home;
   if (primary !== undefined && !primaryGone && files.statThrough(primary)) {
     requireNotInUse(files, discoverEnvironment(files, primary), () => inUseHint);
   }
   if (withoutLog)
     return ['the log of the primary was not looked at: what it committed since the last round is not there'];
-  if (repo !== undefined) await takeLogFrom(files, requireStandby(files, directory), repo);
+  if (repo !== undefined) await takeLogFrom(files, standby, repo);
   if (primary === undefined)
     return ['only what the repository has is there: --surviving-logs adds what is left of the log'];
   try {
-    await takeLogOf(files, requireStandby(files, directory), primary);
+    await takeLogOf(files, standby, primary);
   } catch (error) {
     if (!(error instanceof FigaroError)) throw error;
     const { code, message, details } = error;
@@ -107,26 +119,17 @@ const inUseHint =
 
 async function makePrimary(
   files: Files,
-  { directory, check = true, anyOrder = false, watch }: PromoteOptions,
-): Promise<readonly string[]> {
-  const notes: string[] = [];
-  if (requireStandby(files, directory).state.phase === 'following') {
-    await applyLog(files, directory, {
-      watch,
-      inspect: async ({ recovered }) => {
-        if (check) notes.push(...requireSound(await checkStored(recovered, { anyOrder, watch })));
-      },
-    });
-    const { state } = requireStandby(files, directory);
-    writeStandby(files, directory, { ...state, phase: 'promoting' });
-  }
-  const standby = requireStandby(files, directory);
+  standby: Standby,
+  { watch }: PromoteOptions,
+  warnings: string[],
+): Promise<Standby> {
+  const { directory, state } = standby;
+  const { home } = partsOf(directory);
   nameFiles(files, standby);
   await endLog(files, standby, watch);
-  notes.push(...giveOwners(files, withOwners(files, standby), partsOf(directory).home));
-  syncTree(files, partsOf(directory).home);
-  writeStandby(files, directory, { ...standby.state, phase: 'promoted', promoted: new Date().toISOString() });
-  return notes;
+  warnings.push(...giveOwners(files, withOwners(files, standby), home));
+  syncTree(files, home);
+  return writeStandby(files, directory, { ...state, phase: 'promoted', promoted: new Date().toISOString() });
 }
 
 /** Gives every database its name. It keeps the other one until this one is sure to last. */

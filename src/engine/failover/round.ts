@@ -12,7 +12,7 @@ import { analyse, type Analysis } from '../recovery/analysis.ts';
 import { runPasses, type RecoveredState } from '../recovery/rehearse.ts';
 import { type PieceKind } from '../recovery/stage.ts';
 import { applyJournal, JournalStorage, type JournaledPiece } from './journal.ts';
-import { logDirectoryIn, requireStandby, standbyEnvironment, type StandbyFile, type StandbyState } from './standby.ts';
+import { logDirectoryIn, standbyEnvironment, type Standby, type StandbyFile, type StandbyState } from './standby.ts';
 
 /** So much log is applied at a time, in bytes: what a round changes is kept until its end. */
 const roundBytes = 256 << 20;
@@ -21,20 +21,20 @@ export interface RoundOptions {
   readonly cacheBytes?: number;
   readonly watch: Watch;
   /** Looks at what the last round comes to before it happens. */
-  readonly inspect?: (state: RecoveredState) => Promise<void>;
+  readonly inspect?: ((state: RecoveredState) => Promise<void>) | undefined;
 }
 
-/** Applies all log that the standby has and that is not applied yet. Returns the state after it. */
-export async function applyLog(files: Files, directory: string, options: RoundOptions): Promise<StandbyState> {
+/** Applies all log that the standby has and that is not applied yet. Returns the standby after it. */
+export async function applyLog(files: Files, before: Standby, options: RoundOptions): Promise<Standby> {
+  let standby = before;
   for (;;) {
-    const standby = requireStandby(files, directory);
     const environment = standbyEnvironment(files, standby);
     const { paths, isAll } = portion(environment, standby.state);
-    await applyPortion(files, directory, environment, paths, standby.state, {
-      ...options,
-      ...(isAll ? {} : { inspect: () => Promise.resolve() }),
-    });
-    if (isAll) return removeOldLog(files, directory, environment);
+    const round = isAll ? options : { ...options, inspect: undefined };
+    standby = await applyPortion(files, standby, environment, paths, round);
+    if (!isAll) continue;
+    removeOldLog(files, standby, environment);
+    return standby;
   }
 }
 
@@ -55,48 +55,47 @@ function portion(environment: Environment, { end }: StandbyState): { paths: Map<
 
 async function applyPortion(
   files: Files,
-  directory: string,
+  { directory, state: before }: Standby,
   environment: Environment,
   paths: Map<number, string>,
-  before: StandbyState,
   { cacheBytes, watch, inspect }: RoundOptions,
-): Promise<void> {
+): Promise<Standby> {
   const began = performance.now();
   const log = openLog(files, paths);
   const analysis = await analyse(files, log, { kind: 'end' }, watch);
   const storage = new JournalStorage(files, directory);
   try {
     const recovery = { watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
-    const state = await runPasses(files, { environment, log, analysis, storage }, recovery);
-    await inspect?.(state);
+    const after = await runPasses(files, { environment, log, analysis, storage }, recovery);
+    await inspect?.(after);
     // The last moment at which nothing has happened.
     throwIfStopped(watch);
-    for (const file of state.recovered) {
+    for (const file of after.recovered) {
       file.flush();
       // Pages allocated and never written.
       file.piece.shorten((file.extents ? 1 : file.pageCount) * file.format.pageSize);
     }
-    const kept = filesOf(state, before);
+    const kept = filesOf(after, before);
     const logBytes = [...log.files].reduce((sum, { number, size }) => sum + newBytes(number, size, before.end), 0);
-    storage.commit({
-      state: {
-        ...before,
-        ...positionOf(log, analysis),
-        rounds: before.rounds + 1,
-        lastRound: {
-          finished: new Date().toISOString(),
-          durationMs: Math.round(performance.now() - began),
-          logBytes,
-        },
-        files: kept.map(({ file }) => file),
+    const state: StandbyState = {
+      ...before,
+      ...positionOf(log, analysis),
+      rounds: before.rounds + 1,
+      lastRound: {
+        finished: new Date().toISOString(),
+        durationMs: Math.round(performance.now() - began),
+        logBytes,
       },
-      changed: kept.filter(({ piece }) => piece.isChanged).map(({ file, piece }) => piece.toChanged(file.piece)),
-    });
+      files: kept.map(({ file }) => file),
+    };
+    const changed = kept.filter(({ piece }) => piece.isChanged);
+    storage.commit({ state, changed: changed.map(({ file, piece }) => piece.toChanged(file.piece)) });
+    applyJournal(files, directory);
+    return { directory, state };
   } catch (error) {
     storage.close();
     throw error;
   }
-  applyJournal(files, directory);
 }
 
 function newBytes(number: number, size: number, end: Lsn): number {
@@ -172,12 +171,10 @@ function filesOf(
 }
 
 /** Removes log files that no round will need. */
-function removeOldLog(files: Files, directory: string, environment: Environment): StandbyState {
-  const { state } = requireStandby(files, directory);
+function removeOldLog(files: Files, { state }: Standby, environment: Environment): void {
   const log = logDirectoryIn(environment);
   for (const name of files.listIfThere(log) ?? []) {
     const number = logFileNumber(name);
     if (number !== undefined && number < state.neededFrom.file) files.remove(path.join(log, logFileName(number)));
   }
-  return state;
 }

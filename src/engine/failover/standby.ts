@@ -70,6 +70,7 @@ export interface StandbyState {
   readonly promoted: string | undefined;
 }
 
+/** A standby as it was read or written last. What changes it returns the one that it has become. */
 export interface Standby {
   readonly directory: string;
   readonly state: StandbyState;
@@ -128,8 +129,10 @@ export function requireStandby(files: Files, directory: string): Standby {
   });
 }
 
-export function writeStandby(files: Files, directory: string, state: StandbyState): void {
+/** Writes the state of a standby. Returns the standby as it is then. */
+export function writeStandby(files: Files, directory: string, state: StandbyState): Standby {
   writeDurably(files, path.join(directory, standbyName), firstLine.close(JSON.stringify(state, undefined, 2)));
+  return { directory, state };
 }
 
 /** A new state's format and program. */
