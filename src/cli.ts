@@ -58,6 +58,7 @@ export async function run(argv: readonly string[], io: Io, files: Files = nodeFi
     await parse(await buildProgram(context, commandsFor(argv)), argv);
     if (context.bug) throw context.bug;
     context.writeDocument();
+    if (!argv.includes('--json')) context.tellFound(!argv.includes('--no-color'));
     await context.results.flush();
     return context.exitCode;
   } catch (error) {

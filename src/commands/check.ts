@@ -31,12 +31,12 @@ export function checkCommand(context: CommandContext): Command {
   const command = new Command('check')
     .summary('tell whether backups are as they should be, for monitoring')
     .description(
-      'Look whether the newest proved set is young enough, its chain whole, and what else is asked for. Reads manifests only; `verify` reads the sets. ' +
+      'Look whether the newest proven set is young enough, its chain whole, and what else is asked for. Reads manifests only; `verify` reads the sets. ' +
         'Silent when all is well; otherwise says what is wrong and fails.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
     .addOption(
-      new Option('--max-age <time>', 'how old the newest proved set may be')
+      new Option('--max-age <time>', 'how old the newest proven set may be')
         .argParser(durationArgument)
         .default(durationArgument(defaultMaxAge), defaultMaxAge),
     )
@@ -82,7 +82,7 @@ export function checkCommand(context: CommandContext): Command {
         if (options.nagios) {
           const { line, status } =
             outcome instanceof FigaroError ? nagiosUnknown(outcome) : nagiosLine(outcome, rules.maxAgeMs);
-          context.results.write(line);
+          context.printAlways(line);
           const problem = outcome instanceof FigaroError ? outcome : outcome.problems[0];
           if (problem) context.found(problem.code, problem.message);
           context.exitCode = status;
@@ -117,9 +117,11 @@ function toDocument({ restorableUntil, sources: _sources, ...health }: Health): 
 }
 
 function describe({ problems, newest, restorableUntil, lastVerified, lastRehearsed, ...counts }: Health): string {
-  const lines = problems.map(({ code, message }) => `[${code}] ${inOneLine(message)}\n`).join('');
+  const lines = problems
+    .map(({ code, message, hint }) => `[${code}] ${inOneLine(message)}\n${hint === undefined ? '' : `  ${hint}\n`}`)
+    .join('');
   const rows = [
-    ['newest proved set', newest ? `${newest.set}, ${formatDuration(newest.ageMs)} old` : 'none'],
+    ['newest proven set', newest ? `${newest.set}, ${formatDuration(newest.ageMs)} old` : 'none'],
     ['restorable until', restorableUntil === undefined ? 'no commit known' : formatTime(restorableUntil)],
     ['last verified', lastVerified === undefined ? 'never' : formatTime(lastVerified)],
     ['last rehearsed', lastRehearsed === undefined ? 'never' : formatTime(lastRehearsed)],

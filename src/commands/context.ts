@@ -52,6 +52,8 @@ export class CommandContext {
   #document: object | undefined;
   /** Those about the run rather than its result. */
   #warnings: string[] = [];
+  /** What was found has been printed. */
+  #isTold = false;
 
   constructor(io: Io, files: Files) {
     this.io = io;
@@ -78,7 +80,7 @@ export class CommandContext {
     }
   }
 
-  /** For a run that did its work and found something wrong. */
+  /** For a run that did its work and found something wrong. The result tells it; where that is not printed, `tellFound` does. */
   found(code: ErrorCode, message: string): void {
     this.exitCode = exitCodes[code];
     this.problem = { code, message };
@@ -124,6 +126,21 @@ export class CommandContext {
   print(options: CommonOptions, value: object, text: () => string): void {
     if (options.json) this.#document = value;
     else if (!options.quiet) this.results.write(printable(text()));
+    this.#isTold ||= options.json === true || !options.quiet;
+  }
+
+  /** A result that is printed whatever `--quiet` says. */
+  printAlways(text: string): void {
+    this.results.write(text);
+    this.#isTold = true;
+  }
+
+  /** A failure is never silent: says what was found when nothing else did. */
+  tellFound(color: boolean): void {
+    const { stderr, env } = this.io;
+    if (!this.problem || this.#isTold) return;
+    const { code, message } = this.problem;
+    stderr.write(errorText(new FigaroError(code, message), colours(stderr, env, color)));
   }
 
   /** A result that cron does not want to hear of: text only on a terminal, or when asked for. */
@@ -148,6 +165,7 @@ export class CommandContext {
   addFailure(options: CommonOptions, error: FigaroError): void {
     this.#warnings.push(error.message);
     this.io.stderr.write(errorText(error, colours(this.io.stderr, this.io.env, options.color !== false)));
+    this.#isTold = true;
     if (this.exitCode === 0) this.found(error.code, error.message);
   }
 }

@@ -61,10 +61,12 @@ export function expireCommand(context: CommandContext): Command {
         const decisions = await context.withWatch(options, (watch) =>
           expire(context.files, repository, { rules, dryRun, lockWaitMs: options.lockWait ?? 0, watch }),
         );
-        const text = (): string => describe(decisions, dryRun);
-        // A dry run was asked for its result; a real one only does its work.
-        if (dryRun) context.print(options, toDocument(decisions, dryRun), text);
-        else context.printSuccess(options, toDocument(decisions, dryRun), text);
+        const document = toDocument(decisions, dryRun);
+        // A dry run was asked for its result; of a real one people have to know what is gone.
+        if (dryRun || options.verbose) context.print(options, document, () => describe(decisions, dryRun));
+        else if (decisions.some(isGoing))
+          context.print(options, document, () => describe(decisions.filter(isGoing), dryRun));
+        else context.printSuccess(options, document, () => describe(decisions, dryRun));
       }),
     );
 }

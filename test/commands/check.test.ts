@@ -35,7 +35,7 @@ async function check(...args: readonly string[]): Promise<CliResult> {
       .replaceAll(/\d{8}T\d{6}Z-(\w+)-[0-9a-f]{6}/g, '<set>-$1')
       .replaceAll(/(free[ =]?)[\d.]+/g, '$1<n>')
       .replaceAll(/[\d.]+ [KMGT]iB free/g, '<n> free')
-      .replaceAll(/has room for \d+/g, 'has room for <n>');
+      .replaceAll(/has [\d.]+ [KMGT]iB free/g, 'has <n> free');
   return { ...result, stdout: plain(result.stdout), stderr: plain(result.stderr) };
 }
 
@@ -45,7 +45,7 @@ test('says nothing when all is well, and tells when asked', async () => {
   vi.setSystemTime(hours(2));
   expect(await check()).toEqual(silent);
   expect((await check('-v')).stdout).toMatchInlineSnapshot(`
-    "newest proved set  <set>-incremental, 2h old
+    "newest proven set  <set>-incremental, 2h old
     restorable until   2026-11-22T09:23:25Z
     last verified      never
     last rehearsed     never
@@ -61,8 +61,9 @@ describe('says what is wrong, and fails:', () => {
       {
         "exitCode": 11,
         "stderr": "",
-        "stdout": "[stale] the newest proved set is of 2026-11-22T10:00:00Z
-      newest proved set  <set>-incremental, 1d 3h old
+        "stdout": "[stale] the newest proven set is 1d 3h old (limit 1d 2h), of 2026-11-22T10:00:00Z
+        run \`figaro-backup incremental\` or \`hot\`, and see why the last scheduled run did not make one.
+      newest proven set  <set>-incremental, 1d 3h old
       restorable until   2026-11-22T09:23:25Z
       last verified      never
       last rehearsed     never
@@ -76,7 +77,9 @@ describe('says what is wrong, and fails:', () => {
   test('no recovery was rehearsed, or long ago', async () => {
     expect(await check('--max-rehearsal-age', '7d')).toMatchObject({
       exitCode: 11,
-      stdout: expect.stringContaining('[stale] the last rehearsal of a recovery: there is none\n') as string,
+      stdout: expect.stringContaining(
+        '[stale] the last rehearsal of a recovery: there is none (limit 7d)\n  run `figaro-backup verify --rehearse`.\n',
+      ) as string,
     });
     await figaro(['verify', '--repo', repo, '--rehearse']);
     expect(await check('--max-rehearsal-age', '7d')).toEqual(silent);
@@ -84,7 +87,7 @@ describe('says what is wrong, and fails:', () => {
     expect(await check('--max-age', '30d', '--max-rehearsal-age', '7d')).toMatchObject({
       exitCode: 11,
       stdout: expect.stringContaining(
-        '[stale] the last rehearsal of a recovery is of 2026-11-22T10:00:00Z\n',
+        '[stale] the last rehearsal of a recovery is 8d old (limit 7d), of 2026-11-22T10:00:00Z\n',
       ) as string,
     });
   });
@@ -116,7 +119,7 @@ describe('says what is wrong, and fails:', () => {
     expect(await check('--min-free', '1K')).toEqual(silent);
     expect(await check('--min-free', '999999999G')).toMatchObject({
       exitCode: 6,
-      stdout: expect.stringContaining('[no-space] <dir>/repo has room for <n> bytes, less than') as string,
+      stdout: expect.stringContaining('[no-space] <dir>/repo has <n> free, less than 976562.5 TiB\n') as string,
     });
   });
 

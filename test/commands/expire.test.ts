@@ -49,8 +49,16 @@ describe('expire', () => {
     expect(sets().sort()).toEqual([...ids].sort());
   });
 
-  test('removes whole chains, silently', async () => {
+  test('removes whole chains, and says which; nothing when none goes', async () => {
+    const { exitCode, stdout, stderr } = await run('expire', '--keep-full', '1');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/^removed  <set 1> .*\nremoved  <set 2> .*\n2 chains removed, [\d.]+ [KM]iB\n$/);
+    expect(sets()).toEqual([ids[3]]);
     expect(await run('expire', '--keep-full', '1')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+  });
+
+  test('says nothing of what it removed with --quiet', async () => {
+    expect(await run('expire', '--keep-full', '1', '--quiet')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     expect(sets()).toEqual([ids[3]]);
   });
 

@@ -59,7 +59,11 @@ test('status --max-lag fails when the standby is further behind, and metrics say
   expect(readFileSync(metrics, 'utf8')).toContain(`figaro_backup_standby_ok{standby="${standby}"} 1\n`);
   // Its commits are of the day it was recorded.
   application.commitUpTo([6, 5737]);
-  expect((await check()).exitCode).toBe(11);
+  const behind = await check();
+  expect(behind).toMatchObject({ exitCode: 11, stdout: '' });
+  expect(behind.stderr).toMatch(
+    /^error \[stale\]: <dir>\/standby is \d+d.* behind its primary \(limit 1m\)\nhint: see /,
+  );
   expect(readFileSync(metrics, 'utf8')).toContain(`figaro_backup_standby_ok{standby="${standby}"} 0\n`);
   expect(readFileSync(metrics, 'utf8')).toMatch(/figaro_backup_standby_lag_bytes\{.*\} [1-9]\d+\n/);
 });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
@@ -38,6 +39,22 @@ describe('of a DB XML environment', () => {
   beforeEach(() => {
     layDemoEnvironment(home);
   });
+
+  test.each(['timeline', 'print'])(
+    '%s --container of a container that is not there lists what there is',
+    async (command) => {
+      const wrong = await logs(command, '--home', home, '--container', 'nope.dbxml');
+      expect(wrong).toEqual({
+        exitCode: 3,
+        stdout: '',
+        stderr:
+          'error [container-missing]: nope.dbxml is neither in this log nor beside it\nhint: there is d.dbxml, e.dbxml.\n',
+      });
+      // A database of which the log says nothing is there all the same.
+      writeFileSync(path.join(home, 'quiet.db'), readFileSync(path.join(home, 'd.dbxml')));
+      expect((await logs(command, '--home', home, '--container', 'quiet.db')).exitCode).toBe(0);
+    },
+  );
 
   test('list shows the files and what recovery needs', async () => {
     expect((await logs('list', '--home', home)).stdout).toMatchSnapshot();

@@ -138,7 +138,7 @@ describe('a source whose databases are damaged in structure', () => {
     const check = await run(['check', '--repo', repoOf()]);
     expect(check.exitCode).toBe(4);
     expect(check.stdout).toContain('marked unsound');
-    expect(check.stdout).toContain(`newest proved set  ${sound}`);
+    expect(check.stdout).toContain(`newest proven set  ${sound}`);
     // It is what it was made as.
     const verified = await run(['verify', '--repo', repoOf(), '--rehearse']);
     expect({ exitCode: verified.exitCode, told: verified.stderr }).toEqual({

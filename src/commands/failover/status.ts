@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { standbyStatus, type StandbyStatus } from '../../engine/failover/status.ts';
 import { configOf } from '../../engine/environment/discover.ts';
 import { placesOf } from '../../engine/places.ts';
-import { exitCodes } from '../../errors.ts';
+import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { standbyMetrics } from '../../output/monitoring.ts';
 import { formatBytes, formatCommit, formatDuration, formatTime, table } from '../../output/text.ts';
@@ -48,7 +48,6 @@ export function failoverStatusCommand(context: CommandContext): Command {
       }
       const status = standbyStatus(files, directory);
       const behind = options.maxLag !== undefined && isBehind(status, options.maxLag);
-      if (behind) context.exitCode = exitCodes.stale;
       if (options.prometheus !== undefined) {
         const { home } = status.state;
         const primary =
@@ -60,6 +59,7 @@ export function failoverStatusCommand(context: CommandContext): Command {
       context.print(options, { standby: directory, ...status, state, isBehind: behind }, () =>
         describe(directory, status),
       );
+      if (behind) context.addFailure(options, tooFarBehind(directory, status, options.maxLag!));
     });
 }
 
@@ -67,6 +67,24 @@ export function failoverStatusCommand(context: CommandContext): Command {
 function isBehind({ lag, ageMs, state }: StandbyStatus, maxLagMs: number): boolean {
   if (state.phase !== 'following') return true;
   return (lag ? lag.seconds * 1000 : ageMs) > maxLagMs;
+}
+
+function tooFarBehind(
+  directory: string,
+  { state, lag, lagUnknown, ageMs }: StandbyStatus,
+  maxLagMs: number,
+): FigaroError {
+  const limit = `(limit ${formatDuration(maxLagMs)})`;
+  if (state.phase !== 'following') {
+    return new FigaroError('stale', `${directory} follows nobody any more: it is ${state.phase}`, { path: directory });
+  }
+  const message = lag
+    ? `${directory} is ${formatDuration(lag.seconds * 1000)} behind its primary ${limit}`
+    : `${directory} had its last round ${formatDuration(ageMs)} ago ${limit}; how far behind it is is not known: ${lagUnknown}`;
+  return new FigaroError('stale', message, {
+    path: directory,
+    hint: 'see whether `figaro-backup failover follow` is running, and what it says.',
+  });
 }
 
 function describe(directory: string, { state, lag, lagUnknown, ageMs, trouble, canBePromoted }: StandbyStatus): string {

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { takeInventory, type ContainerInventory } from '../../engine/database/inventory.ts';
-import { exitCodes } from '../../errors.ts';
 import { releaseOfDatabase } from '../../format/releases.ts';
 import { describeInventory } from '../../output/inventory.ts';
+import { formatCount } from '../../output/text.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
 import { findFile, withFileOptions, type FileOptions } from './file.ts';
@@ -28,7 +28,9 @@ export function inspectContainerCommand(context: CommandContext): Command {
       const { files, path } = findFile(context, options, name);
       const inventory = await context.withWatch(options, (watch) => takeInventory(files, path, watch));
       context.print(options, toDocument(inventory), () => describeInventory(inventory));
-      if (inventory.findingCount > 0) context.exitCode = exitCodes['page-type'];
+      const { findings, findingCount } = inventory;
+      const more = findingCount > 1 ? `, and ${formatCount(findingCount - 1, 'more finding')}` : '';
+      if (findingCount > 0) context.found('page-type', `${findings[0]!.message}${more}`);
     });
 }
 

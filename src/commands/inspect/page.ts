@@ -1,6 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { inspectPage } from '../../engine/inspect/page.ts';
-import { exitCodes } from '../../errors.ts';
 import { describePageText, hexDump } from '../../output/page-view.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { examples, pageArgument } from '../options.ts';
@@ -41,8 +40,9 @@ export function inspectPageCommand(context: CommandContext): Command {
         const text = describePageText(path, page, options.whole === true);
         return raw ? `${text}\n${hexDump(raw)}` : text;
       });
-      const isDamaged = page.problem !== undefined || page.items.some(({ problem }) => problem !== undefined);
-      if (isDamaged || page.fileProblem !== undefined) context.exitCode = exitCodes['page-type'];
+      const problem =
+        page.fileProblem ?? page.problem ?? page.items.find((item) => item.problem !== undefined)?.problem;
+      if (problem !== undefined) context.found('page-type', `${path}: page ${pgno}: ${problem}`);
     });
 }
 

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { findSpan, readBindings } from '../../engine/history/history.ts';
+import { findSpan, readBindings, requireContainer } from '../../engine/history/history.ts';
 import { filterRecords, type RecordFilter } from '../../engine/history/print.ts';
 import { pause, type Watch } from '../../engine/pause.ts';
 import { FigaroError } from '../../errors.ts';
@@ -71,11 +71,12 @@ function requireType(type: string | undefined): void {
 async function print(
   context: CommandContext,
   options: PrintOptions,
-  { files, log }: LogSource,
+  { files, log, databases }: LogSource,
   watch: Watch,
 ): Promise<void> {
   const { results } = context;
   const bindings = await readBindings(files, log, watch);
+  if (options.container !== undefined) requireContainer(bindings, options.container, databases);
   const filter = await filterOf(options, { files, log }, watch);
   let text = '';
   const flush = async (): Promise<void> => {

@@ -57,8 +57,10 @@ export function logsPruneCommand(context: CommandContext): Command {
           const result = await context.withWatch(options, (watch) =>
             pruneLog(files, repository, { home, keep, olderThanChain, confirm, lockWaitMs, watch }),
           );
-          if (confirm) context.printSuccess(options, toDocument(result), () => describe(result));
-          else context.print(options, toDocument(result), () => describe(result));
+          const isGoing = result.files.some(({ stays }) => stays === undefined);
+          // A dry run was asked for its result; of a real one people have to know what is gone.
+          if (!confirm || isGoing) context.print(options, toDocument(result), () => describe(result));
+          else context.printSuccess(options, toDocument(result), () => describe(result));
         },
         ({ confirm }) => confirm !== true,
       ),

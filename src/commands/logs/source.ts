@@ -1,7 +1,7 @@
 /** The log that `logs` commands look at. */
 
 import { type Command } from 'commander';
-import { logPaths } from '../../engine/environment/environment.ts';
+import { filesOfKind, logPaths } from '../../engine/environment/environment.ts';
 import { findLogNearby, whereIsLog } from '../../engine/environment/log-nearby.ts';
 import { type Files } from '../../engine/files/files.ts';
 import { openLog, type Log } from '../../engine/log/log-files.ts';
@@ -15,6 +15,8 @@ export type LogSourceOptions = SourceOptions;
 export interface LogSource extends EnvironmentSource {
   readonly files: Files;
   readonly log: Log;
+  /** Names of the databases beside the log. */
+  readonly databases: readonly string[];
 }
 
 export function withLogSource(command: Command): Command {
@@ -34,5 +36,6 @@ export function openLogSource(context: CommandContext, options: LogSourceOptions
       ...(nearby ? { hint: `look at them with --from ${nearby.path}.` } : {}),
     });
   }
-  return { ...source, files, log: openLog(files, paths) };
+  const databases = filesOfKind(source.environment, 'database').map(({ name }) => name);
+  return { ...source, files, log: openLog(files, paths), databases };
 }

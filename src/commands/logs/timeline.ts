@@ -46,9 +46,9 @@ export function logsTimelineCommand(context: CommandContext): Command {
       ),
     )
     .action(async (_environment: string | undefined, options: TimelineOptions) => {
-      const { files, log, recoverOptions } = openLogSource(context, options);
+      const { files, log, databases, recoverOptions } = openLogSource(context, options);
       const history = await context.withWatch(options, (watch) =>
-        readHistory(files, log, historyOptions(options), watch),
+        readHistory(files, log, { ...historyOptions(options), databases }, watch),
       );
       context.print(options, toDocument(history), () => asked(options) + describe(history, recoverOptions));
     });

@@ -1,6 +1,7 @@
 /** What a log tells of transactions, for people: when how much was committed, and by which. */
 
 import { txnOpcode, child, commit } from '../../format/log/records/txn.ts';
+import { FigaroError } from '../../errors.ts';
 import { compareLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
@@ -56,6 +57,8 @@ export interface HistoryOptions {
   readonly until?: number;
   /** Only transactions that changed a file of this name. */
   readonly container?: string;
+  /** Names of the databases that are there: the log may say nothing of one. */
+  readonly databases?: readonly string[];
   /** How many of the largest transactions to tell of. */
   readonly largest: number;
 }
@@ -73,11 +76,13 @@ type Unnamed = Omit<CommittedTransaction, 'databases'> & Pick<Running, 'files'>;
 
 const isNoted: ReadonlySet<number> = new Set(FileBindings.notedCodes);
 
-/** Reads a log once. Throws what `scanLog` throws. */
+/** Reads a log once. Throws what `scanLog` throws, and `container-missing` for a container that nobody knows. */
 export async function readHistory(files: Files, log: Log, options: HistoryOptions, watch: Watch): Promise<History> {
+  const { container, databases = [] } = options;
   // Which ids mean the container has to be known before.
-  const bindings = options.container === undefined ? new FileBindings() : await readBindings(files, log, watch);
-  const reader = new HistoryReader(options, bindings, options.container === undefined);
+  const bindings = container === undefined ? new FileBindings() : await readBindings(files, log, watch);
+  if (container !== undefined) requireContainer(bindings, container, databases);
+  const reader = new HistoryReader(options, bindings, container === undefined);
   const end = await forEachBatch(files, log, watch, (batch) => reader.see(batch));
   return reader.result(end);
 }
@@ -107,6 +112,17 @@ async function forEachBatch(files: Files, log: Log, watch: Watch, see: (batch: R
 /** True when `name`, as a log has it, is meant by what a person gave: with or without its directory. */
 export function isNamed(name: string, given: string): boolean {
   return name === given || name.endsWith(`/${given}`);
+}
+
+/** Throws `container-missing` for a name that neither the log nor the databases beside it have. */
+export function requireContainer(bindings: FileBindings, given: string, databases: readonly string[]): void {
+  const logged = [...bindings.all()].filter(({ inMemory }) => !inMemory).map(({ name }) => name);
+  const names = [...new Set([...databases, ...logged])].sort();
+  if (names.some((name) => isNamed(name, given))) return;
+  throw new FigaroError('container-missing', `${given} is neither in this log nor beside it`, {
+    path: given,
+    hint: names.length === 0 ? 'the log names no container at all.' : `there is ${names.join(', ')}.`,
+  });
 }
 
 class HistoryReader {

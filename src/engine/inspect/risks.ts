@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { formatLsn } from '../../format/lsn.ts';
 import { foreignHint } from '../../format/releases.ts';
+import { formatBytes, formatDuration } from '../../measures.ts';
 import { outsideOf } from '../environment/discover.ts';
 import { twinsOf } from '../environment/twins.ts';
 import { isOpaque } from '../environment/opaque.ts';
@@ -158,14 +159,13 @@ function checkpointRisks(
   if (bytesToRedo !== undefined && bytesToRedo > muchToRedo) {
     risks.push({
       code: 'much-to-redo',
-      message: `recovery has to read ${bytesToRedo} bytes of log before the containers are current`,
+      message: `recovery has to read ${formatBytes(bytesToRedo)} of log before the containers are current`,
       advice: 'let the application take checkpoints more often: recovery gets faster, and logs can be removed.',
     });
   } else if (checkpoint && newestTime !== undefined && newestTime - checkpoint.time > oldCheckpoint) {
-    const hours = Math.floor((newestTime - checkpoint.time) / 3600);
     risks.push({
       code: 'old-checkpoint',
-      message: `the last checkpoint is ${hours} ${hours === 1 ? 'hour' : 'hours'} older than the newest commit`,
+      message: `the last checkpoint is ${formatDuration((newestTime - checkpoint.time) * 1000)} older than the newest commit`,
       advice: 'let the application take checkpoints more often: recovery gets faster, and logs can be removed.',
     });
   }

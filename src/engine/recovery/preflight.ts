@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { formatBytes } from '../../measures.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 
@@ -47,7 +48,7 @@ export function requireRoom({ directory, bytesNeeded, bytesFree }: Preflight): v
   if (bytesFree >= bytesNeeded) return;
   throw new FigaroError(
     'no-space',
-    `${directory} has room for ${bytesFree} bytes, and the recovered environment needs at least ${bytesNeeded}`,
+    `${directory} has ${formatBytes(bytesFree)} free, and the recovered environment needs at least ${formatBytes(bytesNeeded)}`,
     { path: directory, hint: 'make room there, or choose a directory on another file system.' },
   );
 }

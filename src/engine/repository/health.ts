@@ -1,7 +1,7 @@
 /** Whether a repository is as its owner would want it on the day of the disaster. Only manifests and notes are read. */
 
 import { type ErrorCode } from '../../errors.ts';
-import { formatTime } from '../../measures.ts';
+import { formatBytes, formatDuration, formatTime } from '../../measures.ts';
 import { type Files } from '../files/files.ts';
 import { sourcesHere, type Place } from '../places.ts';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
@@ -24,6 +24,8 @@ export interface HealthRules {
 export interface HealthProblem {
   readonly code: ErrorCode;
   readonly message: string;
+  /** A sentence saying what to do. */
+  readonly hint?: string;
 }
 
 export interface Health {
@@ -70,10 +72,23 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
       ...vanished(catalog),
       ...misdated(sets, now),
       ...space(repository, freeBytes, rules.minFreeBytes),
-      ...tooOld('the newest proved set', newest?.time, rules.maxAgeMs, now),
+      ...tooOld(
+        {
+          what: 'the newest proven set',
+          hint: 'run `figaro-backup incremental` or `hot`, and see why the last scheduled run did not make one.',
+        },
+        newest?.time,
+        rules.maxAgeMs,
+        now,
+      ),
       ...(rules.maxRehearsalAgeMs === undefined
         ? []
-        : tooOld('the last rehearsal of a recovery', lastRehearsed, rules.maxRehearsalAgeMs, now)),
+        : tooOld(
+            { what: 'the last rehearsal of a recovery', hint: 'run `figaro-backup verify --rehearse`.' },
+            lastRehearsed,
+            rules.maxRehearsalAgeMs,
+            now,
+          )),
     ],
     newest,
     excluded: excludedFrom(chains.at(-1)?.sets.map(({ set }) => set) ?? []),
@@ -168,14 +183,30 @@ function vanished({ chains }: Catalog): HealthProblem[] {
 
 function space({ directory }: Repository, freeBytes: number, minFreeBytes = 0): HealthProblem[] {
   if (freeBytes >= minFreeBytes) return [];
-  return [{ code: 'no-space', message: `${directory} has room for ${freeBytes} bytes, less than ${minFreeBytes}` }];
+  return [
+    {
+      code: 'no-space',
+      message: `${directory} has ${formatBytes(freeBytes)} free, less than ${formatBytes(minFreeBytes)}`,
+      hint: 'make room there, or let `figaro-backup expire` remove chains that nobody needs.',
+    },
+  ];
 }
 
-function tooOld(what: string, time: string | undefined, maxMs: number, now: Date): HealthProblem[] {
-  if (time === undefined) return [{ code: 'stale', message: `${what}: there is none` }];
+function tooOld(
+  { what, hint }: { readonly what: string; readonly hint: string },
+  time: string | undefined,
+  maxMs: number,
+  now: Date,
+): HealthProblem[] {
+  const limit = `limit ${formatDuration(maxMs)}`;
+  if (time === undefined) return [{ code: 'stale', message: `${what}: there is none (${limit})`, hint }];
   if (isInFuture(time, now)) {
-    return [{ code: 'stale', message: `${what} is dated in the future, ${formatTime(time)}: a clock was or is wrong` }];
+    const message = `${what} is dated in the future, ${formatTime(time)}: a clock was or is wrong`;
+    return [{ code: 'stale', message, hint: 'set the clock right, and take a new set.' }];
   }
-  if (age(time, now) <= maxMs) return [];
-  return [{ code: 'stale', message: `${what} is of ${formatTime(time)}` }];
+  const ageMs = age(time, now);
+  if (ageMs <= maxMs) return [];
+  return [
+    { code: 'stale', message: `${what} is ${formatDuration(ageMs)} old (${limit}), of ${formatTime(time)}`, hint },
+  ];
 }
