@@ -1,5 +1,7 @@
 /** Numbers, sizes, durations and times as people read them: one way for each, in messages as in results. */
 
+import { formatLsn, type Lsn } from './format/lsn.ts';
+
 export function formatCount(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
 }
@@ -42,6 +44,11 @@ export function formatDuration(ms: number): string {
 export function formatTime(time: number | string | Date): string {
   const date = typeof time === 'number' ? new Date(time * 1000) : new Date(time);
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** `2026-11-22T08:15:00Z [12][4096]`: where recovery can end. Its time in seconds since 1970. */
+export function formatCommit(commit: { readonly time: number; readonly lsn: Lsn } | undefined): string {
+  return commit ? `${formatTime(commit.time)} ${formatLsn(commit.lsn)}` : 'none';
 }
 
 /** `2026-11-22T03:15:00-05:00`: the same moment by the clocks of this machine. */

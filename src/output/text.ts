@@ -1,12 +1,6 @@
 /** Text and tables as people read them. */
 
-import { describeCommit, type Commit } from '../engine/recovery/restore-point.ts';
-
-export { formatBytes, formatCount, formatDuration, formatTime } from '../measures.ts';
-
-export function formatCommit(commit: Commit | undefined): string {
-  return commit ? describeCommit(commit) : 'none';
-}
+export { formatBytes, formatCommit, formatCount, formatDuration, formatTime } from '../measures.ts';
 
 /** Text without what does something to a terminal: names of files can hold anything. */
 export function printable(text: string): string {

@@ -1,6 +1,6 @@
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
-import { formatLocalTime, formatTime } from '../../measures.ts';
+import { formatCommit, formatLocalTime, formatTime } from '../../measures.ts';
 import { type Log } from '../log/log-files.ts';
 import { type Checkpoint, type Transactions } from '../log/transactions.ts';
 
@@ -100,7 +100,7 @@ function commitOf(id: number, transactions: Transactions): Commit {
     new FigaroError('restore-point-unreachable', message, { hint });
   if (!commit) throw fail(`transaction ${name} does not commit in this log`, 'ids are those that db_printlog prints.');
   if (commits.length > 1) {
-    const places = commits.map(describeCommit).join(', ');
+    const places = commits.map(formatCommit).join(', ');
     throw fail(
       `${commits.length} transactions had the id ${name}; they committed at ${places}`,
       'choose one with --to-lsn.',
@@ -117,7 +117,7 @@ export function formatTxnId(id: number): string {
 function unreachable(point: RestorePoint, { first, last }: RestoreWindow): FigaroError {
   const asked = describePoint(point);
   const window =
-    first && last ? `from ${describeCommit(first)} to ${describeCommit(last)}` : 'nowhere: the log holds no commit';
+    first && last ? `from ${formatCommit(first)} to ${formatCommit(last)}` : 'nowhere: the log holds no commit';
   return new FigaroError('restore-point-unreachable', `${asked} is out of reach: recovery can go ${window}`, {
     hint: 'choose a point inside that window, or a chain that covers the one you want.',
   });
@@ -134,10 +134,6 @@ function describePoint(point: RestorePoint): string {
     case 'transaction':
       return `the commit of transaction ${formatTxnId(point.id)}`;
   }
-}
-
-export function describeCommit({ lsn, time }: Commit): string {
-  return `${formatTime(time)} ${formatLsn(lsn)}`;
 }
 
 /** A moment that was asked for. Where it had no zone, people have to see what it was taken for. */
