@@ -40,6 +40,7 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
+/** What is wrong, for programs. Codes can be added. */
 export type ErrorCode = keyof typeof exitCodes;
 
 /** Where and why, for `--json` and for the hint line. */

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { assessHealth, type Health } from '../engine/repository/health.ts';
+import { assessHealth, defaultMaxAgeMs, type Health } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
@@ -25,8 +25,6 @@ interface CheckCommandOptions extends CommonOptions {
   readonly prometheus?: string;
 }
 
-const defaultMaxAge = '26h';
-
 export function checkCommand(context: CommandContext): Command {
   const command = new Command('check')
     .summary('tell whether backups are as they should be, for monitoring')
@@ -38,7 +36,7 @@ export function checkCommand(context: CommandContext): Command {
     .addOption(
       new Option('--max-age <time>', 'how old the newest proven set may be')
         .argParser(durationArgument)
-        .default(durationArgument(defaultMaxAge), defaultMaxAge),
+        .default(defaultMaxAgeMs, `${defaultMaxAgeMs / 3_600_000}h`),
     )
     .addOption(
       new Option('--max-rehearsal-age <time>', 'how long ago the last rehearsal of a recovery may be: 8d').argParser(

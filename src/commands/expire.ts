@@ -2,7 +2,6 @@ import { Command, Option } from 'commander';
 import { expire } from '../engine/repository/expire.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { type Decision, type RetentionRules } from '../engine/repository/retention.ts';
-import { FigaroError } from '../errors.ts';
 import { formatBytes, formatCount, table } from '../output/text.ts';
 import {
   repoVariables,
@@ -59,7 +58,7 @@ export function expireCommand(context: CommandContext): Command {
         const repository = openRepository(context.files, directory);
         const dryRun = options.dryRun === true;
         const decisions = await context.withWatch(options, (watch) =>
-          expire(context.files, repository, { rules, dryRun, lockWaitMs: options.lockWait ?? 0, watch }),
+          expire(context.files, repository, { ...rules, dryRun, lockWaitMs: options.lockWait ?? 0, watch }),
         );
         const document = toDocument(decisions, dryRun);
         // A dry run was asked for its result; of a real one people have to know what is gone.
@@ -73,13 +72,9 @@ export function expireCommand(context: CommandContext): Command {
 
 function rulesOf(options: ExpireCommandOptions): RetentionRules {
   const { keepFull: full, keepWithin: withinMs, keepDaily: daily, keepWeekly: weekly, keepMonthly: monthly } = options;
-  const given = Object.entries({ full, withinMs, daily, weekly, monthly }).filter(([, value]) => value !== undefined);
-  if (given.length === 0) {
-    throw new FigaroError('usage', 'no rule says what to keep', {
-      hint: 'give --keep-full, --keep-within, --keep-daily, --keep-weekly or --keep-monthly, and --dry-run to see what they do.',
-    });
-  }
-  return Object.fromEntries(given);
+  return Object.fromEntries(
+    Object.entries({ full, withinMs, daily, weekly, monthly }).filter(([, value]) => value !== undefined),
+  );
 }
 
 function describe(decisions: readonly Decision[], dryRun: boolean): string {

@@ -1,9 +1,7 @@
 /** `init`: a repository made on purpose. */
 
-import path from 'node:path';
 import { Command } from 'commander';
-import { createRepository } from '../engine/repository/repository.ts';
-import { FigaroError } from '../errors.ts';
+import { initRepository } from '../engine/repository/init.ts';
 import { inOneLine } from '../output/text.ts';
 import {
   repoVariables,
@@ -32,15 +30,8 @@ export function initCommand(context: CommandContext): Command {
     .addHelpText('after', examples('figaro-backup init --repo /backup/env'))
     .action((_environment: string | undefined, options: InitCommandOptions) => {
       const { files, io } = context;
-      const directory = path.resolve(required({ ...options }, 'repo', io.env, ...repoVariables));
-      const parent = path.dirname(directory);
-      if (files.statThrough(parent)?.kind !== 'directory') {
-        throw new FigaroError('repository-missing', `${directory} cannot be made: there is no directory ${parent}`, {
-          path: parent,
-          hint: 'is the disk of the backups mounted? Otherwise make that directory first.',
-        });
-      }
-      const { repository, created } = createRepository(files, directory);
+      const { repository, created } = initRepository(files, required({ ...options }, 'repo', io.env, ...repoVariables));
+      const { directory } = repository;
       const text = `${inOneLine(directory)} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
       context.print(options, { repository: { path: directory, id: repository.id }, created }, () => text);
     });

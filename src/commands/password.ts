@@ -3,8 +3,9 @@
 import { type Command } from 'commander';
 import { withFile } from '../engine/files/read.ts';
 import { type Files } from '../engine/files/files.ts';
+import { filesWith } from '../engine/files/files-with.ts';
 import { FigaroError } from '../errors.ts';
-import { Cipher } from '../format/crypto.ts';
+import { Cipher, whyNoPassword } from '../format/crypto.ts';
 import { type CommandContext } from './context.ts';
 
 export interface PasswordOptions {
@@ -24,7 +25,7 @@ export function withPasswordOption(command: Command): Command {
 export function unlockedFiles({ files, io }: CommandContext, { passwordFile }: PasswordOptions): Files {
   const file = passwordFile ?? (io.env[variable] || undefined);
   if (file === undefined) return files;
-  return { ...files, cipher: new Cipher(readPassword(files, file)) };
+  return filesWith(files, { cipher: new Cipher(readPassword(files, file)) });
 }
 
 /** More than this is no password but another file, in bytes. */
@@ -36,9 +37,10 @@ function readPassword(files: Files, file: string): Uint8Array {
   // An editor ends the line; it is no part of the password.
   if (bytes[end - 1] === 10) end -= bytes[end - 2] === 13 ? 2 : 1;
   if (size > longest) throw unusable(file, `it has ${size} bytes`);
-  if (end <= 0) throw unusable(file, 'it is empty');
-  if (bytes.includes(0)) throw unusable(file, 'it holds a byte of zero');
-  return bytes.subarray(0, end);
+  const password = bytes.subarray(0, Math.max(0, end));
+  const problem = whyNoPassword(password);
+  if (problem !== undefined) throw unusable(file, problem);
+  return password;
 }
 
 function read(files: Files, file: string): { bytes: Uint8Array; size: number } {

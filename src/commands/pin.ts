@@ -1,9 +1,8 @@
 /** `pin` and `unpin`: keeping a chain from being expired. */
 
 import { Command } from 'commander';
-import { findChain } from '../engine/repository/chain.ts';
 import { pinChain, unpinChain } from '../engine/repository/pins.ts';
-import { asWriter, openRepository, readSets } from '../engine/repository/repository.ts';
+import { openRepository } from '../engine/repository/repository.ts';
 import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
 import { examples, withLockWait, type LockOptions } from './options.ts';
 
@@ -33,23 +32,17 @@ function pinning(command: Command, context: CommandContext, example: string): Co
   command.option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
   return withCommonOptions(withLockWait(command))
     .addHelpText('after', examples(example))
-    .action(async (id: string, options: PinCommandOptions) => {
+    .action(async (set: string, options: PinCommandOptions) => {
       const { files } = context;
-      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
-      const repository = openRepository(files, directory);
-      const { chain, pin, changed } = await asWriter(
-        files,
-        repository,
-        (held) => {
-          const { sets, broken } = readSets(files, repository);
-          const found = findChain(sets, { chain: id }, broken);
-          const { note } = options;
-          const made = note === undefined ? undefined : pinChain(held, found, note, new Date());
-          return Promise.resolve({ chain: found.id, pin: made, changed: made ? true : unpinChain(held, found) });
-        },
-        { lockWaitMs: options.lockWait ?? 0 },
-      );
-      const text = pin ? `${chain} is pinned\n` : `${chain} ${changed ? 'is pinned no more' : 'was not pinned'}\n`;
-      context.printSuccess(options, { chain, pin }, () => text);
+      const repository = openRepository(files, required({ ...options }, 'repo', context.io.env, ...repoVariables));
+      const { note, lockWait: lockWaitMs = 0 } = options;
+      if (note === undefined) {
+        const { chain, wasPinned } = await unpinChain(files, repository, { set, lockWaitMs });
+        const text = `${chain} ${wasPinned ? 'is pinned no more' : 'was not pinned'}\n`;
+        context.printSuccess(options, { chain }, () => text);
+        return;
+      }
+      const { chain, pin } = await pinChain(files, repository, { set, note, lockWaitMs });
+      context.printSuccess(options, { chain, pin }, () => `${chain} is pinned\n`);
     });
 }

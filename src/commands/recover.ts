@@ -1,32 +1,11 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
-import { filesOfKind, type Environment, type EnvironmentFile } from '../engine/environment/environment.ts';
-import { discoverLayers } from '../engine/environment/layers.ts';
-import { type Preflight } from '../engine/recovery/preflight.ts';
-import { recoverEnvironment, type RecoverResult } from '../engine/recovery/recover.ts';
-import { describeMoment, formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
-import { withSurvivingLogs } from '../engine/recovery/surviving-logs.ts';
+import { filesOfKind, type EnvironmentFile } from '../engine/environment/environment.ts';
 import { type Files } from '../engine/files/files.ts';
-import { type Watch } from '../engine/pause.ts';
-import {
-  chainEnvironment,
-  chainsOf,
-  excludedFrom,
-  findChain,
-  requireNewest,
-  whyOrphaned,
-  type Chain,
-} from '../engine/repository/chain.ts';
-import {
-  isSamePlace,
-  placesOf,
-  requireApart,
-  requireNoneAbove,
-  requireOutside,
-  sourcesHere,
-} from '../engine/places.ts';
-import { openRepository, readSets } from '../engine/repository/repository.ts';
-import { requireIntact } from '../engine/verify/intact.ts';
+import { type Preflight } from '../engine/recovery/preflight.ts';
+import { recoverFrom, type Recovered, type RecoverySource } from '../engine/recovery/recover-from.ts';
+import { describeMoment, formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
+import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, inOneLine, table } from '../output/text.ts';
@@ -142,136 +121,43 @@ export function recoverCommand(context: CommandContext): Command {
     .action(
       hooked(context, async (_environment, options: RecoverCommandOptions) => {
         const files = unlockedFiles(context, options);
-        const found = findSource(context, files, options);
-        requireOwnPlace(files, found, options);
-        const point = restorePointOf(options);
-        const { source, result } = await context.withWatch(options, async (watch, note) => {
-          const { chain } = found;
-          if (chain && !options.only) await requireIntact(files, chain, found.environment, watch);
-          const environment = await withSurvivors(files, options, found.environment, watch);
-          const outcome = await recoverEnvironment(files, {
-            environment,
+        const source = sourceOf(context, files, options);
+        const restorePoint = restorePointOf(options);
+        const result = await context.withWatch(options, (watch, note) =>
+          recoverFrom(files, source, {
             target: options.to,
-            restorePoint: point,
+            restorePoint,
             onPreflight: (needs) => note(`needs ${describeNeeds(needs)}`),
             dryRun: options.dryRun === true,
             engine: options.engine,
             check: options.check,
             anyOrder: options.anyOrder === true,
-            ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
             resetLsns: options.resetLsns === true,
+            trustOwners: options.trustOwners === true,
+            acceptMissing: options.acceptMissing === true,
+            ...(options.survivingLogs === undefined ? {} : { survivingLogs: options.survivingLogs }),
+            ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
             ...(options.only ? { only: options.only } : {}),
             ...(options.mapDir ? { moves: options.mapDir } : {}),
-            ...(chain
-              ? { requireIntact: (names) => requireIntact(files, chain, found.environment, watch, names) }
-              : {}),
             watch,
-          });
-          return { source: { ...found, environment }, result: outcome };
-        });
-        context.warn(options, [...source.warnings, ...result.warnings]);
-        if (!options.only) tellExcluded(context, options, source, result);
-        context.print(options, toDocument(source, options, point, result), () => describe(source, options, result));
+          }),
+        );
+        context.warn(options, result.warnings);
+        if (result.lacking) context.addFailure(options, result.lacking);
+        context.print(options, toDocument(options, restorePoint, result), () => describe(options, result));
       }),
     );
 }
 
-/** What is missing was excluded on purpose, but maybe not by who recovers: it is no success unless that is said. */
-function tellExcluded(
-  context: CommandContext,
-  options: RecoverCommandOptions,
-  { chain }: Source,
-  { target, report }: RecoverResult,
-): void {
-  const there = new Set(report?.databases);
-  const all = [...excludedFrom(chain?.sets ?? []), ...(report?.excluded ?? [])];
-  const missing = [...new Set(all)].filter((name) => !there.has(name));
-  if (missing.length === 0) return;
-  const message = `${missing.join(', ')}: excluded when the sets were made, and not in ${target}`;
-  if (options.acceptMissing) return context.addWarning(options, message);
-  context.addFailure(
-    options,
-    new FigaroError('container-missing', message, {
-      path: missing[0]!,
-      hint: 'all the rest is as it has to be. With --accept-missing, this is a warning.',
-    }),
-  );
-}
-
-async function withSurvivors(
-  files: Files,
-  { survivingLogs }: RecoverCommandOptions,
-  environment: Environment,
-  watch: Watch,
-): Promise<Environment> {
-  return survivingLogs === undefined ? environment : await withSurvivingLogs(files, environment, survivingLogs, watch);
-}
-
-/** What is recovered from. */
-interface Source {
-  readonly environment: Environment;
-  /** Undefined for plain copies. */
-  readonly chain: Chain | undefined;
-  readonly directories: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-function findSource(context: CommandContext, files: Files, options: RecoverCommandOptions): Source {
-  const { from, chain: chainId, toSet } = options;
-  if (from) {
-    const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);
-    if (other)
-      throw new FigaroError('usage', `--from and --${other === 'toSet' ? 'to-set' : other} exclude each other`);
-    const environment = discoverLayers(files, from);
-    return { environment, chain: undefined, directories: from, warnings: [] };
+function sourceOf({ io }: CommandContext, files: Files, options: RecoverCommandOptions): RecoverySource {
+  const { from, chain, toSet } = options;
+  if (!from) {
+    const repository = openRepository(files, required({ ...options }, 'repo', io.env, ...repoVariables));
+    return { repository, ...(chain === undefined ? {} : { chain }), ...(toSet === undefined ? {} : { toSet }) };
   }
-  const repository = openRepository(files, required({ ...options }, 'repo', context.io.env, ...repoVariables));
-  const { sets, broken } = readSets(files, repository);
-  const choice = {
-    ...(chainId === undefined ? {} : { chain: chainId }),
-    ...(toSet === undefined ? {} : { toSet }),
-  };
-  const chain = findChain(sets, choice, broken);
-  if (chainId === undefined && toSet === undefined && restorePointOf(options).kind === 'end') {
-    requireNewest(chain, sets, broken);
-  }
-  const damaged = broken.filter(({ state }) => state === 'damaged');
-  // The operator has to know when the newest sets are not the ones that are used.
-  const warnings = [
-    ...damaged.map(({ id, problem }) => `${id} is damaged and left out: ${problem}`),
-    ...chainsOf(sets).orphans.map((set) => `${set.id} is left out: it ${whyOrphaned(sets, set)}`),
-  ];
-  const directories = chain.sets.map(({ directory }) => directory);
-  const trustOwners = options.trustOwners === true;
-  return {
-    environment: chainEnvironment(files, chain, { trustOwners, acceptGrown: true }),
-    chain,
-    directories,
-    warnings,
-  };
-}
-
-/** What is recovered must not become part of what it is made from. */
-function requireOwnPlace(
-  files: Files,
-  { environment, chain, directories }: Source,
-  { to, repo, survivingLogs }: RecoverCommandOptions,
-): void {
-  const target = { what: 'the target', path: to };
-  requireNoneAbove(files, target);
-  if (chain) {
-    requireApart(files, target, { what: 'the repository', path: repo ?? path.dirname(directories[0]!) });
-    // In its own place an environment can be recovered, when that is empty.
-    const sources = sourcesHere(
-      files,
-      chain.sets.map(({ manifest }) => manifest),
-    );
-    for (const source of sources) if (!isSamePlace(files, to, source.path)) requireOutside(files, target, source);
-  }
-  for (const copy of chain ? [] : directories) {
-    for (const place of placesOf(files, 'the copy', copy, environment.directories)) requireApart(files, target, place);
-  }
-  if (survivingLogs !== undefined) requireApart(files, target, { what: 'the surviving log in', path: survivingLogs });
+  const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);
+  if (!other) return { copies: from };
+  throw new FigaroError('usage', `--from and --${other === 'toSet' ? 'to-set' : other} exclude each other`);
 }
 
 function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): RestorePoint {
@@ -280,9 +166,8 @@ function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): Restor
   return toLsn ? { kind: 'lsn', lsn: toLsn } : { kind: 'end' };
 }
 
-function describe(source: Source, options: RecoverCommandOptions, result: RecoverResult): string {
-  const { environment, chain, directories } = source;
-  const { report } = result;
+function describe(options: RecoverCommandOptions, result: Recovered): string {
+  const { environment, chain, directories, report } = result;
   const rows: string[][] = [];
   directories.forEach((directory, i) => {
     rows.push([i === 0 ? 'from' : '', chain ? path.basename(directory) : directory]);
@@ -334,13 +219,8 @@ function listFiles(files: readonly EnvironmentFile[]): string {
   return `${table(rows)}${formatCount(files.length, 'file')}, ${formatBytes(total)}; nothing was written\n`;
 }
 
-function toDocument(
-  { chain, directories, warnings }: Source,
-  { survivingLogs }: RecoverCommandOptions,
-  point: RestorePoint,
-  result: RecoverResult,
-): object {
-  const { report } = result;
+function toDocument({ survivingLogs }: RecoverCommandOptions, point: RestorePoint, result: Recovered): object {
+  const { chain, directories, report } = result;
   return {
     dryRun: result.dryRun,
     engine: result.engine,
@@ -356,7 +236,7 @@ function toDocument(
       inDoubt: report.inDoubt.map(({ id, gid }) => ({ id: formatTxnId(id), gid })),
     }),
     files: result.copied.map(({ kind, name, stat, path: from }) => ({ kind, name, from, size: stat.size })),
-    warnings: [...warnings, ...result.warnings],
+    warnings: result.warnings,
   };
 }
 

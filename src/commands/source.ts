@@ -5,8 +5,9 @@ import { discoverEnvironment, type DiscoverOptions } from '../engine/environment
 import { type Environment } from '../engine/environment/environment.ts';
 import { discoverLayers } from '../engine/environment/layers.ts';
 import { type Files } from '../engine/files/files.ts';
-import { chainEnvironment, findChain, requireNewest } from '../engine/repository/chain.ts';
-import { openRepository, readSets } from '../engine/repository/repository.ts';
+import { chainEnvironment } from '../engine/repository/chain.ts';
+import { chooseChain } from '../engine/repository/choose-chain.ts';
+import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { shellWord } from '../output/text.ts';
 import { homeVariables, repoVariables, required, type CommandContext, type CommonOptions } from './context.ts';
@@ -68,11 +69,9 @@ export function findEnvironment(
     };
   }
   const directory = required({ repo }, 'repo', env, ...repoVariables);
-  const { sets, broken } = readSets(files, openRepository(files, directory));
-  const found = findChain(sets, chain === undefined ? {} : { chain }, broken);
-  if (chain === undefined) requireNewest(found, sets, broken);
+  const chosen = chooseChain(files, openRepository(files, directory), chain === undefined ? {} : { chain });
   return {
-    environment: chainEnvironment(files, found),
+    environment: chainEnvironment(files, chosen.chain),
     recoverOptions: `--repo ${shellWord(directory)}${chain === undefined ? '' : ` --chain ${chain}`}`,
     isOriginal: false,
   };

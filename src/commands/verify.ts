@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander';
 import { openRepository } from '../engine/repository/repository.ts';
-import { verifySets } from '../engine/verify/verify-sets.ts';
+import { verifyRepository } from '../engine/verify/verify-sets.ts';
 import { type Finding } from '../engine/verify/finding.ts';
 import { type VerifyResult } from '../engine/verify/verification.ts';
-import { exitCodes, FigaroError } from '../errors.ts';
+import { exitCodes } from '../errors.ts';
 import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
 import {
   repoVariables,
@@ -68,12 +68,11 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .action(
       hooked(context, async (_environment, options: VerifyCommandOptions) => {
-        requireCompatible(options);
         const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
         const files = unlockedFiles(context, options);
         const repository = openRepository(files, directory);
         const result = await context.withWatch(options, (watch) =>
-          verifySets(files, repository, {
+          verifyRepository(files, repository, {
             ...(options.chain === undefined ? {} : { chain: options.chain }),
             ...(options.set === undefined ? {} : { set: options.set }),
             ...(options.share === undefined ? {} : { share: options.share }),
@@ -86,7 +85,6 @@ export function verifyCommand(context: CommandContext): Command {
           }),
         );
         context.warn(options, result.warnings);
-        if (result.sets.length === 0 && result.findings.length === 0) throw nothingToVerify(directory);
         const worst = worstOf(result.findings);
         if (worst) context.found(worst.code, `${worst.set}: ${worst.message}`);
         // Findings are a result that everybody wants to hear of.
@@ -94,28 +92,6 @@ export function verifyCommand(context: CommandContext): Command {
         else context.printSuccess(options, result, () => describe(result));
       }),
     );
-}
-
-function requireCompatible({ chain, set, share, budget, quick, rehearse }: VerifyCommandOptions): void {
-  const parts = Object.entries({ chain, set, share, budget }).filter(([, value]) => value !== undefined);
-  const isSingle = chain !== undefined || set !== undefined;
-  if (isSingle && parts.length > 1) {
-    throw new FigaroError('usage', `${parts.map(([name]) => `--${name}`).join(' and ')} exclude each other`);
-  }
-  if (rehearse && (quick === true || set !== undefined)) {
-    throw new FigaroError(
-      'usage',
-      `--rehearse goes through the recovery of a whole chain, not with --${quick ? 'quick' : 'set'}`,
-    );
-  }
-}
-
-/** A repository without a set is not all good. */
-function nothingToVerify(directory: string): FigaroError {
-  return new FigaroError('set-missing', `${directory} holds no set: there is nothing to verify`, {
-    path: directory,
-    hint: 'take one with `figaro-backup hot` or `offline`.',
-  });
 }
 
 /** Damage weighs more than a gap. */

@@ -7,6 +7,7 @@
 
 import { FigaroError } from '../errors.ts';
 import { type Files, type OpenFile } from './files/files.ts';
+import { filesWith } from './files/files-with.ts';
 
 /** How often a run shows a sign of life, in ms. */
 const beatMs = 10_000;
@@ -101,8 +102,7 @@ export function fencedFiles(files: Files, lease: Lease): Files {
     sync: () => opened.sync(),
     close: () => opened.close(),
   });
-  return {
-    ...files,
+  return filesWith(files, {
     create: held((file, mode) => fenced(files.create(file, mode))),
     openToWrite: held((file) => fenced(files.openToWrite(file))),
     makeDirectory: held((directory, mode) => files.makeDirectory(directory, mode)),
@@ -117,5 +117,5 @@ export function fencedFiles(files: Files, lease: Lease): Files {
     setTimes: held((file, mtimeMs) => files.setTimes(file, mtimeMs)),
     syncDirectory: held((directory) => files.syncDirectory(directory)),
     setOwner: held((file, owner) => files.setOwner(file, owner)),
-  };
+  });
 }

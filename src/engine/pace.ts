@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { requireCounts } from './given.ts';
 
 /** Reads and writes of files are of this size unless a rate says otherwise; a multiple of every page size. In bytes. */
 export const largestUnit = 4 << 20;
@@ -14,7 +15,7 @@ export interface Clock {
   sleep(ms: number): Promise<unknown>;
 }
 
-/** Holds work back to a rate. */
+/** Holds work back to a rate. Throws `usage` for one that is not a whole number of bytes from 1 on. */
 export class Pace {
   /** How much to read at a time, in bytes: a power of two. */
   readonly unit: number;
@@ -24,6 +25,7 @@ export class Pace {
   #due = 0;
 
   constructor(bytesPerSecond: number, clock: Clock = { now: () => performance.now(), sleep: setTimeout }) {
+    requireCounts({ bytesPerSecond });
     this.#bytesPerMs = bytesPerSecond / 1000;
     this.#clock = clock;
     const wanted = 2 ** Math.floor(Math.log2(bytesPerSecond * unitSeconds));

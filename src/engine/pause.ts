@@ -20,6 +20,7 @@ export interface Plan {
   readonly total: number;
 }
 
+/** How far a piece of work is. */
 export interface Progress {
   /** A phase in words, `copy docs.dbxml`. */
   readonly phase: string;

@@ -1,6 +1,7 @@
 /** Encryption of pages and log records (format document, section 5). */
 
 import { createCipheriv, createDecipheriv, randomBytes, type Decipher } from 'node:crypto';
+import { FigaroError } from '../errors.ts';
 
 /** Bytes of a MAC, and of an initialization vector. */
 export const macSize = 20;
@@ -106,7 +107,16 @@ export function libraryDigest(bytes: Uint8Array): Uint8Array {
   return finishHash(initialState(), bytes, 0, bytes.length, 0);
 }
 
-/** The keys that a password gives (5.3), and what is done with them. */
+/** What keeps bytes from being a password, as the end of a sentence; undefined when nothing does. */
+export function whyNoPassword(bytes: Uint8Array): string | undefined {
+  if (bytes.length === 0) return 'it is empty';
+  return bytes.includes(0) ? 'it holds a byte of zero' : undefined;
+}
+
+/**
+ * The keys that a password gives (5.3), and what is done with them. Whether they are those of an environment shows when it
+ * is read.
+ */
 export class Cipher {
   readonly #key: Uint8Array;
   /** Decrypts single blocks; chaining them here is quicker than a new decipher for every record. */
@@ -115,7 +125,10 @@ export class Cipher {
   readonly #inner: Int32Array;
   readonly #outer: Int32Array;
 
+  /** Throws `password` for one that is empty or holds a byte of zero. */
   constructor(password: Uint8Array) {
+    const problem = whyNoPassword(password);
+    if (problem !== undefined) throw new FigaroError('password', `this is no password: ${problem}`);
     const p = Buffer.concat([password, Uint8Array.of(0)]);
     const derive = (purpose: string): Uint8Array => libraryDigest(Buffer.concat([p, Buffer.from(purpose), p]));
     const macKey = derive('mac derivation key magic value');

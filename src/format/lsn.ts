@@ -1,5 +1,6 @@
 /** Log sequence numbers: the place of a record in the log (format document, section 0). */
 
+/** Where a record is: the number of its log file, and the byte in it. */
 export interface Lsn {
   readonly file: number;
   readonly offset: number;

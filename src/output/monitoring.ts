@@ -84,11 +84,7 @@ function metricsText(labels: Readonly<Record<string, string>>, metrics: readonly
 }
 
 /** Metrics of a standby. */
-export function standbyMetrics(
-  directory: string,
-  { state, lag, ageMs, trouble }: StandbyStatus,
-  isBehind: boolean,
-): string {
+export function standbyMetrics(directory: string, { state, lag, ageMs, trouble, isBehind }: StandbyStatus): string {
   return metricsText({ standby: directory }, [
     ['standby_ok', 'Whether the standby follows, and closely enough.', trouble || isBehind ? 0 : 1],
     ['standby_lag_bytes', 'Log of the primary that is not applied yet.', lag?.bytes],

@@ -127,7 +127,7 @@ describe('the power may fail at any moment', () => {
     for (let i = 0; i < 3; i++) await takeBackup(prepared.files, 'offline', { home, repository });
     const newest = (await soundSets(prepared)).at(-1)!;
     const keepOne = async ({ files }: VolatileDisk): Promise<unknown> =>
-      await expire(files, openRepository(files, repository), { rules: { full: 1 } });
+      await expire(files, openRepository(files, repository), { full: 1 });
     await atEveryChange(prepared, keepOne, async (after, finished) => {
       const ids = await soundSets(after);
       expect(ids).toContain(newest);

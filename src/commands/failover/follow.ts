@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
-import { followForEver, followOnce } from '../../engine/failover/follow.ts';
+import { defaultIntervalMs, followForEver, followOnce } from '../../engine/failover/follow.ts';
 import { type Followed } from '../../engine/failover/create.ts';
 import { type StandbyState } from '../../engine/failover/standby.ts';
 import { FigaroError } from '../../errors.ts';
@@ -19,8 +19,6 @@ interface FollowCommandOptions extends StandbyOptions {
   readonly cacheSize?: number;
 }
 
-const defaultInterval = '5s';
-
 export function failoverFollowCommand(context: CommandContext): Command {
   const command = new Command('follow')
     .summary('make a standby, and keep it current')
@@ -34,7 +32,7 @@ export function failoverFollowCommand(context: CommandContext): Command {
     .addOption(
       new Option('--interval <time>', 'how long to wait between rounds')
         .argParser(durationArgument)
-        .default(durationArgument(defaultInterval), defaultInterval),
+        .default(defaultIntervalMs, `${defaultIntervalMs / 1000}s`),
     )
     .option('--once', 'one round, for cron and timers')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));

@@ -46,27 +46,19 @@ export function failoverStatusCommand(context: CommandContext): Command {
       if (options.prometheus !== undefined) {
         requireMetricsApart(files, options.prometheus, [{ what: 'the standby', path: directory }]);
       }
-      const status = standbyStatus(files, directory);
-      const behind = options.maxLag !== undefined && isBehind(status, options.maxLag);
+      const { maxLag } = options;
+      const status = standbyStatus(files, directory, maxLag === undefined ? {} : { maxLagMs: maxLag });
       if (options.prometheus !== undefined) {
         const { home } = status.state;
         const primary =
           home === undefined ? [] : placesOf(files, 'the environment', home, configOf(files, home).directories);
         requireMetricsApart(files, options.prometheus, primary);
-        writeMetrics(files, options.prometheus, standbyMetrics(directory, status, behind));
+        writeMetrics(files, options.prometheus, standbyMetrics(directory, status));
       }
       const { files: _files, ...state } = status.state;
-      context.print(options, { standby: directory, ...status, state, isBehind: behind }, () =>
-        describe(directory, status),
-      );
-      if (behind) context.addFailure(options, tooFarBehind(directory, status, options.maxLag!));
+      context.print(options, { standby: directory, ...status, state }, () => describe(directory, status));
+      if (status.isBehind) context.addFailure(options, tooFarBehind(directory, status, maxLag!));
     });
-}
-
-/** Without a look at the primary, the last round has to be young enough. */
-function isBehind({ lag, ageMs, state }: StandbyStatus, maxLagMs: number): boolean {
-  if (state.phase !== 'following') return true;
-  return (lag ? lag.seconds * 1000 : ageMs) > maxLagMs;
 }
 
 function tooFarBehind(

@@ -55,7 +55,7 @@ import { requireNoOlderCopies } from './older-copies.ts';
 export interface BackupOptions extends LockWait {
   /** Directory of the environment. */
   readonly home: string;
-  /** Directory of the repository. */
+  /** Directory of the repository. A full set makes one where it is empty or does not exist. */
   readonly repository: string;
   /** Incrementals: any set of the chain to continue; the newest chain by default. */
   readonly chain?: string;
@@ -74,11 +74,28 @@ export interface BackupOptions extends LockWait {
   readonly smallBytes?: number;
 }
 
+/** Options that only some kinds of set have. */
+const onlyOf = {
+  chain: ['incremental'],
+  keepDamaged: ['hot', 'offline'],
+  acceptMissing: ['hot', 'offline'],
+  withoutLog: ['offline'],
+} as const satisfies Partial<Record<keyof BackupOptions, readonly SetKind[]>>;
+
+function requireFitting(kind: SetKind, options: BackupOptions): void {
+  for (const [name, kinds] of Object.entries(onlyOf)) {
+    const isGiven = Boolean(options[name as keyof typeof onlyOf]);
+    if (!isGiven || (kinds as readonly SetKind[]).includes(kind)) continue;
+    throw new FigaroError('usage', `${name} is for ${kinds.join(' and ')} only, and this is ${kind}`);
+  }
+}
+
 /**
  * Takes a set, proves that it can be recovered, and publishes it. The environment is only read. On failure nothing of
  * the set stays.
  */
 export async function takeBackup(files: Files, kind: SetKind, options: BackupOptions): Promise<BackupSet> {
+  requireFitting(kind, options);
   const home = path.resolve(options.home);
   const choice = chooseFiles(options.include, options.exclude);
   const directory = path.resolve(options.repository);

@@ -48,7 +48,7 @@ function configIfThere(files: Files, home: string): DbConfig | undefined {
 }
 
 /** Throws `environment-missing` where there is no directory, or none behind a link. */
-function requireDirectory(files: Files, home: string): void {
+export function requireDirectory(files: Files, home: string): void {
   const full = path.resolve(home);
   const stat = files.statThrough(full);
   if (stat?.kind === 'directory') return;

@@ -40,6 +40,7 @@ export type FileContent =
       readonly logNumber?: undefined;
     };
 
+/** A file that belongs to an environment. */
 export type EnvironmentFile = FilePlace & FileContent;
 
 export type EnvironmentFileKind = FileContent['kind'];
@@ -55,6 +56,7 @@ export interface DamagedFile {
   readonly code: 'page-type' | 'format-unsupported';
 }
 
+/** What a directory holds of an environment, at one moment. */
 export interface Environment {
   readonly home: string;
   readonly config: DbConfig;

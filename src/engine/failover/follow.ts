@@ -8,9 +8,11 @@ import { discoverEnvironment } from '../environment/discover.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
 import { requireOwnDirectories, requireOwnTree } from '../files/own-tree.ts';
+import { requireAmounts, requireCounts } from '../given.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { placesOf, requireApart, requireNoneAbove, requireOutside, sourcesHere, standbyName } from '../places.ts';
-import { findChain, requireNewest } from '../repository/chain.ts';
+import { findChain } from '../repository/chain.ts';
+import { chooseChain } from '../repository/choose-chain.ts';
 import { sweepLocks, takeLock } from '../repository/lock.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
 import { createStandby, prepareDirectory, type Followed } from './create.ts';
@@ -23,8 +25,9 @@ import { clearTrouble, noteTrouble } from './trouble.ts';
 export interface FollowOptions {
   readonly directory: string;
   readonly followed: Followed;
+  /** Memory for pages, in bytes. */
   readonly cacheBytes?: number;
-  readonly watch: Watch;
+  readonly watch?: Watch;
 }
 
 /** Runs `work` as the only one that writes to a standby, as `asWriter`. Throws `busy`. Finishes first what a run before it began. */
@@ -51,7 +54,8 @@ export async function asFollower<T>(files: Files, directory: string, work: (file
 
 /** One round, or the making of the standby where there is none yet. What goes wrong is noted for `status`. */
 export async function followOnce(files: Files, options: FollowOptions): Promise<StandbyState> {
-  const { directory, followed, watch } = options;
+  const { directory, followed, watch = {} } = options;
+  requireCounts({ cacheBytes: options.cacheBytes });
   requireOwnPlace(files, directory, followed);
   return await asFollower(files, directory, async (held) => {
     try {
@@ -89,10 +93,9 @@ function requireOwnPlace(files: Files, directory: string, { home, repo }: Follow
 async function begin(files: Files, directory: string, followed: Followed, watch: Watch): Promise<Standby> {
   prepareDirectory(files, directory);
   if (followed.repo !== undefined) {
-    const { sets, broken } = readSets(files, openRepository(files, followed.repo));
-    const newest = findChain(sets, {}, broken);
-    requireNewest(newest, sets, broken, 'take a full set, and begin again. Look at `figaro-backup list` first.');
-    return await createStandby(files, directory, newest, followed, watch);
+    const hint = 'take a full set, and begin again. Look at `figaro-backup list` first.';
+    const { chain } = chooseChain(files, openRepository(files, followed.repo), { hint });
+    return await createStandby(files, directory, chain, followed, watch);
   }
   const { base } = partsOf(directory);
   await takeBackup(files, 'hot', { home: followed.home!, repository: base, watch });
@@ -102,7 +105,11 @@ async function begin(files: Files, directory: string, followed: Followed, watch:
   return standby;
 }
 
-async function goOn(files: Files, found: Standby, { followed, cacheBytes, watch }: FollowOptions): Promise<Standby> {
+async function goOn(
+  files: Files,
+  found: Standby,
+  { followed, cacheBytes, watch = {} }: FollowOptions,
+): Promise<Standby> {
   const { directory, state } = found;
   requireFollowing(found);
   requireSame(directory, state, followed);
@@ -154,28 +161,32 @@ const passing: ReadonlySet<ErrorCode> = new Set([
 /** Beyond this, waiting longer helps nobody. */
 const longestWaitMs = 5 * 60_000;
 
+export const defaultIntervalMs = 5000;
+
 export interface ServiceOptions extends FollowOptions {
-  readonly intervalMs: number;
+  /** How long to wait between rounds; 5 s by default. */
+  readonly intervalMs?: number;
   /** Told what went wrong, once for as long as it goes on, and when it is over. */
-  readonly onTrouble: (error: FigaroError) => void;
-  readonly onRelief: () => void;
+  readonly onTrouble?: (error: FigaroError) => void;
+  readonly onRelief?: () => void;
 }
 
 /** Round after round, until told to stop, which throws `interrupted`, or until something is wrong that will not pass. */
 export async function followForEver(files: Files, options: ServiceOptions): Promise<never> {
-  const { intervalMs, watch, onTrouble, onRelief } = options;
+  const { intervalMs = defaultIntervalMs, watch = {}, onTrouble, onRelief } = options;
+  requireAmounts({ intervalMs });
   let failures = 0;
   let told = '';
   for (;;) {
     try {
       await followOnce(files, options);
-      if (failures > 0) onRelief();
+      if (failures > 0) onRelief?.();
       failures = 0;
       told = '';
     } catch (error) {
       if (!(error instanceof FigaroError) || !passing.has(error.code)) throw error;
       failures += 1;
-      if (told !== error.message) onTrouble(error);
+      if (told !== error.message) onTrouble?.(error);
       told = error.message;
     }
     await rest(Math.min(intervalMs * 2 ** Math.min(failures, 20), Math.max(longestWaitMs, intervalMs)), watch);

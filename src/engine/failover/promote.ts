@@ -32,12 +32,14 @@ export interface PromoteOptions {
   readonly primaryGone?: boolean;
   /** Take no log: as of the last round. */
   readonly withoutLog?: boolean;
+  /** Check the structure of the result; true by default. */
   readonly check?: boolean;
   /** The application orders keys in a way of its own. */
   readonly anyOrder?: boolean;
-  readonly watch: Watch;
+  readonly watch?: Watch;
 }
 
+/** The environment that a standby has become. */
 export interface Promotion {
   /** The environment. */
   readonly home: string;
@@ -76,7 +78,7 @@ export async function promote(files: Files, options: PromoteOptions): Promise<Pr
 
 /** The last round, with what survives of the log. After it there is no way back. */
 async function catchUp(files: Files, found: Standby, options: PromoteOptions, warnings: string[]): Promise<Standby> {
-  const { check = true, anyOrder = false, watch } = options;
+  const { check = true, anyOrder = false, watch = {} } = options;
   const standby = found.state.rounds === 0 ? await applyLog(files, found, { watch }) : found;
   warnings.push(...(await takeLog(files, standby, options)));
   const { directory, state } = await applyLog(files, standby, {
@@ -120,7 +122,7 @@ const inUseHint =
 async function makePrimary(
   files: Files,
   standby: Standby,
-  { watch }: PromoteOptions,
+  { watch = {} }: PromoteOptions,
   warnings: string[],
 ): Promise<Standby> {
   const { directory, state } = standby;

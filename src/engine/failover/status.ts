@@ -7,6 +7,7 @@ import { commit } from '../../format/log/records/txn.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { configOf } from '../environment/discover.ts';
 import { type Files } from '../files/files.ts';
+import { requireAmounts } from '../given.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
@@ -24,6 +25,7 @@ export interface Lag {
   readonly seconds: number;
 }
 
+/** How a standby is doing. */
 export interface StandbyStatus {
   readonly state: StandbyState;
   /** Undefined when it is not known: the primary's log can not be read, or the standby follows a repository. */
@@ -33,10 +35,23 @@ export interface StandbyStatus {
   readonly ageMs: number;
   readonly trouble: Trouble | undefined;
   readonly canBePromoted: boolean;
+  /** Further behind than it may be; false where nobody asked. */
+  readonly isBehind: boolean;
+}
+
+export interface StatusOptions {
+  /** How far behind the standby may be; without a look at the primary, how old the last round. */
+  readonly maxLagMs?: number;
+  readonly now?: Date;
 }
 
 /** Looks at a standby and at its primary; only reads. Throws `standby-missing` when there is no standby. */
-export function standbyStatus(files: Files, directory: string, now = new Date()): StandbyStatus {
+export function standbyStatus(
+  files: Files,
+  directory: string,
+  { maxLagMs, now = new Date() }: StatusOptions = {},
+): StandbyStatus {
+  requireAmounts({ maxLagMs });
   const { state } = requireStandby(files, directory);
   let lag: Lag | undefined;
   let lagUnknown: string | undefined;
@@ -48,13 +63,16 @@ export function standbyStatus(files: Files, directory: string, now = new Date())
     if (!(error instanceof FigaroError)) throw error;
     lagUnknown = error.message;
   }
+  const ageMs = now.getTime() - Date.parse(state.lastRound.finished);
+  const behindMs = state.phase === 'following' ? (lag ? lag.seconds * 1000 : ageMs) : Infinity;
   return {
     state,
     lag,
     lagUnknown,
-    ageMs: now.getTime() - Date.parse(state.lastRound.finished),
+    ageMs,
     trouble: readTrouble(files, directory),
     canBePromoted: state.phase !== 'promoted',
+    isBehind: maxLagMs !== undefined && behindMs > maxLagMs,
   };
 }
 

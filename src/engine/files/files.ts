@@ -12,6 +12,7 @@ import { type Cipher } from '../../format/crypto.ts';
 
 export type FileKind = 'file' | 'directory' | 'link' | 'other';
 
+/** What the system says of a file. Times in ms since 1970. */
 export interface FileStat {
   readonly kind: FileKind;
   /** In bytes. */
@@ -30,6 +31,7 @@ export interface FileStat {
 /** Whose a file is, and who may do what with it. */
 export type FileOwner = Pick<FileStat, 'mode' | 'uid' | 'gid'>;
 
+/** A file that is open, until it is closed. Positions and sizes are in bytes. */
 export interface OpenFile {
   readonly path: string;
   stat(): FileStat;
@@ -43,6 +45,7 @@ export interface OpenFile {
   close(): void;
 }
 
+/** A disk. Failures of its operations are `FigaroError`s: `no-space`, `not-permitted`, otherwise `io`. */
 export interface Files {
   /** The key to what is encrypted; undefined when no password was given. */
   readonly cipher?: Cipher | undefined;

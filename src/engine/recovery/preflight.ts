@@ -6,6 +6,7 @@ import { formatBytes } from '../../measures.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 
+/** What a recovery takes. In bytes. */
 export interface Preflight {
   /** The target, or what is there of the path to it. */
   readonly directory: string;

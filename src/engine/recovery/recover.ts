@@ -38,11 +38,13 @@ export interface RecoverOptions {
   readonly environment: Environment;
   /** A directory that does not exist yet, or is empty. */
   readonly target: string;
+  /** How far; to the end by default. */
   readonly restorePoint?: RestorePoint;
   /** Find out what would happen, and write nothing. */
   readonly dryRun?: boolean;
   /** `native` runs an installed db_recover on the staged copy. */
   readonly engine?: 'embedded' | 'native';
+  /** Memory for pages; 256 MiB by default. */
   readonly cacheBytes?: number;
   /** Check the structure of the result before it gets its name; true by default. */
   readonly check?: boolean;
@@ -89,6 +91,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   requireKey(found);
   requireEmptyTarget(files, target);
   requireMovable(found, moves);
+  if (only?.length === 0) throw new FigaroError('usage', 'no container is named that is to be recovered');
   if (only && engine === 'native') {
     throw new FigaroError('usage', 'the native engine recovers whole environments: it can not be told --only');
   }

@@ -73,6 +73,9 @@ export function restoreWindow(log: Log, transactions: Transactions): RestoreWind
  */
 export function findLimit(point: RestorePoint, log: Log, transactions: Transactions, end: Lsn): Commit | undefined {
   if (point.kind === 'end') return undefined;
+  if (point.kind === 'time' && Number.isNaN(point.time.getTime())) {
+    throw new FigaroError('usage', 'the time to recover to is no time');
+  }
   const window = restoreWindow(log, transactions);
   const { commits } = transactions;
   let limit: Commit | undefined;

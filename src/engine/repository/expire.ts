@@ -2,25 +2,29 @@
 
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
+import { requireAmounts, requireCounts } from '../given.ts';
 import { pause } from '../pause.ts';
 import { listSets, type Catalog, type ListedChain } from './catalog.ts';
 import { asWriter, removeSet, type LockWait, type Repository } from './repository.ts';
 import { decideRetention, type Decision, type RetentionRules } from './retention.ts';
 
-export interface ExpireOptions extends LockWait {
-  readonly rules: RetentionRules;
+export interface ExpireOptions extends LockWait, RetentionRules {
   /** Decide, and remove nothing. */
   readonly dryRun?: boolean;
   readonly now?: Date;
 }
 
-/** What was decided about each chain, in order of time. Without `dryRun`, what goes is gone. */
+/**
+ * What was decided about each chain, in order of time. Without `dryRun`, what goes is gone. Throws `usage` where no rule says
+ * what to keep, `busy`, and what keeps a set, its pin or its checks from being read: then nothing is removed.
+ */
 export async function expire(files: Files, repository: Repository, options: ExpireOptions): Promise<Decision[]> {
-  const { rules, dryRun = false, now = new Date(), watch = {} } = options;
+  const { dryRun = false, now = new Date(), watch = {} } = options;
+  requireRules(options);
   const decide = (): Decision[] => {
     const catalog = listSets(files, repository);
     requireReadable(catalog);
-    return decideRetention(catalog.chains, rules, now);
+    return decideRetention(catalog.chains, options, now);
   };
   if (dryRun) return decide();
   return await asWriter(
@@ -37,6 +41,15 @@ export async function expire(files: Files, repository: Repository, options: Expi
     },
     options,
   );
+}
+
+function requireRules({ full, withinMs, daily, weekly, monthly }: RetentionRules): void {
+  requireCounts({ full, daily, weekly, monthly });
+  requireAmounts({ withinMs });
+  if ([full, withinMs, daily, weekly, monthly].some((rule) => rule !== undefined)) return;
+  throw new FigaroError('usage', 'no rule says what to keep', {
+    hint: 'give --keep-full, --keep-within, --keep-daily, --keep-weekly or --keep-monthly, and --dry-run to see what they do.',
+  });
 }
 
 /** A disk that fails to show a set, its pin or its checks says nothing of what can be done without. */

@@ -3,6 +3,7 @@
 import { type ErrorCode } from '../../errors.ts';
 import { formatBytes, formatDuration, formatTime } from '../../measures.ts';
 import { type Files } from '../files/files.ts';
+import { requireAmounts } from '../given.ts';
 import { sourcesHere, type Place } from '../places.ts';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
 import { checksName } from './checks.ts';
@@ -12,15 +13,20 @@ import { excludedFrom, isUnsound, newerThan } from './chain.ts';
 import { goneNow } from './missing.ts';
 import { rehearsalOf } from './retention.ts';
 
+/** What is asked of backups. */
 export interface HealthRules {
-  /** How old the newest proved set may be. */
-  readonly maxAgeMs: number;
+  /** How old the newest proved set may be; 26 hours by default. */
+  readonly maxAgeMs?: number;
   /** How long ago the last rehearsal of a recovery may be; it need not have been one without. */
   readonly maxRehearsalAgeMs?: number;
   /** How much room there has to be. */
   readonly minFreeBytes?: number;
 }
 
+/** A day, and some time for the backup itself. */
+export const defaultMaxAgeMs = 26 * 3_600_000;
+
+/** Something that is not as it should be; `code` as errors have it. */
 export interface HealthProblem {
   readonly code: ErrorCode;
   readonly message: string;
@@ -28,6 +34,7 @@ export interface HealthProblem {
   readonly hint?: string;
 }
 
+/** How the backups in a repository are. */
 export interface Health {
   /** The worst first; none when all is well. */
   readonly problems: readonly HealthProblem[];
@@ -50,7 +57,9 @@ export interface Health {
   readonly sources: readonly Place[];
 }
 
-export function assessHealth(files: Files, repository: Repository, rules: HealthRules, now = new Date()): Health {
+/** Whether backups are as they should be. Reads manifests, pins and checks only. Throws `usage`, and what keeps the repository from being read. */
+export function assessHealth(files: Files, repository: Repository, rules: HealthRules = {}, now = new Date()): Health {
+  requireAmounts({ ...rules });
   const catalog = listSets(files, repository);
   const { chains, orphans, broken } = catalog;
   const sets = chains.flatMap((chain) => chain.sets);
@@ -78,7 +87,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
           hint: 'run `figaro-backup incremental` or `hot`, and see why the last scheduled run did not make one.',
         },
         newest?.time,
-        rules.maxAgeMs,
+        rules.maxAgeMs ?? defaultMaxAgeMs,
         now,
       ),
       ...(rules.maxRehearsalAgeMs === undefined

@@ -12,6 +12,7 @@ export const manifestFormat = 2;
 /** The oldest that is read. */
 const oldestFormat = 1;
 
+/** Full sets, of an environment at rest or in use, and the log that is new since one. */
 export type SetKind = 'offline' | 'hot' | 'incremental';
 
 /** Time (UTC), kind, chance. */
@@ -20,6 +21,7 @@ export const setName = /^\d{8}T\d{6}Z-(offline|hot|incremental)-[0-9a-f]{6}$/;
 /** In bytes. */
 const largestPage = 65_536;
 
+/** A file of a set. */
 export interface ManifestFile {
   /** Inside the set's `environment/`, with `/`. */
   readonly path: string;
@@ -129,6 +131,7 @@ export interface ManifestProof {
   readonly structure?: 'all' | 'changed';
 }
 
+/** What a set says of itself: `manifest.json`. */
 export interface Manifest {
   readonly format: number;
   readonly program: string;

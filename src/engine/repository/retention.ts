@@ -18,6 +18,7 @@ export interface RetentionRules {
   readonly monthly?: number;
 }
 
+/** Whether a chain stays. */
 export interface Decision {
   readonly chain: ListedChain;
   /** Why it stays, each the end of a sentence about it; none when it goes. */

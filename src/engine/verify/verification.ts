@@ -25,6 +25,7 @@ import { readFile } from './pages.ts';
 import { type StructureReport } from '../structure/report.ts';
 import { type Finding } from './finding.ts';
 
+/** What is looked at, and how closely: every byte of everything by default. */
 export interface VerifyOptions {
   /** The chain of this set only; everything in the repository by default. */
   readonly chain?: string;
@@ -55,6 +56,7 @@ export interface VerifiedSet {
   readonly findings: number;
 }
 
+/** What was looked at, and all that was found. */
 export interface VerifyResult {
   readonly sets: readonly VerifiedSet[];
   /** Log records read. */

@@ -229,7 +229,7 @@ test('status tells how far behind it is', async () => {
   await follow();
   expect(standbyStatus(nodeFiles, standby).lag).toMatchObject({ bytes: 0, seconds: 0 });
   application.commitUpTo([6, 5737]);
-  const { lag } = standbyStatus(nodeFiles, standby, new Date('2026-11-22T09:24:22Z'));
+  const { lag } = standbyStatus(nodeFiles, standby, { now: new Date('2026-11-22T09:24:22Z') });
   expect(formatLsn(lag!.end)).toBe('[6][5739]');
   expect(lag!.bytes).toBeGreaterThan(400_000);
   expect(lag!.seconds).toBeGreaterThanOrEqual(57);

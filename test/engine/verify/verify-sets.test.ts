@@ -16,7 +16,7 @@ import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { listSets } from '../../../src/engine/repository/catalog.ts';
 import { openRepository } from '../../../src/engine/repository/repository.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
-import { verifySets } from '../../../src/engine/verify/verify-sets.ts';
+import { verifyRepository, verifySets } from '../../../src/engine/verify/verify-sets.ts';
 import { type VerifyOptions, type VerifyResult } from '../../../src/engine/verify/verification.ts';
 import { corpusCase } from '../../support/corpus.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
@@ -197,6 +197,14 @@ test('an unfinished set is no finding, and is not touched', async () => {
   expect(told(result)).toEqual([]);
   expect(result.warnings).toEqual([`${incremental.id} was not finished and is no set; the next backup removes it`]);
   expect(existsSync(incremental.directory)).toBe(true);
+});
+
+test('a repository with an unfinished set alone has nothing to verify, and says so', async () => {
+  for (const { directory } of [incremental, full]) rmSync(path.join(directory, 'manifest.json'));
+  const opened = openRepository(nodeFiles, repository);
+  const error = await verifyRepository(nodeFiles, opened).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'set-missing' });
+  expect((error as FigaroError).message).toContain(`nothing to verify; ${full.id} was not finished`);
 });
 
 describe('a part of a repository', () => {

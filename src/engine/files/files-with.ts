@@ -1,0 +1,29 @@
+import { type Files } from './files.ts';
+
+/** The same files, but for some of their operations. They may be of a class, whose methods a spread would lose. */
+export function filesWith(files: Files, changed: Partial<Files>): Files {
+  return {
+    cipher: files.cipher,
+    openIfThere: (file) => files.openIfThere(file),
+    openOwnIfThere: (file) => files.openOwnIfThere(file),
+    create: (file, mode) => files.create(file, mode),
+    openToWrite: (file) => files.openToWrite(file),
+    statIfThere: (file) => files.statIfThere(file),
+    statThrough: (file) => files.statThrough(file),
+    realPath: (file) => files.realPath(file),
+    listIfThere: (directory) => files.listIfThere(directory),
+    makeDirectory: (directory, mode) => files.makeDirectory(directory, mode),
+    copy: (from, to) => files.copy(from, to),
+    rename: (from, to) => files.rename(from, to),
+    link: (file, name) => files.link(file, name),
+    remove: (file) => files.remove(file),
+    removeEmptyDirectory: (directory) => files.removeEmptyDirectory(directory),
+    setTimes: (file, mtimeMs) => files.setTimes(file, mtimeMs),
+    setOwner: (file, owner) => files.setOwner(file, owner),
+    syncDirectory: (directory) => files.syncDirectory(directory),
+    hold: (file) => files.hold(file),
+    isHeld: (file) => files.isHeld(file),
+    freeSpace: (directory) => files.freeSpace(directory),
+    ...changed,
+  };
+}

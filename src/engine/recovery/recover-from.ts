@@ -1,0 +1,141 @@
+/** Recovery of what somebody named: the chain or the copies are found, kept apart from the target, and proven intact. */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { type Environment } from '../environment/environment.ts';
+import { discoverLayers } from '../environment/layers.ts';
+import { type Files } from '../files/files.ts';
+import { requireCounts } from '../given.ts';
+import {
+  isSamePlace,
+  placesOf,
+  requireApart,
+  requireNoneAbove,
+  requireOutside,
+  sourcesHere,
+  type Place,
+} from '../places.ts';
+import { chainEnvironment, excludedFrom, type Chain, type ChainChoice } from '../repository/chain.ts';
+import { chooseChain } from '../repository/choose-chain.ts';
+import { type Repository } from '../repository/repository.ts';
+import { requireIntact } from '../verify/intact.ts';
+import { recoverEnvironment, type RecoverOptions, type RecoverResult } from './recover.ts';
+import { withSurvivingLogs } from './surviving-logs.ts';
+
+/** A chain of a repository, the newest to its end by default; or plain copies, later ones laid over earlier ones. */
+export type RecoverySource =
+  | (ChainChoice & { readonly repository: Repository })
+  | { readonly copies: readonly string[] };
+
+export interface RecoverFromOptions extends Omit<RecoverOptions, 'environment' | 'requireIntact'> {
+  /** The directory with the log files that are left of the broken environment: go on to their end. */
+  readonly survivingLogs?: string;
+  /** Chains: give files to all users that the manifests name, also where no file of a set is theirs. */
+  readonly trustOwners?: boolean;
+  /** Be content without the containers that were excluded when the sets were made. */
+  readonly acceptMissing?: boolean;
+}
+
+/** What a recovery made, or with `dryRun` would make, and of what. */
+export interface Recovered extends RecoverResult {
+  /** What it was recovered from, surviving log files included. */
+  readonly environment: Environment;
+  /** Undefined for plain copies. */
+  readonly chain: Chain | undefined;
+  /** The sets of the chain, or the copies. */
+  readonly directories: readonly string[];
+}
+
+export interface RecoverFromResult extends Recovered {
+  /**
+   * `container-missing`, where containers were excluded on purpose when the sets were made, but maybe not by who recovers.
+   * All the rest is in the target, as it has to be; a success it is only to who knows.
+   */
+  readonly lacking: FigaroError | undefined;
+}
+
+/**
+ * Recovers into a new directory. Throws what keeps a chain from being used (`set-missing`, `chain-gap`, `set-incomplete`,
+ * `file-checksum`), `usage` where the target and what it is made from do not lie apart, and as `recoverEnvironment`.
+ */
+export async function recoverFrom(
+  files: Files,
+  from: RecoverySource,
+  { survivingLogs, trustOwners = false, acceptMissing = false, ...options }: RecoverFromOptions,
+): Promise<RecoverFromResult> {
+  requireCounts({ cacheBytes: options.cacheBytes });
+  const { target, watch = {}, only, restorePoint } = options;
+  const isToPoint = restorePoint !== undefined && restorePoint.kind !== 'end';
+  const source = find(files, from, { isToPoint, trustOwners });
+  const { chain, directories, found } = source;
+  requireOwnPlace(files, { what: 'the target', path: target }, source, survivingLogs);
+  if (chain && !only) await requireIntact(files, chain, found, watch);
+  const environment = survivingLogs === undefined ? found : await withSurvivingLogs(files, found, survivingLogs, watch);
+  const result = await recoverEnvironment(files, {
+    ...options,
+    environment,
+    ...(chain ? { requireIntact: (names) => requireIntact(files, chain, found, watch, names) } : {}),
+  });
+  const warnings = [...source.warnings, ...result.warnings];
+  const lacking = only ? undefined : whatIsLacking(chain, result);
+  if (lacking && acceptMissing) warnings.push(lacking.message);
+  return { ...result, environment, chain, directories, warnings, lacking: acceptMissing ? undefined : lacking };
+}
+
+function whatIsLacking(chain: Chain | undefined, { target, report }: RecoverResult): FigaroError | undefined {
+  const there = new Set(report?.databases);
+  const all = [...excludedFrom(chain?.sets ?? []), ...(report?.excluded ?? [])];
+  const missing = [...new Set(all)].filter((name) => !there.has(name));
+  if (missing.length === 0) return undefined;
+  return new FigaroError(
+    'container-missing',
+    `${missing.join(', ')}: excluded when the sets were made, and not in ${target}`,
+    { path: missing[0]!, hint: 'all the rest is as it has to be. With --accept-missing, this is a warning.' },
+  );
+}
+
+interface Found {
+  readonly chain: Chain | undefined;
+  readonly directories: readonly string[];
+  readonly found: Environment;
+  readonly warnings: readonly string[];
+}
+
+function find(
+  files: Files,
+  from: RecoverySource,
+  { isToPoint, trustOwners }: { readonly isToPoint: boolean; readonly trustOwners: boolean },
+): Found {
+  if ('copies' in from) {
+    const { copies } = from;
+    return { chain: undefined, directories: copies, found: discoverLayers(files, copies), warnings: [] };
+  }
+  const { chain, warnings } = chooseChain(files, from.repository, { ...from, anyAge: isToPoint });
+  const directories = chain.sets.map(({ directory }) => directory);
+  return { chain, directories, found: chainEnvironment(files, chain, { trustOwners, acceptGrown: true }), warnings };
+}
+
+/** What is recovered must not become part of what it is made from. */
+function requireOwnPlace(
+  files: Files,
+  target: Place,
+  { chain, directories, found }: Found,
+  survivingLogs: string | undefined,
+): void {
+  requireNoneAbove(files, target);
+  if (chain) {
+    requireApart(files, target, { what: 'the repository', path: path.dirname(directories[0]!) });
+    // In its own place an environment can be recovered, when that is empty.
+    const sources = sourcesHere(
+      files,
+      chain.sets.map(({ manifest }) => manifest),
+    );
+    for (const source of sources) {
+      if (!isSamePlace(files, target.path, source.path)) requireOutside(files, target, source);
+    }
+  }
+  for (const copy of chain ? [] : directories) {
+    for (const place of placesOf(files, 'the copy', copy, found.directories)) requireApart(files, target, place);
+  }
+  if (survivingLogs !== undefined) requireApart(files, target, { what: 'the surviving log in', path: survivingLogs });
+}

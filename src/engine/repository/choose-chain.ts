@@ -1,0 +1,35 @@
+import { type Files } from '../files/files.ts';
+import { chainsOf, findChain, requireNewest, whyOrphaned, type Chain, type ChainChoice } from './chain.ts';
+import { readSets, type Repository } from './repository.ts';
+
+export interface ChooseOptions extends ChainChoice {
+  /** A moment is wanted, which an older chain may have: newer sets that cannot be used do not matter. */
+  readonly anyAge?: boolean;
+  /** What to do where the newest sets cannot be used. */
+  readonly hint?: string;
+}
+
+export interface ChosenChain {
+  readonly chain: Chain;
+  /** Sets that cannot be used, one sentence each: whoever goes on has to know. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The chain to be used: the one that is named, or else the newest. Throws as `findChain`, and `chain-gap` where none is
+ * named and the newest sets are in no chain.
+ */
+export function chooseChain(files: Files, repository: Repository, options: ChooseOptions = {}): ChosenChain {
+  const { sets, broken } = readSets(files, repository);
+  const chain = findChain(sets, options, broken);
+  const isNamed = options.chain !== undefined || options.toSet !== undefined;
+  if (!isNamed && options.anyAge !== true) requireNewest(chain, sets, broken, options.hint);
+  const damaged = broken.filter(({ state }) => state === 'damaged');
+  return {
+    chain,
+    warnings: [
+      ...damaged.map(({ id, problem }) => `${id} is damaged and left out: ${problem}`),
+      ...chainsOf(sets).orphans.map((set) => `${set.id} is left out: it ${whyOrphaned(sets, set)}`),
+    ],
+  };
+}
