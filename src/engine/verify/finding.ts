@@ -1,6 +1,6 @@
-/** Something wrong in a set. */
 import { type ErrorCode } from '../../errors.ts';
 
+/** Something wrong in a set. */
 export interface Finding {
   /** The set it is in. */
   readonly set: string;
