@@ -129,10 +129,9 @@ export async function buildProgram(
 /** Whatever a command does with a repository: a set that is dated in the future says that a clock is or was wrong. */
 async function warnOfFutureSets(context: CommandContext, command: Command): Promise<void> {
   const { repo, ...options } = command.opts<CommonOptions & { readonly repo?: string }>();
-  const directory = repo ?? context.io.env['FIGARO_BACKUP_REPO'];
-  if (!directory || !command.options.some(({ long }) => long === '--repo')) return;
+  if (!repo) return;
   const { setsInFuture } = await import('./engine/repository/repository.ts');
-  for (const { id, time } of setsInFuture(context.files, directory)) {
+  for (const { id, time } of setsInFuture(context.files, repo)) {
     context.addWarning(options, `${id} is dated in the future, ${time}: a clock was wrong then, or is wrong now`);
   }
 }

@@ -8,15 +8,8 @@ import { type BackupSet } from '../engine/repository/backup-set.ts';
 import { leftOutLines } from '../output/left-out.ts';
 import { FigaroError } from '../errors.ts';
 import { formatBytes, formatCommit, formatCount } from '../output/text.ts';
-import {
-  homeVariables,
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from './context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { homeOf, repositoryOf } from './directories.ts';
 import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
@@ -89,12 +82,11 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     )
     .action(
       hooked(context, async (_environment, options: BackupCommandOptions) => {
-        const { env } = context.io;
         const files = unlockedFiles(context, options);
         const set = await context.withWatch(options, (watch) =>
           takeBackup(files, kind, {
-            home: required({ ...options }, 'home', env, ...homeVariables),
-            repository: required({ ...options }, 'repo', env, ...repoVariables),
+            home: homeOf(options),
+            repository: repositoryOf(options),
             ...(options.chain === undefined ? {} : { chain: options.chain }),
             ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
             ...(options.include === undefined ? {} : { include: options.include }),

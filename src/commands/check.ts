@@ -4,14 +4,8 @@ import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
 import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table } from '../output/text.ts';
-import {
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from './context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { repositoryOf } from './directories.ts';
 import { requireMetricsApart, writeMetrics } from './metrics-file.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 import { durationArgument, examples, sizeArgument } from './options.ts';
@@ -59,7 +53,7 @@ export function checkCommand(context: CommandContext): Command {
     )
     .action(
       hooked(context, (_environment, options: CheckCommandOptions) => {
-        const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+        const directory = repositoryOf(options);
         const { maxAge: maxAgeMs, maxRehearsalAge, minFree } = options;
         const rules = {
           maxAgeMs,

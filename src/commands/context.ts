@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { Option, type Command, type OptionValues } from 'commander';
+import { Option, type Command } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Files } from '../engine/files/files.ts';
 import { type Watch } from '../engine/pause.ts';
@@ -186,24 +186,3 @@ export function withCommonOptions(command: Command): Command {
 export function withEnvironment(command: Command): Command {
   return command.argument('[environment]', 'an environment of the configuration file, in place of its options');
 }
-
-/** The value of an option, or of the variable that stands for it. Throws `usage` when there is neither. */
-export function required(
-  options: OptionValues,
-  name: string,
-  env: NodeJS.ProcessEnv,
-  ...variables: readonly string[]
-): string {
-  const given: unknown = options[name];
-  if (typeof given === 'string') return given;
-  for (const variable of variables) {
-    const value = env[variable];
-    if (value !== undefined && value !== '') return value;
-  }
-  throw new FigaroError('usage', `--${name} is missing`, {
-    hint: `give --${name} DIR or set ${variables.join(' or ')}.`,
-  });
-}
-
-export const homeVariables = ['FIGARO_BACKUP_HOME', 'DB_HOME'] as const;
-export const repoVariables = ['FIGARO_BACKUP_REPO'] as const;

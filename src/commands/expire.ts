@@ -3,14 +3,8 @@ import { expire } from '../engine/repository/expire.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { type Decision, type RetentionRules } from '../engine/repository/retention.ts';
 import { formatBytes, formatCount, table } from '../output/text.ts';
-import {
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from './context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { repositoryOf } from './directories.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 import { countArgument, durationArgument, examples, withLockWait, type LockOptions } from './options.ts';
 
@@ -54,7 +48,7 @@ export function expireCommand(context: CommandContext): Command {
     .action(
       hooked(context, async (_environment, options: ExpireCommandOptions) => {
         const rules = rulesOf(options);
-        const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+        const directory = repositoryOf(options);
         const repository = openRepository(context.files, directory);
         const dryRun = options.dryRun === true;
         const decisions = await context.withWatch(options, (watch) =>

@@ -3,14 +3,8 @@
 import { Command } from 'commander';
 import { initRepository } from '../engine/repository/init.ts';
 import { inOneLine } from '../output/text.ts';
-import {
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from './context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { repositoryOf } from './directories.ts';
 import { examples } from './options.ts';
 
 interface InitCommandOptions extends CommonOptions {
@@ -29,8 +23,8 @@ export function initCommand(context: CommandContext): Command {
   return withCommonOptions(withEnvironment(command))
     .addHelpText('after', examples('figaro-backup init --repo /backup/env'))
     .action((_environment: string | undefined, options: InitCommandOptions) => {
-      const { files, io } = context;
-      const { repository, created } = initRepository(files, required({ ...options }, 'repo', io.env, ...repoVariables));
+      const { files } = context;
+      const { repository, created } = initRepository(files, repositoryOf(options));
       const { directory } = repository;
       const text = `${inOneLine(directory)} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
       context.print(options, { repository: { path: directory, id: repository.id }, created }, () => text);

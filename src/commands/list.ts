@@ -6,14 +6,8 @@ import { excludedFrom } from '../engine/repository/chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, table } from '../output/text.ts';
-import {
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from './context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { repositoryOf } from './directories.ts';
 import { examples } from './options.ts';
 
 interface ListCommandOptions extends CommonOptions {
@@ -34,7 +28,7 @@ export function listCommand(context: CommandContext): Command {
       examples('figaro-backup list --repo /backup/env', 'figaro-backup list --repo /backup/env --json'),
     )
     .action((_environment: string | undefined, options: ListCommandOptions) => {
-      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+      const directory = repositoryOf(options);
       const catalog = listSets(context.files, openRepository(context.files, directory));
       context.print(options, toDocument(catalog), () => describe(catalog));
     });

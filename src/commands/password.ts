@@ -12,20 +12,17 @@ export interface PasswordOptions {
   readonly passwordFile?: string;
 }
 
-const variable = 'FIGARO_BACKUP_PASSWORD_FILE';
-
 export function withPasswordOption(command: Command): Command {
   return command.option(
     '--password-file <file>',
-    `the password of an encrypted environment is in here (or $${variable})`,
+    'the password of an encrypted environment is in here (or $FIGARO_BACKUP_PASSWORD_FILE)',
   );
 }
 
 /** The files of a run, with the key that the operator gave. Throws `password` when the file can not be used. */
-export function unlockedFiles({ files, io }: CommandContext, { passwordFile }: PasswordOptions): Files {
-  const file = passwordFile ?? (io.env[variable] || undefined);
-  if (file === undefined) return files;
-  return filesWith(files, { cipher: new Cipher(readPassword(files, file)) });
+export function unlockedFiles({ files }: CommandContext, { passwordFile }: PasswordOptions): Files {
+  if (passwordFile === undefined) return files;
+  return filesWith(files, { cipher: new Cipher(readPassword(files, passwordFile)) });
 }
 
 /** More than this is no password but another file, in bytes. */

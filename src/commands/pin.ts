@@ -3,7 +3,8 @@
 import { Command } from 'commander';
 import { pinChain, unpinChain } from '../engine/repository/pins.ts';
 import { openRepository } from '../engine/repository/repository.ts';
-import { repoVariables, required, withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { repositoryOf } from './directories.ts';
 import { examples, withLockWait, type LockOptions } from './options.ts';
 
 interface PinCommandOptions extends CommonOptions, LockOptions {
@@ -34,7 +35,7 @@ function pinning(command: Command, context: CommandContext, example: string): Co
     .addHelpText('after', examples(example))
     .action(async (set: string, options: PinCommandOptions) => {
       const { files } = context;
-      const repository = openRepository(files, required({ ...options }, 'repo', context.io.env, ...repoVariables));
+      const repository = openRepository(files, repositoryOf(options));
       const { note, lockWait: lockWaitMs = 0 } = options;
       if (note === undefined) {
         const { chain, wasPinned } = await unpinChain(files, repository, { set, lockWaitMs });

@@ -9,14 +9,8 @@ import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, inOneLine, table } from '../output/text.ts';
-import {
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from './context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { repositoryOf } from './directories.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 import {
@@ -121,7 +115,7 @@ export function recoverCommand(context: CommandContext): Command {
     .action(
       hooked(context, async (_environment, options: RecoverCommandOptions) => {
         const files = unlockedFiles(context, options);
-        const source = sourceOf(context, files, options);
+        const source = sourceOf(files, options);
         const restorePoint = restorePointOf(options);
         const result = await context.withWatch(options, (watch, note) =>
           recoverFrom(files, source, {
@@ -149,10 +143,10 @@ export function recoverCommand(context: CommandContext): Command {
     );
 }
 
-function sourceOf({ io }: CommandContext, files: Files, options: RecoverCommandOptions): RecoverySource {
+function sourceOf(files: Files, options: RecoverCommandOptions): RecoverySource {
   const { from, chain, toSet } = options;
   if (!from) {
-    const repository = openRepository(files, required({ ...options }, 'repo', io.env, ...repoVariables));
+    const repository = openRepository(files, repositoryOf(options));
     return { repository, ...(chain === undefined ? {} : { chain }), ...(toSet === undefined ? {} : { toSet }) };
   }
   const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);

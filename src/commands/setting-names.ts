@@ -30,6 +30,9 @@ export const settingNames = [
   'heartbeat',
 ] as const;
 
+/** Options that variables alone stand for. */
+export const variablesAlone = ['standby'] as const;
+
 /** Options that can be given several times: in the configuration file, lists. */
 export const repeatedSettings: ReadonlySet<string> = new Set<SettingName>(['include', 'exclude']);
 
@@ -45,4 +48,7 @@ export const commandsWithTables = [
   'logs prune',
 ] as const;
 
-export type SettingName = (typeof settingNames)[number];
+export type SettingName = (typeof settingNames)[number] | (typeof variablesAlone)[number];
+
+/** Options that name what a command is about. */
+export type DirectoryName = 'home' | 'repo' | 'standby';

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
 import { configPlaces, findConfig, requireTrusted, tablesFor } from './config-file.ts';
-import { settingNames, type SettingName } from './setting-names.ts';
+import { settingNames, variablesAlone, type SettingName } from './setting-names.ts';
 
 /** A command as it is typed: `hot`, `logs prune`. */
 export function commandName(command: Command): string {
@@ -60,7 +60,7 @@ export function readSettings(
   }
   const tables = file ? tablesFor(file, environment, command) : [];
   const settings: Setting[] = [];
-  for (const name of settingNames) {
+  for (const name of [...settingNames, ...variablesAlone]) {
     const fromFile = tables.find(({ table }) => table[name] !== undefined);
     const isNamed = environment !== undefined && fromFile?.isNamed === true && ofOneEnvironment.has(name);
     const variable = isNamed ? undefined : variableFor(name, env);
@@ -98,9 +98,14 @@ function variableFor(name: SettingName, env: Variables): string | undefined {
   return variablesOf(name).find((variable) => Boolean(env[variable]));
 }
 
-/** Gives a command the settings for the options it has and was not given. Throws `usage` for a value that does not fit. */
+/**
+ * Gives a command the settings for the options it has and was not given. From then on its options are all there is to know: nobody
+ * else looks at variables. Throws `usage` for a value that does not fit.
+ */
 export function applySettings(files: Files, command: Command, settings: readonly Setting[]): void {
-  for (const { name, value, source, file } of withOneSource(command, settings)) {
+  // What is empty takes back what is said in general.
+  const given = settings.filter(({ value }) => value !== '');
+  for (const { name, value, source, file } of withOneSource(command, given)) {
     const option = command.options.find(({ long }) => long === `--${name}`);
     if (!option) continue;
     const key = option.attributeName();

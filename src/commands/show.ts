@@ -18,14 +18,8 @@ import { leftOutLines } from '../output/left-out.ts';
 import { type Manifest } from '../engine/repository/manifest.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
-import {
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from './context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { repositoryOf } from './directories.ts';
 import { setDocument } from './list.ts';
 import { examples } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
@@ -55,7 +49,7 @@ export function showCommand(context: CommandContext): Command {
     )
     .action(async (_environment: string | undefined, options: ShowOptions) => {
       const files = unlockedFiles(context, options);
-      const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+      const directory = repositoryOf(options);
       const shown = await context.withWatch(options, async (watch) => {
         const { chain, listed, newer } = findListed(files, openRepository(files, directory), options.chain);
         const environment = chainEnvironment(files, chain);

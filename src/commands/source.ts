@@ -10,7 +10,8 @@ import { chooseChain } from '../engine/repository/choose-chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { shellWord } from '../output/text.ts';
-import { homeVariables, repoVariables, required, type CommandContext, type CommonOptions } from './context.ts';
+import { type CommonOptions } from './context.ts';
+import { homeOf, repositoryOf } from './directories.ts';
 import { collect } from './options.ts';
 import { withPasswordOption, type PasswordOptions } from './password.ts';
 
@@ -42,7 +43,6 @@ export function withSource(command: Command, what: string): Command {
 
 /** Finds the environment that was asked for. Throws `usage`, and what keeps it from being looked at. */
 export function findEnvironment(
-  { io: { env } }: CommandContext,
   files: Files,
   options: SourceOptions,
   discover: Pick<DiscoverOptions, 'insideOnly'> = {},
@@ -59,16 +59,15 @@ export function findEnvironment(
       isOriginal: false,
     };
   }
-  const isKnown = (variables: readonly string[]): boolean => variables.some((variable) => Boolean(env[variable]));
-  if (home !== undefined || (repo === undefined && !isKnown(repoVariables) && isKnown(homeVariables))) {
-    const directory = required({ home }, 'home', env, ...homeVariables);
+  if (home !== undefined) {
+    const directory = homeOf({ home });
     return {
       environment: discoverEnvironment(files, directory, discover),
       recoverOptions: `--from ${shellWord(directory)}`,
       isOriginal: true,
     };
   }
-  const directory = required({ repo }, 'repo', env, ...repoVariables);
+  const directory = repositoryOf({ repo });
   const chosen = chooseChain(files, openRepository(files, directory), chain === undefined ? {} : { chain });
   return {
     environment: chainEnvironment(files, chosen.chain),

@@ -5,14 +5,8 @@ import { type Finding } from '../engine/verify/finding.ts';
 import { type VerifyResult } from '../engine/verify/verification.ts';
 import { exitCodes } from '../errors.ts';
 import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
-import {
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from './context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { repositoryOf } from './directories.ts';
 import { durationArgument, examples, shareArgument } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
@@ -68,7 +62,7 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .action(
       hooked(context, async (_environment, options: VerifyCommandOptions) => {
-        const directory = required({ ...options }, 'repo', context.io.env, ...repoVariables);
+        const directory = repositoryOf(options);
         const files = unlockedFiles(context, options);
         const repository = openRepository(files, directory);
         const result = await context.withWatch(options, (watch) =>

@@ -40,6 +40,29 @@ repo = "<dir>/backup/orders"
 max-rate = "50M"
 `;
 
+test('a directory that is empty, as of a variable that is not set, is missing, and not the one that the program runs in', async () => {
+  const none = { exitCode: 2, stdout: '' };
+  const home = path.join(directory, 'orders');
+  layDemoEnvironment(home);
+  const missing = (name: string): unknown => expect.stringContaining(`--${name} is missing`);
+  expect(await run('hot', '--home', home, '--repo', '')).toMatchObject({ ...none, stderr: missing('repo') });
+  expect(await run('hot', '--home', '', '--repo', directory)).toMatchObject({ ...none, stderr: missing('home') });
+  expect(await run('logs', 'list', '--home', '')).toMatchObject({ ...none, stderr: missing('home') });
+  env = { ...env, FIGARO_BACKUP_STANDBY: '' };
+  expect(await run('failover', 'status')).toMatchObject({ ...none, stderr: missing('standby') });
+});
+
+test('a standby that a variable names is the one that is looked at, and shown among the settings', async () => {
+  env = { ...env, FIGARO_BACKUP_STANDBY: path.join(directory, 'standby') };
+  expect(await shown('config', 'show')).toBe('standby  <dir>/standby  $FIGARO_BACKUP_STANDBY\n');
+  expect(await run('failover', 'status')).toMatchObject({
+    exitCode: 5,
+    stderr: expect.stringContaining('<dir>/standby'),
+  });
+  const other = path.join(directory, 'other');
+  expect((await run('failover', 'status', '--standby', other)).stderr).toContain('<dir>/other');
+});
+
 describe('an environment of the configuration file', () => {
   beforeEach(() => {
     configure(orders);
@@ -90,6 +113,14 @@ describe('an environment of the configuration file', () => {
     const copy = path.join(directory, 'orders');
     env = { ...env, FIGARO_BACKUP_REPO: repo };
     expect((await run('recover', '--from', copy, '--to', target)).exitCode).toBe(0);
+  });
+
+  test('has no repository when that is empty in its table', async () => {
+    configure(`${orders}\n[environments.orders.hot]\nrepo = ""\n`);
+    const missing = 'error [usage]: --repo is missing\nhint: give --repo DIR or set FIGARO_BACKUP_REPO.\n';
+    expect(await run('hot', 'orders')).toEqual({ exitCode: 2, stdout: '', stderr: missing });
+    configure('[environments.orders]\nhome = "<dir>/orders"\nrepo = ""\n');
+    expect((await run('logs', 'list', 'orders')).stdout).toContain('reads 5 files');
   });
 
   test('that is not there is refused', async () => {

@@ -6,10 +6,11 @@ import { type StandbyState } from '../../engine/failover/standby.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCommit, formatDuration, inOneLine } from '../../output/text.ts';
-import { homeVariables, required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { homeOf, standbyOf } from '../directories.ts';
 import { durationArgument, examples, sizeArgument } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
-import { standbyVariables, withStandby, type StandbyOptions } from './standby.ts';
+import { withStandby, type StandbyOptions } from './standby.ts';
 
 interface FollowCommandOptions extends StandbyOptions {
   readonly home?: string;
@@ -47,8 +48,8 @@ export function failoverFollowCommand(context: CommandContext): Command {
     )
     .action(async (_environment: string | undefined, options: FollowCommandOptions, self: Command) => {
       const files = unlockedFiles(context, options);
-      const directory = path.resolve(required({ ...options }, 'standby', context.io.env, ...standbyVariables));
-      const followed = followedBy(context, options, self);
+      const directory = standbyOf(options);
+      const followed = followedBy(options, self);
       await context.withWatch(options, async (watch, note) => {
         const follow = {
           directory,
@@ -74,14 +75,14 @@ export function failoverFollowCommand(context: CommandContext): Command {
 }
 
 /** The primary, unless the repository was asked for by name: the configuration of an environment has both. */
-function followedBy({ io }: CommandContext, { home, repo }: FollowCommandOptions, command: Command): Followed {
+function followedBy({ home, repo }: FollowCommandOptions, command: Command): Followed {
   const isGiven = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
   if (isGiven('home') && isGiven('repo')) {
     throw new FigaroError('usage', '--home and --repo exclude each other: a standby follows one of them');
   }
   if (repo !== undefined && (isGiven('repo') || home === undefined))
     return { home: undefined, repo: path.resolve(repo) };
-  return { home: path.resolve(required({ home }, 'home', io.env, ...homeVariables)), repo: undefined };
+  return { home: path.resolve(homeOf({ home })), repo: undefined };
 }
 
 function describe(directory: string, { end, lastCommit, lastRound }: StandbyState): string {

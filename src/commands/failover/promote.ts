@@ -1,11 +1,11 @@
-import path from 'node:path';
 import { Command } from 'commander';
 import { promote, type Promotion } from '../../engine/failover/promote.ts';
 import { formatCommit, formatDuration, table } from '../../output/text.ts';
-import { required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { standbyOf } from '../directories.ts';
 import { examples } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
-import { standbyVariables, withStandby, type StandbyOptions } from './standby.ts';
+import { withStandby, type StandbyOptions } from './standby.ts';
 
 interface PromoteCommandOptions extends StandbyOptions {
   readonly survivingLogs?: string;
@@ -37,7 +37,7 @@ export function failoverPromoteCommand(context: CommandContext): Command {
     )
     .action(async (_environment: string | undefined, options: PromoteCommandOptions) => {
       const files = unlockedFiles(context, options);
-      const directory = path.resolve(required({ ...options }, 'standby', context.io.env, ...standbyVariables));
+      const directory = standbyOf(options);
       const { survivingLogs, primaryGone, withoutLog, check, anyOrder } = options;
       const promotion = await context.withWatch(options, (watch) =>
         promote(files, {

@@ -6,8 +6,6 @@ export interface StandbyOptions extends CommonOptions, PasswordOptions {
   readonly standby?: string;
 }
 
-export const standbyVariables = ['FIGARO_BACKUP_STANDBY'] as const;
-
 export function withStandby(command: Command): Command {
-  return command.option('--standby <dir>', `the standby (or $${standbyVariables[0]})`);
+  return command.option('--standby <dir>', 'the standby (or $FIGARO_BACKUP_STANDBY)');
 }

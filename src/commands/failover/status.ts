@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { Command, Option } from 'commander';
 import { standbyStatus, type StandbyStatus } from '../../engine/failover/status.ts';
 import { configOf } from '../../engine/environment/discover.ts';
@@ -7,11 +6,12 @@ import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { standbyMetrics } from '../../output/monitoring.ts';
 import { formatBytes, formatCommit, formatDuration, formatTime, table } from '../../output/text.ts';
-import { required, withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { standbyOf } from '../directories.ts';
 import { requireMetricsApart, writeMetrics } from '../metrics-file.ts';
 import { durationArgument, examples } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
-import { standbyVariables, withStandby, type StandbyOptions } from './standby.ts';
+import { withStandby, type StandbyOptions } from './standby.ts';
 
 interface StatusOptions extends StandbyOptions {
   readonly maxLag?: number;
@@ -42,7 +42,7 @@ export function failoverStatusCommand(context: CommandContext): Command {
     )
     .action((_environment: string | undefined, options: StatusOptions) => {
       const files = unlockedFiles(context, options);
-      const directory = path.resolve(required({ ...options }, 'standby', context.io.env, ...standbyVariables));
+      const directory = standbyOf(options);
       if (options.prometheus !== undefined) {
         requireMetricsApart(files, options.prometheus, [{ what: 'the standby', path: directory }]);
       }

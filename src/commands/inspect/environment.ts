@@ -29,7 +29,7 @@ export function inspectEnvironmentCommand(context: CommandContext): Command {
     )
     .action(async (_environment: string | undefined, options: SourceOptions) => {
       const files = unlockedFiles(context, options);
-      const { environment, isOriginal } = findEnvironment(context, files, options, { insideOnly: true });
+      const { environment, isOriginal } = findEnvironment(files, options, { insideOnly: true });
       const inspected = await context.withWatch(options, (watch) => inspectEnvironment(files, environment, watch));
       context.print(options, toDocument(inspected), () => describeEnvironment(inspected, isOriginal));
     });

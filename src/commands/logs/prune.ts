@@ -2,15 +2,8 @@ import { Command, Option } from 'commander';
 import { pruneLog, type PruneResult } from '../../engine/history/prune.ts';
 import { openRepository } from '../../engine/repository/repository.ts';
 import { formatBytes, formatCount, table } from '../../output/text.ts';
-import {
-  homeVariables,
-  repoVariables,
-  required,
-  withCommonOptions,
-  withEnvironment,
-  type CommandContext,
-  type CommonOptions,
-} from '../context.ts';
+import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from '../context.ts';
+import { homeOf, repositoryOf } from '../directories.ts';
 import { countArgument, examples, withLockWait, type LockOptions } from '../options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from '../password.ts';
 import { hooked, withHooks } from '../run/hooks.ts';
@@ -49,10 +42,9 @@ export function logsPruneCommand(context: CommandContext): Command {
       hooked(
         context,
         async (_environment, options: PruneCommandOptions) => {
-          const { env } = context.io;
           const files = unlockedFiles(context, options);
-          const home = required({ ...options }, 'home', env, ...homeVariables);
-          const repository = openRepository(files, required({ ...options }, 'repo', env, ...repoVariables));
+          const home = homeOf(options);
+          const repository = openRepository(files, repositoryOf(options));
           const { keep = 0, olderThanChain = false, confirm = false, lockWait: lockWaitMs = 0 } = options;
           const result = await context.withWatch(options, (watch) =>
             pruneLog(files, repository, { home, keep, olderThanChain, confirm, lockWaitMs, watch }),

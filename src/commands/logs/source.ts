@@ -26,7 +26,7 @@ export function withLogSource(command: Command): Command {
 /** Opens the log that was asked for. Throws `usage`, and what keeps it from being opened. */
 export function openLogSource(context: CommandContext, options: LogSourceOptions): LogSource {
   const files = unlockedFiles(context, options);
-  const source = findEnvironment(context, files, options);
+  const source = findEnvironment(files, options);
   const paths = logPaths(source.environment);
   if (paths.size === 0) {
     const { home } = source.environment;

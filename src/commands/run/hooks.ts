@@ -3,7 +3,7 @@
 import { Option, type Command } from 'commander';
 import { throwIfStopped } from '../../engine/pause.ts';
 import { FigaroError } from '../../errors.ts';
-import { homeVariables, repoVariables, type CommandContext, type CommonOptions } from '../context.ts';
+import { type CommandContext, type CommonOptions } from '../context.ts';
 import { timeoutArgument } from '../options.ts';
 import { commandName } from '../settings.ts';
 import { heartbeatUrl, sendHeartbeat, type HeartbeatEvent } from './heartbeat.ts';
@@ -137,14 +137,12 @@ class HookedRun {
     const { io, madeSet } = this.#context;
     const hook = this.#commandOf(name);
     if (!hook) return undefined;
-    const given = (value: string | undefined, variables: readonly string[]): string | undefined =>
-      value ?? variables.map((variable) => io.env[variable]).find(Boolean);
     const env = hookEnvironment(io.env, {
       hook: name,
       command: commandName(command),
       environment,
-      home: given(options.home, homeVariables),
-      repo: given(options.repo, repoVariables),
+      home: options.home,
+      repo: options.repo,
       target: options.to,
       set: madeSet,
       ...(result ? { result, seconds: Math.round((performance.now() - this.#began) / 1000) } : {}),

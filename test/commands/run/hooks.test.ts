@@ -102,6 +102,21 @@ describe('hooks', () => {
     `);
   });
 
+  test('are not told of a repository, nor of an environment, that variables name and the run does not use', async () => {
+    env = { ...env, FIGARO_BACKUP_REPO: repo, DB_HOME: home };
+    const told = note('$FIGARO_BACKUP_COMMAND: [$FIGARO_BACKUP_HOME] [$FIGARO_BACKUP_REPO] [$FIGARO_BACKUP_TARGET]');
+    expect(await run('hot', '--run-after', told)).toEqual(fine);
+    expect(await run('verify', '--run-after', told)).toEqual(fine);
+    const target = path.join(directory, 'target');
+    const copy = ['recover', '--from', home, '--to', target, '--quiet'];
+    expect(await run(...copy, '--run-before', told, '--run-after', told)).toEqual(fine);
+    expect(logged()).toBe(
+      'hot: [<dir>/env] [<dir>/repo] []\n' +
+        'verify: [] [<dir>/repo] []\n' +
+        'recover: [] [] [<dir>/target]\n'.repeat(2),
+    );
+  });
+
   test('do not run around a dry run', async () => {
     await hot();
     const target = path.join(directory, 'target');

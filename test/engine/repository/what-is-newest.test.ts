@@ -79,6 +79,12 @@ describe('a set that was made while the clock was in 2099', () => {
     }
   });
 
+  test('is not told of when a copy is recovered, though $FIGARO_BACKUP_REPO names its repository', async () => {
+    const args = ['recover', '--from', home, '--to', path.join(directory, 'out'), '--quiet'];
+    expect((await figaro(['list'], { env: { FIGARO_BACKUP_REPO: repo } })).stderr).toContain('dated in the future');
+    expect(await figaro(args, { env: { FIGARO_BACKUP_REPO: repo } })).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
   test('leaves the age of a later set to be looked at', async () => {
     await take('hot');
     vi.useFakeTimers({ toFake: ['Date'], now: new Date('2050-01-01T00:00:00Z') });
