@@ -3,7 +3,7 @@ import { CommandContext, type CommonOptions, type Io } from './commands/context.
 import { commonHeading, examples } from './commands/options.ts';
 import { applySettings, commandName, readSettings } from './commands/settings.ts';
 import { nodeFiles } from './engine/files/node-files.ts';
-import { type Files } from './engine/files/files.ts';
+import { type Disk } from './engine/files/files.ts';
 import { programVersion } from './engine/version.ts';
 import { FigaroError } from './errors.ts';
 import { exitStatuses } from './output/exit-codes.ts';
@@ -51,7 +51,7 @@ const describeAll: ReadonlySet<string> = new Set(['completion', 'man']);
 const printLines: ReadonlySet<string> = new Set(['logs print']);
 
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
-export async function run(argv: readonly string[], io: Io, files: Files = nodeFiles): Promise<number> {
+export async function run(argv: readonly string[], io: Io, files: Disk = nodeFiles): Promise<number> {
   const context = new CommandContext(io, files);
   context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {

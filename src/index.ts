@@ -60,4 +60,4 @@ export { FigaroError, exitCodes, type ErrorCode, type ErrorDetails } from './err
 
 // A disk of one's own.
 export { nodeFiles } from './engine/files/node-files.ts';
-export { type FileStat, type Files, type OpenFile } from './engine/files/files.ts';
+export { type Disk, type FileStat, type OpenFile } from './engine/files/files.ts';

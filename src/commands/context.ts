@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { Option, type Command } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
-import { type Files } from '../engine/files/files.ts';
+import { type Disk } from '../engine/files/files.ts';
 import { type Watch } from '../engine/pause.ts';
 import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/json.ts';
 import { showProgress } from '../output/progress.ts';
@@ -35,7 +35,8 @@ export interface Problem {
 /** What a command gets from the process: streams, files, progress. */
 export class CommandContext {
   readonly io: Io;
-  readonly files: Files;
+  /** What no password opens: `unlockedFiles` has the key, too. */
+  readonly files: Disk;
   /** Standard output as it is, for long results; others use `print`. */
   readonly results: Results;
   /** The exit status of a run that found something wrong but did its work. */
@@ -55,7 +56,7 @@ export class CommandContext {
   /** What was found has been printed. */
   #isTold = false;
 
-  constructor(io: Io, files: Files) {
+  constructor(io: Io, files: Disk) {
     this.io = io;
     this.files = files;
     this.results = new Results(io.stdout);

@@ -3,7 +3,7 @@
 import { type Command } from 'commander';
 import { withFile } from '../engine/files/read.ts';
 import { type Files } from '../engine/files/files.ts';
-import { filesWith } from '../engine/files/files-with.ts';
+import { withCipher } from '../engine/files/files-with.ts';
 import { FigaroError } from '../errors.ts';
 import { Cipher, whyNoPassword } from '../format/crypto.ts';
 import { type CommandContext } from './context.ts';
@@ -22,7 +22,7 @@ export function withPasswordOption(command: Command): Command {
 /** The files of a run, with the key that the operator gave. Throws `password` when the file can not be used. */
 export function unlockedFiles({ files }: CommandContext, { passwordFile }: PasswordOptions): Files {
   if (passwordFile === undefined) return files;
-  return filesWith(files, { cipher: new Cipher(readPassword(files, passwordFile)) });
+  return withCipher(files, new Cipher(readPassword(files, passwordFile)));
 }
 
 /** More than this is no password but another file, in bytes. */

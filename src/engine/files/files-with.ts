@@ -1,4 +1,10 @@
-import { type Files } from './files.ts';
+import { type Cipher } from '../../format/crypto.ts';
+import { type Disk, type Files } from './files.ts';
+
+/** A disk with the key to what is encrypted on it. */
+export function withCipher(disk: Disk, cipher: Cipher): Files {
+  return filesWith(disk, { cipher });
+}
 
 /** The same files, but for some of their operations. They may be of a class, whose methods a spread would lose. */
 export function filesWith(files: Files, changed: Partial<Files>): Files {

@@ -46,9 +46,7 @@ export interface OpenFile {
 }
 
 /** A disk. Failures of its operations are `FigaroError`s: `no-space`, `not-permitted`, otherwise `io`. */
-export interface Files {
-  /** The key to what is encrypted; undefined when no password was given. */
-  readonly cipher?: Cipher | undefined;
+export interface Disk {
   /** Opens read-only; undefined when there is no such file. What is there and no file, such as a pipe, is an error. */
   openIfThere(file: string): OpenFile | undefined;
   /** As `openIfThere`, for files that this program made: a link is an error, too. */
@@ -95,6 +93,12 @@ export interface Files {
   hold(file: string): Hold | undefined;
   /** True when a process holds it, whatever container of this machine it is in. False proves nothing. */
   isHeld(file: string): boolean;
+}
+
+/** What the engine works on: a disk, and the key to what is encrypted on it. */
+export interface Files extends Disk {
+  /** Undefined when no password was given. */
+  readonly cipher?: Cipher | undefined;
 }
 
 export interface Hold {

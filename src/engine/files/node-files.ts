@@ -3,7 +3,7 @@
 import fs from 'fs-extra';
 import { FigaroError } from '../../errors.ts';
 import { attempt, failure, isCode } from './failures.ts';
-import { type FileStat, type Files, type OpenFile } from './files.ts';
+import { type Disk, type FileStat, type OpenFile } from './files.ts';
 import { hold, isHeld } from './kernel-lock.ts';
 import { toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
 
@@ -67,8 +67,8 @@ class NodeFile implements OpenFile {
   }
 }
 
-/** The real thing. */
-export const nodeFiles: Files = {
+/** The disk of this machine. */
+export const nodeFiles: Disk = {
   openIfThere(file) {
     return attempt('open', file, () => {
       try {
