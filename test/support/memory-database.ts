@@ -2,7 +2,7 @@ import { type Binding } from '../../src/engine/recovery/bindings.ts';
 import { Change, type Operation } from '../../src/engine/recovery/page-change.ts';
 import { PageCache, type CachedPage } from '../../src/engine/recovery/page-cache.ts';
 import { StoredFile } from '../../src/engine/recovery/page-store.ts';
-import { type Piece } from '../../src/engine/recovery/storage.ts';
+import { type Piece } from '../../src/engine/recovery/piece.ts';
 import { rangeOf, type ByteRange } from '../../src/format/byte-range.ts';
 import { type RecordLayout } from '../../src/format/log/record.ts';
 import { type Lsn } from '../../src/format/lsn.ts';

@@ -11,7 +11,9 @@ import { type Cipher } from '../../format/crypto.ts';
 import { readFields } from '../fields.ts';
 import { openToRead, withFile } from '../files/read.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
-import { maxHandles, type Piece, type Storage } from '../recovery/storage.ts';
+import { OpenFiles } from '../files/open-files.ts';
+import { OverlayPiece, type Keeper, type ReadBelow } from '../recovery/overlay-piece.ts';
+import { type Storage } from '../recovery/storage.ts';
 import { damaged, partsOf, readPieceName, readState, writeStandby, type StandbyState } from './standby.ts';
 
 /** Bytes of a piece: where they go, how many, and where they are in the journal. */
@@ -37,19 +39,26 @@ const chunkSize = 1 << 20;
 /** For some hundred thousand files. In bytes. */
 const contentsLimit = 256 << 20;
 
+/** Where bytes of a piece are in the journal. */
+interface JournalPlace {
+  readonly length: number;
+  readonly offset: number;
+}
+
 /** Storage for a round: files are read where they are, and written to the journal. */
-export class JournalStorage implements Storage {
+export class JournalStorage implements Storage, Keeper<JournalPlace> {
   readonly cipher: Cipher | undefined;
   readonly #files: Files;
   readonly #file: string;
   readonly #journal: OpenFile;
-  readonly #handles = new Map<string, OpenFile>();
+  readonly #opened: OpenFiles;
   #length = 0;
   #isClosed = false;
 
   constructor(files: Files, directory: string) {
     this.#files = files;
     this.cipher = files.cipher;
+    this.#opened = new OpenFiles((file) => openToRead(files, file));
     this.#file = `${partsOf(directory).journal}.tmp`;
     files.remove(this.#file);
     this.#journal = files.create(this.#file);
@@ -57,42 +66,40 @@ export class JournalStorage implements Storage {
 
   existing(file: string): JournaledPiece {
     const size = this.#files.statIfThere(file)?.size ?? 0;
-    return new JournaledPiece(this, file, size, 0);
+    const readBelow: ReadBelow = (target, position) => this.#opened.get(file).readAt(target, position);
+    return new JournaledPiece(this, file, 0, size, readBelow);
   }
 
   create(mode = 0): JournaledPiece {
-    return new JournaledPiece(this, undefined, 0, mode);
+    return new JournaledPiece(this, undefined, mode, 0, () => 0);
   }
 
-  readBase(file: string, target: Uint8Array, position: number): number {
-    let open = this.#handles.get(file);
-    if (!open) {
-      if (this.#handles.size >= maxHandles) this.#closeHandles();
-      this.#handles.set(file, (open = openToRead(this.#files, file)));
-    }
-    return open.readAt(target, position);
+  keep(bytes: Uint8Array, before: JournalPlace | undefined): JournalPlace {
+    const { length } = bytes;
+    const offset = before?.length === length ? before.offset : this.#length;
+    this.#write(bytes, offset);
+    return { length, offset };
   }
 
-  readSlot(target: Uint8Array, offset: number): void {
-    this.#journal.readAt(target, offset);
+  read(kept: JournalPlace, target: Uint8Array): number {
+    const length = Math.min(kept.length, target.length);
+    return this.#journal.readAt(target.subarray(0, length), kept.offset);
   }
 
-  /** Keeps bytes; at `offset` when they take the place of others of that length. Returns where they are. */
-  keep(bytes: Uint8Array, offset = this.#length): number {
+  #write(bytes: Uint8Array, offset: number): void {
     this.#journal.writeAt(bytes, offset);
     this.#length = Math.max(this.#length, offset + bytes.length);
-    return offset;
   }
 
   /** Makes the journal complete. From then on, the round has happened. */
   commit(contents: Contents): void {
     const start = this.#length;
-    this.keep(Buffer.from(JSON.stringify(contents)));
+    this.#write(Buffer.from(JSON.stringify(contents)), start);
     const footer = Buffer.alloc(footerSize);
     hashOf(this.#journal, start, this.#length).copy(footer, 0);
     footer.writeBigUInt64LE(BigInt(start), 32);
     footer.write(magic, 40, 'latin1');
-    this.keep(footer);
+    this.#write(footer, this.#length);
     this.#journal.sync();
     this.close();
     const final = this.#file.slice(0, -'.tmp'.length);
@@ -101,14 +108,9 @@ export class JournalStorage implements Storage {
   }
 
   close(): void {
-    this.#closeHandles();
+    this.#opened.close();
     if (!this.#isClosed) this.#journal.close();
     this.#isClosed = true;
-  }
-
-  #closeHandles(): void {
-    for (const handle of this.#handles.values()) handle.close();
-    this.#handles.clear();
   }
 }
 
@@ -126,64 +128,34 @@ function hashOf(journal: OpenFile, start: number, end: number): Buffer {
 }
 
 /** A file during a round. */
-export class JournaledPiece implements Piece {
-  readonly #storage: JournalStorage;
+export class JournaledPiece extends OverlayPiece<JournalPlace> {
   /** Where it was before the round; undefined for a new one. */
   readonly base: string | undefined;
   readonly mode: number;
-  /** Bytes of the file below that still count. */
-  #baseSize: number;
-  #size: number;
-  readonly #slots = new Map<number, { readonly length: number; readonly offset: number }>();
+  readonly #sizeBefore: number;
 
-  constructor(storage: JournalStorage, base: string | undefined, size: number, mode: number) {
-    this.#storage = storage;
+  constructor(
+    journal: Keeper<JournalPlace>,
+    base: string | undefined,
+    mode: number,
+    size: number,
+    readBelow: ReadBelow,
+  ) {
+    super(journal, size, readBelow);
     this.base = base;
     this.mode = mode;
-    this.#baseSize = size;
-    this.#size = size;
-  }
-
-  get size(): number {
-    return this.#size;
+    this.#sizeBefore = size;
   }
 
   /** True when the round changes it. */
   get isChanged(): boolean {
-    return this.base === undefined || this.#slots.size > 0 || this.#size !== this.#baseSize;
-  }
-
-  read(target: Uint8Array, position: number): void {
-    const slot = this.#slots.get(position);
-    if (slot) {
-      const length = Math.min(slot.length, target.length);
-      this.#storage.readSlot(target.subarray(0, length), slot.offset);
-      target.fill(0, length);
-      return;
-    }
-    const below = Math.max(0, Math.min(target.length, this.#baseSize - position));
-    const done = below > 0 ? this.#storage.readBase(this.base!, target.subarray(0, below), position) : 0;
-    target.fill(0, done);
-  }
-
-  write(source: Uint8Array, position: number): void {
-    const there = this.#slots.get(position);
-    const offset = this.#storage.keep(source, there?.length === source.length ? there.offset : undefined);
-    this.#slots.set(position, { length: source.length, offset });
-    this.#size = Math.max(this.#size, position + source.length);
-  }
-
-  shorten(size: number): void {
-    if (size >= this.#size) return;
-    this.#size = size;
-    this.#baseSize = Math.min(this.#baseSize, size);
-    for (const position of this.#slots.keys()) if (position >= size) this.#slots.delete(position);
+    return this.base === undefined || this.written.size > 0 || this.size !== this.#sizeBefore;
   }
 
   /** What the journal has to say of it. */
   toChanged(piece: string): ChangedPiece {
-    const slots = [...this.#slots].map(([position, { length, offset }]): Slot => [position, length, offset]);
-    return { piece, size: this.#size, mode: this.mode, slots: slots.sort(([a], [b]) => a - b) };
+    const slots = [...this.written].map(([position, { length, offset }]): Slot => [position, length, offset]);
+    return { piece, size: this.size, mode: this.mode, slots: slots.sort(([a], [b]) => a - b) };
   }
 }
 

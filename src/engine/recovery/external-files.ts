@@ -3,7 +3,8 @@
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { type Environment } from '../environment/environment.ts';
-import { type Piece, type Storage } from './storage.ts';
+import { type Piece } from './piece.ts';
+import { type Storage } from './storage.ts';
 
 /** Contents are written in parts that begin at multiples of this, as storage wants it. */
 const block = 4096;

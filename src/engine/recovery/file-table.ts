@@ -5,7 +5,8 @@ import { ExternalFiles } from './external-files.ts';
 import { PageCache } from './page-cache.ts';
 import { StoredFile } from './page-store.ts';
 import { extentName, parseExtentName } from '../../format/names.ts';
-import { type Piece, type Storage } from './storage.ts';
+import { type Piece } from './piece.ts';
+import { type Storage } from './storage.ts';
 
 /** An extent of a queue, and where it belongs. */
 export interface Extent {

@@ -10,7 +10,7 @@ import { lockedFile } from '../locked.ts';
 import { KnownLsns } from './known-lsns.ts';
 import { CachedPage, type PageCache } from './page-cache.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
-import { type Piece } from './storage.ts';
+import { type Piece } from './piece.ts';
 
 /** Why a committed change could not be made on a page; settled when the page is freed, cut off or allocated anew. */
 export interface OpenQuestion {

@@ -1,6 +1,6 @@
 /** The pages of a queue that is kept in several files (format document, 4.9). */
 
-import { type Piece } from './storage.ts';
+import { type Piece } from './piece.ts';
 
 /** Where a page is kept. */
 export interface PagePlace {

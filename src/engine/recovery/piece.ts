@@ -1,0 +1,10 @@
+/** The bytes of one file during recovery. */
+export interface Piece {
+  /** In bytes. */
+  readonly size: number;
+  /** Fills `target`; bytes past the end of the file read as zero. */
+  read(target: Uint8Array, position: number): void;
+  write(source: Uint8Array, position: number): void;
+  /** Cuts the file off, or does nothing when it is shorter already. */
+  shorten(size: number): void;
+}
