@@ -2,9 +2,10 @@ import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../demo/application.ts';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { newPlace } from '../support/place.ts';
 
 let directory: string;
 let home: string;
@@ -12,9 +13,7 @@ let repo: string;
 let application: RecordedApplication;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
+  ({ directory, home, repository: repo } = newPlace());
   application = demoApplication(home);
   application.commitUpTo([4, 72_115]);
 });

@@ -3,10 +3,11 @@ import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { compareDatabases, corpusCase, removeUnpacked } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { missingIn, recordsIn } from '../support/dumps.ts';
 import { unlocked } from '../support/unlocked.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
+import { newPlace } from '../support/place.ts';
 
 afterAll(removeUnpacked);
 
@@ -17,9 +18,7 @@ let passwordFile: string;
 const recorded = corpusCase('crypt-53-hot');
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
+  ({ directory, home, repository: repo } = newPlace());
   passwordFile = path.join(directory, 'password');
   fs.cpSync(recorded.backup, home, { recursive: true });
   fs.writeFileSync(passwordFile, 'figaro-test\n');

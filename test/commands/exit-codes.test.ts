@@ -13,10 +13,11 @@ import { exitCodes, type ErrorCode } from '../../src/errors.ts';
 import { exitStatuses } from '../../src/output/exit-codes.ts';
 import { corpusCase, removeUnpacked } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
 import { watchedFiles, type Hooks } from '../support/watched-files.ts';
+import { newPlace } from '../support/place.ts';
 
 const program = path.join(import.meta.dirname, '../../bin/figaro-backup.js');
 const pageSize = 4096;
@@ -30,10 +31,7 @@ let target: string;
 let application: RecordedApplication;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
-  target = path.join(directory, 'recovered');
+  ({ directory, home, repository: repo, target } = newPlace());
   application = demoApplication(home);
   application.commitUpTo([4, 72_115]);
 });

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { corpusCase, removeUnpacked } from '../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
-import { figaro, type CliResult } from '../support/run-cli.ts';
+import { inspecting } from '../support/inspecting.ts';
+import { figaro } from '../support/run-cli.ts';
 
 afterAll(removeUnpacked);
 
@@ -18,24 +19,10 @@ beforeEach(() => {
   home = path.join(directory, 'env');
 });
 
-const inspect = (...args: readonly string[]): Promise<CliResult> => figaro(['inspect', ...args], { directory });
-
-async function json(...args: readonly string[]): Promise<Record<string, unknown>> {
-  const { exitCode, stdout, stderr } = await inspect(...args, '--json');
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-  return JSON.parse(stdout) as Record<string, unknown>;
-}
+const { inspect, json, refusal } = inspecting(() => directory);
 
 function lay(recorded: { readonly backup: string }): void {
   fs.cpSync(recorded.backup, home, { recursive: true });
-}
-
-/** Exit status and first line of the message. */
-async function refusal(...args: readonly string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await inspect(...args);
-  expect(stdout).toBe('');
-  expect(stderr).toMatch(/^error \[[a-z-]+\]: [^\n]+\n(hint: [^\n]+\n)?$/);
-  return `${exitCode} ${stderr.split('\n')[0]}`;
 }
 
 describe('inspect container', () => {

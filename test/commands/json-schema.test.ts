@@ -10,19 +10,18 @@ import { commandName } from '../../src/commands/settings.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { exitCodes } from '../../src/errors.ts';
 import { schemaVersion } from '../../src/output/json.ts';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { problemOf, schema } from '../support/json-schema.ts';
 import { figaro } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { newPlace } from '../support/place.ts';
 
 let directory: string;
 let home: string;
 let repo: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
+  ({ directory, home, repository: repo } = newPlace());
 });
 
 /** The document of a command, compared with the schema. `home`, `repo` and the like stand for directories of the test. */

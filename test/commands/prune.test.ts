@@ -1,20 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { describeNative, nativeProgram } from '../support/native.ts';
+import { flipBit } from '../support/damage.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
 
@@ -45,12 +37,6 @@ const setOf = (kind: string): string =>
 function firstOfChain(): number {
   const names = namesIn(path.join(setOf('hot'), 'environment'));
   return Number(names.find((name) => name.startsWith('log.'))!.slice(4));
-}
-
-function flipBit(file: string, at: number): void {
-  const bytes = readFileSync(file);
-  bytes[at]! ^= 1;
-  writeFileSync(file, bytes);
 }
 
 const logFile = (number: number): string => `log.${String(number).padStart(10, '0')}`;

@@ -2,13 +2,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { corpusCase } from '../support/corpus.ts';
-import { temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro } from '../support/run-cli.ts';
+import { newPlace } from '../support/place.ts';
 
 test('databases whose log is gone are refused, and taken and recovered as they are with --without-log', async () => {
-  const directory = temporaryDirectory();
-  const home = path.join(directory, 'env');
-  const repo = path.join(directory, 'repo');
+  const { directory, home, repository: repo } = newPlace();
   fs.cpSync(corpusCase('dbxml-clean').backup, home, { recursive: true });
   for (const name of fs.readdirSync(home)) if (name.startsWith('log.')) fs.unlinkSync(path.join(home, name));
   const cli = (...args: readonly string[]): ReturnType<typeof figaro> => figaro(args, { directory });

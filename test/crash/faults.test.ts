@@ -10,9 +10,9 @@ import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
-import { faultKinds as kinds, strideFor, type FaultKind } from '../support/fault-kinds.ts';
-import { Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';
-import { figaro, type CliResult } from '../support/run-cli.ts';
+import { faultKinds as kinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
+import { withFaults } from '../support/faulty-system.ts';
+import { figaro } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
 
 const commands = ['init', 'offline', 'hot', 'incremental', 'recover', 'expire', 'pin'] as const;
@@ -82,24 +82,6 @@ function newestOf(repository: string): string {
   return readSets(nodeFiles, openRepository(nodeFiles, repository)).sets.at(-1)!.id;
 }
 
-async function runWith(
-  place: Place,
-  command: CommandName,
-  kind: FaultKind,
-  at: number,
-): Promise<{ calls: number; result: CliResult }> {
-  let calls = 0;
-  const decide = (call: SystemCall): Fault => {
-    if (!kind.hits(call)) return undefined;
-    const n = calls++;
-    if (n < at || (n > at && !kind.lasting)) return undefined;
-    if (kind.code === undefined) throw new Killed();
-    return kind.code;
-  };
-  const result = await withFaults(place.directory, decide, async () => await figaro(place.arguments(command)));
-  return { calls, result };
-}
-
 test.each(commands.flatMap((command) => Object.keys(kinds).map((kind) => [command, kind] as const)))(
   '%s, while the disk %s',
   async (command, what) => {
@@ -108,7 +90,7 @@ test.each(commands.flatMap((command) => Object.keys(kinds).map((kind) => [comman
     await prepared.prepare(command);
     const whole = new Place(temporaryDirectory());
     cpSync(prepared.directory, whole.directory, { recursive: true, preserveTimestamps: true });
-    const { calls, result } = await runWith(whole, command, kind, Infinity);
+    const { calls, result } = await runWithFault(whole.directory, whole.arguments(command), kind, Infinity);
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
     expect(calls).toBeGreaterThan(3);
     const recovered = fingerprintOf(whole.target);
@@ -125,7 +107,7 @@ test.each(commands.flatMap((command) => Object.keys(kinds).map((kind) => [comman
           fingerprint(path.join(place.repository, id)).filter((line) => !line.startsWith('pin.json')),
         );
       const contents = contentsNow();
-      const { result: outcome } = await runWith(place, command, kind, at);
+      const { result: outcome } = await runWithFault(place.directory, place.arguments(command), kind, at);
       const context = `call ${at}: ${outcome.stderr}`;
       tried++;
       if (outcome.exitCode !== 0) failed++;

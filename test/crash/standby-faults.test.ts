@@ -6,9 +6,8 @@ import { expect, test } from 'vitest';
 import { requireStandby } from '../../src/engine/failover/standby.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
-import { faultKinds, strideFor, type FaultKind } from '../support/fault-kinds.ts';
-import { Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';
-import { figaro, type CliResult } from '../support/run-cli.ts';
+import { faultKinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
+import { figaro } from '../support/run-cli.ts';
 import { piecesOf } from '../support/standby.ts';
 import { fingerprint } from '../support/trees.ts';
 
@@ -20,28 +19,6 @@ const homeBeside = (standby: string): string => path.join(path.dirname(standby),
 function argumentsFor(command: CommandName, standby: string): string[] {
   const common = ['failover', command, '--quiet', '--standby', standby];
   return command === 'follow' ? [...common, '--home', homeBeside(standby), '--once'] : common;
-}
-
-async function runWith(
-  standby: string,
-  command: CommandName,
-  kind: FaultKind,
-  at: number,
-): Promise<{ calls: number; result: CliResult }> {
-  let calls = 0;
-  const decide = (call: SystemCall): Fault => {
-    if (!kind.hits(call)) return undefined;
-    const n = calls++;
-    if (n < at || (n > at && !kind.lasting)) return undefined;
-    if (kind.code === undefined) throw new Killed();
-    return kind.code;
-  };
-  const result = await withFaults(
-    path.dirname(standby),
-    decide,
-    async () => await figaro(argumentsFor(command, standby)),
-  );
-  return { calls, result };
 }
 
 test.each(commands.flatMap((command) => Object.keys(faultKinds).map((kind) => [command, kind] as const)))(
@@ -62,14 +39,14 @@ test.each(commands.flatMap((command) => Object.keys(faultKinds).map((kind) => [c
       return standby;
     };
     const whole = copy('whole');
-    const { calls, result } = await runWith(whole, command, kind, Infinity);
+    const { calls, result } = await runWithFault(path.dirname(whole), argumentsFor(command, whole), kind, Infinity);
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
     const expected = piecesOf(nodeFiles, whole);
     let tried = 0;
     let failed = 0;
     for (let at = 0; at < calls; at += strideFor(calls)) {
       const standby = copy(`standby-${at}`);
-      const { result: outcome } = await runWith(standby, command, kind, at);
+      const { result: outcome } = await runWithFault(path.dirname(standby), argumentsFor(command, standby), kind, at);
       const context = `call ${at}: ${outcome.stderr}`;
       tried++;
       if (outcome.exitCode !== 0) failed++;

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { effort } from '../support/effort.ts';
 
-const runs = effort('RUNS', 40, 150);
+const runs = effort('RUNS', 20, 150);
 
 test('damaged environments end in a result or in an error by name, and never hang', async () => {
   const script = path.join(import.meta.dirname, 'fuzz.ts');
@@ -13,4 +13,12 @@ test('damaged environments end in a result or in an error by name, and never han
   });
   console.log(stdout);
   expect(stdout).toContain(`${runs} runs from seed 1, 0 failures`);
+  // Damage that everything notices, or nothing, would try little.
+  for (const attempt of ['rehearse', 'recover', 'dump']) {
+    const results = [...stdout.matchAll(new RegExp(`^${attempt}: ([a-z-]+): (\\d+)$`, 'gm'))];
+    const good = results.filter(([, result]) => result === 'good').map(([, , n]) => Number(n));
+    expect(results.reduce((sum, [, , n]) => sum + Number(n), 0)).toBe(runs);
+    expect(good).toEqual([expect.toSatisfy((n: number) => n > 0 && n < runs)]);
+  }
+  expect(stdout).toContain(`inspect: good: `);
 }, 200_000);

@@ -3,10 +3,15 @@
  * the variable of a test says how much exactly.
  */
 
-/** Vitest sets MODE: `npm run test:long` gives it. */
-const isLong = process.env.MODE === 'long';
+/** Vitest sets MODE: `npm run test:long` gives it. For `test.runIf`, where what a test proves is proven in part by quicker ones. */
+export const isLongRun = process.env.MODE === 'long';
 
 /** What the variable says, or else one of the two numbers. */
 export function effort(variable: string, quick: number, long: number): number {
-  return Number(process.env[variable] ?? (isLong ? long : quick));
+  return Number(process.env[variable] ?? (isLongRun ? long : quick));
+}
+
+/** All of a table of cases in the long run, else the first of every so many. */
+export function sampled<T>(cases: readonly T[], every: number): readonly T[] {
+  return isLongRun ? cases : cases.filter((_, i) => i % every === 0);
 }

@@ -1,8 +1,9 @@
 /** The ways in which the operating system fails a command. */
 
 import { exitCodes } from '../../src/errors.ts';
-import { changes, type Fault, type SystemCall } from './faulty-system.ts';
+import { changes, Killed, withFaults, type Fault, type SystemCall } from './faulty-system.ts';
 import { effort } from './effort.ts';
+import { figaro, type CliResult } from './run-cli.ts';
 
 export interface FaultKind {
   readonly code: Fault;
@@ -36,11 +37,30 @@ export const faultKinds: Readonly<Record<string, FaultKind>> = {
 };
 
 const manyCalls = 20;
-const someCalls = effort('FAULT_CALLS', 5, 20);
+const someCalls = effort('FAULT_CALLS', 2, 20);
 
 /** Every so many calls are tried; FAULT_EVERY says how many. */
 export function strideFor(calls: number): number {
   const { FAULT_EVERY: every } = process.env;
   if (every !== undefined) return Number(every);
   return calls > manyCalls ? Math.round(calls / someCalls) : 1;
+}
+
+/** Runs a command line while call `at` of those that the kind hits fails below `root`. Counts such calls. */
+export async function runWithFault(
+  root: string,
+  args: readonly string[],
+  kind: FaultKind,
+  at: number,
+): Promise<{ calls: number; result: CliResult }> {
+  let calls = 0;
+  const decide = (call: SystemCall): Fault => {
+    if (!kind.hits(call)) return undefined;
+    const n = calls++;
+    if (n < at || (n > at && !kind.lasting)) return undefined;
+    if (kind.code === undefined) throw new Killed();
+    return kind.code;
+  };
+  const result = await withFaults(root, decide, async () => await figaro(args));
+  return { calls, result };
 }

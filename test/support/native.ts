@@ -3,7 +3,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'vitest';
 import { DatabaseFile } from '../../src/engine/database/database-file.ts';
@@ -13,6 +12,7 @@ import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { temporaryDirectory } from './demo-environment.ts';
 
 const sources = path.join(import.meta.dirname, 'native');
+const compiled = path.join(import.meta.dirname, '../../node_modules/.cache');
 const tools = ['db5.3_recover', 'db5.3_verify', 'db5.3_dump', 'gcc'] as const;
 
 function missingParts(): string[] {
@@ -43,8 +43,9 @@ export function nativeProgram(name: string): string {
   const source = path.join(sources, `${name}.c`);
   const hash = createHash('sha256');
   for (const file of [source, path.join(sources, 'common.h')]) hash.update(fs.readFileSync(file));
-  const program = path.join(os.tmpdir(), `figaro-native-${name}-${hash.digest('hex').slice(0, 16)}`);
+  const program = path.join(compiled, `figaro-native-${name}-${hash.digest('hex').slice(0, 16)}`);
   if (fs.existsSync(program)) return program;
+  fs.mkdirSync(compiled, { recursive: true });
   const temporary = `${program}.${process.pid}`;
   const { status, stderr } = spawnSync('gcc', ['-O1', '-o', temporary, source, '-ldb-5.3'], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`gcc: ${stderr}`);

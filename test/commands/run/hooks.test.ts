@@ -8,9 +8,10 @@ import { CommandContext } from '../../../src/commands/context.ts';
 import { commandsWithTables } from '../../../src/commands/setting-names.ts';
 import { commandName } from '../../../src/commands/settings.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
+import { layDemoEnvironment } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
+import { newPlace } from '../../support/place.ts';
 
 let directory: string;
 let home: string;
@@ -19,9 +20,7 @@ let log: string;
 let env: Record<string, string>;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
+  ({ directory, home, repository: repo } = newPlace());
   log = path.join(directory, 'log');
   env = { PATH: process.env['PATH']!, LOG: log };
   layDemoEnvironment(home);

@@ -9,10 +9,10 @@ import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { Chance } from '../../fuzz/mutate.ts';
-import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort } from '../../support/effort.ts';
 import { contentsOf, describeNative } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';
+import { newPlace } from '../../support/place.ts';
 
 /** `SEEDS=100 npx vitest run test/engine/backup/bulk-seeds.test.ts` takes some minutes. */
 const seeds = effort('SEEDS', 4, 20);
@@ -30,9 +30,7 @@ describeNative('random bulk transactions', () => {
 
   test.each(Array.from({ length: seeds }, (_, i) => firstSeed + i))('seed %i loses no row', async (seed) => {
     const chance = new Chance(seed);
-    const directory = temporaryDirectory();
-    const home = path.join(directory, 'env');
-    const repository = path.join(directory, 'repo');
+    const { directory, home, repository } = newPlace();
     const application = new Session(home);
     application.do(
       'open old auto old.db - btree 512',

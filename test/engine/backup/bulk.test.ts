@@ -14,12 +14,12 @@ import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
-import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort } from '../../support/effort.ts';
 import { contentsOf, describeNative, verifyNatively } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { newPlace } from '../../support/place.ts';
 
 /** What the application has before the backup. */
 const beginning = [
@@ -85,9 +85,7 @@ describeNative('bulk transactions', () => {
   let application: Session;
 
   beforeEach(() => {
-    directory = temporaryDirectory();
-    home = path.join(directory, 'env');
-    repository = path.join(directory, 'repo');
+    ({ directory, home, repository } = newPlace());
     application = new Session(home);
     application.do(...beginning);
   });

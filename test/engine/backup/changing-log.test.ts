@@ -11,12 +11,13 @@ import { chainEnvironment, findChain } from '../../../src/engine/repository/chai
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { write } from '../../../src/format/log/records/fileops.ts';
-import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { sampled } from '../../support/effort.ts';
 import { contentsOf, describeNative, recoverNatively } from '../../support/native.ts';
 import { rebuiltNatively } from '../../support/rebuilt.ts';
 import { Session } from '../../support/session.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { newPlace } from '../../support/place.ts';
 
 /** The library takes log files of hardly less. */
 const small = ['--log-max', '40000'];
@@ -27,9 +28,7 @@ describeNative('a log that changes during a backup', () => {
   let repository: string;
 
   beforeEach(() => {
-    directory = temporaryDirectory();
-    home = path.join(directory, 'env');
-    repository = path.join(directory, 'repo');
+    ({ directory, home, repository } = newPlace());
   });
 
   function begin(options: readonly string[] = []): Session {
@@ -160,13 +159,15 @@ describeNative('a log that changes during a backup', () => {
     expect(await recovered('hot')).toEqual(recoveredNatively());
   });
 
-  test.each([
+  const beginnings: readonly (readonly [string, (header: Buffer) => Buffer])[] = [
     ['is empty', (): Buffer => Buffer.alloc(0)],
     ['holds zeros', (): Buffer => Buffer.alloc(40_000)],
     ['holds half a header', (header: Buffer): Buffer => header.subarray(0, 13)],
     ['holds a header', (header: Buffer): Buffer => header],
     ['holds a header and zeros', (header: Buffer): Buffer => Buffer.concat([header, Buffer.alloc(40_000)])],
-  ])('and whose next file %s', async (_what, contents) => {
+  ];
+
+  test.each(sampled(beginnings, 2))('and whose next file %s', async (_what, contents) => {
     const application = begin();
     await hot();
     application.do('put b auto 0 700 100 more', 'flush');

@@ -8,21 +8,20 @@ import { type Files } from '../../../src/engine/files/files.ts';
 import { Pace } from '../../../src/engine/pace.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { compareLsn } from '../../../src/format/lsn.ts';
-import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
+import { demoApplication, layDemoEnvironment } from '../../support/demo-environment.ts';
+import { isLongRun } from '../../support/effort.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { newPlace } from '../../support/place.ts';
 
 const pageSize = 4096;
 
-let directory: string;
 let home: string;
 let repository: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repository = path.join(directory, 'repo');
+  ({ home, repository } = newPlace());
 });
 
 function hot(files: Files = nodeFiles, options: Partial<BackupOptions> = {}): Promise<BackupSet> {
@@ -167,7 +166,8 @@ describe('a page', () => {
     execFileSync('sha256sum', ['--quiet', '-c', 'SHA256SUMS'], { cwd: set.directory });
   });
 
-  test('that never stands still fails the backup', async () => {
+  // It waits for seconds, as the one in `test/commands/exit-codes.test.ts` that is always run.
+  test.runIf(isLongRun)('that never stands still fails the backup', async () => {
     const files = readingPage(3, (page, read) => {
       page[1500] = read;
     });

@@ -9,17 +9,16 @@ import { chainEnvironment, findChain } from '../../../src/engine/repository/chai
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { compareDatabases, corpusCase } from '../../support/corpus.ts';
-import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
+import { demoApplication } from '../../support/demo-environment.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
+import { newPlace } from '../../support/place.ts';
 
 let directory: string;
 let home: string;
 let repository: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repository = path.join(directory, 'repo');
+  ({ directory, home, repository } = newPlace());
 });
 
 function hot(): Promise<BackupSet> {

@@ -10,10 +10,10 @@ import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain, type Chain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
-import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative, nativeProgram, verifyNatively } from '../../support/native.ts';
 import { rebuilt } from '../../support/rebuilt.ts';
 import { effort } from '../../support/effort.ts';
+import { newPlace } from '../../support/place.ts';
 
 /** How many seeds to try: `SEEDS=200 npx vitest run test/engine/backup/live-seeds.test.ts` takes a quarter of an hour. */
 const seeds = effort('SEEDS', 1, 5);
@@ -42,9 +42,7 @@ describeNative('a random workload at full speed', () => {
   test.each(Array.from({ length: seeds }, (_, i) => firstSeed + i))(
     'seed %i: containers, sub-databases and pages come and go, and every set is of one moment',
     async (seed) => {
-      const directory = temporaryDirectory();
-      const home = path.join(directory, 'env');
-      const repository = path.join(directory, 'repo');
+      const { directory, home, repository } = newPlace();
       mkdirSync(home);
       const options = [
         '--home',

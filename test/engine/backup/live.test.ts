@@ -11,13 +11,13 @@ import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain, type Chain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { verifySets } from '../../../src/engine/verify/verify-sets.ts';
-import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { unlocked } from '../../support/unlocked.ts';
 import { describeNative, nativeProgram, recoverNatively } from '../../support/native.ts';
-import { effort } from '../../support/effort.ts';
+import { effort, isLongRun, sampled } from '../../support/effort.ts';
+import { newPlace } from '../../support/place.ts';
 
 /** How long the application writes. */
-const seconds = effort('LIVE_SECONDS', 3, 8);
+const seconds = effort('LIVE_SECONDS', 2, 8);
 
 /** Runs the application until it has something in its files. */
 async function startApplication(home: string, options: readonly string[]): Promise<ChildProcess> {
@@ -46,16 +46,16 @@ async function recover(chain: Chain, target: string): Promise<number> {
 }
 
 describeNative('an application that goes on writing', () => {
-  test.each([
+  const kinds = [
     ['4 KiB pages, read again by the log', '4096', 0, '300'],
     ['16 KiB pages, read again by the log', '16384', 0, '1000'],
     ['64 KiB pages, all read again', '65536', Number.MAX_SAFE_INTEGER, '4000'],
-  ])(
+  ] as const;
+
+  test.each(sampled(kinds, 2))(
     'gives sets of one moment each: %s',
     async (_what, pageSize, smallBytes, pauseUs) => {
-      const directory = temporaryDirectory();
-      const home = path.join(directory, 'env');
-      const repository = path.join(directory, 'repo');
+      const { directory, home, repository } = newPlace();
       const application = await startApplication(home, ['--page-size', pageSize, '--keep-logs', '--pause-us', pauseUs]);
       await takeBackup(nodeFiles, 'hot', { home, repository, smallBytes });
       await setTimeout(300);
@@ -82,9 +82,7 @@ describeNative('an application that goes on writing', () => {
   );
 
   test('and removes its log files can be backed up, and restored without this program', async () => {
-    const directory = temporaryDirectory();
-    const home = path.join(directory, 'env');
-    const repository = path.join(directory, 'repo');
+    const { directory, home, repository } = newPlace();
     const application = await startApplication(home, ['--pause-us', '500']);
     let taken = 0;
     while (application.exitCode === null && taken < 3) {
@@ -103,12 +101,10 @@ describeNative('an application that goes on writing', () => {
     expect(taken).toBeGreaterThan(0);
   }, 60_000);
 
-  test.each(['with', 'without'])(
+  test.runIf(isLongRun).each(['with', 'without'])(
     'in an encrypted environment is backed up %s its password',
     async (how) => {
-      const directory = temporaryDirectory();
-      const home = path.join(directory, 'env');
-      const repository = path.join(directory, 'repo');
+      const { directory, home, repository } = newPlace();
       const password = ['--password', 'figaro-test'];
       const readable = unlocked('figaro-test');
       const files = how === 'with' ? readable : nodeFiles;

@@ -17,18 +17,17 @@ import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { corpusCase } from '../../support/corpus.ts';
-import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
+import { demoApplication, layDemoEnvironment } from '../../support/demo-environment.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { newPlace } from '../../support/place.ts';
 
 let directory: string;
 let home: string;
 let repository: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repository = path.join(directory, 'repo');
+  ({ directory, home, repository } = newPlace());
 });
 
 function offline(files: Files = nodeFiles): Promise<BackupSet> {

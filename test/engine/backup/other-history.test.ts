@@ -11,10 +11,10 @@ import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
-import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative, recoverNatively } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
+import { newPlace } from '../../support/place.ts';
 
 const opened = ['open a auto a.db - btree 1024', 'open b auto b.db - btree 1024'];
 
@@ -24,9 +24,7 @@ describeNative('the source of a chain', () => {
   let repository: string;
 
   beforeEach(() => {
-    directory = temporaryDirectory();
-    home = path.join(directory, 'env');
-    repository = path.join(directory, 'repo');
+    ({ directory, home, repository } = newPlace());
   });
 
   const hot = (): Promise<BackupSet> => takeBackup(nodeFiles, 'hot', { home, repository });

@@ -10,10 +10,10 @@ import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
-import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
+import { newPlace } from '../../support/place.ts';
 
 describeNative('without a log on disk', () => {
   let directory: string;
@@ -21,9 +21,7 @@ describeNative('without a log on disk', () => {
   let repository: string;
 
   beforeEach(() => {
-    directory = temporaryDirectory();
-    home = path.join(directory, 'env');
-    repository = path.join(directory, 'repo');
+    ({ directory, home, repository } = newPlace());
   });
 
   const take = (kind: 'hot' | 'incremental' | 'offline'): Promise<BackupSet> =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { moveInConfig, parseDbConfig } from '../../../src/engine/environment/db-config.ts';
+import { moveInConfig, normalDirectory, parseDbConfig } from '../../../src/engine/environment/db-config.ts';
 
 /** Far more than it takes, and far less than what grows with the square takes. */
 function expectQuick(work: () => void): void {
@@ -33,4 +33,35 @@ test('directories move within their line, and nothing else of it does', () => {
   expect(moveInConfig(text, new Map([['a', '$&']]))).toBe(
     '  set_data_dir \t $&/b  \r\n# set_data_dir a\nset_lg_dir logs\n',
   );
+});
+
+test.each([
+  [
+    'set_data_dir data\nset_data_dir more\nset_data_dir data',
+    { dataDirectories: ['data', 'more'], createDirectory: 'data' },
+  ],
+  ['add_data_dir data\nset_create_dir new', { dataDirectories: ['data'], createDirectory: 'new' }],
+  ['set_create_dir new\nset_data_dir data', { dataDirectories: ['data'], createDirectory: 'new' }],
+  ['set_lg_dir logs\nset_lg_dir newer', { logDirectory: 'newer', directories: ['logs', 'newer'] }],
+  ['set_ext_file_dir outside', { externalFileDirectory: 'outside' }],
+  ['# set_lg_dir logs\n\n   ', { logDirectory: undefined, directories: [] }],
+  ['set_flags db_txn_nosync on\nset_flags db_txn_nosync off', { flags: [] }],
+  ['log_set_config db_log_in_memory on', { logInMemory: true }],
+  ['log_set_config db_log_in_memory\nlog_set_config db_log_in_memory off', { logInMemory: false }],
+  ['set_slice_count 4', { sliced: true }],
+])('DB_CONFIG %j says where things are, as the library takes it', (text, expected) => {
+  expect(parseDbConfig(text)).toMatchObject(expected);
+  expect(parseDbConfig(text.replaceAll('\n', '\r\n'))).toMatchObject(expected);
+});
+
+test.each([
+  ['a/b', 'a/b'],
+  ['./a//b/', 'a/b'],
+  ['a\\b', 'a/b'],
+  ['.', ''],
+  ['a/..', ''],
+  ['../a', '../a'],
+  ['/srv/logs/', '/srv/logs'],
+])('the directory %j of DB_CONFIG is %j, seen from the environment', (directory, normal) => {
+  expect(normalDirectory(directory)).toBe(normal);
 });

@@ -9,6 +9,7 @@ import { corpusCase } from '../../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { newPlace } from '../../support/place.ts';
 
 const letter = 'Dear reader, '.repeat(10);
 
@@ -75,9 +76,7 @@ test.each([
   ['is empty', 0],
   ['does not begin as a database does', 200],
 ])('a database of earlier sets that %s is found among many files', async (problem, size) => {
-  const directory = temporaryDirectory();
-  const home = path.join(directory, 'env');
-  const repository = path.join(directory, 'repo');
+  const { home, repository } = newPlace();
   layDemoEnvironment(home);
   const wallet = path.join(home, 'wallet');
   copyFileSync(path.join(corpusCase('ds-53').backup, 'plain.db'), wallet);

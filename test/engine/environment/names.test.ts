@@ -17,9 +17,10 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
+import { layDemoEnvironment } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
+import { newPlace } from '../../support/place.ts';
 
 let directory: string;
 let home: string;
@@ -27,10 +28,7 @@ let repo: string;
 let target: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
-  target = path.join(directory, 'recovered');
+  ({ directory, home, repository: repo, target } = newPlace());
   layDemoEnvironment(home);
 });
 

@@ -21,10 +21,11 @@ import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { corpusCase } from '../../support/corpus.ts';
-import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
+import { layDemoEnvironment } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { newPlace } from '../../support/place.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn('SKIPPED, for want of root: owners in manifests and in chains');
@@ -35,10 +36,7 @@ let repo: string;
 let target: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
-  target = path.join(directory, 'recovered');
+  ({ directory, home, repository: repo, target } = newPlace());
   layDemoEnvironment(home);
 });
 

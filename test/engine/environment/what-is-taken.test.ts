@@ -3,17 +3,16 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
+import { demoApplication } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
+import { newPlace } from '../../support/place.ts';
 
 let directory: string;
 let home: string;
 let repo: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
+  ({ directory, home, repository: repo } = newPlace());
   demoApplication(home).commitUpTo([4, 72_115]);
 });
 

@@ -13,19 +13,18 @@ import { expiryMs } from '../../../src/engine/lease.ts';
 import { holdStage, newStage, sweepStages } from '../../../src/engine/recovery/leftovers.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { asWriter, createRepository, readSets } from '../../../src/engine/repository/repository.ts';
-import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
+import { layDemoEnvironment } from '../../support/demo-environment.ts';
 import { program } from '../../support/program.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { newPlace } from '../../support/place.ts';
 
 let directory: string;
 let home: string;
 let repository: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repository = path.join(directory, 'repo');
+  ({ directory, home, repository } = newPlace());
   layDemoEnvironment(home);
 });
 

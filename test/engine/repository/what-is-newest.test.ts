@@ -3,11 +3,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
+import { demoApplication } from '../../support/demo-environment.ts';
 import { type RecordedApplication } from '../../../demo/application.ts';
 import { decodeManifest, encodeManifest, type Manifest } from '../../../src/engine/repository/manifest.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
+import { newPlace } from '../../support/place.ts';
 
 let directory: string;
 let home: string;
@@ -15,9 +16,7 @@ let repo: string;
 let application: RecordedApplication;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
+  ({ directory, home, repository: repo } = newPlace());
   application = demoApplication(home);
   application.commitUpTo([4, 72_115]);
 });

@@ -4,19 +4,18 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { isTreeLeaf } from '../../../src/format/page/btree.ts';
 import { decodeManifest, encodeManifest } from '../../../src/engine/repository/manifest.ts';
 import { corpusCase } from '../../support/corpus.ts';
-import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
+import { demoApplication } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { pagesOf } from '../../support/structural-damage.ts';
 import { namesIn } from '../../support/trees.ts';
+import { newPlace } from '../../support/place.ts';
 
 let directory: string;
 let home: string;
 let repo: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
+  ({ directory, home, repository: repo } = newPlace());
 });
 
 function run(...args: readonly string[]): Promise<CliResult> {

@@ -19,6 +19,7 @@ import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { verifyRepository, verifySets } from '../../../src/engine/verify/verify-sets.ts';
 import { type VerifyOptions, type VerifyResult } from '../../../src/engine/verify/verification.ts';
 import { corpusCase } from '../../support/corpus.ts';
+import { flipBit } from '../../support/damage.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
 import { namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
@@ -47,12 +48,6 @@ function verify(options: VerifyOptions = {}): Promise<VerifyResult> {
 /** A file of a set. */
 function inside({ directory }: BackupSet, name: string): string {
   return path.join(directory, 'environment', name);
-}
-
-function flipBit(file: string, at: number): void {
-  const contents = readFileSync(file);
-  contents[at] = contents[at]! ^ 1;
-  writeFileSync(file, contents);
 }
 
 /** The codes and messages found, without the names of the sets. */
