@@ -1,7 +1,34 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig(({ mode }) => {
+  const isLong = mode === 'long';
   // Far more than any test takes by itself: machines are busy.
-  const timeout = mode === 'long' ? 120_000 : 60_000;
-  return { test: { globalSetup: 'test/support/global-setup.ts', testTimeout: timeout, hookTimeout: timeout } };
+  const timeout = isLong ? 120_000 : 60_000;
+  return {
+    test: {
+      include: isLong ? testsWithEffort() : ['test/**/*.test.ts'],
+      globalSetup: 'test/support/global-setup.ts',
+      maxWorkers: 2,
+      isolate: false,
+      testTimeout: timeout,
+      hookTimeout: timeout,
+    },
+  };
 });
+
+/** The tests that do more in the long run: those that `test/support/effort.ts` tells how much. */
+function testsWithEffort(): string[] {
+  const files = fs
+    .readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => path.join('test', name));
+  const told = new Set(['test/support/effort.ts']);
+  // What imports one of them is told, too.
+  for (const name of told) {
+    const base = path.basename(name);
+    for (const file of files) if (fs.readFileSync(file, 'utf8').includes(`/${base}'`)) told.add(file);
+  }
+  return [...told].filter((name) => name.endsWith('.test.ts'));
+}

@@ -148,7 +148,7 @@ describe('as a service', () => {
     await until(() => endOf() === 4);
     renameSync(home, `${home}.away`);
     await until(() => service.stderr() !== '');
-    await setTimeout(4000);
+    await setTimeout(2500);
     expect(service.stderr().match(/warning: \[environment-missing\] .*; it will be tried again\n/g)).toHaveLength(1);
     renameSync(`${home}.away`, home);
     application.commitUpTo([6, 5737]);

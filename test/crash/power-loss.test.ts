@@ -62,7 +62,7 @@ async function atEveryChange(
   await work(whole);
   const total = whole.operations;
   expect(total).toBeGreaterThan(5);
-  const stride = total < 20 ? 1 : effort('FAULT_EVERY', 7 * every, every);
+  const stride = total < 20 ? 1 : effort('FAULT_EVERY', 16 * every, every);
   for (let n = 0; n <= total; n += stride) {
     for (const survival of survivals) {
       const tried = prepared.copy();

@@ -37,7 +37,7 @@ function randomNumbers(seed: number): () => number {
 }
 
 describe('killed at any time', () => {
-  const kills = effort('KILLS', 2, 5);
+  const kills = effort('KILLS', 1, 5);
 
   test.each(['offline', 'hot', 'incremental', 'recover'])(
     '%s leaves earlier sets, and does its work the next time',
@@ -95,7 +95,7 @@ test('expire, killed at any time, leaves chains that are whole, and does its wor
   const random = randomNumbers(11);
   const args = ['expire', '--quiet', '--keep-full', '1', '--repo', repository];
   let killed = 0;
-  for (let i = 0; i < effort('KILLS', 3, 8) || killed === 0; i++) {
+  for (let i = 0; i < effort('KILLS', 1, 8) || killed === 0; i++) {
     rmSync(repository, { recursive: true });
     cpSync(kept, repository, { recursive: true, preserveTimestamps: true });
     const { child, outcome } = start(...args);

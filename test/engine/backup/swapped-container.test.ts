@@ -12,7 +12,7 @@ import { effort } from '../../support/effort.ts';
 import { Session } from '../../support/session.ts';
 import { expectFailure } from '../../support/trees.ts';
 
-const seeds = effort('SEEDS', 2, 10);
+const seeds = effort('SEEDS', 1, 10);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
 describeNative('a container replaced by an older copy of itself', () => {

@@ -14,7 +14,7 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, databaseFiles, describeNative, nativeProgram } from '../../support/native.ts';
 import { recoverBothWays, Storm, type StormOptions } from '../../support/storm.ts';
 import { TornFiles, type Version } from '../../support/torn-files.ts';
-import { effort } from '../../support/effort.ts';
+import { effort, sampled } from '../../support/effort.ts';
 
 /** How often each environment is backed up: `SEEDS=200 npx vitest run test/engine/backup/torn.test.ts` for more. */
 const seeds = effort('SEEDS', 1, 3);
@@ -119,7 +119,7 @@ describeNative('pages that are torn while they are read', () => {
     for (const name of ['pages', 'torn', 'stale', 'readAgain'] as const) tried[name] += counts[name];
   }
 
-  test.each(environments)(
+  test.each(sampled(environments, 2))(
     'of $pageSize bytes (checksums: $checksums) are read again, or fail the backup where that never ends',
     async ({ pageSize, checksums }) => {
       const source = await startSource(pageSize, checksums, pageSize);
@@ -154,7 +154,7 @@ describeNative('pages that are torn while they are read', () => {
     (60 + 5 * seeds) * 1000,
   );
 
-  test.each(environments)(
+  test.each(sampled(environments.toReversed(), 2))(
     'of $pageSize bytes (checksums: $checksums) are read again by what the log of a busy application says',
     async ({ pageSize, checksums }) => {
       const source = await startSource(pageSize, checksums, pageSize + 1);
@@ -187,11 +187,16 @@ describeNative('pages that are torn while they are read', () => {
     (60 + 5 * seeds) * 1000,
   );
 
-  test.each([
-    [4096, '300'],
-    [4096, '5000'],
-    [16_384, '10000'],
-  ])(
+  test.each(
+    sampled(
+      [
+        [4096, '300'],
+        [4096, '5000'],
+        [16_384, '10000'],
+      ] as const,
+      3,
+    ),
+  )(
     'of %i bytes by a writer of halves with %s microseconds in between are whole in the set, or there is none',
     async (pageSize, pause) => {
       const source = await startSource(pageSize, false, pageSize + 2);

@@ -8,11 +8,13 @@ import { checkEnvironment } from '../../../src/engine/database/check-environment
 import { metaAt } from '../../../src/format/page/meta.ts';
 import { damages, pagesOf } from '../../support/structural-damage.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
+import { effort } from '../../support/effort.ts';
 import { describeNative, makeDatabases } from '../../support/native.ts';
 
 const pageSize = 512;
 const seed = 7;
-const randomChanges = 12;
+/** In each database. */
+const randomChanges = effort('CHANGES', 6, 60);
 
 /** Messages of everything found in a directory. */
 async function findIn(directory: string): Promise<string[]> {
