@@ -107,8 +107,8 @@ export function positionOf(
   log: Log,
   analysis: Analysis,
 ): Pick<StandbyState, 'end' | 'lastRecord' | 'neededFrom' | 'lastCommit'> {
-  const { end, transactions } = analysis;
-  const lastCommit = transactions.commits.at(-1);
+  const { end, commits } = analysis;
+  const lastCommit = commits.last;
   return {
     end: end.lsn,
     lastRecord: end.lastRecord,
@@ -126,9 +126,9 @@ function neededFrom(log: Log, { transactions }: Analysis): Lsn {
   const checkpoint = transactions.checkpoints.at(-1);
   if (!checkpoint) return { file: log.files[0]!.number, offset: 0 };
   let from = checkpoint.redoFrom;
-  for (const transaction of transactions.all()) {
-    const isOpen = transaction.fate === 'undone' && compareLsn(transaction.lastLsn, checkpoint.lsn) > 0;
-    if (isOpen) from = earlierLsn(from, transaction.firstLsn);
+  for (const { fate, firstLsn, chainEnds } of transactions.unfinished()) {
+    const isOpen = fate === 'undone' && compareLsn(chainEnds[0]!, checkpoint.lsn) > 0;
+    if (isOpen) from = earlierLsn(from, firstLsn);
   }
   return from;
 }

@@ -61,6 +61,16 @@ export class LogReader {
     return new ScannedRecord(plain.bytes, plain.view, plain.at, plain.length, lsn, version, padding);
   }
 
+  /** Where the record before one lies; undefined for the first of the log. */
+  before({ lsn, previousOffset }: ScannedRecord): Lsn | undefined {
+    if (previousOffset !== 0) return { file: lsn.file, offset: previousOffset };
+    for (let file = logFile(this.#log, lsn.file); file; file = logFile(this.#log, file.number - 1)) {
+      // A file may hold nothing but its header.
+      if (file.prev !== 0) return logFile(this.#log, file.number - 1) && { file: file.number - 1, offset: file.prev };
+    }
+    return undefined;
+  }
+
   #fill(file: LogFile, offset: number, length: number): void {
     if (
       this.#window.length > 0 &&

@@ -50,6 +50,11 @@ export class ScannedRecord implements LogRecord {
     return { file: this.#view.getUint32(at, true), offset: this.#view.getUint32(at + 4, true) };
   }
 
+  /** Offset of the record before it in its file; 0 for the first one. */
+  get previousOffset(): number {
+    return this.#view.getUint32(this.#at + recordAt.prev, true);
+  }
+
   /** The layout of this record; undefined when no Berkeley DB writes such a record in this log version. */
   get layout(): RecordLayout<object> | undefined {
     return layoutsFor(this.version)[this.code];

@@ -1,7 +1,9 @@
 import { checkpoint, child, commit, prepare, recycle, txnOpcode } from '../../format/log/records/txn.ts';
 import { copyOf } from '../../format/byte-range.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { IdIndex } from './id-index.ts';
 import { type LogObserver } from './log-observer.ts';
+import { OpenTransactions, type Prepared } from './open-transactions.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
 /** What recovery does with the records of a transaction. */
@@ -13,23 +15,6 @@ export type Fate =
   /** Neither: it began before the log and did not commit in it, so it was over when the pages were copied. */
   | 'ignored';
 
-/** A transaction as the log shows it; nested ones are transactions of their own. */
-export interface Transaction {
-  readonly id: number;
-  /** The first of its records in the log. */
-  readonly firstLsn: Lsn;
-  /** False when its first record lies before the log. */
-  readonly began: boolean;
-  /** Its last record. Of its own: it moves. */
-  readonly lastLsn: { file: number; offset: number };
-  /** Last records of further chains under the same id. */
-  otherChains?: Lsn[];
-  /** Where it ended: its commit, or the abort of a prepared transaction. */
-  ended?: { readonly lsn: Lsn; readonly committed: boolean; readonly time: number };
-  prepared?: { readonly lsn: Lsn; readonly beginLsn: Lsn; readonly gid: Uint8Array };
-  fate: Fate | undefined;
-}
-
 export interface Checkpoint {
   readonly lsn: Lsn;
   /** Redo may start here. */
@@ -39,42 +24,85 @@ export interface Checkpoint {
   readonly time: number;
 }
 
-interface ChildCommit {
-  readonly parent: Transaction;
-  readonly child: Transaction;
-  readonly lsn: Lsn;
+/** A transaction that is prepared, and has no outcome. */
+export interface TransactionInDoubt {
+  readonly id: number;
+  readonly prepared: Prepared;
 }
 
-/** Follows a log from its first record to its last, and says how each transaction in it ended (recovery document, A.3). */
+/** A transaction that has not committed. */
+export interface Unfinished {
+  readonly fate: Fate;
+  readonly firstLsn: Lsn;
+  /** The last record of each of its chains; that of the chain which begins last is the first. */
+  readonly chainEnds: readonly Lsn[];
+}
+
+/** A commit of a transaction that is nobody's child. */
+export interface CommitOf {
+  readonly id: number;
+  readonly lsn: Lsn;
+  /** Seconds since 1970. */
+  readonly time: number;
+}
+
+/** Is told what can be recovered to while a log is followed. */
+export interface CommitWatch {
+  /** Returns true for a commit that recovery has to leave out: it leaves out everything behind, too. */
+  seeCommit(commit: CommitOf): boolean;
+  seeCheckpoint(checkpoint: Checkpoint): void;
+}
+
+const fates: readonly Fate[] = ['committed', 'undone', 'ignored'];
+const committed = 0;
+const undone = 1;
+const ignored = 2;
+
+/**
+ * Follows a log from its first record to its last, and says how each transaction in it ended (recovery document, A.3).
+ * What has committed is forgotten at once: a log has any number of transactions, and few are open at one time. From the
+ * first commit on that recovery has to leave out, everything is to be undone, so that this need not be remembered either.
+ * Nested transactions are transactions of their own.
+ */
 export class Transactions implements LogObserver {
   readonly checkpoints: Checkpoint[] = [];
-  /** Commits of transactions that are nobody's child, in order of the log. */
-  readonly commits: { readonly lsn: Lsn; readonly time: number }[] = [];
-  readonly #byId = new Map<number, Transaction | Transaction[]>();
-  readonly #current = new Map<number, Transaction>();
+  readonly #commits: CommitWatch;
+  #open = new OpenTransactions();
+  /** By id, where records of that id still mean what they did. */
+  readonly #current = new IdIndex();
   /** The one the record before belonged to: mostly this one belongs to it, too. */
-  #latest: Transaction | undefined;
-  readonly #childCommits: ChildCommit[] = [];
-  #maxId = 0;
+  #latestId = 0;
+  #latest = -1;
+  /** The first commit to be left out, and what was open there. */
+  #cut: { readonly lsn: Lsn; readonly open: OpenTransactions } | undefined;
+  #begunSinceCut = 0;
+  /** A transaction that is to be undone, and of which the log does not have the beginning. */
+  #notUndoable: CommitOf | undefined;
+  /** By number: the fate of what is open, once it is decided. */
+  #fates = new Uint8Array(0);
+  /** By id: the latest number; by number: an earlier one of the same id. */
+  readonly #byId = new IdIndex();
+  #sameId = new Int32Array(0);
+  /** By id: what is behind the cut and not to be undone. */
+  readonly #notUndone = new Map<number, { readonly slot: number; readonly fate: Fate }[]>();
+  #limit: Lsn | undefined;
 
-  /** Highest id seen, 0 when there was none. */
-  get maxId(): number {
-    return this.#maxId;
+  constructor(commits: CommitWatch) {
+    this.#commits = commits;
   }
 
   /** Takes note of a record that belongs to a transaction; to be called for every one in order of the log. */
   follow(txnId: number, file: number, offset: number, begins: boolean): void {
-    const known = this.#latest?.id === txnId ? this.#latest : this.#current.get(txnId);
-    if (known && !(known.ended && begins)) {
-      this.#latest = known;
-      const { lastLsn } = known;
+    const slot = txnId === this.#latestId ? this.#latest : this.#current.get(txnId);
+    if (slot >= 0 && !(begins && this.#open.isTakenBack(slot))) {
       // A second chain under an id that has not ended: both are its work.
-      if (begins) (known.otherChains ??= []).push({ ...lastLsn });
-      lastLsn.file = file;
-      lastLsn.offset = offset;
+      if (begins) this.#open.beginChain(slot);
+      this.#open.setLast(slot, file, offset);
+      this.#latest = slot;
     } else {
-      this.#latest = this.#add(txnId, { file, offset }, begins);
+      this.#latest = this.#add(txnId, file, offset, begins);
     }
+    this.#latestId = txnId;
   }
 
   static readonly notedCodes: readonly number[] = [commit, checkpoint, child, prepare, recycle].map(({ code }) => code);
@@ -86,19 +114,20 @@ export class Transactions implements LogObserver {
         this.#end(record);
         break;
       case checkpoint.code: {
-        const body = bodyAs(record, checkpoint)!;
-        const { redoFrom, lastCheckpoint, timestamp } = body;
-        this.checkpoints.push({ lsn: record.lsn, redoFrom, lastCheckpoint, time: timestamp });
+        const { redoFrom, lastCheckpoint, timestamp } = bodyAs(record, checkpoint)!;
+        const seen: Checkpoint = { lsn: record.lsn, redoFrom, lastCheckpoint, time: timestamp };
+        this.checkpoints.push(seen);
+        this.#commits.seeCheckpoint(seen);
         break;
       }
       case child.code:
         this.#childCommit(record);
         break;
       case prepare.code: {
-        const body = bodyAs(record, prepare)!;
-        const transaction = this.#current.get(record.txnId)!;
-        if (body.opcode === txnOpcode.abort) break;
-        transaction.prepared = { lsn: record.lsn, beginLsn: body.beginLsn, gid: copyOf(body.gid) };
+        const { opcode, beginLsn, gid } = bodyAs(record, prepare)!;
+        const slot = this.#current.get(record.txnId);
+        if (opcode === txnOpcode.abort || slot < 0) break;
+        this.#open.prepare(slot, { lsn: record.lsn, beginLsn, gid: copyOf(gid), isOver: false });
         break;
       }
       case recycle.code:
@@ -107,70 +136,47 @@ export class Transactions implements LogObserver {
     }
   }
 
-  #add(id: number, lsn: Lsn, began: boolean): Transaction {
-    const transaction: Transaction = { id, firstLsn: lsn, began, lastLsn: { ...lsn }, fate: undefined };
-    if (id > this.#maxId) this.#maxId = id;
-    this.#current.set(id, transaction);
-    const others = this.#byId.get(id);
-    if (others === undefined) this.#byId.set(id, transaction);
-    else if (Array.isArray(others)) others.push(transaction);
-    else this.#byId.set(id, [others, transaction]);
-    return transaction;
+  #add(id: number, file: number, offset: number, began: boolean): number {
+    const slot = this.#open.add(id, file, offset, began);
+    this.#current.set(id, slot);
+    if (this.#cut && began) this.#begunSinceCut += 1;
+    return slot;
   }
 
   #end(record: ScannedRecord): void {
     const { opcode, timestamp } = bodyAs(record, commit)!;
-    const transaction = this.#current.get(record.txnId);
-    if (!transaction) return;
-    const committed = opcode === txnOpcode.commit;
-    transaction.ended = { lsn: record.lsn, committed, time: timestamp };
-    if (committed) this.commits.push({ lsn: record.lsn, time: timestamp });
+    const { txnId: id, lsn } = record;
+    const slot = this.#current.get(id);
+    if (slot < 0) return;
+    if (opcode !== txnOpcode.commit) {
+      this.#open.takeBack(slot);
+      return;
+    }
+    const seen: CommitOf = { id, lsn, time: timestamp };
+    const isLeftOut = this.#commits.seeCommit(seen);
+    if (isLeftOut && !this.#cut) this.#cut = { lsn, open: new OpenTransactions(this.#open) };
+    if (this.#cut && !this.#open.began(slot)) this.#notUndoable ??= seen;
+    this.#current.delete(id);
+    this.#open.release(slot, this.#cut !== undefined);
+    this.#latestId = 0;
   }
 
   #childCommit(record: ScannedRecord): void {
+    const parent = this.#current.get(record.txnId);
     const id = bodyAs(record, child)!.child;
-    const nested = this.#current.get(id) ?? this.#add(id, record.lsn, false);
-    this.#childCommits.push({
-      parent: this.#current.get(record.txnId)!,
-      child: nested,
-      lsn: record.lsn,
-    });
+    if (parent < 0 || id === record.txnId) return;
+    const { file, offset } = record.lsn;
+    let nested = this.#current.get(id);
+    if (nested < 0) nested = this.#add(id, file, offset, false);
+    this.#current.delete(id);
+    this.#open.join(parent, nested);
+    this.#latestId = 0;
   }
 
   /** From here on, ids of the range are new transactions. */
   #recycle({ min, max }: { readonly min: number; readonly max: number }): void {
-    for (const id of this.#current.keys()) {
-      const inside = min <= max ? id >= min && id <= max : id >= min || id <= max;
-      if (inside) this.#current.delete(id);
-    }
-    this.#latest = undefined;
-  }
-
-  /** The fate of the transaction that a record belongs to; to be asked after `decide`. */
-  fateOf(id: number, file: number, offset: number): Fate | undefined {
-    if (this.#latest?.id === id) return this.#latest.fate;
-    const found = this.#byId.get(id);
-    if (Array.isArray(found)) {
-      return found.findLast(
-        ({ firstLsn }) => firstLsn.file < file || (firstLsn.file === file && firstLsn.offset <= offset),
-      )?.fate;
-    }
-    this.#latest = found;
-    return found?.fate;
-  }
-
-  /** Where transactions of this id committed; nested ones do not by themselves. */
-  commitsOf(id: number): { readonly lsn: Lsn; readonly time: number }[] {
-    const found = this.#byId.get(id) ?? [];
-    const all = Array.isArray(found) ? found : [found];
-    return all.flatMap(({ ended }) => (ended?.committed ? [ended] : []));
-  }
-
-  *all(): Generator<Transaction> {
-    for (const found of this.#byId.values()) {
-      if (Array.isArray(found)) yield* found;
-      else yield found;
-    }
+    this.#current.deleteWhere((id) => (min <= max ? id >= min && id <= max : id >= min || id <= max));
+    this.#latestId = 0;
   }
 
   /**
@@ -178,28 +184,100 @@ export class Transactions implements LogObserver {
    * else is undone (recovery document, A.9). Without a limit, to the end of the log.
    */
   decide(limit?: Lsn): void {
-    this.#latest = undefined;
-    const within = (lsn: Lsn): boolean => limit === undefined || compareLsn(lsn, limit) <= 0;
-    for (const transaction of this.all()) {
-      const { ended, prepared, began } = transaction;
-      if (ended && within(ended.lsn)) {
-        transaction.fate = ended.committed ? 'committed' : began ? 'undone' : 'ignored';
-      } else if (prepared && !ended && within(prepared.lsn)) {
-        // In doubt: native recovery redoes it and keeps it prepared, and so do we.
-        transaction.fate = 'committed';
-      } else {
-        transaction.fate = began ? 'undone' : 'ignored';
-      }
+    this.#limit = limit;
+    const open = this.#openAtEnd;
+    this.#fates = new Uint8Array(open.count);
+    this.#sameId = new Int32Array(open.count);
+    for (let root = 0; root < open.count; root++) {
+      if (!open.isTaken(root) || open.isJoined(root)) continue;
+      const isInDoubt = this.#isInDoubt(open, root);
+      // What is a part of it shares its fate.
+      open.visitFamily(root, (slot) => {
+        this.#fates[slot] = isInDoubt ? committed : open.began(slot) ? undone : ignored;
+      });
     }
-    // From the last to the first, so that a parent is decided before its children.
-    for (const { parent, child: nested } of this.#childCommits.toReversed()) {
-      nested.fate = parent.fate === 'committed' ? 'committed' : nested.began ? 'undone' : 'ignored';
+    for (let slot = 0; slot < open.count; slot++) {
+      if (!open.isTaken(slot)) continue;
+      this.#sameId[slot] = this.#byId.get(open.id(slot));
+      this.#byId.set(open.id(slot), slot);
+    }
+    if (this.#cut) this.#findNotUndone();
+  }
+
+  /** What is open where recovery ends. */
+  get #openAtEnd(): OpenTransactions {
+    return this.#cut?.open ?? this.#open;
+  }
+
+  /** Native recovery redoes what is prepared and keeps it prepared, and so do we. */
+  #isInDoubt(open: OpenTransactions, slot: number): boolean {
+    const prepared = open.prepared(slot);
+    if (!prepared || prepared.isOver) return false;
+    return this.#limit === undefined || compareLsn(prepared.lsn, this.#limit) <= 0;
+  }
+
+  #findNotUndone(): void {
+    const open = this.#open;
+    for (let slot = 0; slot < open.count; slot++) {
+      if (!open.isTaken(slot)) continue;
+      const isInDoubt = this.#isInDoubt(open, slot);
+      if (!isInDoubt && open.began(slot)) continue;
+      const entry = { slot, fate: isInDoubt ? 'committed' : 'ignored' } as const;
+      const others = this.#notUndone.get(open.id(slot));
+      if (others) others.push(entry);
+      else this.#notUndone.set(open.id(slot), [entry]);
     }
   }
 
-  /** Prepared transactions without an outcome up to `limit`. */
-  inDoubt(limit?: Lsn): Transaction[] {
-    const within = (lsn: Lsn): boolean => limit === undefined || compareLsn(lsn, limit) <= 0;
-    return [...this.all()].filter(({ prepared, ended }) => prepared !== undefined && !ended && within(prepared.lsn));
+  /** The fate of the transaction that a record up to the limit belongs to; to be asked after `decide`. */
+  fateOf(id: number, file: number, offset: number): Fate {
+    if (this.#byId.size === 0) return 'committed';
+    const open = this.#openAtEnd;
+    for (let slot = this.#byId.get(id); slot >= 0; slot = this.#sameId[slot]!) {
+      if (open.spans(slot, file, offset)) return fates[this.#fates[slot]!]!;
+    }
+    return 'committed';
+  }
+
+  /** The first commit that recovery leaves out: everything behind it is undone, but what `fateBehindCut` spares. */
+  get cut(): Lsn | undefined {
+    return this.#cut?.lsn;
+  }
+
+  fateBehindCut(id: number, { file, offset }: Lsn): Fate {
+    const found = this.#notUndone.get(id)?.find(({ slot }) => this.#open.spans(slot, file, offset));
+    return found?.fate ?? 'undone';
+  }
+
+  /** What has not committed, as far as it goes up to the cut. */
+  *unfinished(): Generator<Unfinished> {
+    const open = this.#openAtEnd;
+    for (let slot = 0; slot < open.count; slot++) {
+      const fate = this.#fates[slot]!;
+      if (!open.isTaken(slot) || fate === committed) continue;
+      yield { fate: fates[fate]!, firstLsn: open.firstLsn(slot), chainEnds: open.chainEnds(slot) };
+    }
+  }
+
+  /** Transactions that are taken back, nested ones among them. */
+  get undoneCount(): number {
+    return this.#fates.reduce((sum, fate) => sum + (fate === undone ? 1 : 0), this.#begunSinceCut);
+  }
+
+  /** One that would have to be taken back for this, and of which the log does not have the beginning. */
+  get notUndoable(): CommitOf | undefined {
+    return this.#notUndoable;
+  }
+
+  /** Prepared transactions without an outcome up to the limit. */
+  inDoubt(): TransactionInDoubt[] {
+    const open = this.#openAtEnd;
+    const found: TransactionInDoubt[] = [];
+    for (let slot = 0; slot < open.count; slot++) {
+      if (open.isTaken(slot) && this.#isInDoubt(open, slot)) {
+        found.push({ id: open.id(slot), prepared: open.prepared(slot)! });
+      }
+    }
+    return found;
   }
 }

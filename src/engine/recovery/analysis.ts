@@ -1,5 +1,6 @@
 import { FigaroError } from '../../errors.ts';
 import { cksum } from '../../format/log/records/db.ts';
+import { commit } from '../../format/log/records/txn.ts';
 import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
@@ -12,11 +13,12 @@ import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
 import { Creations, fileOperationCodes } from './record-operations/fileops.ts';
 import { FileBindings } from './bindings.ts';
-import { findLimit, firstUsableCheckpoint, requireStart, type Commit, type RestorePoint } from './restore-point.ts';
+import { Commits, type Commit, type RestorePoint } from './restore-point.ts';
 
 /** What one pass over a log tells. */
 export interface Analysis {
   readonly transactions: Transactions;
+  readonly commits: Commits;
   readonly bindings: FileBindings;
   readonly creations: Creations;
   readonly names: DatabaseNames;
@@ -45,18 +47,22 @@ for (const code of [
 
 /**
  * Reads the whole log once: who committed, which id means which database, where the log ends, and where recovery has to
- * stop (recovery document, A.14). Throws what `scanLog` and `findLimit` throw.
+ * stop (recovery document, A.14). Throws what `scanLog` and `Commits` throw.
  */
 export async function analyse(files: Files, log: Log, point: RestorePoint, watch: Watch): Promise<Analysis> {
-  const transactions = new Transactions();
+  const commits = new Commits(log, point);
+  const transactions = new Transactions(commits);
   const bindings = new FileBindings();
   const creations = new Creations();
   const names = new DatabaseNames();
   const warnings: string[] = [];
   const totalBytes = log.files.reduce((sum, { size }) => sum + size, 0);
-  const observers: readonly LogObserver[] = [transactions, bindings, names, creations];
+  const others: readonly LogObserver[] = [bindings, names, creations];
   const see = (record: ScannedRecord): void => {
-    for (const observer of observers) observer.see(record);
+    transactions.see(record);
+    // By far the most of them, and nobody else's.
+    if (record.code === commit.code) return;
+    for (const observer of others) observer.see(record);
     if (record.code === cksum.code) {
       warnings.push(
         `log record ${formatLsn(record.lsn)} says that the application met a page with a wrong checksum: verify the source`,
@@ -93,26 +99,23 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
       `log record ${formatLsn(lsn)} says that ${name} is open under the file id of ${inUseFor}: it is taken for one that Berkeley DB 5.0 repeats after a file was closed, and passed over`,
     );
   }
-  requireStart(log, transactions);
-  const limit = findLimit(point, log, transactions, end.lsn);
-  const onPagesBefore = firstUsableCheckpoint(log, transactions)?.redoFrom ?? noLsn;
+  commits.requireStart();
+  const limit = commits.findLimit(end.lsn);
+  const onPagesBefore = commits.usableCheckpoint?.redoFrom ?? noLsn;
   transactions.decide(limit?.lsn);
-  requireUndoable(transactions, limit);
-  return { transactions, bindings, creations, names, end, records, logBytes, limit, onPagesBefore, warnings };
+  requireUndoable(transactions);
+  return { transactions, commits, bindings, creations, names, end, records, logBytes, limit, onPagesBefore, warnings };
 }
 
-/** Throws when a transaction committed after the limit and began before the log: it can not be undone. */
-function requireUndoable(transactions: Transactions, limit: Commit | undefined): void {
-  if (!limit) return;
-  for (const { began, ended, fate, id } of transactions.all()) {
-    if (!began && fate === 'ignored' && ended?.committed) {
-      throw new FigaroError(
-        'restore-point-unreachable',
-        `transaction ${id.toString(16)} committed at ${formatLsn(ended.lsn)}, after the point asked for, and began before the log`,
-        { lsn: formatLsn(ended.lsn), hint: 'choose a later point, or add the earlier log files.' },
-      );
-    }
-  }
+/** Throws when a transaction committed after the limit and began before the log: it cannot be undone. */
+function requireUndoable({ notUndoable }: Transactions): void {
+  if (!notUndoable) return;
+  const { id, lsn } = notUndoable;
+  throw new FigaroError(
+    'restore-point-unreachable',
+    `transaction ${id.toString(16)} committed at ${formatLsn(lsn)}, after the point asked for, and began before the log`,
+    { lsn: formatLsn(lsn), hint: 'choose a later point, or add the earlier log files.' },
+  );
 }
 
 /** The LSN after which records no longer count. */

@@ -8,7 +8,7 @@ import { earlierLsn, isNoLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files/files.ts';
 import { firstRecordOf, type LogFile } from '../log/log-files.ts';
 import { logFileName } from '../../format/names.ts';
-import { type Transaction } from '../log/transactions.ts';
+import { type TransactionInDoubt } from '../log/transactions.ts';
 import { type Binding, type FileBindings } from './bindings.ts';
 
 /** Transaction ids of the library (format document, 3.1). */
@@ -23,7 +23,7 @@ export interface Finish {
   /** Databases still registered, the latest first, with what is known of their files. */
   readonly open: readonly (Binding & { readonly flags: number })[];
   /** Prepared transactions without an outcome. */
-  readonly inDoubt: readonly Transaction[];
+  readonly inDoubt: readonly TransactionInDoubt[];
   /** The last record that stays, and the last checkpoint up to there. */
   readonly lastRecord: Lsn;
   readonly lastCheckpoint: Lsn | undefined;
@@ -71,7 +71,7 @@ export function finishingRecords(finish: Finish, logVersion: number, now: Date):
     ),
   );
   // One without a change has begun nowhere.
-  const begun = inDoubt.map(({ prepared }) => prepared!.beginLsn).filter((lsn) => !isNoLsn(lsn));
+  const begun = inDoubt.map(({ prepared }) => prepared.beginLsn).filter((lsn) => !isNoLsn(lsn));
   const redoFrom = begun.reduce((earliest, lsn) => earlierLsn(earliest, lsn), lastRecord);
   records.push(
     encodeCheckpoint({

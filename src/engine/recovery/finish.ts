@@ -68,7 +68,7 @@ function finishLog(files: Files, stage: Stage, { log, analysis, table }: Recover
   const open = registeredAtEnd(bindings, lastRecord, (uid) => table.byUid(uid)?.format);
   const lastCheckpoint = transactions.checkpoints.findLast(({ lsn }) => compareLsn(lsn, lastRecord) <= 0);
   const records = finishingRecords(
-    { open, inDoubt: transactions.inDoubt(limit?.lsn), lastRecord, lastCheckpoint: lastCheckpoint?.lsn },
+    { open, inDoubt: transactions.inDoubt(), lastRecord, lastCheckpoint: lastCheckpoint?.lsn },
     logFile(log, cut.file)!.version,
     new Date(),
   );

@@ -22,39 +22,62 @@ export class Passes {
   readonly change = new Change();
   readonly #recovery: Recovery;
   readonly #unlogged = new UnloggedRows();
+  #undoSteps = 0;
 
   constructor(recovery: Recovery) {
     this.#recovery = recovery;
   }
 
   /**
-   * Takes back, from the last record to the first, what unfinished transactions changed. The records are reached
-   * through each transaction's own chain, so that the rest of the log is not read again.
+   * Takes back, from the last record to the first, what unfinished transactions changed. Behind the cut of a restore point
+   * these are all records. Before it they are reached through each transaction's own chain, so that the rest of the log is
+   * not read again.
    */
   async undo(): Promise<void> {
-    const { files, log, analysis, watch } = this.#recovery;
-    const first: Lsn = { file: log.files[0]!.number, offset: 0 };
-    const chains = new UndoChains();
-    for (const { fate, lastLsn, otherChains } of analysis.transactions.all()) {
-      if (fate === 'committed') continue;
-      // Of ignored transactions it is only made sure that nothing of them is on the pages (F.6).
-      for (const lsn of [lastLsn, ...(otherChains ?? [])]) chains.push({ lsn, check: fate === 'ignored' });
-    }
-    const reader = new LogReader(files, log);
+    const reader = new LogReader(this.#recovery.files, this.#recovery.log);
     try {
-      let count = 0;
-      for (let chain = chains.pop(); chain; chain = chains.pop()) {
-        const record = reader.read(chain.lsn);
-        this.#undoRecord(record, chain.check);
-        const { prevLsn } = record;
-        if (!isNoLsn(prevLsn) && compareLsn(prevLsn, first) > 0) {
-          if (compareLsn(prevLsn, record.lsn) >= 0) throw loop(record);
-          chains.push({ lsn: prevLsn, check: chain.check });
-        }
-        if (++count % 1024 === 0) await pause(watch, { phase: 'undo', done: count });
-      }
+      await this.#undoBehindCut(reader);
+      await this.#undoChains(reader);
     } finally {
       reader.close();
+    }
+  }
+
+  async #undoBehindCut(reader: LogReader): Promise<void> {
+    const { analysis, watch } = this.#recovery;
+    const { transactions, end } = analysis;
+    const { cut } = transactions;
+    if (!cut) return;
+    for (let lsn = end.lastRecord; lsn && compareLsn(lsn, cut) > 0;) {
+      const record = reader.read(lsn);
+      if (record.txnId !== 0) {
+        const fate = transactions.fateBehindCut(record.txnId, lsn);
+        // Of ignored transactions it is only made sure that nothing of them is on the pages (F.6).
+        if (fate !== 'committed') this.#undoRecord(record, fate === 'ignored');
+      }
+      const before = reader.before(record);
+      if (before && compareLsn(before, lsn) >= 0) throw loop(record, before);
+      lsn = before;
+      if (++this.#undoSteps % 1024 === 0) await pause(watch, { phase: 'undo', done: this.#undoSteps });
+    }
+  }
+
+  async #undoChains(reader: LogReader): Promise<void> {
+    const { log, analysis, watch } = this.#recovery;
+    const first: Lsn = { file: log.files[0]!.number, offset: 0 };
+    const chains = new UndoChains();
+    for (const { fate, chainEnds } of analysis.transactions.unfinished()) {
+      for (const lsn of chainEnds) chains.push({ lsn, check: fate === 'ignored' });
+    }
+    for (let chain = chains.pop(); chain; chain = chains.pop()) {
+      const record = reader.read(chain.lsn);
+      this.#undoRecord(record, chain.check);
+      const { prevLsn } = record;
+      if (!isNoLsn(prevLsn) && compareLsn(prevLsn, first) > 0) {
+        if (compareLsn(prevLsn, record.lsn) >= 0) throw loop(record, prevLsn);
+        chains.push({ lsn: prevLsn, check: chain.check });
+      }
+      if (++this.#undoSteps % 1024 === 0) await pause(watch, { phase: 'undo', done: this.#undoSteps });
     }
   }
 
@@ -210,10 +233,10 @@ function requireNoPages(record: ScannedRecord): void {
   );
 }
 
-function loop(record: ScannedRecord): FigaroError {
+function loop(record: ScannedRecord, before: Lsn): FigaroError {
   return new FigaroError(
     'log-corrupt',
-    `log record ${formatLsn(record.lsn)} names ${formatLsn(record.prevLsn)} as the record before it`,
+    `log record ${formatLsn(record.lsn)} names ${formatLsn(before)} as the record before it`,
     { lsn: formatLsn(record.lsn) },
   );
 }

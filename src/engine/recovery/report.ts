@@ -1,7 +1,7 @@
 /** What a recovery did, or would do, in numbers and warnings. */
 
-import { type Lsn, compareLsn } from '../../format/lsn.ts';
-import { type Commit, type RestoreWindow, restoreWindow } from './restore-point.ts';
+import { type Lsn } from '../../format/lsn.ts';
+import { type Commit, type RestoreWindow } from './restore-point.ts';
 import { lastLsn } from './analysis.ts';
 import { type StoredFile } from './page-store.ts';
 import { type Change } from './page-change.ts';
@@ -46,15 +46,10 @@ export function reportOf(
   recovered: readonly StoredFile[],
   { counts, undone: changesUndone }: Change,
 ): Omit<RecoveryReport, 'excluded'> {
-  const { transactions, limit } = analysis;
-  const committed = limit
-    ? transactions.commits.filter(({ lsn }) => compareLsn(lsn, limit.lsn) <= 0)
-    : transactions.commits;
-  let undone = 0;
-  for (const { fate } of transactions.all()) if (fate === 'undone') undone += 1;
-  const inDoubt = transactions.inDoubt(limit?.lsn).map(({ id, prepared }) => ({
+  const { transactions, commits, limit } = analysis;
+  const inDoubt = transactions.inDoubt().map(({ id, prepared }) => ({
     id,
-    gid: Buffer.from(prepared!.gid)
+    gid: Buffer.from(prepared.gid)
       .toString('hex')
       .replace(/(00)+$/, ''),
   }));
@@ -74,11 +69,11 @@ export function reportOf(
   return {
     records: analysis.records,
     logBytes: analysis.logBytes,
-    recoveredTo: limit ?? transactions.commits.at(-1),
-    window: restoreWindow(log, transactions),
+    recoveredTo: limit ?? commits.last,
+    window: commits.window,
     logEnd: lastLsn(analysis),
-    transactionsCommitted: committed.length,
-    transactionsUndone: undone,
+    transactionsCommitted: commits.count,
+    transactionsUndone: transactions.undoneCount,
     changesRedone: counts.applied,
     changesUndone,
     changesPresent: counts.present,

@@ -2,7 +2,7 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { formatCommit, formatLocalTime, formatTime } from '../../measures.ts';
 import { type Log } from '../log/log-files.ts';
-import { type Checkpoint, type Transactions } from '../log/transactions.ts';
+import { type Checkpoint, type CommitOf, type CommitWatch } from '../log/transactions.ts';
 
 /** What recovery is asked to bring an environment to. */
 export type RestorePoint =
@@ -33,75 +33,128 @@ function startsAtTheBeginning(log: Log): boolean {
   return first.number === 1 && first.prev === 0;
 }
 
-/** The first checkpoint whose redo point the log holds. */
-export function firstUsableCheckpoint(log: Log, { checkpoints }: Transactions): Checkpoint | undefined {
-  const start: Lsn = { file: log.files[0]!.number, offset: 0 };
-  return checkpoints.find(({ redoFrom }) => compareLsn(redoFrom, start) >= 0);
-}
-
 /**
- * Throws `not-recoverable` when a log begins in the middle and holds no checkpoint to start from: transactions may have
- * begun before it whose changes are on the pages, and others may be missing (recovery document, F.2).
+ * What a log can be recovered to, and which commit recovery to a point ends with. It is found while the log is read: there
+ * can be too many commits to keep.
  */
-export function requireStart(log: Log, transactions: Transactions): void {
-  if (startsAtTheBeginning(log) || firstUsableCheckpoint(log, transactions)) return;
-  const first = log.files[0]!;
-  throw new FigaroError(
-    'not-recoverable',
-    `the log begins with ${first.path}, and no checkpoint in it says that recovery can start there`,
-    { path: first.path, hint: 'add the log files before it.' },
-  );
-}
+export class Commits implements CommitWatch {
+  readonly #log: Log;
+  readonly #point: RestorePoint;
+  /** The first commit that recovery can end with. */
+  #firstReachable: Commit | undefined;
+  #last: Commit | undefined;
+  /** The last one that belongs to the point, until one does not. */
+  #lastWithin: CommitOf | undefined;
+  #isBeyond = false;
+  #count = 0;
+  /** Those of the transaction that is asked for. */
+  readonly #asked: Commit[] = [];
+  #usableCheckpoint: Checkpoint | undefined;
 
-/**
- * The commits a log can bring its files to. Before the first checkpoint whose redo point the log holds, transactions
- * may have begun that the log can not undo (recovery document, F.1, A.9); a log from the very beginning has none.
- */
-export function restoreWindow(log: Log, transactions: Transactions): RestoreWindow {
-  const { commits } = transactions;
-  const start: Lsn = { file: log.files[0]!.number, offset: 0 };
-  const earliest = startsAtTheBeginning(log) ? start : firstUsableCheckpoint(log, transactions)?.lsn;
-  const reachable = earliest ? commits.filter(({ lsn }) => compareLsn(lsn, earliest) >= 0) : commits.slice(-1);
-  // With a checkpoint and no commit after it, the state at the checkpoint is the last commit before it.
-  const last = commits.at(-1);
-  return { first: reachable[0] ?? last, last };
-}
-
-/**
- * The commit that recovery to `point` ends with; undefined for the end of the log. Throws
- * `restore-point-unreachable`, naming the window.
- */
-export function findLimit(point: RestorePoint, log: Log, transactions: Transactions, end: Lsn): Commit | undefined {
-  if (point.kind === 'end') return undefined;
-  if (point.kind === 'time' && Number.isNaN(point.time.getTime())) {
-    throw new FigaroError('usage', 'the time to recover to is no time');
+  constructor(log: Log, point: RestorePoint) {
+    this.#log = log;
+    this.#point = point;
   }
-  const window = restoreWindow(log, transactions);
-  const { commits } = transactions;
-  let limit: Commit | undefined;
-  if (point.kind === 'transaction') {
-    limit = commitOf(point.id, transactions);
-  } else if (point.kind === 'time') {
-    const seconds = Math.floor(point.time.getTime() / 1000);
-    // In log order: a clock set back must not let a later commit in while an earlier one stays out (A.9).
-    const beyond = commits.findIndex(({ time }) => time > seconds);
-    limit = beyond === -1 ? commits.at(-1) : commits[beyond - 1];
-  } else {
-    if (compareLsn(point.lsn, end) >= 0) throw unreachable(point, window);
-    limit = commits.findLast(({ lsn }) => compareLsn(lsn, point.lsn) <= 0);
+
+  seeCheckpoint(checkpoint: Checkpoint): void {
+    const start: Lsn = { file: this.#log.files[0]!.number, offset: 0 };
+    if (compareLsn(checkpoint.redoFrom, start) >= 0) this.#usableCheckpoint ??= checkpoint;
   }
-  if (!limit || !window.first || compareLsn(limit.lsn, window.first.lsn) < 0) throw unreachable(point, window);
-  return limit;
+
+  seeCommit(commit: CommitOf): boolean {
+    // Before the first checkpoint whose redo point the log holds, transactions may have begun that the log cannot undo
+    // (recovery document, F.1, A.9); a log from the very beginning has none.
+    if (this.#usableCheckpoint || startsAtTheBeginning(this.#log)) this.#firstReachable ??= commit;
+    this.#last = commit;
+    if (this.#point.kind === 'transaction' && commit.id === this.#point.id) this.#asked.push(commit);
+    this.#isBeyond ||= !this.#belongs(commit);
+    if (this.#isBeyond) return true;
+    this.#lastWithin = commit;
+    this.#count += 1;
+    return false;
+  }
+
+  #belongs({ lsn, time }: CommitOf): boolean {
+    const point = this.#point;
+    switch (point.kind) {
+      case 'end':
+        return true;
+      case 'lsn':
+        return compareLsn(lsn, point.lsn) <= 0;
+      case 'time':
+        // In log order: a clock set back must not let a later commit in while an earlier one stays out (A.9).
+        return time <= Math.floor(point.time.getTime() / 1000);
+      case 'transaction':
+        return this.#lastWithin?.id !== point.id;
+    }
+  }
+
+  /** How many there are up to the point. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The last of the log. */
+  get last(): Commit | undefined {
+    return this.#last;
+  }
+
+  /** The first checkpoint whose redo point the log holds. */
+  get usableCheckpoint(): Checkpoint | undefined {
+    return this.#usableCheckpoint;
+  }
+
+  /** The commits that the log can bring its files to. */
+  get window(): RestoreWindow {
+    // With a checkpoint and no commit after it, the state at the checkpoint is the last commit before it.
+    return { first: this.#firstReachable ?? this.#last, last: this.#last };
+  }
+
+  /**
+   * Throws `not-recoverable` when a log begins in the middle and holds no checkpoint to start from: transactions may have
+   * begun before it whose changes are on the pages, and others may be missing (recovery document, F.2).
+   */
+  requireStart(): void {
+    if (startsAtTheBeginning(this.#log) || this.#usableCheckpoint) return;
+    const first = this.#log.files[0]!;
+    throw new FigaroError(
+      'not-recoverable',
+      `the log begins with ${first.path}, and no checkpoint in it says that recovery can start there`,
+      { path: first.path, hint: 'add the log files before it.' },
+    );
+  }
+
+  /**
+   * The commit that recovery to the point ends with; undefined for the end of the log. To be asked when the whole log has
+   * been seen. Throws `restore-point-unreachable`, naming the window.
+   *
+   * @param end of the log
+   */
+  findLimit(end: Lsn): Commit | undefined {
+    const point = this.#point;
+    if (point.kind === 'end') return undefined;
+    if (point.kind === 'time' && Number.isNaN(point.time.getTime())) {
+      throw new FigaroError('usage', 'the time to recover to is no time');
+    }
+    if (point.kind === 'transaction') requireOne(point.id, this.#asked);
+    const { window } = this;
+    const limit = this.#lastWithin;
+    const isPastEnd = point.kind === 'lsn' && compareLsn(point.lsn, end) >= 0;
+    if (isPastEnd || !limit || !window.first || compareLsn(limit.lsn, window.first.lsn) < 0) {
+      throw unreachable(point, window);
+    }
+    return limit;
+  }
 }
 
-/** Where a transaction committed. Throws `restore-point-unreachable` when it did not, or when its id was used again. */
-function commitOf(id: number, transactions: Transactions): Commit {
+/** Throws `restore-point-unreachable` when a transaction did not commit, or when its id was used again. */
+function requireOne(id: number, commits: readonly Commit[]): void {
   const name = formatTxnId(id);
-  const commits = transactions.commitsOf(id);
-  const [commit] = commits;
   const fail = (message: string, hint: string): FigaroError =>
     new FigaroError('restore-point-unreachable', message, { hint });
-  if (!commit) throw fail(`transaction ${name} does not commit in this log`, 'ids are those that db_printlog prints.');
+  if (commits.length === 0) {
+    throw fail(`transaction ${name} does not commit in this log`, 'ids are those that db_printlog prints.');
+  }
   if (commits.length > 1) {
     const places = commits.map(formatCommit).join(', ');
     throw fail(
@@ -109,7 +162,6 @@ function commitOf(id: number, transactions: Transactions): Commit {
       'choose one with --to-lsn.',
     );
   }
-  return commit;
 }
 
 /** As db_printlog prints it. */
