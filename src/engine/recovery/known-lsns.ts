@@ -10,9 +10,12 @@ const maxPages = 4 << 20;
 export class KnownLsns {
   /** File and offset of each; zero when nothing is known. */
   #lsns = new Uint32Array(0);
+  /** Nothing is known of pages from here on. */
+  #end = 0;
 
   note(pgno: number, file: number, offset: number): void {
     if (pgno >= maxPages) return;
+    if (pgno >= this.#end) this.#end = pgno + 1;
     if (2 * pgno >= this.#lsns.length) this.#grow(pgno);
     this.#lsns[2 * pgno] = file;
     this.#lsns[2 * pgno + 1] = offset;
@@ -48,6 +51,8 @@ export class KnownLsns {
 
   /** To be called when pages from `pgno` on are cut off or overwritten. */
   forget(pgno: number): void {
-    this.#lsns.fill(0, Math.min(this.#lsns.length, 2 * pgno));
+    if (pgno >= this.#end) return;
+    this.#lsns.fill(0, 2 * pgno, 2 * this.#end);
+    this.#end = pgno;
   }
 }

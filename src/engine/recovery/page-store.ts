@@ -89,6 +89,8 @@ export class StoredFile {
   extents: QueueExtents | undefined;
 
   readonly #pages = new Map<number, CachedPage>();
+  /** The storage may reach further than the pages that exist. */
+  #isCut = false;
   readonly #how: HowStored;
 
   /** @param createPiece makes new extents of a queue */
@@ -196,11 +198,17 @@ export class StoredFile {
     const page = new CachedPage(new Uint8Array(pageSize), this, pgno);
     this.#presentBlank(page);
     if (this.extents && pgno > 0) this.extents.make(pgno);
-    else this.pageCount = Math.max(this.pageCount, pgno + 1);
+    else if (pgno >= this.pageCount) this.#growTo(pgno + 1);
     page.dirty = true;
     this.#pages.set(pgno, page);
     this.#cache.add(page);
     return page;
+  }
+
+  #growTo(pages: number): void {
+    // What was cut off does not come back.
+    this.#cutStorage();
+    this.pageCount = pages;
   }
 
   #load(pgno: number, { piece, position }: PagePlace): CachedPage {
@@ -246,6 +254,7 @@ export class StoredFile {
   /** The pages `first` to `last` are freed, cut off or allocated: what could not be done to them before no longer matters. */
   settle(first: number, last: number): void {
     for (const open of [this.questions, this.overdue, this.unfit, this.lacking]) {
+      if (open.size === 0) continue;
       for (const pgno of open.keys()) if (pgno >= first && pgno <= last) open.delete(pgno);
     }
   }
@@ -257,13 +266,27 @@ export class StoredFile {
     this.knownLsns.forget(pages);
     this.lastChanges.forget(pages);
     this.madeChanges.forget(pages);
-    for (const [pgno, page] of this.#pages) {
-      if (pgno < pages) continue;
+    const drop = (pgno: number, page: CachedPage): void => {
       this.#cache.drop([page]);
       this.#pages.delete(pgno);
+    };
+    if (this.pageCount - pages < this.#pages.size) {
+      for (let pgno = pages; pgno < this.pageCount; pgno++) {
+        const page = this.#pages.get(pgno);
+        if (page) drop(pgno, page);
+      }
+    } else {
+      for (const [pgno, page] of this.#pages) if (pgno >= pages) drop(pgno, page);
     }
     this.pageCount = pages;
-    this.piece.shorten(pages * this.format.pageSize);
+    this.#isCut = true;
+  }
+
+  /** Cuts off in storage what has been cut off. Undo takes off one page after the other: all of them at once are cheaper. */
+  #cutStorage(): void {
+    if (!this.#isCut) return;
+    this.#isCut = false;
+    this.piece.shorten(this.pageCount * this.format.pageSize);
   }
 
   /**
@@ -357,6 +380,7 @@ export class StoredFile {
 
   /** Writes all changed pages to storage, in order. */
   flush(): void {
+    this.#cutStorage();
     const dirty = [...this.#pages.values()].filter((page) => page.dirty);
     dirty.sort((a, b) => a.number - b.number);
     for (const page of dirty) this.writeBack(page);

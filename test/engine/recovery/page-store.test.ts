@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { type StoredFile } from '../../../src/engine/recovery/page-store.ts';
+import { MemoryDatabase, type MemoryPiece } from '../../support/memory-database.ts';
+
+const pageSize = 512;
+
+/** A database of so many pages, all of which are in storage, full of what is nowhere else. */
+function fileOf(pages: number): { readonly file: StoredFile; readonly cuts: number[] } {
+  const { file } = new MemoryDatabase({ method: 'btree', operations: [], version: 19, pageSize });
+  for (let pgno = 1; pgno < pages; pgno++) {
+    const page = file.pageOrCreate(pgno);
+    page.initialize(pgno, 0, 0, 1, 5);
+    page.lsn = { file: 1, offset: pgno };
+  }
+  file.flush();
+  const piece = file.piece as MemoryPiece;
+  const cuts: number[] = [];
+  const shorten = piece.shorten.bind(piece);
+  piece.shorten = (size) => {
+    cuts.push(size / pageSize);
+    shorten(size);
+  };
+  return { file, cuts };
+}
+
+test('undo that takes pages off one after the other cuts the file off once', () => {
+  const { file, cuts } = fileOf(200);
+  for (let pages = 199; pages >= 20; pages--) file.shorten(pages);
+  expect(file.page(20)).toBeUndefined();
+  file.flush();
+  expect(cuts).toEqual([20]);
+  expect(file.piece.size).toBe(20 * pageSize);
+});
+
+test('a file that is cut off and grows again has nothing of what it had there', () => {
+  const { file, cuts } = fileOf(200);
+  file.shorten(150);
+  file.shorten(20);
+  file.pageOrCreate(100);
+  // Between the end and the page that made it grow: never written.
+  expect(file.page(60)!.lsn).toEqual({ file: 0, offset: 0 });
+  expect(file.page(100)!.lsn).toEqual({ file: 0, offset: 0 });
+  expect(file.page(101)).toBeUndefined();
+  expect(file.page(19)!.lsn).toEqual({ file: 1, offset: 19 });
+  file.flush();
+  expect(cuts).toEqual([20]);
+  expect(file.piece.size).toBe(101 * pageSize);
+});
