@@ -72,13 +72,39 @@ function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }
 
-/** Hex as db_dump -p writes it: printable characters as they are, others as a backslash and two digits. */
+const backslash = 0x5c;
+/** By its code: what a character stands for as a digit in hex; -1 for all others. */
+const digitOf = new Int8Array(256).fill(-1);
+for (let digit = 0; digit < 16; digit++) digitOf[digit.toString(16).charCodeAt(0)] = digit;
+
+/**
+ * Hex as db_dump -p writes it: printable characters as they are, others as a backslash and two digits. What is not hex
+ * stays: pieces of `bodyOf` can be given as they are.
+ */
 export function printable(text: string): string {
-  return text.replace(/[0-9a-f]{2}/g, (hex) => {
-    const code = Number.parseInt(hex, 16);
-    if (code === 0x5c) return '\\\\';
-    return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : `\\${hex}`;
-  });
+  const hex = Buffer.from(text, 'latin1');
+  // Two digits become three characters at most.
+  const to = Buffer.allocUnsafe(hex.length + (hex.length >> 1));
+  let length = 0;
+  for (let at = 0; at < hex.length; at++) {
+    const high = digitOf[hex[at]!]!;
+    const low = high < 0 || at + 1 === hex.length ? -1 : digitOf[hex[at + 1]!]!;
+    if (low < 0) {
+      to[length++] = hex[at]!;
+      continue;
+    }
+    const code = 16 * high + low;
+    if (code >= 0x20 && code < 0x7f) {
+      to[length++] = code;
+      if (code === backslash) to[length++] = backslash;
+    } else {
+      to[length++] = backslash;
+      to[length++] = hex[at]!;
+      to[length++] = hex[at + 1]!;
+    }
+    at += 1;
+  }
+  return to.toString('latin1', 0, length);
 }
 
 /** Name of a database as people read it. */
