@@ -5,6 +5,9 @@ import { type OpenFile } from '../files/files.ts';
 
 const windowSize = 1 << 20;
 
+/** Of a tail that was allocated and not written yet, so much is passed over at a time. */
+const zeros = Buffer.alloc(4096);
+
 /**
  * Looks for a record behind the place where the records of a log file end: plausible, with a right checksum, and following
  * a record that is itself not before the end. Returns its offset.
@@ -26,7 +29,17 @@ export function findRecordBeyond(
   for (let start = end; start + least <= size; start += filled - least + 1) {
     filled = opened.readAt(window.subarray(0, Math.min(window.length, size - start)), start);
     if (filled < least) return undefined;
+    let lookForZerosAt = 0;
     for (let i = start === end ? 1 : 0; i + least <= filled; i++) {
+      if (i >= lookForZerosAt) {
+        const behind = i + zeros.length;
+        if (behind <= filled && zeros.compare(window, i, behind) === 0) {
+          // A record here has one before it: it does not begin with four zeros.
+          i = behind - 4;
+          continue;
+        }
+        lookForZerosAt = behind;
+      }
       const at = start + i;
       const prev = view.getUint32(i, true);
       if (prev < end || prev > at - framing.frameSize) continue;
