@@ -118,7 +118,7 @@ export class ContainerCopy {
 
   async #copyPages(source: OpenPages, target: OpenFile, watch: Watch): Promise<void> {
     const hash = createHash('sha256');
-    const buffer = new Uint8Array(unitOf(watch));
+    const buffer = this.#bufferFor(this.stat.size, watch);
     for (;;) {
       const bytes = source.read(buffer, this.size);
       if (bytes.length === 0) break;
@@ -131,9 +131,15 @@ export class ContainerCopy {
     this.sha256 = hash.digest('hex');
   }
 
+  /** For whole pages: no larger than what is to be read, and what it may grow by. */
+  #bufferFor(bytes: number, watch: Watch): Uint8Array {
+    const { pageSize } = this.#source;
+    return new Uint8Array(Math.min(unitOf(watch), Math.ceil((bytes + 1) / pageSize) * pageSize));
+  }
+
   /** Follows the log, so that no file of it is missed, and lets others have their turn. */
   async #giveWay(verb: string, done: number, bytes: number, watch: Watch): Promise<void> {
-    this.#bound?.follow();
+    this.#bound?.keepUp();
     await pause(watch, { phase: `${verb} ${this.name}`, done, total: this.size }, bytes);
   }
 
@@ -174,7 +180,7 @@ export class ContainerCopy {
 
   /** Copies pages that the source has grown by since. */
   async #extend(source: OpenPages, copy: OpenFile, until: number, watch: Watch): Promise<void> {
-    const buffer = new Uint8Array(unitOf(watch));
+    const buffer = this.#bufferFor(until - this.size, watch);
     while (this.size < until) {
       const bytes = source.read(buffer.subarray(0, Math.min(buffer.length, until - this.size)), this.size);
       if (bytes.length === 0) return;
@@ -190,8 +196,8 @@ export class ContainerCopy {
   async confirmAll(watch: Watch): Promise<boolean> {
     return await this.#withBoth(async (source, copy) => {
       const moving: number[] = [];
-      const buffer = new Uint8Array(unitOf(watch));
-      const copied = new Uint8Array(unitOf(watch));
+      const buffer = this.#bufferFor(this.size, watch);
+      const copied = new Uint8Array(buffer.length);
       for (let position = 0; position < this.size;) {
         const wanted = Math.min(buffer.length, this.size - position);
         const bytes = source.read(buffer.subarray(0, wanted), position);
@@ -300,8 +306,8 @@ export class ContainerCopy {
     try {
       const { size } = source.stat();
       if (size !== this.stat.size) return `it had ${this.stat.size} bytes, and has ${size}`;
-      const buffer = new Uint8Array(unitOf(watch));
-      const copied = new Uint8Array(unitOf(watch));
+      const buffer = this.#bufferFor(this.size, watch);
+      const copied = new Uint8Array(buffer.length);
       for (let position = 0; position < this.size;) {
         const bytes = source.read(buffer.subarray(0, Math.min(buffer.length, this.size - position)), position);
         if (bytes.length === 0) return 'it became shorter';

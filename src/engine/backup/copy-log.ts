@@ -16,7 +16,13 @@ import { restMs } from '../environment/own-files.ts';
 import { apartMs, followOpaque, type OpaqueFile } from './opaque-records.ts';
 
 const chunkSize = 1 << 20;
+/** What is read to see whether there is more: log files are as large as they will become, and end in zeros. In bytes. */
+const probeSize = 4096;
 const periodMs = 20;
+/** How often a directory in which files come and go is listed at most: it may hold many of them. */
+const listingMs = 100;
+/** Listing takes no more than one part in so many of the time. */
+const listingShare = 20;
 
 /** What is known of a log file. */
 interface CopiedHeader extends Omit<LogFileHeader, 'version'> {
@@ -71,8 +77,11 @@ export class LogCopy {
   #buffer = new Uint8Array(chunkSize);
   #current: CurrentFile | undefined;
   /** The directory of the source when it was last listed, had it stood still for a while. */
-  #listing: { readonly inode: number; readonly changedMs: number; readonly numbers: readonly number[] } | undefined;
+  #listed: { readonly inode: number; readonly changedMs: number } | undefined;
+  /** When it may be listed again, by `performance.now`. */
+  #listAgainAt = 0;
   #closed = false;
+  #followedAt = -Infinity;
   /** The last record copied. */
   lastRecord: Lsn | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -117,12 +126,12 @@ export class LogCopy {
     if (this.#failure) throw this.#failure;
     if (this.#closed) throw new Error('the copy of the log is closed');
     this.begin();
-    const newest = Math.max(0, ...this.#numbersThere());
+    const newest = this.#newestThere();
     for (;;) {
       this.#extend(this.#current!);
-      if (this.#current!.number >= newest) return this.end;
+      if (this.#current!.number >= newest) break;
       const next = this.#open(this.#current!.number + 1);
-      if (!next) return this.end;
+      if (!next) break;
       const finished = this.#current!;
       // The successor has its header: the file before is complete now.
       try {
@@ -136,10 +145,19 @@ export class LogCopy {
       this.#finish();
       this.#current = next;
     }
+    this.#followedAt = performance.now();
+    return this.end;
+  }
+
+  /** Follows, unless that was done a moment ago: to be called now and then, so that no file is missed. */
+  keepUp(): void {
+    if (performance.now() - this.#followedAt >= periodMs) this.follow();
   }
 
   /** Follows to the end, as `follow` does, and makes sure of the last record where that takes time. */
   async followToEnd(): Promise<Lsn> {
+    // What is missing has to be known now.
+    this.#listAgainAt = 0;
     const end = this.follow();
     if (!this.#current?.pending) return end;
     await sleep(apartMs);
@@ -150,7 +168,7 @@ export class LogCopy {
   keepFollowing(): void {
     this.#timer ??= setInterval(() => {
       try {
-        this.follow();
+        this.keepUp();
       } catch (error) {
         this.#failure = error;
         clearInterval(this.#timer);
@@ -180,22 +198,30 @@ export class LogCopy {
     }
   }
 
-  /** Numbers of the log files of the source. There may be many other files: it is listed again when it has changed. */
-  #numbersThere(): readonly number[] {
+  /**
+   * Number of the newest log file of the source. Throws `log-missing` when the one after ours is gone. There may be many
+   * other files: the directory is listed when there is a next log file, or may have been.
+   */
+  #newestThere(): number {
     const { from } = this.#options;
+    const { number } = this.#current!;
+    const isThere = (): boolean => this.#files.statThrough(this.#source(number + 1)) !== undefined;
     const stat = this.#files.statThrough(from);
-    const known = this.#listing;
-    const next = (this.#current?.number ?? 0) + 1;
-    if (known && stat && known.inode === stat.inode && known.changedMs === stat.changedMs) {
-      // Two changes in one tick of its clock look like one.
-      return this.#files.statThrough(this.#source(next)) ? [...known.numbers, next] : known.numbers;
-    }
+    const isNext = isThere();
+    const isKnown = stat && this.#listed?.inode === stat.inode && this.#listed.changedMs === stat.changedMs;
+    if (!isNext && (isKnown || performance.now() < this.#listAgainAt)) return number;
+    const beganAt = performance.now();
     const lookedAt = Date.now();
-    const names = this.#files.listIfThere(from) ?? [];
-    const numbers = names.map(logFileNumber).filter((number) => number !== undefined);
+    let newest = number;
+    for (const name of this.#files.listIfThere(from) ?? []) newest = Math.max(newest, logFileNumber(name) ?? 0);
+    // A listing can pass over what is new: what is not there now, and was followed by another file, is gone.
+    if (newest > number && !isNext && !isThere()) throw this.#missing(number + 1);
+    // Two changes in one tick of its clock look like one.
     const isAtRest = stat !== undefined && lookedAt - stat.changedMs >= restMs;
-    this.#listing = isAtRest ? { inode: stat.inode, changedMs: stat.changedMs, numbers } : undefined;
-    return numbers;
+    this.#listed = isAtRest ? { inode: stat.inode, changedMs: stat.changedMs } : undefined;
+    const doneAt = performance.now();
+    this.#listAgainAt = doneAt + Math.max(listingMs, (doneAt - beganAt) * listingShare);
+    return newest;
   }
 
   #source(number: number): string {
@@ -227,13 +253,7 @@ export class LogCopy {
   #open(number: number): CurrentFile | undefined {
     const file = this.#source(number);
     const source = this.#files.openIfThere(file);
-    if (!source) {
-      const numbers = this.#numbersThere();
-      if (numbers.some((later) => later > number) && !numbers.includes(number)) {
-        throw this.#missing(number);
-      }
-      return undefined;
-    }
+    if (!source) return undefined;
     try {
       const most = new Uint8Array(longestFileHeader);
       const read = most.subarray(0, source.readAt(most, 0));
@@ -267,7 +287,7 @@ export class LogCopy {
    * @param isComplete nothing is written to this file any more
    */
   #extend(current: CurrentFile, isComplete = this.#options.isAtRest === true): void {
-    for (let size = chunkSize; ;) {
+    for (let size = probeSize; ;) {
       if (this.#buffer.length < size) this.#buffer = new Uint8Array(size);
       const buffer = this.#buffer.subarray(0, size);
       const bytes = buffer.subarray(0, current.source.readAt(buffer, current.end));
@@ -281,16 +301,13 @@ export class LogCopy {
         current.hash.update(whole);
         current.end += done;
         this.lastRecord = { file: current.number, offset: current.lastRecord };
-      } else if (needed > size && bytes.length === size) {
-        size = needed;
-        continue;
       }
-      if (done === 0 || bytes.length < size) return;
-      size = chunkSize;
+      if (needed === 0 || bytes.length < size) return;
+      size = Math.max(chunkSize, needed);
     }
   }
 
-  /** Passes the whole records on; how many bytes they have, and how many the next one needs. */
+  /** Passes the whole records on; how many bytes they have, and how many the next one needs, 0 when there is none. */
   #wholeRecords(current: CurrentFile, version: number, bytes: Uint8Array): { done: number; needed: number } {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { number, header } = current;
@@ -301,7 +318,7 @@ export class LogCopy {
       // A length is believed up to the size of the file: the checksum decides.
       const available = Math.max(bytes.length - at, header.maxSize - current.end - at);
       const length = framing.frameAt(bytes, view, at, available, current.lastRecord, true);
-      if (length < 0) break;
+      if (length < 0) return { done: at, needed: 0 };
       if (at + length > bytes.length) return { done: at, needed: length };
       const offset = current.end + at;
       if (observers.length > 0) {
@@ -314,7 +331,7 @@ export class LogCopy {
       current.lastRecord = offset;
       at += length;
     }
-    return { done: at, needed: 0 };
+    return { done: at, needed: framing.shortest };
   }
 }
 

@@ -18,8 +18,8 @@ export interface OpaqueFile {
 
 /**
  * Finds the records of an opaque log by their frames, which are not encrypted. A log is written in order, so a record is
- * whole when another follows it; the last one, when it stays as it is. Returns how many bytes they have, and how many the
- * next one needs.
+ * whole when another follows it; the last one, when it stays as it is. Returns how many bytes they have, and how many are
+ * needed to tell of the next one, 0 when there is none.
  *
  * @param bytes of the file from its end on
  * @param isComplete nothing is written to this file any more
@@ -32,11 +32,14 @@ export function followOpaque(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { framing } = file.header;
   const left = file.source.stat().size - file.end;
+  /** More of the file can be read than `bytes`. */
+  const isBehind = (at: number): boolean => bytes.length < left && at > bytes.length;
   const lengthAt = (at: number, prev: number): number =>
     at + framing.shortest > bytes.length ? 0 : Math.max(0, framing.frameAt(bytes, view, at, left - at, prev, false));
   let at = 0;
   let length = lengthAt(0, file.lastRecord);
   while (length > 0 && at + length <= bytes.length) {
+    if (isBehind(at + length + framing.shortest)) return { done: at, needed: length + framing.shortest };
     const next = lengthAt(at + length, file.end + at);
     if (next === 0 && !isComplete && !isSettled(file, bytes.subarray(at, at + length))) {
       return { done: at, needed: 0 };

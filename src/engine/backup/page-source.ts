@@ -29,6 +29,8 @@ export interface LogBound {
   readonly end: Lsn;
   /** Looks whether it has grown. */
   follow(): Lsn;
+  /** Follows, unless that was done a moment ago. */
+  keepUp(): void;
 }
 
 /** Pages of which it is certain that they are damaged. */

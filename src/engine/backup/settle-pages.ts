@@ -63,7 +63,7 @@ export async function settle(settling: Settling, watch: Watch): Promise<Readonly
       const byName = flushed && pages && copy.size > Math.min(newbornBytes, smallBytes) && first.has(copy);
       const there = byName ? await copy.confirm(pages, watch) : await copy.confirmAll(watch);
       if (there) settled.add(copy);
-      log.follow();
+      log.keepUp();
     }
     const unsettled = containers.filter((copy) => !settled.has(copy));
     if (unsettled.length === 0) return new Set();

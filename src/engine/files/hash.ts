@@ -20,7 +20,7 @@ export async function hashFile(
   const opened = openToRead(files, file);
   try {
     const hash = createHash('sha256');
-    const buffer = new Uint8Array(unitOf(watch));
+    const buffer = new Uint8Array(Math.max(1, Math.min(unitOf(watch), opened.stat().size + 1)));
     let size = 0;
     while (size < end) {
       const wanted = buffer.subarray(0, Math.min(buffer.length, end - size));

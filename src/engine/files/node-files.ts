@@ -104,9 +104,10 @@ export const nodeFiles: Disk = {
   statThrough(file) {
     return attempt('look at', file, () => {
       try {
-        return statOf(fs.statSync(file));
+        const stat = fs.statSync(file, { throwIfNoEntry: false });
+        return stat && statOf(stat);
       } catch (error) {
-        if (isCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+        if (isCode(error, 'ELOOP')) return undefined;
         throw error;
       }
     });

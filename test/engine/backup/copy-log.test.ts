@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { LogCopy } from '../../../src/engine/backup/copy-log.ts';
@@ -20,5 +21,50 @@ test('an application that writes faster than its log is copied does not keep us 
   const log = new LogCopy(files, { from: home, to: path.join(directory, 'copy'), first: 2, observers: [] });
   log.begin();
   expect([3, 4, 5].map(() => log.follow().file)).toEqual([3, 4, 5]);
+  log.close();
+});
+
+/** A log copy that has caught up, and what is done to the source from then on. */
+function caughtUp(): { log: LogCopy; home: string; operations: string[]; bytesRead: () => number } {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  demoApplication(home).commitUpTo([2, 210_000]);
+  // The library makes log files as large as they will become.
+  fs.truncateSync(path.join(home, 'log.0000000002'), 10 << 20);
+  const operations: string[] = [];
+  let bytes = 0;
+  const files = watchedFiles(nodeFiles, {
+    before: (operation) => void operations.push(operation),
+    afterRead: (_file, { length }) => void (bytes += length),
+  });
+  const log = new LogCopy(files, { from: home, to: path.join(directory, 'copy'), first: 2 });
+  log.begin();
+  log.follow();
+  operations.length = 0;
+  bytes = 0;
+  return { log, home, operations, bytesRead: () => bytes };
+}
+
+test('a log in which nothing is new is not read to its end at each look', () => {
+  const { log, bytesRead } = caughtUp();
+  for (let i = 0; i < 10; i++) log.follow();
+  log.close();
+  expect(bytesRead()).toBeLessThanOrEqual(10 * 4096);
+});
+
+test('the directory of a log is not listed at each look, even while files come and go in it', () => {
+  const { log, home, operations } = caughtUp();
+  for (let i = 0; i < 100; i++) {
+    fs.writeFileSync(path.join(home, `passing${i}`), '');
+    log.follow();
+  }
+  log.close();
+  expect(operations.filter((operation) => operation === 'listIfThere').length).toBeLessThan(50);
+});
+
+test('that the next log file is gone is known when the log is followed to its end', async () => {
+  const { log, home } = caughtUp();
+  fs.writeFileSync(path.join(home, 'log.0000000004'), '');
+  await expect(log.followToEnd()).rejects.toThrow(/log\.0000000003 is gone before it could be copied/);
   log.close();
 });
