@@ -24,6 +24,7 @@ interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptio
   readonly anyOrder?: true;
   readonly keepDamaged?: true;
   readonly acceptMissing?: true;
+  readonly newSource?: true;
   readonly withoutLog?: true;
 }
 
@@ -69,6 +70,10 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
   if (kind !== 'incremental') {
     command.option('--keep-damaged', 'keep a damaged source as a set marked unsound, which counts as proven nowhere');
     command.option('--accept-missing', 'containers that earlier sets have and the source has not are meant to be gone');
+    command.option(
+      '--new-source',
+      'the repository is of this environment from now on, which has nothing of the earlier sets',
+    );
   }
   if (kind === 'offline') command.option('--without-log', 'take databases whose log is gone as they are');
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
@@ -94,6 +99,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
             anyOrder: options.anyOrder === true,
             keepDamaged: options.keepDamaged === true,
             acceptMissing: options.acceptMissing === true,
+            newSource: options.newSource === true,
             withoutLog: options.withoutLog === true,
             watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),

@@ -57,6 +57,9 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
   const [finding] = sets[0]!.set.manifest.unsound ?? [];
   const unsound = finding ? `  unsound, a copy of a damaged source: ${inOneLine(finding.message)}\n` : '';
   const pinned = pin ? `  pinned${pin.note === '' ? '' : `: ${inOneLine(pin.note)}`}\n` : '';
+  const newSource = sets[0]!.set.manifest.newSource
+    ? '  a new source: the chains before it are of another environment\n'
+    : '';
   const withoutLog = sets[0]!.set.manifest.withoutLog ? '  without its log: databases as they were\n' : '';
   const gone = goneOf(sets.map(({ set }) => set))
     .map(
@@ -66,7 +69,7 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
   const names = excludedFrom(sets.map(({ set }) => set)).map(inOneLine);
   const excluded =
     names.length > 0 ? `  without ${names.join(', ')}, which ${names.length > 1 ? 'were' : 'was'} excluded\n` : '';
-  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${withoutLog}${excluded}${unsound}${gone}${pinned}`;
+  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${newSource}${withoutLog}${excluded}${unsound}${gone}${pinned}`;
   return title + indent(sets.map(describeSet));
 }
 

@@ -43,6 +43,7 @@ import {
 } from '../repository/repository.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
 import { programVersion } from '../version.ts';
+import { requireBelongs, withOwnerOf } from './belongs.ts';
 import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
 import { type SetFinding } from './damage.ts';
 import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
@@ -66,6 +67,8 @@ export interface BackupOptions extends LockWait {
   readonly keepDamaged?: boolean;
   /** Full sets: databases that earlier sets have and the source has not are meant to be gone. */
   readonly acceptMissing?: boolean;
+  /** Full sets: from now on the repository is of this environment, whatever it was of. */
+  readonly newSource?: boolean;
   /** Offline: take databases whose log is gone as they are. */
   readonly withoutLog?: boolean;
   /** The application orders keys in a way of its own, which the proof cannot know. */
@@ -110,18 +113,25 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
     const started = new Date();
     const environment = requireEnvironment(held, home, kind, choice, true);
     const chain = kind === 'incremental' ? chainToContinue(held, repository, options.chain) : undefined;
-    const earlier = kind === 'incremental' ? [] : chainsOf(readSets(held, repository).sets).chains;
+    const { chains: earlier, orphans } = kind === 'incremental' ? noChains : chainsOf(readSets(held, repository).sets);
+    const before = [...orphans, ...earlier.flatMap(({ sets }) => sets)];
+    const notes = options.newSource === true ? [] : requireBelongs(held, environment, directory, before);
     const set = new NewSet(held, repository, kind, started);
     try {
-      const manifest = await fill(held, set, { ...options, kind, home, started, environment, chain, earlier, choice });
-      return set.publish(manifest);
+      const newSource = options.newSource === true && before.length > 0;
+      const parts = { ...options, kind, home, started, environment, chain, earlier, choice, newSource, notes };
+      return set.publish(await fill(held, set, parts));
     } catch (error) {
       discard(set);
-      throw error;
+      if (!chain || !(error instanceof FigaroError) || !discontinued.has(error.code)) throw error;
+      throw withOwnerOf(held, error, environment, chain);
     }
   };
   return await asWriter(files, repository, write, options);
 }
+
+/** What an incremental ends with that does not continue its chain. */
+const discontinued: ReadonlySet<ErrorCode> = new Set(['chain-gap', 'chain-mismatch']);
 
 function discard(set: NewSet): void {
   try {
@@ -191,6 +201,8 @@ function chainToContinue(files: Files, repository: Repository, wanted: string | 
   });
 }
 
+const noChains = { chains: [], orphans: [] };
+
 interface Parts extends Omit<BackupOptions, 'chain'> {
   readonly kind: SetKind;
   readonly started: Date;
@@ -199,6 +211,8 @@ interface Parts extends Omit<BackupOptions, 'chain'> {
   readonly choice: FileChoice;
   /** Full sets: the chains that are there, the oldest first. */
   readonly earlier: readonly Chain[];
+  /** What the operator has to know of the source before anything is copied. */
+  readonly notes: readonly string[];
 }
 
 /** Copies the files and proves them. Returns what the manifest says of it. */
@@ -240,6 +254,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
     .filter(({ logName }) => report?.databases.includes(logName))
     .map(({ name, uid }) => ({ path: name, databaseId: uid }));
   const warnings = [
+    ...parts.notes,
     ...warningsOfGone(gone),
     ...warningsOfExcluded(excluded),
     ...unread,
@@ -251,6 +266,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
     ...(created.length > 0 ? { created } : {}),
     ...(gone.length > 0 ? { gone } : {}),
     ...(exclude.length > 0 || excluded.length > 0 ? { excluded: { patterns: exclude, databases: excluded } } : {}),
+    ...(parts.newSource ? { newSource: true as const } : {}),
     ...withoutLog,
     ...(isUnread ? { unread: true } : {}),
     ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),
@@ -270,10 +286,10 @@ function goneFrom(
   files: Files,
   copy: EnvironmentCopy,
   isOpaque: boolean,
-  { home, environment, earlier, acceptMissing, keepDamaged }: Parts,
+  { home, environment, earlier, acceptMissing, newSource, keepDamaged }: Parts,
 ): GoneDatabase[] {
   const before = earlier.findLast(({ sets: [full] }) => !isUnsound(full!) && full!.manifest.source === home);
-  if (!before || !copy.removed || acceptMissing === true) return [];
+  if (!before || !copy.removed || acceptMissing === true || newSource === true) return [];
   const leftOut = summarize(copy.leftOut);
   const chains = new Set(earlier.map(({ id }) => id));
   const databases = copy.files.flatMap(({ path: name, databaseId }) =>

@@ -143,6 +143,8 @@ export interface Manifest {
   readonly chain: string;
   /** Full sets: the one that the newest chain began with when this was made, whatever the clock said. */
   readonly after?: string | undefined;
+  /** Full sets: the sets before it are of another environment, or of what this one was before it was made anew. */
+  readonly newSource?: true;
   /** Incrementals: databases that the new part of the log creates, and the source had. */
   readonly created?: readonly NamedDatabase[];
   /** Databases that earlier sets have, and that are gone without the log saying so. */
@@ -224,6 +226,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     parent,
     chain,
     ...(reader.has('after') ? { after: readSetName(reader, 'after') } : {}),
+    ...(reader.has('newSource') && reader.boolean('newSource') ? { newSource: true as const } : {}),
     ...(reader.has('created') ? { created: reader.list('created').map(readNamed) } : {}),
     ...(reader.has('gone') ? { gone: reader.list('gone').map(readGone) } : {}),
     source: reader.string('source'),

@@ -15,8 +15,12 @@ export function goneOf(sets: readonly BackupSet[]): GoneDatabase[] {
   return [...new Map(entries.map((entry) => [entry.databaseId, entry])).values()];
 }
 
-/** What the newest chain of each source tells. Chains are given the oldest first. */
+/**
+ * What the newest chain of each source tells. Chains are given the oldest first; those before a new source are of an
+ * environment that the repository is no longer of.
+ */
 export function goneNow(chains: readonly { readonly sets: readonly BackupSet[] }[]): GoneDatabase[] {
-  const newest = new Map(chains.map(({ sets }) => [sets[0]!.manifest.source, sets]));
+  const first = chains.findLastIndex(({ sets: [full] }) => full!.manifest.newSource === true);
+  const newest = new Map(chains.slice(Math.max(0, first)).map(({ sets }) => [sets[0]!.manifest.source, sets]));
   return [...newest.values()].flatMap(goneOf);
 }

@@ -1,0 +1,211 @@
+/**
+ * Whether what is to be backed up is the environment that a repository is of. Unique ids of databases and the log are the
+ * evidence; where it lies, and on which machine, is a hint only: the same place may have an environment that was made anew.
+ */
+
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { logFileNumber } from '../../format/names.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
+import { firstDifference } from '../files/compare.ts';
+import { type Files } from '../files/files.ts';
+import { type Manifest } from '../repository/manifest.ts';
+import { type BackupSet } from '../repository/backup-set.ts';
+import { environmentOf } from '../repository/repository.ts';
+
+/** What the log of a source has to do with that of sets. */
+type LogRelation =
+  /** It has all that the newest of the sets have of it. */
+  | 'goes-on'
+  /** They have a stretch in common. */
+  | 'shares'
+  | 'differs'
+  /** No file is left to compare. */
+  | 'unknown';
+
+/** True for a set after which the repository is of another environment than before, as somebody asked for. */
+const isNewSource = ({ manifest }: BackupSet): boolean => manifest.newSource === true;
+
+/** The sets of the environment that the repository is of by now, the oldest first. */
+function setsOfSource(sets: readonly BackupSet[]): readonly BackupSet[] {
+  return sets.slice(Math.max(0, sets.findLastIndex(isNewSource)));
+}
+
+/**
+ * Throws `chain-mismatch` for an environment that has neither a database nor log in common with the sets of a repository.
+ * Returns what the operator has to know of one that has, but lies elsewhere and has a log of its own.
+ *
+ * @param all the sets of the repository, the oldest first
+ */
+export function requireBelongs(
+  files: Files,
+  environment: Environment,
+  repository: string,
+  all: readonly BackupSet[],
+): readonly string[] {
+  const sets = setsOfSource(all);
+  const newest = sets.at(-1);
+  if (!newest) return [];
+  const { home } = environment;
+  const isSame = isSamePlace(home, newest.manifest);
+  const evidence = new Evidence(files, environment, sets);
+  if (evidence.hasCommonDatabase()) {
+    return isSame || evidence.goesOn(newest.manifest) ? [] : [elsewhere(home, newest.manifest)];
+  }
+  const relation = evidence.relation();
+  if (relation === 'goes-on' || relation === 'shares') return [];
+  // Nothing speaks against it where one side has nothing to be compared.
+  if (relation === 'unknown' && isSame && evidence.isBare) return [];
+  if (isSame && evidence.isRebuiltWithoutLog()) {
+    return [`every container of ${home} has been made anew since ${newest.id}`];
+  }
+  throw new FigaroError('chain-mismatch', strangerTo(home, repository, newest, sets.length), {
+    path: home,
+    hint: `each environment needs a repository of its own: choose another --repo. If ${home} is the same environment, rebuilt or migrated, or takes its place from now on, add --new-source once.`,
+  });
+}
+
+function strangerTo(home: string, repository: string, { id, manifest }: BackupSet, count: number): string {
+  const sets = count === 1 ? `${id}` : `${count} sets, the newest ${id},`;
+  return `${home} on ${hostname()} is not the environment that ${repository} is of: that holds ${sets} of ${placeOf(manifest)}, which have neither a container nor log in common with it`;
+}
+
+/** The environment that a set is of, for messages. */
+export function placeOf({ source, host }: Pick<Manifest, 'source' | 'host'>): string {
+  return `${source} on ${host}`;
+}
+
+function isSamePlace(home: string, { source, host }: Manifest): boolean {
+  return path.resolve(home) === source && hostname() === host;
+}
+
+function elsewhere(home: string, manifest: Manifest): string {
+  return `${home} on ${hostname()} holds containers of ${placeOf(manifest)}, which the sets here are of so far, but its log does not go on from theirs: a copy that goes its own way needs a repository of its own`;
+}
+
+/** The error of an incremental that does not continue its chain, with whose chain that is. */
+export function withOwnerOf(
+  files: Files,
+  error: FigaroError,
+  environment: Environment,
+  chain: { readonly id: string; readonly sets: readonly BackupSet[] },
+): FigaroError {
+  const { home } = environment;
+  const { hint = '' } = error.details;
+  const whose = `the chain, ${chain.id}, is of ${placeOf(chain.sets.at(-1)!.manifest)}`;
+  const advice = isRelated(files, environment, chain.sets)
+    ? `${whose}: ${hint}`
+    : `${whose}, and ${home} on ${hostname()} has neither a container nor log in common with it: give it a repository of its own, or, if it was rebuilt or migrated, begin a new chain with \`figaro-backup hot --new-source\`.`;
+  return new FigaroError(error.code, error.message, { ...error.details, hint: advice, cause: error });
+}
+
+/** True when sets and an environment have a database or log in common, and where that cannot be told. */
+function isRelated(files: Files, environment: Environment, sets: readonly BackupSet[]): boolean {
+  try {
+    const evidence = new Evidence(files, environment, sets);
+    return evidence.hasCommonDatabase() || evidence.isBare || ['goes-on', 'shares'].includes(evidence.relation());
+  } catch (error) {
+    if (error instanceof FigaroError) return true;
+    throw error;
+  }
+}
+
+/** In hex: without the password no more of the id of an encrypted file can be read. */
+const plainPart = 24;
+
+/** Less than this in common is what the logs of all new environments begin with. In bytes. */
+const leastInCommon = 256;
+
+class Evidence {
+  readonly #files: Files;
+  readonly #environment: Environment;
+  readonly #sets: readonly BackupSet[];
+
+  constructor(files: Files, environment: Environment, sets: readonly BackupSet[]) {
+    this.#files = files;
+    this.#environment = environment;
+    this.#sets = sets;
+  }
+
+  hasCommonDatabase(): boolean {
+    const ids = this.#idsOfSource();
+    return this.#sets.some((set) => this.#idsIn(set).some((id) => ids.has(id)));
+  }
+
+  /** One side has no database that could be compared. */
+  get isBare(): boolean {
+    return this.#idsOfSource().size === 0 || this.#sets.every((set) => this.#idsIn(set).length === 0);
+  }
+
+  #idsOfSource(): ReadonlySet<string> {
+    const uids = this.#environment.files.map(({ uid }) => uid).filter((uid) => uid !== undefined);
+    return new Set(uids.map((uid) => uid.slice(0, plainPart)));
+  }
+
+  #idsIn(set: BackupSet): readonly string[] {
+    const { files, created = [] } = set.manifest;
+    const told = [...files, ...created].flatMap(({ databaseId }) => databaseId ?? []);
+    const ids = told.length > 0 ? told : this.#idsOfEarlierSet(set);
+    return ids.map((id) => id.slice(0, plainPart));
+  }
+
+  /** Manifests of the first version of this program do not tell ids. What cannot be read any more says nothing. */
+  #idsOfEarlierSet({ directory, manifest }: BackupSet): readonly string[] {
+    if (manifest.format > 1 || !manifest.files.some(({ kind }) => kind === 'database')) return [];
+    try {
+      const { files } = discoverEnvironment(this.#files, environmentOf(directory), { insideOnly: true });
+      return files.flatMap(({ uid }) => uid ?? []);
+    } catch (error) {
+      if (error instanceof FigaroError) return [];
+      throw error;
+    }
+  }
+
+  /** The log goes on from the end of a set, as far as there are files to tell. */
+  goesOn({ log }: Manifest): boolean {
+    return log !== undefined && this.relation() === 'goes-on';
+  }
+
+  /**
+   * The newest sets are asked first. The log of an environment only grows, so of one file the shorter has to be the beginning
+   * of the longer.
+   */
+  relation(): LogRelation {
+    const source = logPaths(this.#environment);
+    let result: LogRelation = 'unknown';
+    for (const { directory, manifest } of this.#sets.toReversed()) {
+      const end = manifest.log?.end;
+      for (const { path: name, kind, size } of manifest.files.toReversed()) {
+        const number = kind === 'log' ? logFileNumber(path.posix.basename(name)) : undefined;
+        const file = number === undefined ? undefined : source.get(number);
+        if (file === undefined) continue;
+        const has = this.#files.statThrough(file)?.size ?? 0;
+        const common = Math.min(has, size);
+        if (common < leastInCommon) continue;
+        const copy = path.join(environmentOf(directory), name);
+        if (!this.#agree(file, copy, common)) result = 'differs';
+        else return result === 'unknown' && has >= size && number === end?.file ? 'goes-on' : 'shares';
+      }
+    }
+    return result;
+  }
+
+  #agree(one: string, other: string, length: number): boolean {
+    try {
+      return firstDifference(this.#files, one, other, length) === undefined;
+    } catch (error) {
+      // The application removes log files, and a set may lack one: then this pair tells nothing.
+      if (error instanceof FigaroError && error.details.cause === undefined) return false;
+      throw error;
+    }
+  }
+
+  /** Containers without a log are often made anew: then their names are all there is. */
+  isRebuiltWithoutLog(): boolean {
+    if (logPaths(this.#environment).size > 0 || this.#sets.some(({ manifest }) => manifest.log)) return false;
+    const names = new Set(filesOfKind(this.#environment, 'database').map(({ name }) => name));
+    return this.#sets.some(({ manifest }) => manifest.files.some((file) => names.has(file.path)));
+  }
+}
