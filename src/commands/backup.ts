@@ -13,8 +13,9 @@ import { homeOf, repositoryOf } from './directories.ts';
 import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
+import { directoriesOf, withDirectories, type DirectoryOptions } from './environment-directories.ts';
 
-interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptions {
+interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptions, DirectoryOptions {
   readonly home?: string;
   readonly repo?: string;
   readonly chain?: string;
@@ -66,6 +67,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
       collect,
     )
     .option('--exclude <pattern>', 'pass over these files and directories; may be given several times', collect);
+  withDirectories(command);
   command.option('--any-order', 'do not check the order of keys: the application has one of its own');
   if (kind !== 'incremental') {
     command.option('--keep-damaged', 'keep a damaged source as a set marked unsound, which counts as proven nowhere');
@@ -92,6 +94,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
           takeBackup(files, kind, {
             home: homeOf(options),
             repository: repositoryOf(options),
+            ...directoriesOf(options),
             ...(options.chain === undefined ? {} : { chain: options.chain }),
             ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
             ...(options.include === undefined ? {} : { include: options.include }),

@@ -23,6 +23,7 @@ import {
   txnArgument,
   type GivenTime,
 } from './options.ts';
+import { copiedDirectories } from './environment-directories.ts';
 
 interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly resetLsns?: true;
@@ -44,6 +45,7 @@ interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly anyOrder?: true;
   readonly only?: readonly string[];
   readonly mapDir?: ReadonlyMap<string, string>;
+  readonly dirAt?: ReadonlyMap<string, string>;
 }
 
 export function recoverCommand(context: CommandContext): Command {
@@ -79,6 +81,7 @@ export function recoverCommand(context: CommandContext): Command {
       'a plain copy instead of a chain; repeat it, later ones are laid over earlier ones',
       collect,
     )
+    .addOption(copiedDirectories())
     .option('--reset-lsns', 'make containers that any environment can open: without LSNs, and without a log')
     .option('--surviving-logs <dir>', 'the log files left of the broken environment: go on to their end')
     .option(
@@ -144,13 +147,13 @@ export function recoverCommand(context: CommandContext): Command {
 }
 
 function sourceOf(files: Files, options: RecoverCommandOptions): RecoverySource {
-  const { from, chain, toSet } = options;
+  const { from, chain, toSet, dirAt } = options;
   if (!from) {
     const repository = openRepository(files, repositoryOf(options));
     return { repository, ...(chain === undefined ? {} : { chain }), ...(toSet === undefined ? {} : { toSet }) };
   }
   const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);
-  if (!other) return { copies: from };
+  if (!other) return { copies: from, ...(dirAt ? { directoriesAt: dirAt } : {}) };
   throw new FigaroError('usage', `--from and --${other === 'toSet' ? 'to-set' : other} exclude each other`);
 }
 

@@ -4,6 +4,8 @@
 export const settingNames = [
   'home',
   'repo',
+  'data-dir',
+  'log-dir',
   'password-file',
   'lock-wait',
   'max-rate',
@@ -34,7 +36,7 @@ export const settingNames = [
 export const variablesAlone = ['standby'] as const;
 
 /** Options that can be given several times: in the configuration file, lists. */
-export const repeatedSettings: ReadonlySet<string> = new Set<SettingName>(['include', 'exclude']);
+export const repeatedSettings: ReadonlySet<string> = new Set<SettingName>(['data-dir', 'include', 'exclude']);
 
 /** Commands whose settings can have a table of their own: those that run by themselves, day by day. */
 export const commandsWithTables = [

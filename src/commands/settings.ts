@@ -13,7 +13,7 @@ export function commandName(command: Command): string {
 }
 
 /** These belong together: with an environment that is named, a variable meant for another one must not replace one. */
-const ofOneEnvironment: ReadonlySet<string> = new Set(['home', 'repo', 'password-file']);
+const ofOneEnvironment: ReadonlySet<string> = new Set(['home', 'repo', 'data-dir', 'log-dir', 'password-file']);
 
 /** Whoever writes these into a configuration file decides what we run. */
 const runByUs: ReadonlySet<string> = new Set(['run-before', 'run-after', 'run-failed']);

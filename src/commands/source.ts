@@ -14,15 +14,21 @@ import { type CommonOptions } from './context.ts';
 import { homeOf, repositoryOf } from './directories.ts';
 import { collect } from './options.ts';
 import { withPasswordOption, type PasswordOptions } from './password.ts';
+import { copiedDirectories, directoriesOf, withDirectories, type DirectoryOptions } from './environment-directories.ts';
+import { wholeCopies, wholeEnvironment } from '../engine/environment/outside.ts';
+import path from 'node:path';
 
-export interface SourceOptions extends CommonOptions, PasswordOptions {
+export interface SourceOptions extends CommonOptions, PasswordOptions, DirectoryOptions {
   readonly repo?: string;
   readonly chain?: string;
   readonly home?: string;
   readonly from?: readonly string[];
+  readonly dirAt?: ReadonlyMap<string, string>;
 }
 
 export interface EnvironmentSource {
+  /** The files to look at it through. */
+  readonly files: Files;
   readonly environment: Environment;
   /** The options of `recover` for the same source. */
   readonly recoverOptions: string;
@@ -38,7 +44,7 @@ export function withSource(command: Command, what: string): Command {
     .option('--chain <set>', 'the chain of this set (default: the newest)')
     .option('--home <dir>', `${of('this environment')} (or $DB_HOME); it is only read`)
     .option('--from <dir>', `${of('a plain copy')}; more than once, later ones over earlier ones`, collect);
-  return withPasswordOption(command);
+  return withPasswordOption(withDirectories(command).addOption(copiedDirectories()));
 }
 
 /** Finds the environment that was asked for. Throws `usage`, and what keeps it from being looked at. */
@@ -53,23 +59,42 @@ export function findEnvironment(
     throw new FigaroError('usage', `${given.map(([name]) => `--${name}`).join(' and ')} exclude each other`);
   }
   if (from) {
+    const whole = wholeCopies(files, from, options.dirAt);
     return {
-      environment: discoverLayers(files, from, discover),
-      recoverOptions: from.map((dir) => `--from ${shellWord(dir)}`).join(' '),
+      files: whole.files,
+      environment: { ...discoverLayers(whole.files, whole.homes, discover), insideNames: whole.insideNames },
+      recoverOptions: [
+        ...from.map((dir) => `--from ${shellWord(dir)}`),
+        ...[...(options.dirAt ?? [])].map(([old, dir]) => `--dir-at ${shellWord(`${old}=${dir}`)}`),
+      ].join(' '),
       isOriginal: false,
     };
   }
   if (home !== undefined) {
     const directory = homeOf({ home });
+    const whole = wholeEnvironment(files, directory, {
+      ...directoriesOf(options),
+      ...(discover.insideOnly ? { asFarAsThere: true } : {}),
+    });
     return {
-      environment: discoverEnvironment(files, directory, discover),
-      recoverOptions: `--from ${shellWord(directory)}`,
+      files: whole.files,
+      environment: {
+        ...discoverEnvironment(whole.files, whole.home, discover),
+        insideNames: whole.insideNames,
+      },
+      recoverOptions: [
+        `--from ${shellWord(directory)}`,
+        ...[...whole.insideNames.keys()].map(
+          (old) => `--dir-at ${shellWord(`${old}=${path.resolve(directory, old)}`)}`,
+        ),
+      ].join(' '),
       isOriginal: true,
     };
   }
   const directory = repositoryOf({ repo });
   const chosen = chooseChain(files, openRepository(files, directory), chain === undefined ? {} : { chain });
   return {
+    files,
     environment: chainEnvironment(files, chosen.chain),
     recoverOptions: `--repo ${shellWord(directory)}${chain === undefined ? '' : ` --chain ${chain}`}`,
     isOriginal: false,

@@ -10,9 +10,10 @@ import { withCommonOptions, withEnvironment, type CommandContext } from '../cont
 import { homeOf, standbyOf } from '../directories.ts';
 import { durationArgument, examples, sizeArgument } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
+import { directoriesOf, withDirectories, type DirectoryOptions } from '../environment-directories.ts';
 import { withStandby, type StandbyOptions } from './standby.ts';
 
-interface FollowCommandOptions extends StandbyOptions {
+interface FollowCommandOptions extends StandbyOptions, DirectoryOptions {
   readonly home?: string;
   readonly repo?: string;
   readonly interval: number;
@@ -37,7 +38,7 @@ export function failoverFollowCommand(context: CommandContext): Command {
     )
     .option('--once', 'one round, for cron and timers')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
-  return withCommonOptions(withEnvironment(withPasswordOption(withStandby(command))))
+  return withCommonOptions(withEnvironment(withPasswordOption(withStandby(withDirectories(command)))))
     .addHelpText(
       'after',
       examples(
@@ -54,6 +55,7 @@ export function failoverFollowCommand(context: CommandContext): Command {
         const follow = {
           directory,
           followed,
+          directories: directoriesOf(options),
           watch,
           ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
         };

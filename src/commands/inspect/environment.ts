@@ -28,8 +28,8 @@ export function inspectEnvironmentCommand(context: CommandContext): Command {
       ),
     )
     .action(async (_environment: string | undefined, options: SourceOptions) => {
-      const files = unlockedFiles(context, options);
-      const { environment, isOriginal } = findEnvironment(files, options, { insideOnly: true });
+      const source = findEnvironment(unlockedFiles(context, options), options, { insideOnly: true });
+      const { files, environment, isOriginal } = source;
       const inspected = await context.withWatch(options, (watch) => inspectEnvironment(files, environment, watch));
       context.print(options, toDocument(inspected), () => describeEnvironment(inspected, isOriginal));
     });

@@ -7,8 +7,9 @@ import { homeOf, repositoryOf } from '../directories.ts';
 import { countArgument, examples, withLockWait, type LockOptions } from '../options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from '../password.ts';
 import { hooked, withHooks } from '../run/hooks.ts';
+import { directoriesOf, withDirectories, type DirectoryOptions } from '../environment-directories.ts';
 
-interface PruneCommandOptions extends CommonOptions, LockOptions, PasswordOptions {
+interface PruneCommandOptions extends CommonOptions, LockOptions, PasswordOptions, DirectoryOptions {
   readonly home?: string;
   readonly repo?: string;
   readonly keep?: number;
@@ -30,6 +31,7 @@ export function logsPruneCommand(context: CommandContext): Command {
       'also those from before the chain, which no set holds: there is no way back into their time',
     )
     .option('--confirm', 'remove them');
+  withDirectories(command);
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
     .addHelpText(
       'after',
@@ -47,7 +49,15 @@ export function logsPruneCommand(context: CommandContext): Command {
           const repository = openRepository(files, repositoryOf(options));
           const { keep = 0, olderThanChain = false, confirm = false, lockWait: lockWaitMs = 0 } = options;
           const result = await context.withWatch(options, (watch) =>
-            pruneLog(files, repository, { home, keep, olderThanChain, confirm, lockWaitMs, watch }),
+            pruneLog(files, repository, {
+              ...directoriesOf(options),
+              home,
+              keep,
+              olderThanChain,
+              confirm,
+              lockWaitMs,
+              watch,
+            }),
           );
           const isGoing = result.files.some(({ stays }) => stays === undefined);
           // A dry run was asked for its result; of a real one people have to know what is gone.

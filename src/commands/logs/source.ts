@@ -25,8 +25,8 @@ export function withLogSource(command: Command): Command {
 
 /** Opens the log that was asked for. Throws `usage`, and what keeps it from being opened. */
 export function openLogSource(context: CommandContext, options: LogSourceOptions): LogSource {
-  const files = unlockedFiles(context, options);
-  const source = findEnvironment(files, options);
+  const source = findEnvironment(unlockedFiles(context, options), options);
+  const { files } = source;
   const paths = logPaths(source.environment);
   if (paths.size === 0) {
     const { home } = source.environment;
@@ -37,5 +37,5 @@ export function openLogSource(context: CommandContext, options: LogSourceOptions
     });
   }
   const databases = filesOfKind(source.environment, 'database').map(({ name }) => name);
-  return { ...source, files, log: openLog(files, paths), databases };
+  return { ...source, log: openLog(files, paths), databases };
 }

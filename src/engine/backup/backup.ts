@@ -52,6 +52,8 @@ import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { copyOffline } from './offline.ts';
 import { requireNoOlderCopies } from './older-copies.ts';
+import { type InsideNames } from '../environment/environment.ts';
+import { wholeEnvironment } from '../environment/outside.ts';
 
 export interface BackupOptions extends LockWait {
   /** Directory of the environment. */
@@ -63,6 +65,9 @@ export interface BackupOptions extends LockWait {
   /** Files of the application's own that are taken, and what is passed over: glob patterns. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  /** Directories that the application's code names, and DB_CONFIG does not. */
+  readonly dataDirectories?: readonly string[] | undefined;
+  readonly logDirectory?: string | undefined;
   /** Full sets: keep a damaged source as a set that is marked unsound. */
   readonly keepDamaged?: boolean;
   /** Full sets: databases that earlier sets have and the source has not are meant to be gone. */
@@ -97,9 +102,10 @@ function requireFitting(kind: SetKind, options: BackupOptions): void {
  * Takes a set, proves that it can be recovered, and publishes it. The environment is only read. On failure nothing of
  * the set stays.
  */
-export async function takeBackup(files: Files, kind: SetKind, options: BackupOptions): Promise<BackupSet> {
+export async function takeBackup(disk: Files, kind: SetKind, options: BackupOptions): Promise<BackupSet> {
   requireFitting(kind, options);
   const home = path.resolve(options.home);
+  const { files, insideNames } = wholeEnvironment(disk, home, options);
   const choice = chooseFiles(options.include, options.exclude);
   const directory = path.resolve(options.repository);
   const { directories } = requireEnvironment(files, home, kind, choice);
@@ -119,7 +125,8 @@ export async function takeBackup(files: Files, kind: SetKind, options: BackupOpt
     const set = new NewSet(held, repository, kind, started);
     try {
       const newSource = options.newSource === true && before.length > 0;
-      const parts = { ...options, kind, home, started, environment, chain, earlier, choice, newSource, notes };
+      const found = { home, started, environment, chain, earlier, choice, insideNames };
+      const parts = { ...options, ...found, kind, newSource, notes };
       return set.publish(await fill(held, set, parts));
     } catch (error) {
       discard(set);
@@ -154,7 +161,7 @@ function requireEnvironment(
   if (logs === 0 && databases === 0) {
     throw new FigaroError('environment-missing', `${home}: neither a container nor a log file is here`, {
       path: home,
-      hint: 'give the directory that holds the containers and log files.',
+      hint: "give the directory that holds the containers and log files. Where only the application's code knows where they are, name the places with --data-dir and --log-dir.",
     });
   }
   // Log files that lie there are of another time.
@@ -209,6 +216,7 @@ interface Parts extends Omit<BackupOptions, 'chain'> {
   readonly environment: Environment;
   readonly chain: Chain | undefined;
   readonly choice: FileChoice;
+  readonly insideNames: InsideNames;
   /** Full sets: the chains that are there, the oldest first. */
   readonly earlier: readonly Chain[];
   /** What the operator has to know of the source before anything is copied. */
@@ -217,7 +225,7 @@ interface Parts extends Omit<BackupOptions, 'chain'> {
 
 /** Copies the files and proves them. Returns what the manifest says of it. */
 async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> {
-  const { kind, home, environment, chain, choice, exclude = [], watch = {} } = parts;
+  const { kind, home, environment, chain, choice, insideNames, exclude = [], watch = {} } = parts;
   const before = chain && chainEnvironment(files, chain);
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
     kind === 'hot'
@@ -228,7 +236,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
   keepAttributes(files, environment, copy.files, set.environment);
   const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
   const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
-  const copied = { ...found, ...withoutLog };
+  const copied = { ...found, ...withoutLog, insideNames };
   const exclusion = chain ? exclusionOf(chain) : exclude.length > 0 ? { excludes: choice.excludes } : {};
   const whole = { ...(before ? layerEnvironments([before, copied]) : copied), ...exclusion };
   // The proof: recovery of the set, in memory, over the files just written.
@@ -378,7 +386,7 @@ async function prove(
 
 function describe(
   set: NewSet,
-  { kind, home, started, environment, chain, earlier }: Parts,
+  { kind, home, started, environment, chain, earlier, insideNames }: Parts,
   copy: EnvironmentCopy,
   proof: SetProof | undefined,
   unexplained: readonly string[],
@@ -398,6 +406,9 @@ function describe(
     finished: new Date().toISOString(),
     dataDirectories: environment.config.dataDirectories,
     logDirectory: environment.config.logDirectory,
+    ...(insideNames.size > 0
+      ? { outside: [...insideNames].map(([directory, name]) => ({ directory, path: name })) }
+      : {}),
     files: copy.files,
     directories: [...environment.owners].map(([name, owner]) => ({ path: name, ...owner })),
     leftOut: summarize(copy.leftOut),

@@ -7,7 +7,7 @@ import { type FileChoice } from '../environment/file-choice.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
 import { isPassing } from '../../format/names.ts';
 import { type LeftOut } from '../environment/left-out.ts';
-import { type Files, type FileStat } from '../files/files.ts';
+import { type Files, type FileStat, placeOf } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { Growth } from '../log/growth.ts';
 import { type LogObserver } from '../log/log-observer.ts';
@@ -48,7 +48,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
   const { watch } = options;
   const { environment } = await listSource(files, home, { ...options, isGlance: true });
   const logDirectory = logDirectoryOf(environment);
-  const from = path.join(home, logDirectory);
+  const from = placeOf(files, path.join(home, logDirectory));
   const notes = new LogNotes();
   const named = new NamedPages();
   const names = new DatabaseNames();

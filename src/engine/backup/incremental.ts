@@ -8,7 +8,7 @@ import { filesOfKind, logPaths, type Environment, type FileOfKind } from '../env
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
-import { type Files } from '../files/files.ts';
+import { type Files, placeOf } from '../files/files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../../format/names.ts';
 import { type Watch } from '../pause.ts';
@@ -56,12 +56,12 @@ export async function copyIncremental(
   const source = await listSource(files, home, { choice, namesInLog });
   const { environment } = source;
   const logDirectory = logDirectoryOf(environment);
-  const from = path.join(home, logDirectory);
+  const from = placeOf(files, path.join(home, logDirectory));
   const to = path.join(set.environment, logDirectory);
 
   // Where the chain goes on, and whether it does.
   requireSameFormats(environment, before);
-  requireSameLogDirectory(home, from, before, parent);
+  requireSameLogDirectory(environment, before, parent);
   requireDataDirectories(home, environment, before, parent);
   const chainLog = logPaths(before);
   const continuation = new Continuation(files, { subject: home, from, chainLog, parent, hints });
@@ -142,9 +142,10 @@ function unprovable(home: string, from: string): FigaroError {
   );
 }
 
-function requireSameLogDirectory(home: string, from: string, before: Environment, { end }: ManifestLog): void {
-  if (path.join(home, logDirectoryOf(before)) === from) return;
-  throw rearranged(home, end, `its log files are in ${from} now`);
+function requireSameLogDirectory(environment: Environment, before: Environment, { end }: ManifestLog): void {
+  const { home } = environment;
+  if (logDirectoryOf(before) === logDirectoryOf(environment)) return;
+  throw rearranged(home, end, `its log files are in ${path.join(home, logDirectoryOf(environment))} now`);
 }
 
 /** Recovered, a container of the chain would be where the application no longer looks for it. */

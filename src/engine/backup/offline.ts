@@ -8,7 +8,7 @@ import { findLogNearby, requireLogGone, whereIsLog } from '../environment/log-ne
 import { type FileChoice } from '../environment/file-choice.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { differenceSince } from '../environment/unchanged.ts';
-import { type Files } from '../files/files.ts';
+import { type Files, placeOf } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
@@ -56,7 +56,7 @@ export async function copyOffline(
   requireNotInUse(files, environment, hintFor);
   const hasLog = filesOfKind(environment, 'log').length > 0;
   const logDirectory = logDirectoryOf(environment);
-  const from = path.join(home, logDirectory);
+  const from = placeOf(files, path.join(home, logDirectory));
   const notes = new LogNotes();
   const named = new NamedPages();
   const names = new DatabaseNames();

@@ -1,6 +1,6 @@
 /** `DB_CONFIG`: where an environment keeps its files (format document, 1.1). */
 
-import { posix } from 'node:path';
+import path, { posix } from 'node:path';
 import { standardExternalDirectory } from '../../format/names.ts';
 
 export interface DbConfig {
@@ -154,4 +154,16 @@ function* directives(text: string): Generator<{ directive: string; value: string
       yield { directive: directive.toLowerCase(), value };
     }
   }
+}
+
+/** True for a directory of DB_CONFIG that is not inside of the environment. */
+export function isOutside(directory: string): boolean {
+  const normal = normalDirectory(directory);
+  const leadsOut = normal === '..' || normal.startsWith('../');
+  return path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut;
+}
+
+/** The directories of DB_CONFIG that are outside of the environment, as written there. */
+export function outsideOf({ directories }: DbConfig): string[] {
+  return directories.filter(isOutside);
 }

@@ -3,11 +3,13 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readIfThere } from '../files/read.ts';
-import { type Files } from '../files/files.ts';
-import { normalDirectory, parseDbConfig, type DbConfig } from './db-config.ts';
+import { type Files, placeOf } from '../files/files.ts';
+import { parseDbConfig, type DbConfig, normalDirectory } from './db-config.ts';
 import { type FileChoice } from './file-choice.ts';
 import { Search } from './search.ts';
 import { type Environment } from './environment.ts';
+import { outsideOf } from './db-config.ts';
+import { type Directories, wholeEnvironment } from './outside.ts';
 
 export interface DiscoverOptions {
   /** The settings of a directory without DB_CONFIG, when it is not an environment of its own. */
@@ -63,23 +65,9 @@ export function requireDirectory(files: Files, home: string): void {
   throw new FigaroError('environment-missing', `${home}: no such directory`, { path: home, hint });
 }
 
-/** The directories of DB_CONFIG that are outside of the environment, as written there. */
-export function outsideOf(config: DbConfig): string[] {
-  const { dataDirectories, logDirectory, createDirectory, externalFileDirectory } = config;
-  const named = [...dataDirectories, logDirectory, createDirectory, externalFileDirectory];
-  return [...new Set(named.filter((directory) => directory !== undefined && isOutside(directory)))] as string[];
-}
-
-/** True for a directory of DB_CONFIG that is not inside of the environment. */
-export function isOutside(directory: string): boolean {
-  const normal = normalDirectory(directory);
-  const leadsOut = normal === '..' || normal.startsWith('../');
-  return path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut;
-}
-
 function requireInside(home: string, config: DbConfig): void {
   if (config.sliced) {
-    throw new FigaroError('format-unsupported', `${home}: a sliced environment can not be backed up as a whole`, {
+    throw new FigaroError('format-unsupported', `${home}: a sliced environment cannot be backed up as a whole`, {
       path: home,
       hint: 'back up each directory __db.sliceNNN as an environment of its own.',
     });
@@ -91,7 +79,14 @@ function requireInside(home: string, config: DbConfig): void {
     `${home}: DB_CONFIG names the directory ${directory}, outside of the environment`,
     {
       path: path.join(home, 'DB_CONFIG'),
-      hint: 'a recovered copy would share that directory with the original. Put a link to it into the environment, and name the link in DB_CONFIG.',
+      hint: `of a copy, say where it has that directory: --dir-at ${directory}=DIR. It may be the directory itself.`,
     },
   );
+}
+
+/** Where an environment keeps its log. */
+export function logPlace(disk: Files, directory: string, known?: Directories): string {
+  const home = path.resolve(directory);
+  const { files } = wholeEnvironment(disk, home, { ...known, logAlone: true });
+  return placeOf(files, path.join(home, normalDirectory(configOf(files, home).logDirectory ?? '.')));
 }

@@ -56,6 +56,9 @@ export interface DamagedFile {
   readonly code: 'page-type' | 'format-unsupported';
 }
 
+/** What directories outside of an environment are called inside of its sets: by how it calls them itself. */
+export type InsideNames = ReadonlyMap<string, string>;
+
 /** What a directory holds of an environment, at one moment. */
 export interface Environment {
   readonly home: string;
@@ -72,6 +75,8 @@ export interface Environment {
   readonly refusedOwner?: Pick<FileOwner, 'uid' | 'gid'>;
   /** A set of databases whose log is gone, taken as they are: their pages keep the LSNs of it. */
   readonly withoutLog?: true;
+  /** What directories outside of it are called inside of its sets. */
+  readonly insideNames?: InsideNames;
   /** What was passed over when it was copied, by paths inside of it: databases that the log is about may be missing. */
   readonly excludes?: FileChoice['excludes'];
 }

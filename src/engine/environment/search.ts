@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { regionMagic } from '../../format/magic.ts';
 import { recognizeFile } from '../../format/page/meta.ts';
-import { type Files, type FileOwner, type FileStat } from '../files/files.ts';
+import { type Files, type FileOwner, type FileStat, placeOf } from '../files/files.ts';
 import { lockedFile } from '../locked.ts';
 import { logFileNumber, isRegionName, parseExtentName, fileOfLibrary } from '../../format/names.ts';
 import { normalDirectory, type DbConfig } from './db-config.ts';
@@ -60,6 +60,10 @@ export class Search {
     }
   }
 
+  #at(inside: string): string {
+    return placeOf(this.#files, path.join(this.#home, inside));
+  }
+
   result(): Environment {
     // A password that opens one database is right: what is wrong with another is damage.
     const isRight = this.#found.some(({ format }) => format?.cipher);
@@ -89,7 +93,7 @@ export class Search {
     // A directory may vanish between its listing and ours.
     if (!names) return;
     const foreign = this.#whoseElse(directory, names);
-    if (foreign !== undefined) return this.#leave(directory, path.join(this.#home, directory), foreign);
+    if (foreign !== undefined) return this.#leave(directory, this.#at(directory), foreign);
     const { mode, uid, gid } = stat;
     this.#owners.set(directory, { mode, uid, gid });
     for (const name of names) {
@@ -98,7 +102,7 @@ export class Search {
         this.#leaveFile(directory, name, 'other');
         continue;
       }
-      const full = path.join(this.#home, inside);
+      const full = this.#at(inside);
       if (this.#choice.excludes(inside) && !this.#isEssential(directory, name)) {
         this.#exclude(directory, name);
         continue;
@@ -134,14 +138,14 @@ export class Search {
   #whoseElse(directory: string, names: readonly string[]): LeftOut['reason'] | undefined {
     if (directory === '' || this.#configured.has(directory)) return undefined;
     const hasRegions = names.some((name) => {
-      const head = isRegionName(name) ? readHead(this.#files, path.join(this.#home, directory, name)) : undefined;
+      const head = isRegionName(name) ? readHead(this.#files, this.#at(path.join(directory, name))) : undefined;
       return head !== undefined && isRegion(name, head);
     });
     if (hasRegions || names.includes('DB_CONFIG')) return 'environment';
     if (!names.some((name) => logFileNumber(name) !== undefined)) return undefined;
     const holdsDatabase = names.some((name) => {
       if (logFileNumber(name) !== undefined) return false;
-      const file = path.join(this.#home, directory, name);
+      const file = this.#at(path.join(directory, name));
       const head = this.#files.statThrough(file)?.kind === 'file' ? readHead(this.#files, file) : undefined;
       return head !== undefined && recognizeFile(head).kind !== 'other';
     });
@@ -195,14 +199,14 @@ export class Search {
   /** One of the many files that may be beside an environment. Log files are looked for later on. */
   #leaveFile(directory: string, name: string, reason: LeftOut['reason']): void {
     const inside = directory === '' ? name : `${directory}/${name}`;
-    if (logFileNumber(name) !== undefined) this.#leave(inside, path.join(this.#home, inside), reason);
-    else this.#leftOut.addFile(directory, name, reason, () => path.join(this.#home, inside));
+    if (logFileNumber(name) !== undefined) this.#leave(inside, this.#at(inside), reason);
+    else this.#leftOut.addFile(directory, name, reason, () => this.#at(inside));
   }
 
   /** Whatever it is, it stops nothing. But people have to know of the databases in it. */
   #exclude(directory: string, name: string): void {
     const inside = directory === '' ? name : `${directory}/${name}`;
-    const full = path.join(this.#home, inside);
+    const full = this.#at(inside);
     const databaseId = this.#unlessItFails(() => this.#databaseAt(full));
     if (databaseId === undefined) this.#leftOut.addFile(directory, name, 'excluded', () => full);
     else this.#leftOut.add({ name: inside, path: full, reason: 'excluded', databaseId });

@@ -21,10 +21,13 @@ import { applyLog } from './round.ts';
 import { partsOf, readStandby, type Standby, type StandbyState } from './standby.ts';
 import { takeLogFrom, takeLogOf } from './take-log.ts';
 import { clearTrouble, noteTrouble } from './trouble.ts';
+import { wholeEnvironment, type Directories } from '../environment/outside.ts';
 
 export interface FollowOptions {
   readonly directory: string;
   readonly followed: Followed;
+  /** Of a primary: directories that its application's code names, and DB_CONFIG does not. */
+  readonly directories?: Directories | undefined;
   /** Memory for pages, in bytes. */
   readonly cacheBytes?: number;
   readonly watch?: Watch;
@@ -54,13 +57,13 @@ export async function asFollower<T>(files: Files, directory: string, work: (file
 
 /** One round, or the making of the standby where there is none yet. What goes wrong is noted for `status`. */
 export async function followOnce(files: Files, options: FollowOptions): Promise<StandbyState> {
-  const { directory, followed, watch = {} } = options;
+  const { directory, followed, directories } = options;
   requireCounts({ cacheBytes: options.cacheBytes });
-  requireOwnPlace(files, directory, followed);
+  requireOwnPlace(files, directory, followed, directories);
   return await asFollower(files, directory, async (held) => {
     try {
       const standby = readStandby(held, directory);
-      const { state } = standby ? await goOn(held, standby, options) : await begin(held, directory, followed, watch);
+      const { state } = standby ? await goOn(held, standby, options) : await begin(held, options);
       clearTrouble(held, directory);
       return state;
     } catch (error) {
@@ -71,7 +74,8 @@ export async function followOnce(files: Files, options: FollowOptions): Promise<
 }
 
 /** A standby lies apart from all that it is made from. What links of the primary lead to is looked at when it is made. */
-function requireOwnPlace(files: Files, directory: string, { home, repo }: Followed): void {
+function requireOwnPlace(disk: Files, directory: string, { home, repo }: Followed, known?: Directories): void {
+  const { files } = home === undefined ? { files: disk } : wholeEnvironment(disk, path.resolve(home), known);
   const standby = { what: 'the standby', path: directory };
   requireNoneAbove(files, standby);
   const isNew = !files.statIfThere(path.join(directory, standbyName));
@@ -90,7 +94,7 @@ function requireOwnPlace(files: Files, directory: string, { home, repo }: Follow
   for (const place of placesOf(files, 'the environment', home!, directories)) requireApart(files, standby, place);
 }
 
-async function begin(files: Files, directory: string, followed: Followed, watch: Watch): Promise<Standby> {
+async function begin(files: Files, { directory, followed, directories, watch = {} }: FollowOptions): Promise<Standby> {
   prepareDirectory(files, directory);
   if (followed.repo !== undefined) {
     const hint = 'take a full set, and begin again. Look at `figaro-backup list` first.';
@@ -98,7 +102,7 @@ async function begin(files: Files, directory: string, followed: Followed, watch:
     return await createStandby(files, directory, chain, followed, watch);
   }
   const { base } = partsOf(directory);
-  await takeBackup(files, 'hot', { home: followed.home!, repository: base, watch });
+  await takeBackup(files, 'hot', { ...directories, home: followed.home!, repository: base, watch });
   const chain = findChain(readSets(files, openRepository(files, base)).sets);
   const standby = await createStandby(files, directory, chain, followed, watch);
   removeTree(files, base);
@@ -108,7 +112,7 @@ async function begin(files: Files, directory: string, followed: Followed, watch:
 async function goOn(
   files: Files,
   found: Standby,
-  { followed, cacheBytes, watch = {} }: FollowOptions,
+  { followed, directories, cacheBytes, watch = {} }: FollowOptions,
 ): Promise<Standby> {
   const { directory, state } = found;
   requireFollowing(found);
@@ -117,7 +121,7 @@ async function goOn(
   // The run that made it was ended in between.
   const standby = state.rounds === 0 ? await applyLog(files, found, options) : found;
   removeTree(files, partsOf(directory).base);
-  if (followed.repo === undefined) await takeLogOf(files, standby, followed.home!);
+  if (followed.repo === undefined) await takeLogOf(files, standby, followed.home!, directories);
   else await takeLogFrom(files, standby, followed.repo);
   return await applyLog(files, standby, options);
 }

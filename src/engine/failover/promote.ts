@@ -23,6 +23,7 @@ import { asFollower, requireFollowing } from './follow.ts';
 import { applyLog } from './round.ts';
 import { logDirectoryIn, partsOf, requireStandby, writeStandby, type Standby, type StandbyState } from './standby.ts';
 import { takeLogFrom, takeLogOf } from './take-log.ts';
+import { wholeEnvironment } from '../environment/outside.ts';
 
 export interface PromoteOptions {
   readonly directory: string;
@@ -96,7 +97,8 @@ async function takeLog(files: Files, standby: Standby, options: PromoteOptions):
   const { home, repo } = standby.state;
   const primary = survivingLogs ?? home;
   if (primary !== undefined && !primaryGone && files.statThrough(primary)) {
-    requireNotInUse(files, discoverEnvironment(files, primary), () => inUseHint);
+    const { files: shown, home: at } = wholeEnvironment(files, primary, { logAlone: true });
+    requireNotInUse(shown, discoverEnvironment(shown, at, { insideOnly: true }), () => inUseHint);
   }
   if (withoutLog)
     return ['the log of the primary was not looked at: what it committed since the last round is not there'];

@@ -4,8 +4,6 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { commit } from '../../format/log/records/txn.ts';
-import { normalDirectory } from '../environment/db-config.ts';
-import { configOf } from '../environment/discover.ts';
 import { type Files } from '../files/files.ts';
 import { requireAmounts } from '../given.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
@@ -14,6 +12,8 @@ import { scanLog } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { requireStandby, type StandbyState } from './standby.ts';
 import { readTrouble, type Trouble } from './trouble.ts';
+import { logPlace } from '../environment/discover.ts';
+import { type Directories } from '../environment/outside.ts';
 
 /** How far a standby is behind its primary. */
 export interface Lag {
@@ -42,6 +42,8 @@ export interface StandbyStatus {
 export interface StatusOptions {
   /** How far behind the standby may be; without a look at the primary, how old the last round. */
   readonly maxLagMs?: number;
+  /** Of a primary: directories that its application's code names, and DB_CONFIG does not. */
+  readonly directories?: Directories | undefined;
   readonly now?: Date;
 }
 
@@ -49,7 +51,7 @@ export interface StatusOptions {
 export function standbyStatus(
   files: Files,
   directory: string,
-  { maxLagMs, now = new Date() }: StatusOptions = {},
+  { maxLagMs, now = new Date(), directories }: StatusOptions = {},
 ): StandbyStatus {
   requireAmounts({ maxLagMs });
   const { state } = requireStandby(files, directory);
@@ -58,7 +60,7 @@ export function standbyStatus(
   try {
     if (state.home === undefined) lagUnknown = 'it follows a repository';
     else if (state.phase !== 'following') lagUnknown = 'it follows nobody any more';
-    else lag = lagOf(files, state, state.home, now);
+    else lag = lagOf(files, state, state.home, now, directories);
   } catch (error) {
     if (!(error instanceof FigaroError)) throw error;
     lagUnknown = error.message;
@@ -76,8 +78,8 @@ export function standbyStatus(
   };
 }
 
-function lagOf(files: Files, { end }: StandbyState, home: string, now: Date): Lag {
-  const from = path.join(home, normalDirectory(configOf(files, home).logDirectory ?? '.'));
+function lagOf(files: Files, { end }: StandbyState, home: string, now: Date, known: Directories | undefined): Lag {
+  const from = logPlace(files, home, known);
   const names = files.listIfThere(from);
   if (!names) throw new FigaroError('environment-missing', `${from} can not be read`, { path: from });
   const numbers = names.map(logFileNumber).filter((number) => number !== undefined && number >= end.file);

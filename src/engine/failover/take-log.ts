@@ -5,8 +5,6 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { LogCopy, requireSoundEnd } from '../backup/copy-log.ts';
 import { firstDifference } from '../files/compare.ts';
-import { normalDirectory } from '../environment/db-config.ts';
-import { configOf } from '../environment/discover.ts';
 import { logPaths } from '../environment/environment.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
@@ -16,6 +14,8 @@ import { openLog } from '../log/log-files.ts';
 import { chainEnvironment, chainsOf } from '../repository/chain.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
 import { logDirectoryIn, partsOf, standbyEnvironment, type Standby } from './standby.ts';
+import { logPlace } from '../environment/discover.ts';
+import { type Directories } from '../environment/outside.ts';
 
 const hints = {
   gap: 'log files were removed before they were followed. Make a new standby in another directory, and let the primary keep its log for longer.',
@@ -28,11 +28,12 @@ const hints = {
  * `chain-mismatch` when the primary has another history than the standby.
  *
  * @param home the primary, or what is left of it
+ * @param known directories that its application's code names, and DB_CONFIG does not
  */
-export async function takeLogOf(files: Files, standby: Standby, home: string): Promise<void> {
+export async function takeLogOf(files: Files, standby: Standby, home: string, known?: Directories): Promise<void> {
   const { directory, state } = standby;
   const environment = standbyEnvironment(files, standby);
-  const from = logDirectoryOf(files, home);
+  const from = logDirectoryOf(files, home, known);
   const chainLog = logPaths(environment);
   const firstFile = Math.min(...chainLog.keys());
   const parent = { firstFile, end: state.end, lastRecord: state.lastRecord };
@@ -58,14 +59,14 @@ export async function takeLogOf(files: Files, standby: Standby, home: string): P
   );
 }
 
-function logDirectoryOf(files: Files, home: string): string {
+function logDirectoryOf(files: Files, home: string, known: Directories | undefined): string {
   if (!files.statThrough(home)) {
     throw new FigaroError('environment-missing', `${home}: no such directory`, {
       path: home,
       hint: 'if the primary is gone, see `figaro-backup failover promote --help`.',
     });
   }
-  return path.join(home, normalDirectory(configOf(files, home).logDirectory ?? '.'));
+  return logPlace(files, home, known);
 }
 
 /** Takes the log that the sets of a repository hold beyond the last round. Throws as `takeLogOf` does. */

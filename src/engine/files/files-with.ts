@@ -1,5 +1,5 @@
 import { type Cipher } from '../../format/crypto.ts';
-import { type Disk, type Files } from './files.ts';
+import { placeOf, type Disk, type Files } from './files.ts';
 
 /** A disk with the key to what is encrypted on it. */
 export function withCipher(disk: Disk, cipher: Cipher): Files {
@@ -17,6 +17,7 @@ export function filesWith(files: Files, changed: Partial<Files>): Files {
     statIfThere: (file) => files.statIfThere(file),
     statThrough: (file) => files.statThrough(file),
     realPath: (file) => files.realPath(file),
+    locate: (file) => placeOf(files, file),
     listIfThere: (directory) => files.listIfThere(directory),
     makeDirectory: (directory, mode) => files.makeDirectory(directory, mode),
     copy: (from, to) => files.copy(from, to),

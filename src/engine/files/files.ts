@@ -61,6 +61,8 @@ export interface Disk {
   statThrough(file: string): FileStat | undefined;
   /** The path of what is there, without links. */
   realPath(file: string): string;
+  /** Where what has this name really is, when it is only shown there. */
+  locate?(file: string): string;
   /** Names in a directory, sorted; undefined when there is no such directory. */
   listIfThere(directory: string): readonly string[] | undefined;
   /** Creates one directory; false when it is there already. */
@@ -103,4 +105,9 @@ export interface Files extends Disk {
 
 export interface Hold {
   release(): void;
+}
+
+/** Where a file is on disk: what people are told, and other programs. */
+export function placeOf(files: Files, file: string): string {
+  return files.locate?.(file) ?? file;
 }

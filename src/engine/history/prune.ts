@@ -6,7 +6,7 @@ import { findFirstLogFile } from '../backup/redo-start.ts';
 import { logDirectoryOf } from '../backup/environment-copy.ts';
 import { configOf, discoverEnvironment } from '../environment/discover.ts';
 import { filesOfKind, type FileOfKind } from '../environment/environment.ts';
-import { type Files } from '../files/files.ts';
+import { type Files, placeOf } from '../files/files.ts';
 import { logFileName } from '../../format/names.ts';
 import { placesOf, requireApart } from '../places.ts';
 import { type Watch } from '../pause.ts';
@@ -16,9 +16,13 @@ import { asWriter, environmentOf, readSets, type LockWait, type Repository } fro
 import { type BackupSet } from '../repository/backup-set.ts';
 import { hashFile } from '../files/hash.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
+import { wholeEnvironment } from '../environment/outside.ts';
 
 export interface PruneOptions extends LockWait {
   readonly home: string;
+  /** As for a backup. */
+  readonly dataDirectories?: readonly string[] | undefined;
+  readonly logDirectory?: string | undefined;
   /** Leave so many of the files that could go. */
   readonly keep?: number;
   /** Let those go, too, that no set holds because they are from before the chain: there is no way back into their time. */
@@ -49,15 +53,16 @@ export interface PruneResult {
  * source does not read it, the chain has got past it, and a set of the chain without findings holds the same records, both
  * read and compared now. Files go from the oldest on, so that the log never has a gap.
  */
-export async function pruneLog(files: Files, repository: Repository, options: PruneOptions): Promise<PruneResult> {
+export async function pruneLog(disk: Files, repository: Repository, options: PruneOptions): Promise<PruneResult> {
   const { home, keep = 0, olderThanChain = false, confirm = false, watch = {} } = options;
+  const { files } = wholeEnvironment(disk, home, options);
   for (const place of placesOf(files, 'the environment', home, configOf(files, home).directories)) {
     requireApart(files, place, { what: 'the repository', path: repository.directory });
   }
   const prune = async (held: Files): Promise<PruneResult> => {
     const environment = discoverEnvironment(files, home);
     const logs = [...filesOfKind(environment, 'log')].sort((a, b) => a.logNumber - b.logNumber);
-    const needed = findFirstLogFile(files, path.join(home, logDirectoryOf(environment)));
+    const needed = findFirstLogFile(files, placeOf(files, path.join(home, logDirectoryOf(environment))));
     const { sets, broken } = readSets(files, repository);
     const chain = findChain(sets, {}, broken);
     requireSameSource(chain, home);

@@ -8,7 +8,7 @@ import { databaseAt, DatabaseFile, isMaster } from '../database/database-file.ts
 import { databaseLabel } from '../database/dump.ts';
 import { databasesOf } from '../database/records.ts';
 import { filesOfKind, type Environment, type EnvironmentFileKind } from '../environment/environment.ts';
-import { outsideOf } from '../environment/discover.ts';
+import { outsideOf } from '../environment/db-config.ts';
 import { findLogNearby } from '../environment/log-nearby.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { isOpaque } from '../environment/opaque.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { formatLsn } from '../../format/lsn.ts';
 import { foreignHint } from '../../format/releases.ts';
 import { formatBytes, formatDuration } from '../../measures.ts';
-import { outsideOf } from '../environment/discover.ts';
+import { outsideOf } from '../environment/db-config.ts';
 import { twinsOf } from '../environment/twins.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { logFileName } from '../../format/names.ts';
@@ -204,9 +204,9 @@ function configRisks({ environment: { config } }: Omit<InspectedEnvironment, 'ri
   if (outside.length > 0) {
     risks.push({
       code: 'outside',
-      message: `DB_CONFIG names directories outside of the environment, which are not shown here: ${outside.join(', ')}`,
+      message: `DB_CONFIG names directories outside of the environment, and they are not there: ${outside.join(', ')}`,
       advice:
-        'no backup can be taken like this: put links to them into the environment, and name the links in DB_CONFIG.',
+        'no backup can be taken like this. Is the disk mounted that holds them? Of a copy, say where it has them with --dir-at.',
     });
   }
   if (config.sliced) {

@@ -120,9 +120,10 @@ export class FileTable {
 
   /** Where a new file goes (recovery document, E.4): the logged directory, the create directory, or home. */
   #place(logged: string): string {
-    const { config, directories } = this.environment;
+    const { config, directories, insideNames } = this.environment;
     const exists = (directory: string): boolean => directories.includes(normalDirectory(directory));
-    if (logged !== '' && config.dataDirectories.includes(logged) && exists(logged)) return logged;
+    const inside = insideNames?.get(logged) ?? logged;
+    if (inside !== '' && config.dataDirectories.includes(inside) && exists(inside)) return inside;
     if (config.createDirectory !== undefined) return config.createDirectory;
     return '';
   }

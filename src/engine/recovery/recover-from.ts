@@ -21,11 +21,16 @@ import { type Repository } from '../repository/repository.ts';
 import { requireIntact } from '../verify/intact.ts';
 import { recoverEnvironment, type RecoverOptions, type RecoverResult } from './recover.ts';
 import { withSurvivingLogs } from './surviving-logs.ts';
+import { wholeCopies } from '../environment/outside.ts';
 
 /** A chain of a repository, the newest to its end by default; or plain copies, later ones laid over earlier ones. */
 export type RecoverySource =
   | (ChainChoice & { readonly repository: Repository })
-  | { readonly copies: readonly string[] };
+  | {
+      readonly copies: readonly string[];
+      /** Where a copy has a directory that its DB_CONFIG names outside of the environment: by that name. */
+      readonly directoriesAt?: ReadonlyMap<string, string>;
+    };
 
 export interface RecoverFromOptions extends Omit<RecoverOptions, 'environment' | 'requireIntact'> {
   /** The directory with the log files that are left of the broken environment: go on to their end. */
@@ -59,15 +64,15 @@ export interface RecoverFromResult extends Recovered {
  * `file-checksum`), `usage` where the target and what it is made from do not lie apart, and as `recoverEnvironment`.
  */
 export async function recoverFrom(
-  files: Files,
+  disk: Files,
   from: RecoverySource,
   { survivingLogs, trustOwners = false, acceptMissing = false, ...options }: RecoverFromOptions,
 ): Promise<RecoverFromResult> {
   requireCounts({ cacheBytes: options.cacheBytes });
   const { target, watch = {}, only, restorePoint } = options;
   const isToPoint = restorePoint !== undefined && restorePoint.kind !== 'end';
-  const source = find(files, from, { isToPoint, trustOwners });
-  const { chain, directories, found } = source;
+  const source = find(disk, from, { isToPoint, trustOwners });
+  const { files, chain, directories, found } = source;
   requireOwnPlace(files, { what: 'the target', path: target }, source, survivingLogs);
   if (chain && !only) await requireIntact(files, chain, found, watch);
   const environment = survivingLogs === undefined ? found : await withSurvivingLogs(files, found, survivingLogs, watch);
@@ -95,6 +100,8 @@ function whatIsLacking(chain: Chain | undefined, { target, report }: RecoverResu
 }
 
 interface Found {
+  /** Through which it is looked at. */
+  readonly files: Files;
   readonly chain: Chain | undefined;
   readonly directories: readonly string[];
   readonly found: Environment;
@@ -107,12 +114,15 @@ function find(
   { isToPoint, trustOwners }: { readonly isToPoint: boolean; readonly trustOwners: boolean },
 ): Found {
   if ('copies' in from) {
-    const { copies } = from;
-    return { chain: undefined, directories: copies, found: discoverLayers(files, copies), warnings: [] };
+    const { copies, directoriesAt } = from;
+    const whole = wholeCopies(files, copies, directoriesAt);
+    const found = { ...discoverLayers(whole.files, whole.homes), insideNames: whole.insideNames };
+    return { files: whole.files, chain: undefined, directories: copies, found, warnings: [] };
   }
   const { chain, warnings } = chooseChain(files, from.repository, { ...from, anyAge: isToPoint });
   const directories = chain.sets.map(({ directory }) => directory);
-  return { chain, directories, found: chainEnvironment(files, chain, { trustOwners, acceptGrown: true }), warnings };
+  const found = chainEnvironment(files, chain, { trustOwners, acceptGrown: true });
+  return { files, chain, directories, found, warnings };
 }
 
 /** What is recovered must not become part of what it is made from. */

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../environment/db-config.ts';
-import { discoverEnvironment } from '../environment/discover.ts';
+import { discoverEnvironment, logPlace } from '../environment/discover.ts';
 import { logPaths, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { type Files } from '../files/files.ts';
@@ -12,6 +12,7 @@ import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog, type Log } from '../log/log-files.ts';
 import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
+import { wholeEnvironment } from '../environment/outside.ts';
 
 const hints = {
   gap: 'look for the missing log files, or recover without --surviving-logs to the end of the chain.',
@@ -28,16 +29,18 @@ const stopHint = 'stop it first: what it goes on to commit would be lost.';
 export async function withSurvivingLogs(
   files: Files,
   environment: Environment,
-  directory: string,
+  given: string,
   watch: Watch,
 ): Promise<Environment> {
+  const directory = whereLogIs(files, given);
   const chainLog = logPaths(environment);
   if (chainLog.size === 0) {
     throw new FigaroError('usage', 'there is no log that --surviving-logs could continue', {
       hint: `sets of environments without logs are restored as they are. If ${directory} is where plain copies have their log, give it with --from as well.`,
     });
   }
-  requireNotInUse(files, discoverEnvironment(files, directory), () => stopHint);
+  const { files: shown, home } = wholeEnvironment(files, given, { logAlone: true });
+  requireNotInUse(shown, discoverEnvironment(shown, home, { insideOnly: true }), () => stopHint);
   const parent = endOf(files, openLog(files, chainLog));
   const continuation = new Continuation(files, { subject: directory, from: directory, chainLog, parent, hints });
   const first = continuation.firstFile();
@@ -62,6 +65,12 @@ export async function withSurvivingLogs(
   });
   const kept = environment.files.filter(({ kind, logNumber }) => kind !== 'log' || logNumber < first);
   return { ...environment, files: [...kept, ...survivors] };
+}
+
+/** The directory itself, where log files are in it, or else where its DB_CONFIG says that they are. */
+function whereLogIs(files: Files, directory: string): string {
+  const isHere = files.listIfThere(directory)?.some((name) => logFileNumber(name) !== undefined);
+  return isHere ? directory : logPlace(files, directory);
 }
 
 /** Where the log of the copies ends: a scan of its last file. */

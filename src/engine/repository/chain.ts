@@ -221,6 +221,14 @@ export function chainEnvironment(
     owners: new Map([...found, ...owners]),
     ...(refused ? { refusedOwner: refused } : {}),
     ...(withoutLog ? { withoutLog } : {}),
+    ...insideNamesOf(chain),
     ...exclusionOf(chain),
   };
+}
+
+function insideNamesOf({ sets }: Chain): Pick<Environment, 'insideNames'> {
+  const named = sets.flatMap(({ manifest }) => manifest.outside ?? []);
+  return named.length === 0
+    ? {}
+    : { insideNames: new Map(named.map(({ directory, path: name }) => [directory, name])) };
 }

@@ -53,6 +53,14 @@ export interface ManifestDirectory {
   readonly gid: number;
 }
 
+/** A directory of the source outside of it. */
+export interface OutsideDirectory {
+  /** As the source names it. */
+  readonly directory: string;
+  /** What it is called in the set. */
+  readonly path: string;
+}
+
 /** A file of the source that does not belong into a set, and why. */
 export interface ManifestLeftOut {
   readonly path: string;
@@ -158,6 +166,8 @@ export interface Manifest {
   /** Settings of `DB_CONFIG`, as written there. */
   readonly dataDirectories: readonly string[];
   readonly logDirectory: string | undefined;
+  /** Directories outside of the environment: as it names them, and what each is called in the set, `path`. */
+  readonly outside?: readonly OutsideDirectory[];
   /** What the set holds, in order of path. */
   readonly files: readonly ManifestFile[];
   /** Not in sets of earlier versions of this program. */
@@ -235,6 +245,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     finished: reader.time('finished'),
     dataDirectories: reader.strings('dataDirectories'),
     logDirectory: reader.has('logDirectory') ? reader.string('logDirectory') : undefined,
+    ...(reader.has('outside') ? { outside: reader.list('outside').map(readOutside) } : {}),
     files: readFiles(reader),
     ...(reader.has('directories') ? { directories: reader.list('directories').map(readDirectory) } : {}),
     leftOut: reader.list('leftOut').map(readLeftOut),
@@ -335,6 +346,11 @@ function readDirectory(directory: FieldReader): ManifestDirectory {
     uid: directory.uint32('uid'),
     gid: directory.uint32('gid'),
   };
+}
+
+function readOutside(outside: FieldReader): OutsideDirectory {
+  const name = outside.string('path');
+  return { directory: outside.string('directory'), path: name === '.' ? name : outside.inside('path') };
 }
 
 function readLog(log: FieldReader): ManifestLog {

@@ -37,7 +37,7 @@ function caughtUp(): { log: LogCopy; home: string; operations: string[]; bytesRe
     before: (operation) => void operations.push(operation),
     afterRead: (_file, { length }) => void (bytes += length),
   });
-  const log = new LogCopy(files, { from: home, to: path.join(directory, 'copy'), first: 2 });
+  const log = new LogCopy(files, { from: home, to: path.join(directory, 'copy'), first: 2, observers: [] });
   log.begin();
   log.follow();
   operations.length = 0;

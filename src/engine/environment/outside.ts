@@ -1,0 +1,164 @@
+/**
+ * Directories of an environment that are outside of its home (format document, 1.1): a set keeps each under a name of its own inside,
+ * and so does what is recovered of it. An application may name some in its code alone.
+ */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { logFileNumber } from '../../format/names.ts';
+import { type Files } from '../files/files.ts';
+import { mountedFiles, type Mount } from '../files/mounted-files.ts';
+import { readIfThere } from '../files/read.ts';
+import { moveInConfig, normalDirectory, parseDbConfig, type DbConfig, isOutside } from './db-config.ts';
+import { type InsideNames } from './environment.ts';
+
+/** What is known of the directories of an environment beside its `DB_CONFIG`. */
+export interface Directories {
+  /** Data directories and the log directory that the application's code names, absolute or relative to home. */
+  readonly dataDirectories?: readonly string[] | undefined;
+  readonly logDirectory?: string | undefined;
+  /** Nothing but the log is asked for: the other directories may be gone. */
+  readonly logAlone?: true;
+  /** A directory that is not there is left out: somebody only wants to look. */
+  readonly asFarAsThere?: true | undefined;
+  /** Of a copy: where the copy is of a directory that is called so. */
+  readonly copies?: ReadonlyMap<string, string> | undefined;
+}
+
+export interface WholeEnvironment {
+  /** Shows the environment as if all of its directories were inside. */
+  readonly files: Files;
+  /** What to call it by through these files. */
+  readonly home: string;
+  readonly insideNames: InsideNames;
+}
+
+/**
+ * The files of this machine with an environment shown as one directory: directories outside of `home` have names inside of it, and
+ * DB_CONFIG says so. Throws `container-missing` and `log-missing` for a directory that is not there.
+ */
+export function wholeEnvironment(files: Files, given: string, known: Directories = {}): WholeEnvironment {
+  const home = path.resolve(given);
+  const bytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  const text = bytes ? Buffer.from(bytes).toString('utf8') : '';
+  const config = parseDbConfig(text);
+  const { added, directories } = withKnown(config, known);
+  const logDirectory = config.logDirectory ?? known.logDirectory;
+  const placeOfOne = (written: string): string => known.copies?.get(written) ?? path.resolve(home, written);
+  const isShown = (written: string): boolean =>
+    isOutside(written) &&
+    isOfThisSystem(written) &&
+    (!known.copies || known.copies.has(written)) &&
+    (!known.logAlone || written === logDirectory) &&
+    (!known.asFarAsThere || files.statThrough(placeOfOne(written))?.kind === 'directory');
+  const outside = directories.filter(isShown);
+  if (outside.length + added.length === 0 || files.statThrough(home)?.kind !== 'directory')
+    return { files, home: given, insideNames: new Map() };
+
+  const insideNames = new Map<string, string>();
+  const mounts: Mount[] = [];
+  for (const written of outside) {
+    const at = placeOfOne(written);
+    requireThere(files, home, written, at, written === logDirectory);
+    const same = mounts.find((mount) => files.realPath(mount.path) === files.realPath(at));
+    const name =
+      insideName(files, home, at) ?? same?.name ?? freeName(written, [...directories, ...insideNames.values()]);
+    insideNames.set(written, name);
+    if (same || !isMountName(name)) continue;
+    requireFree(files, home, name, written);
+    const isOnlyLog = written === logDirectory && !isDataDirectory(config, known, written);
+    mounts.push({ name, path: at, shows: isOnlyLog ? (file) => logFileNumber(file) !== undefined : () => true });
+  }
+  const lines = [text.replace(/\n?$/, text === '' ? '' : '\n'), ...added.map((line) => `${line}\n`)].join('');
+  const contents = Buffer.from(moveInConfig(lines, insideNames));
+  return { files: mountedFiles(files, home, mounts, { name: 'DB_CONFIG', contents }), home, insideNames };
+}
+
+/**
+ * Plain copies of an environment, each shown as one directory as far as it is said where the copies are of the directories outside of
+ * it. The others stay outside: nobody can say whether the one that is there belongs to the copy.
+ */
+export function wholeCopies(
+  files: Files,
+  homes: readonly string[],
+  copies: ReadonlyMap<string, string> = new Map(),
+): Omit<WholeEnvironment, 'home'> & { readonly homes: readonly string[] } {
+  const found: WholeEnvironment[] = [];
+  for (const home of homes) found.push(wholeEnvironment(found.at(-1)?.files ?? files, home, { copies }));
+  return {
+    files: found.at(-1)?.files ?? files,
+    homes: found.map(({ home }) => home),
+    insideNames: new Map(found.flatMap(({ insideNames }) => [...insideNames])),
+  };
+}
+
+/** What DB_CONFIG would have to say beside what it says, and all directories that are named then. */
+function withKnown(
+  config: DbConfig,
+  { dataDirectories = [], logDirectory }: Directories,
+): { readonly added: readonly string[]; readonly directories: readonly string[] } {
+  const isNamed = new Set(config.dataDirectories.map(normalDirectory));
+  const data = [...new Set(dataDirectories)].filter((directory) => !isNamed.has(normalDirectory(directory)));
+  // What DB_CONFIG says counts more than what the application says.
+  const log = config.logDirectory === undefined && logDirectory !== undefined ? [logDirectory] : [];
+  return {
+    added: [
+      ...data.map((directory) => `add_data_dir ${directory}`),
+      ...log.map((directory) => `set_lg_dir ${directory}`),
+    ],
+    directories: [...new Set([...config.directories, ...data, ...log])],
+  };
+}
+
+function isDataDirectory(config: DbConfig, { dataDirectories = [] }: Directories, written: string): boolean {
+  return [...config.dataDirectories, config.createDirectory, ...dataDirectories].includes(written);
+}
+
+/** False for `C:\data` where there are no drives: nothing can be looked at there, and it is refused by name. */
+function isOfThisSystem(directory: string): boolean {
+  return path.isAbsolute(directory) || !path.win32.isAbsolute(directory);
+}
+
+function requireThere(files: Files, home: string, written: string, at: string, isLog: boolean): void {
+  if (files.statThrough(at)?.kind === 'directory') return;
+  throw new FigaroError(
+    isLog ? 'log-missing' : 'container-missing',
+    `${at} is no directory that is there, but ${home} has ${isLog ? 'its log' : 'containers'} in it`,
+    {
+      path: at,
+      hint: `is the disk mounted that holds it? If the environment has no use for it any more, take ${written} out of DB_CONFIG.`,
+    },
+  );
+}
+
+/** What a directory is called that is named in full, and inside of home all the same. */
+function insideName(files: Files, home: string, at: string): string | undefined {
+  const inside = path.relative(files.realPath(home), files.realPath(at));
+  if (inside === '') return '.';
+  return isOutside(inside) ? undefined : inside.split(path.sep).join('/');
+}
+
+const prefix = 'outside-';
+
+function isMountName(name: string): boolean {
+  return name.startsWith(prefix) && !name.includes('/');
+}
+
+/** Depends on nothing but what names the directories: it is the same in every set. */
+function freeName(written: string, taken: readonly string[]): string {
+  const base = path.posix.basename(normalDirectory(written)).replaceAll(/[^\w.-]/g, '_');
+  const wanted = prefix + (base === '' || /^\.+$/.test(base) ? 'directory' : base);
+  const names = new Set(taken.map(normalDirectory));
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? wanted : `${wanted}-${i}`;
+    if (!names.has(name)) return name;
+  }
+}
+
+function requireFree(files: Files, home: string, name: string, written: string): void {
+  if (!files.statIfThere(path.join(home, name))) return;
+  throw new FigaroError('format-unsupported', `${path.join(home, name)} has the name that ${written} gets in a set`, {
+    path: path.join(home, name),
+    hint: 'give it another name, or move it out of the environment.',
+  });
+}

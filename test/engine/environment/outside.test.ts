@@ -1,0 +1,188 @@
+/** Directories of an environment that are outside of it: the log on another disk, containers on a third. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { contentsOf, describeNative, recoverNatively } from '../../support/native.ts';
+import { figaro, type CliResult } from '../../support/run-cli.ts';
+import { Session } from '../../support/session.ts';
+import { fingerprint, namesIn } from '../../support/trees.ts';
+
+let directory: string;
+let home: string;
+let repo: string;
+let logs: string;
+let data: string;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  [home, repo, logs, data] = ['env', 'repo', 'disk2/logs', 'disk3/data'].map((name) => path.join(directory, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  for (const made of [home, logs, data]) fs.mkdirSync(made, { recursive: true });
+});
+
+const run = (...args: readonly string[]): Promise<CliResult> => figaro(args, { directory });
+const take = (kind: string, ...more: readonly string[]): Promise<CliResult> =>
+  run(kind, '--home', home, '--repo', repo, ...more);
+
+/** An application whose containers and log are where DB_CONFIG says. */
+function begin(config: string): Session {
+  fs.writeFileSync(path.join(home, 'DB_CONFIG'), config);
+  const session = new Session(home, ['--shared']);
+  session.do('open a auto a.db - btree', 'put a auto 1 200 30 first', 'checkpoint');
+  return session;
+}
+
+function setsIn(): string[] {
+  return namesIn(repo).filter((name) => /^\d{8}T/.test(name));
+}
+
+describeNative('directories outside of the environment', () => {
+  test.each(['absolute', 'relative'])(
+    'the log and the containers elsewhere, %s, are backed up and restored inside',
+    async (how) => {
+      const [to, at] = how === 'absolute' ? [logs, data] : ['../disk2/logs', '../disk3/data'];
+      const session = begin(`set_data_dir ${at}\nset_lg_dir ${to}\n`);
+      expect(namesIn(data)).toContain('a.db');
+      const outside = (): unknown => [
+        fingerprint(logs),
+        fingerprint(data),
+        namesIn(home).filter((name) => !name.startsWith('__db')),
+      ];
+      const before = outside();
+      expect((await take('hot')).exitCode).toBe(0);
+      expect(outside()).toEqual(before);
+
+      // A container that is made later goes where it belongs.
+      session.do('open b auto b.db - hash', 'put b auto 1 50 30 second', 'put a auto 1 20 40 third');
+      expect(await take('incremental')).toMatchObject({ exitCode: 0, stderr: '' });
+      const full = path.join(repo, setsIn()[0]!, 'environment');
+      expect(namesIn(full)).toEqual(expect.arrayContaining(['DB_CONFIG', 'outside-data', 'outside-logs']));
+      expect(fs.readFileSync(path.join(full, 'DB_CONFIG'), 'utf8')).toBe(
+        'set_data_dir outside-data\nset_lg_dir outside-logs\n',
+      );
+
+      const target = path.join(directory, 'restored');
+      expect(await run('recover', '--repo', repo, '--to', target)).toMatchObject({ exitCode: 0 });
+      expect(namesIn(path.join(target, 'outside-data'))).toEqual(['a.db', 'b.db']);
+      expect(namesIn(path.join(target, 'outside-logs'))).toEqual(['log.0000000001']);
+      expect(await run('verify', '--repo', repo, '--rehearse')).toMatchObject({ exitCode: 0 });
+      session.do('leave');
+      expect(contentsOf(target)).toEqual(contentsOf(home));
+    },
+  );
+
+  test('copies by hand and db_recover make of the sets what recover makes', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    expect((await take('hot')).exitCode).toBe(0);
+    session.do('put a auto 1 20 40 third');
+    expect((await take('incremental')).exitCode).toBe(0);
+    const byHand = path.join(directory, 'by-hand');
+    fs.mkdirSync(byHand);
+    for (const set of setsIn()) fs.cpSync(path.join(repo, set, 'environment'), byHand, { recursive: true });
+    const before = [fingerprint(logs), fingerprint(data)];
+    recoverNatively(byHand);
+    const target = path.join(directory, 'restored');
+    expect((await run('recover', '--repo', repo, '--to', target)).exitCode).toBe(0);
+    expect(contentsOf(target)).toEqual(contentsOf(byHand));
+    expect([fingerprint(logs), fingerprint(data)]).toEqual(before);
+  });
+
+  test('offline takes them, a standby follows them, and old log files of theirs can go', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    const standby = path.join(directory, 'standby');
+    const follow = (): Promise<CliResult> => run('failover', 'follow', '--home', home, '--standby', standby, '--once');
+    expect(await follow()).toMatchObject({ exitCode: 0, stderr: '' });
+    session.do('put a auto 1 20 40 third');
+    expect(await follow()).toMatchObject({ exitCode: 0 });
+    expect((await run('failover', 'status', '--standby', standby)).stdout).toMatch(/behind +nothing/);
+    session.do('leave');
+    expect(await take('offline')).toMatchObject({ exitCode: 0 });
+    expect(await run('failover', 'promote', '--standby', standby)).toMatchObject({ exitCode: 0 });
+    const pruned = await run('logs', 'prune', '--home', home, '--repo', repo);
+    expect(pruned).toMatchObject({ exitCode: 0 });
+    expect(pruned.stdout).toContain('recovery needs it');
+    expect((await run('inspect', 'environment', '--home', home)).stdout).toContain('a.db');
+    expect((await run('logs', 'timeline', '--home', home)).exitCode).toBe(0);
+  });
+
+  test('those that only the application knows are given by options', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    fs.rmSync(path.join(home, 'DB_CONFIG'));
+    const without = await take('hot');
+    expect(without.exitCode).toBe(3);
+    expect(without.stderr).toContain('--data-dir');
+    const given = ['--data-dir', data, '--log-dir', logs];
+    expect(await take('hot', ...given)).toMatchObject({ exitCode: 0 });
+    session.do('put a auto 1 20 40 third');
+    expect(await take('incremental', ...given)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(fs.existsSync(path.join(home, 'DB_CONFIG'))).toBe(false);
+    const target = path.join(directory, 'restored');
+    expect(await run('recover', '--repo', repo, '--to', target)).toMatchObject({ exitCode: 0 });
+    expect(fs.readFileSync(path.join(target, 'DB_CONFIG'), 'utf8')).toBe(
+      'add_data_dir outside-data\nset_lg_dir outside-logs\n',
+    );
+    session.do('leave');
+    fs.writeFileSync(path.join(home, 'DB_CONFIG'), `set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    expect(contentsOf(target)).toEqual(contentsOf(home));
+  });
+
+  test('the log that is left of them is recovered to its end', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    expect((await take('hot')).exitCode).toBe(0);
+    session.do('put a auto 1 20 40 third', 'flush');
+    await session.die();
+    const target = path.join(directory, 'restored');
+    const recover = await run('recover', '--repo', repo, '--to', target, '--surviving-logs', home);
+    expect(recover).toMatchObject({ exitCode: 0 });
+    recoverNatively(home);
+    expect(contentsOf(target)).toEqual(contentsOf(home));
+  });
+
+  test('a directory that is not there is told by name', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    session.do('leave');
+    fs.renameSync(logs, `${logs}.unmounted`);
+    const { exitCode, stderr } = await take('hot');
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain(`error [log-missing]: <dir>/disk2/logs is no directory that is there`);
+    expect(stderr).toContain('is the disk mounted');
+    fs.renameSync(`${logs}.unmounted`, logs);
+    fs.renameSync(data, `${data}.unmounted`);
+    expect((await take('hot')).stderr).toContain('error [container-missing]: <dir>/disk3/data is no directory');
+  });
+
+  test('a repository in one of them is refused', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    const inside = path.join(data, 'repo');
+    const { exitCode, stderr } = await run('hot', '--home', home, '--repo', inside);
+    expect([exitCode, fs.existsSync(inside)]).toEqual([2, false]);
+    expect(stderr).toContain('lies inside the environment');
+    session.do('leave');
+  });
+
+  test('of plain copies, it is said where the copies of them are', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    session.do('leave');
+    const copies = path.join(directory, 'copies');
+    for (const [from, to] of [
+      [home, 'env'],
+      [logs, 'logs'],
+      [data, 'data'],
+    ] as const) {
+      fs.cpSync(from, path.join(copies, to), { recursive: true });
+    }
+    const from = ['recover', '--from', path.join(copies, 'env'), '--to', path.join(directory, 'restored')];
+    const refused = await run(...from);
+    expect(refused.exitCode).toBe(3);
+    expect(refused.stderr).toContain(`--dir-at <dir>/disk3/data=DIR`);
+    const at = ['--dir-at', `${data}=${path.join(copies, 'data')}`, '--dir-at', `${logs}=${path.join(copies, 'logs')}`];
+    expect(await run(...from, ...at)).toMatchObject({ exitCode: 0 });
+    expect(contentsOf(path.join(directory, 'restored'))).toEqual(contentsOf(home));
+  });
+});
