@@ -44,7 +44,7 @@ export class Commits implements CommitWatch {
   #firstReachable: Commit | undefined;
   #last: Commit | undefined;
   /** The last one that belongs to the point, until one does not. */
-  #lastWithin: CommitOf | undefined;
+  #lastWithin: Commit | undefined;
   #isBeyond = false;
   #count = 0;
   /** Those of the transaction that is asked for. */
@@ -61,20 +61,21 @@ export class Commits implements CommitWatch {
     if (compareLsn(checkpoint.redoFrom, start) >= 0) this.#usableCheckpoint ??= checkpoint;
   }
 
-  seeCommit(commit: CommitOf): boolean {
+  seeCommit({ id, lsn, time }: CommitOf): boolean {
+    const commit: Commit = { lsn, time };
     // Before the first checkpoint whose redo point the log holds, transactions may have begun that the log cannot undo
     // (recovery document, F.1, A.9); a log from the very beginning has none.
     if (this.#usableCheckpoint || startsAtTheBeginning(this.#log)) this.#firstReachable ??= commit;
     this.#last = commit;
-    if (this.#point.kind === 'transaction' && commit.id === this.#point.id) this.#asked.push(commit);
     this.#isBeyond ||= !this.#belongs(commit);
+    if (this.#point.kind === 'transaction' && id === this.#point.id) this.#asked.push(commit);
     if (this.#isBeyond) return true;
     this.#lastWithin = commit;
     this.#count += 1;
     return false;
   }
 
-  #belongs({ lsn, time }: CommitOf): boolean {
+  #belongs({ lsn, time }: Commit): boolean {
     const point = this.#point;
     switch (point.kind) {
       case 'end':
@@ -85,7 +86,7 @@ export class Commits implements CommitWatch {
         // In log order: a clock set back must not let a later commit in while an earlier one stays out (A.9).
         return time <= Math.floor(point.time.getTime() / 1000);
       case 'transaction':
-        return this.#lastWithin?.id !== point.id;
+        return this.#asked.length === 0;
     }
   }
 
