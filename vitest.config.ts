@@ -10,6 +10,7 @@ export default defineConfig(({ mode }) => {
     test: {
       include: isLong ? testsWithEffort() : ['test/**/*.test.ts'],
       globalSetup: 'test/support/global-setup.ts',
+      setupFiles: 'test/support/each-file.ts',
       maxWorkers: 2,
       isolate: false,
       testTimeout: timeout,

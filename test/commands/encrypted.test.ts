@@ -1,15 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { compareDatabases, corpusCase, removeUnpacked } from '../support/corpus.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { compareDatabases, corpusCase } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { missingIn, recordsIn } from '../support/dumps.ts';
 import { unlocked } from '../support/unlocked.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 import { newPlace } from '../support/place.ts';
-
-afterAll(removeUnpacked);
 
 let directory: string;
 let home: string;

@@ -4,14 +4,14 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../demo/application.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { takeLock } from '../../src/engine/repository/lock.ts';
 import { openOrCreateRepository } from '../../src/engine/repository/repository.ts';
 import { exitCodes, type ErrorCode } from '../../src/errors.ts';
 import { exitStatuses } from '../../src/output/exit-codes.ts';
-import { corpusCase, removeUnpacked } from '../support/corpus.ts';
+import { corpusCase } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
@@ -21,8 +21,6 @@ import { newPlace } from '../support/place.ts';
 
 const program = path.join(import.meta.dirname, '../../bin/figaro-backup.js');
 const pageSize = 4096;
-
-afterAll(removeUnpacked);
 
 let directory: string;
 let home: string;

@@ -2,13 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { corpusCase, removeUnpacked } from '../support/corpus.ts';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { corpusCase } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
-
-afterAll(removeUnpacked);
 
 let directory: string;
 let home: string;

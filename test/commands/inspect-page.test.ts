@@ -1,12 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { corpusCase, removeUnpacked } from '../support/corpus.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { corpusCase } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
 import { temporaryDirectory } from '../support/demo-environment.ts';
 import { inspecting } from '../support/inspecting.ts';
-
-afterAll(removeUnpacked);
 
 const clean = corpusCase('dbxml-clean');
 const encrypted = corpusCase('crypt-53-hot');

@@ -2,12 +2,12 @@
 
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { filesOfKind } from '../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { type Files } from '../../src/engine/files/files.ts';
-import { corpusCase, removeUnpacked } from '../support/corpus.ts';
+import { corpusCase } from '../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { contentsOf, describeNative, recoverNatively, verifyNatively } from '../support/native.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
@@ -23,8 +23,6 @@ beforeEach(() => {
   home = path.join(directory, 'env');
   target = path.join(directory, 'restored');
 });
-afterAll(removeUnpacked);
-
 function recover(args: readonly string[] = [], surroundings: CliSurroundings = {}): Promise<CliResult> {
   return figaro(['recover', '--from', home, '--to', target, ...args], { directory, ...surroundings });
 }

@@ -1,13 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { takeInventory, type ContainerInventory } from '../../../src/engine/database/inventory.ts';
-import { corpusCase, removeUnpacked, type CorpusCase } from '../../support/corpus.ts';
+import { corpusCase, type CorpusCase } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';
-
-afterAll(removeUnpacked);
 
 /** Fixtures whose files are complete as they are, so that they hold what db_dump of their release found. */
 const complete = ['cds-48', 'ds-53', 'dbxml-clean', 'dbxml-ds'];

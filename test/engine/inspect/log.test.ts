@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { inspectEnvironment } from '../../../src/engine/inspect/environment.ts';
 import { formatLsn } from '../../../src/format/lsn.ts';
-import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
+import { corpusCase } from '../../support/corpus.ts';
 import { describeNative, nativeProgram, runTool } from '../../support/native.ts';
 
 /** Log files of 5.3, which its own tools read: whole ones, torn ones, trimmed ones, and some without checkpoint. */
@@ -21,8 +21,6 @@ const logs = [
 ];
 
 describeNative('inspection of a log', () => {
-  afterAll(removeUnpacked);
-
   test.each(logs)('of %s finds the last record and the last checkpoint that db5.3_printlog prints', async (id) => {
     const { files, environment, backup } = corpusCase(id);
     const text = runTool(backup, 'db5.3_printlog', '-h', backup);

@@ -8,7 +8,7 @@ import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { inspectPage, type InspectedPage } from '../../../src/engine/inspect/page.ts';
 import { type PageItem } from '../../../src/format/page/describe-items.ts';
 import { formatLsn } from '../../../src/format/lsn.ts';
-import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
+import { corpusCase } from '../../support/corpus.ts';
 import { nativePages, type NativePage } from '../../support/native-pages.ts';
 import { databaseFiles, describeNative, nativeProgram, runTool } from '../../support/native.ts';
 
@@ -266,8 +266,6 @@ function asTold(line: string, native: string): string {
 }
 
 describeNative('inspection of encrypted databases', () => {
-  afterAll(removeUnpacked);
-
   test.each(['secret.db', 'secret-h.db', 'multi.db', 'q.db', 'heap.db'])('shows the pages of %s', (file) => {
     const { files, backup } = corpusCase('crypt-53-hot');
     const native = nativePages(runTool(backup, 'db5.3_dump', '-da', '-P', 'figaro-test', file));

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { inspectEnvironment } from '../../../src/engine/inspect/environment.ts';
 import { type InspectedEnvironment } from '../../../src/engine/inspect/inspected.ts';
 import { type LogContents } from '../../../src/engine/inspect/log.ts';
 import { findRisks } from '../../../src/engine/inspect/risks.ts';
-import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
-
-afterAll(removeUnpacked);
+import { corpusCase } from '../../support/corpus.ts';
 
 let inspected: InspectedEnvironment;
 

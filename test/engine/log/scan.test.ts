@@ -1,15 +1,13 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { logPaths } from '../../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { logFileName } from '../../../src/format/names.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog, type LogEnd } from '../../../src/engine/log/scan.ts';
-import { corpusCase, corpusCases, removeUnpacked } from '../../support/corpus.ts';
-
-afterAll(removeUnpacked);
+import { corpusCase, corpusCases } from '../../support/corpus.ts';
 
 describe('reading logs', () => {
   const readable = corpusCases().filter(({ id }) => !/^(damaged|ds-|cds-|dbxml-ds)/.test(id));

@@ -3,14 +3,14 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { type Environment } from '../../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { FigaroError } from '../../../src/errors.ts';
-import { corpusCases, removeUnpacked } from '../../support/corpus.ts';
+import { corpusCases } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort, sampled } from '../../support/effort.ts';
 import { describeNative, runWorkload } from '../../support/native.ts';
@@ -39,8 +39,6 @@ async function outcome(files: Files, environment: Environment, cacheBytes: numbe
 }
 
 describe('recovery makes the same bytes with a cache of a few pages as with one that never runs out', () => {
-  afterAll(removeUnpacked);
-
   test.each(sampled(corpusCases(), 3).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
     '%s',
     async (_id, corpusCase) => {

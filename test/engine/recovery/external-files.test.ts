@@ -1,16 +1,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, findChain } from '../../../src/engine/repository/chain.ts';
-import { compareDatabases, corpusCase, removeUnpacked } from '../../support/corpus.ts';
+import { compareDatabases, corpusCase } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';
-
-afterAll(removeUnpacked);
 
 describe('external files', () => {
   test('are part of a hot set, and recovered from it', async () => {

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
-import { compareDatabases, corpusCase, removeUnpacked } from '../../support/corpus.ts';
+import { compareDatabases, corpusCase } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
-
-afterAll(removeUnpacked);
 
 /** Hashes of all files but log files, which recovery adds to. */
 function contents(directory: string): ReadonlyMap<string, string> {

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { logPaths, type Environment } from '../../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
@@ -15,7 +15,7 @@ import { RecordCursor, type FreePage } from '../../../src/format/log/cursor.ts';
 import { type RecordLayout } from '../../../src/format/log/record.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../../src/format/lsn.ts';
 import { pageType } from '../../../src/format/page/types.ts';
-import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
+import { corpusCase } from '../../support/corpus.ts';
 import { pageState } from '../../support/page-state.ts';
 
 class PageCursor extends RecordCursor {
@@ -134,7 +134,6 @@ function logsOnly(environment: Environment): Environment {
 }
 
 describe('undo after redo restores what a page says, and redo twice equals once', () => {
-  afterAll(removeUnpacked);
   const everPlayed = new Set<RecordLayout<object>>();
 
   test.each([

@@ -1,15 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { rehearse } from '../../../src/engine/recovery/rehearse.ts';
-import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
+import { corpusCase } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';
-
-afterAll(removeUnpacked);
 
 test('a damaged page in an extent of a queue is refused by name and number', async () => {
   const directory = temporaryDirectory();

@@ -1,0 +1,6 @@
+/** What happens after the tests of each file. */
+
+import { afterAll } from 'vitest';
+import { removeUnpacked } from './corpus.ts';
+
+afterAll(removeUnpacked);
