@@ -2,39 +2,68 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { moveInConfig, normalDirectory } from '../environment/db-config.ts';
+import { isOutside, moveInConfig, normalDirectory } from '../environment/db-config.ts';
 import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { readIfThere } from '../files/read.ts';
 import { writeDurably } from '../files/durable.ts';
 import { type Files } from '../files/files.ts';
+import { type Placements } from './place-directories.ts';
 
-/** New directory by old one, relative to home, as DB_CONFIG writes the old one. */
+/** New directory by old one: inside of the recovered environment, or absolute and outside of it. */
 export type DirectoryMoves = ReadonlyMap<string, string>;
 
-/** Throws `usage` for a directory that DB_CONFIG does not name, and for a new name that is no free one inside of home. */
-export function requireMovable({ config, directories, files }: Environment, moves: DirectoryMoves): void {
-  const named = [...new Set(config.directories.map(normalDirectory))].filter((name) => name !== '');
+/** What directories are called inside, and what becomes of them. */
+export interface DirectoryPlan {
+  /** Names inside by names inside. */
+  readonly moves: DirectoryMoves;
+  /** Absolute places by names inside. */
+  readonly placements: Placements;
+}
+
+/**
+ * Finds out what is asked for. Directories are named as DB_CONFIG names them, in the source or in its sets. Throws `usage` for
+ * one that it does not name, and for a new name that is not free.
+ */
+export function planDirectories(environment: Environment, asked: DirectoryMoves): DirectoryPlan {
+  const { config, directories, files, insideNames = new Map<string, string>() } = environment;
+  const inside = config.directories.map(normalDirectory).filter((name) => name !== '');
   const taken = [...directories, ...files.map(({ name }) => name)].filter((name) => name !== '');
-  for (const [from, to] of moves) {
-    if (!named.includes(normalDirectory(from))) {
+  const moves = new Map<string, string>();
+  const placements = new Map<string, string>();
+  for (const [written, to] of asked) {
+    const from = normalDirectory(insideNames.get(written) ?? insideNames.get(normalDirectory(written)) ?? written);
+    if (!inside.includes(from)) {
+      const named = [...new Set([...insideNames.keys(), ...inside.filter((name) => !isMapped(insideNames, name))])];
       const hint = named.length === 0 ? 'it names no directories.' : `it names ${named.join(', ')}.`;
-      throw new FigaroError('usage', `DB_CONFIG does not name the directory ${from}`, { hint });
+      throw new FigaroError('usage', `DB_CONFIG does not name the directory ${written}`, { hint });
     }
-    const target = normalDirectory(to);
-    if (target === '' || path.posix.isAbsolute(target) || path.win32.isAbsolute(to) || /^\.\.(\/|$)/.test(target)) {
-      throw new FigaroError('usage', `${to} is not a directory inside of the environment`, {
-        hint: 'give its path in the new directory, such as data.',
-      });
+    if (path.isAbsolute(to)) placements.set(from, path.resolve(to));
+    else {
+      requireFreeName(written, to, taken);
+      taken.push(normalDirectory(to));
+      moves.set(from, normalDirectory(to));
     }
-    const clash = taken.find((name) => isInside(name, target) || isInside(target, name));
-    if (clash !== undefined) {
-      throw new FigaroError('usage', `${from} can not become ${to}: the environment has ${clash} already`, {
-        hint: 'choose a name that is free.',
-      });
-    }
-    taken.push(target);
   }
+  return { moves, placements };
+}
+
+function isMapped(insideNames: ReadonlyMap<string, string>, name: string): boolean {
+  return [...insideNames.values()].some((mapped) => normalDirectory(mapped) === name);
+}
+
+function requireFreeName(from: string, to: string, taken: readonly string[]): void {
+  const target = normalDirectory(to);
+  if (target === '' || isOutside(to)) {
+    throw new FigaroError('usage', `${to} is neither a directory inside of the environment nor a full path`, {
+      hint: 'give its path in the new directory, such as data, or one that begins with a slash.',
+    });
+  }
+  const clash = taken.find((name) => isInside(name, target) || isInside(target, name));
+  if (clash === undefined) return;
+  throw new FigaroError('usage', `${from} cannot become ${to}: the environment has ${clash} already`, {
+    hint: 'choose a name that is free.',
+  });
 }
 
 function isInside(name: string, directory: string): boolean {
@@ -42,8 +71,8 @@ function isInside(name: string, directory: string): boolean {
 }
 
 /** Gives directories their new names, in `home` and in its DB_CONFIG, and makes that last. */
-export function moveDirectories(files: Files, home: string, moves: DirectoryMoves): void {
-  if (moves.size === 0) return;
+export function moveDirectories(files: Files, home: string, { moves, placements }: DirectoryPlan): void {
+  if (moves.size + placements.size === 0) return;
   // What is inside of another one first.
   const byDepth = [...moves].sort(([a], [b]) => normalDirectory(b).length - normalDirectory(a).length);
   for (const [from, to] of byDepth) {
@@ -58,6 +87,6 @@ export function moveDirectories(files: Files, home: string, moves: DirectoryMove
   const config = path.join(home, 'DB_CONFIG');
   const owner = files.statIfThere(config)!;
   const text = Buffer.from(readIfThere(files, config)!).toString('utf8');
-  writeDurably(files, config, moveInConfig(text, moves));
+  writeDurably(files, config, moveInConfig(text, new Map([...moves, ...placements])));
   files.setOwner(config, owner);
 }

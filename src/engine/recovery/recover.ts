@@ -20,7 +20,9 @@ import { prepareRecovery, rehearse, runPasses, type RecoveryOptions } from './re
 import { type PreparedRecovery } from './recovery.ts';
 import { requireKey, requireContents, requireEmptyTarget, whyTaken } from './requirements.ts';
 import { type RecoveryReport } from './report.ts';
-import { moveDirectories, requireMovable, type DirectoryMoves } from './move-directories.ts';
+import { moveDirectories, planDirectories, type DirectoryMoves, type DirectoryPlan } from './move-directories.ts';
+import { PlacedDirectories } from './place-directories.ts';
+import { requireApart, requireNoneAbove } from '../places.ts';
 import { proveRecoverable } from './proof.ts';
 import { preflight, requireRoom, type Preflight } from './preflight.ts';
 import { narrow, selectContainers } from './select-containers.ts';
@@ -90,7 +92,8 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   requireNotInUse(files, found, () => stopHint);
   requireKey(found);
   requireEmptyTarget(files, target);
-  requireMovable(found, moves);
+  const plan = planDirectories(found, moves);
+  requirePlaces(files, target, plan);
   if (only?.length === 0) throw new FigaroError('usage', 'no container is named that is to be recovered');
   if (only && engine === 'native') {
     throw new FigaroError('usage', 'the native engine recovers whole environments: it can not be told --only');
@@ -128,7 +131,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     anyOrder,
     resetLsns: options.resetLsns === true,
   };
-  const outcome = dryRun ? await rehearseJob(files, job) : await doJob(files, job, moves);
+  const outcome = dryRun ? await rehearseJob(files, job) : await doJob(files, job, plan);
   return { target, dryRun, engine, preflight: needs, copied: work.copied.files, ...outcome };
 }
 
@@ -220,13 +223,14 @@ async function rehearseJob(files: Files, job: Job): Promise<Outcome> {
   return { report, warnings: [...warnings, ...(report?.warnings ?? []), ...notes] };
 }
 
-async function doJob(allFiles: Files, job: Job, moves: DirectoryMoves): Promise<Outcome> {
+async function doJob(allFiles: Files, job: Job, plan: DirectoryPlan): Promise<Outcome> {
   const { environment, target, watch, check, anyOrder } = job;
   makeDirectories(allFiles, path.dirname(target));
   const stage = newStage(target);
   makeStage(allFiles, stage);
   const { files, lease } = holdStage(allFiles, stage);
   const copies = new BackgroundCopies(files);
+  const placed = new PlacedDirectories(allFiles);
   try {
     const leftovers = sweepStages(files, target, files.statIfThere(stage)?.changedMs ?? 0);
     const { home, report, warnings } = await recoverOnStage(files, job, stage, copies);
@@ -247,8 +251,15 @@ async function doJob(allFiles: Files, job: Job, moves: DirectoryMoves): Promise<
     requireStill(files, environment);
     syncTree(files, home);
     notes.push(...giveOwners(files, environment, home));
-    moveDirectories(files, home, moves);
-    publish(files, stage, home, target);
+    moveDirectories(files, home, plan);
+    notes.push(...(await placed.take(home, plan.placements)));
+    placed.publish((from, copy, to) => publish(files, from, copy, to));
+    try {
+      publish(files, stage, home, target);
+    } catch (error) {
+      placed.takeBack();
+      throw error;
+    }
     return { report, warnings: [...job.warnings, ...leftovers, ...warnings, ...notes] };
   } catch (error) {
     await copies.stop();
@@ -256,6 +267,7 @@ async function doJob(allFiles: Files, job: Job, moves: DirectoryMoves): Promise<
     discardStage(allFiles, stage);
     throw reason;
   } finally {
+    placed.close();
     lease.stop();
   }
 }
@@ -292,6 +304,20 @@ async function recoverOnStage(
   } finally {
     storage.close();
   }
+}
+
+/** Throws `target-not-empty` for a place that is taken, and `usage` where places do not lie apart. */
+function requirePlaces(files: Files, target: string, { placements }: DirectoryPlan): void {
+  const places = [...placements.values()];
+  for (const to of places) {
+    requireNoneAbove(files, { what: 'the directory', path: to });
+    requireEmptyTarget(files, to);
+  }
+  requireApart(
+    files,
+    { what: 'the target', path: target },
+    ...places.map((at) => ({ what: 'the directory', path: at })),
+  );
 }
 
 const stopHint =

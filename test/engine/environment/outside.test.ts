@@ -120,7 +120,14 @@ describeNative('directories outside of the environment', () => {
     const given = ['--data-dir', data, '--log-dir', logs];
     expect(await take('hot', ...given)).toMatchObject({ exitCode: 0 });
     session.do('put a auto 1 20 40 third');
-    expect(await take('incremental', ...given)).toMatchObject({ exitCode: 0, stderr: '' });
+    const { exitCode, stdout } = await take('incremental', ...given, '--json');
+    expect([exitCode, (JSON.parse(stdout) as { set: { outside: unknown } }).set.outside]).toEqual([
+      0,
+      [
+        { directory: '<dir>/disk3/data', path: 'outside-data' },
+        { directory: '<dir>/disk2/logs', path: 'outside-logs' },
+      ],
+    ]);
     expect(fs.existsSync(path.join(home, 'DB_CONFIG'))).toBe(false);
     const target = path.join(directory, 'restored');
     expect(await run('recover', '--repo', repo, '--to', target)).toMatchObject({ exitCode: 0 });
@@ -141,6 +148,32 @@ describeNative('directories outside of the environment', () => {
     const recover = await run('recover', '--repo', repo, '--to', target, '--surviving-logs', home);
     expect(recover).toMatchObject({ exitCode: 0 });
     recoverNatively(home);
+    expect(contentsOf(target)).toEqual(contentsOf(home));
+  });
+
+  test('they can be put where they were, or anywhere that is free', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    expect((await take('hot')).exitCode).toBe(0);
+    session.do('leave');
+    const target = path.join(directory, 'restored');
+    const recover = (...moves: readonly string[]): Promise<CliResult> =>
+      run('recover', '--repo', repo, '--to', target, ...moves.flatMap((move) => ['--map-dir', move]));
+    const elsewhere = path.join(directory, 'disk4/logs');
+    expect((await recover(`${logs}=${logs}`)).stderr).toContain(
+      'error [target-not-empty]: <dir>/disk2/logs already holds',
+    );
+    expect((await recover(`${logs}=${target}/deep`)).stderr).toContain('error [usage]');
+    expect((await recover(`/nowhere=${elsewhere}`)).stderr).toContain(
+      'hint: it names <dir>/disk3/data, <dir>/disk2/logs.',
+    );
+    expect(fs.existsSync(target)).toBe(false);
+    expect(await recover(`${logs}=${elsewhere}`, `${data}=containers`)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(namesIn(elsewhere)).toEqual(['log.0000000001']);
+    expect(namesIn(path.dirname(elsewhere))).toEqual(['logs']);
+    expect(namesIn(target)).toEqual(['DB_CONFIG', 'containers']);
+    expect(fs.readFileSync(path.join(target, 'DB_CONFIG'), 'utf8')).toBe(
+      `set_data_dir containers\nset_lg_dir ${elsewhere}\n`,
+    );
     expect(contentsOf(target)).toEqual(contentsOf(home));
   });
 

@@ -1,0 +1,90 @@
+/** Directories of a recovered environment that get a place outside of it: beside that first, and their names last. */
+
+import path from 'node:path';
+import { type Files } from '../files/files.ts';
+import { makeDirectories, removeTree } from '../files/tree.ts';
+import { type Lease } from '../lease.ts';
+import { discardStage, holdStage, makeStage, newStage, sweepStages } from './leftovers.ts';
+
+/** New places by what the directories are called inside. */
+export type Placements = ReadonlyMap<string, string>;
+
+interface PlacedDirectory {
+  readonly stage: string;
+  readonly copy: string;
+  readonly to: string;
+  readonly lease: Lease;
+}
+
+/** The directories on their way: whoever made them publishes them or has them discarded. */
+export class PlacedDirectories {
+  readonly #files: Files;
+  readonly #placed: PlacedDirectory[] = [];
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  /** Copies directories of `home` beside their new places, synced, and takes them out of it. Returns warnings. */
+  async take(home: string, placements: Placements): Promise<readonly string[]> {
+    const warnings: string[] = [];
+    for (const [name, to] of placements) {
+      makeDirectories(this.#files, path.dirname(to));
+      const stage = newStage(to);
+      makeStage(this.#files, stage);
+      const { files, lease } = holdStage(this.#files, stage);
+      const copy = path.join(stage, 'environment');
+      this.#placed.push({ stage, copy, to, lease });
+      warnings.push(...sweepStages(files, to, files.statIfThere(stage)?.changedMs ?? 0));
+      const from = path.join(home, name);
+      if (files.statIfThere(from)) await copyTree(files, from, copy);
+      else files.makeDirectory(copy);
+      files.syncDirectory(stage);
+      removeTree(files, from);
+    }
+    return warnings;
+  }
+
+  /** Gives them their names, all or none. */
+  publish(give: (stage: string, copy: string, to: string) => void): void {
+    const named: PlacedDirectory[] = [];
+    try {
+      for (const placed of this.#placed) {
+        placed.lease.confirm();
+        give(placed.stage, placed.copy, placed.to);
+        named.push(placed);
+      }
+    } catch (error) {
+      this.#takeBack(named);
+      throw error;
+    }
+  }
+
+  /** What came after them went wrong: they lose their names again. */
+  takeBack(): void {
+    this.#takeBack(this.#placed.filter(({ stage }) => !this.#files.statIfThere(stage)));
+  }
+
+  #takeBack(named: readonly PlacedDirectory[]): void {
+    for (const { to } of named) discardStage(this.#files, to);
+  }
+
+  /** To be called in any case, at the end. */
+  close(): void {
+    for (const { stage, lease } of this.#placed) {
+      lease.stop();
+      if (this.#files.statIfThere(stage)) discardStage(this.#files, stage);
+    }
+  }
+}
+
+async function copyTree(files: Files, from: string, to: string): Promise<void> {
+  files.makeDirectory(to);
+  for (const name of files.listIfThere(from) ?? []) {
+    const [source, target] = [path.join(from, name), path.join(to, name)];
+    if (files.statIfThere(source)?.kind === 'directory') await copyTree(files, source, target);
+    else await files.copy(source, target);
+  }
+  files.setOwner(to, files.statIfThere(from)!);
+  files.syncDirectory(to);
+}
