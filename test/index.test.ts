@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { transformSync } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compareDatabases, corpusCase, removeUnpacked } from './support/corpus.ts';
 import { demoApplication } from './support/demo-environment.ts';
@@ -54,8 +55,12 @@ beforeAll(() => {
     skipLibCheck: false,
   };
   writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-  cpSync(path.join(import.meta.dirname, 'fixtures/program/program.ts'), path.join(directory, 'program.ts'));
-  blocks.forEach((code, i) => writeFileSync(path.join(directory, `example-${i}.ts`), inHere(code)));
+  const program = readFileSync(path.join(import.meta.dirname, 'fixtures/program/program.ts'), 'utf8');
+  const programs = [['program', program], ...blocks.map((code, i) => [`example-${i}`, inHere(code)])] as const;
+  for (const [name, code] of programs) {
+    writeFileSync(path.join(directory, `${name}.ts`), code!);
+    writeFileSync(path.join(directory, `${name}.js`), transformSync(code!, { loader: 'ts' }).code);
+  }
 }, 120_000);
 
 afterAll(() => {
@@ -83,7 +88,7 @@ test('programs type-check against the types of the package', () => {
 test('a program backs up, checks, expires, recovers and promotes, and is refused what commands refuse', () => {
   cpSync(recorded.backup, path.join(directory, 'secret'), { recursive: true });
   demoApplication(path.join(directory, 'primary')).commitUpTo([4, 72_115]);
-  const { status, stdout, stderr } = run(tool('tsx'), 'program.ts', directory);
+  const { status, stdout, stderr } = run(process.execPath, 'program.js', directory);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(JSON.parse(stdout)).toMatchInlineSnapshot(`
     {
@@ -204,7 +209,7 @@ test('the programs in the documents do what they say', () => {
   cpSync(recorded.backup, path.join(directory, 'srv/secret'), { recursive: true });
   demoApplication(path.join(directory, 'srv/orders')).commitUpTo([5, 110_402]);
   for (const i of blocks.keys()) {
-    const { status, stderr } = run(tool('tsx'), `example-${i}.ts`);
+    const { status, stderr } = run(process.execPath, `example-${i}.js`);
     expect({ status, stderr }).toMatchObject({ status: 0 });
   }
   expect(readdirSync(path.join(directory, 'tmp/before'))).toContain('d.dbxml');
