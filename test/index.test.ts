@@ -170,7 +170,7 @@ test('a program backs up, checks, expires, recovers and promotes, and is refused
         "no container at all": "usage",
         "no password": "password",
         "no rule to expire by": "usage",
-        "parts of a chain that exclude each other": "usage",
+        "parts of a chain that cannot be used together": "usage",
       },
       "rehearsed": [
         true,

@@ -71,7 +71,7 @@ describe('the day of the disaster', () => {
     application.commitUpTo([6, 5737]);
     for (const name of ['d.dbxml', 'e.dbxml']) rmSync(path.join(home, name));
     followed(look);
-    expect(followed(withLogs)).toContain('recovered to    2026-11-22T09:23:25Z [5][254138]');
+    expect(followed(withLogs)).toContain('recovered to            2026-11-22T09:23:25Z [5][254138]');
     followed(swap + goOn);
     expect(existsSync(path.join(home, 'e.dbxml'))).toBe(true);
     expect(existsSync(`${home}.broken`)).toBe(true);

@@ -38,7 +38,7 @@ const descriptions: Readonly<Record<SetKind, { summary: string; description: str
   hot: {
     summary: 'take a full set of an environment in use',
     description:
-      'Copies an environment while other processes write to it. Every page is proved whole, and the set is proved recoverable before it is listed. The environment is only read.',
+      'Copies an environment while other processes write to it. Every page is proven whole, and the set is proven recoverable before it is listed. The environment is only read.',
   },
   incremental: {
     summary: 'add the log written since the newest set of a chain',
@@ -57,7 +57,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
   command.addOption(
     new Option(
       '--max-rate <size>',
-      'read containers at most so fast, in bytes a second: 20M (default: no limit)',
+      'limit reading containers to this many bytes per second: 20M (default: no limit)',
     ).argParser(sizeArgument),
   );
   command

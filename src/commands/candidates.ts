@@ -8,7 +8,7 @@ import { environmentNames, readSettings } from './settings.ts';
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * The names of environments or sets that could come next behind the words typed so far. Nothing where they can not be
+ * The names of environments or sets that could come next behind the words typed so far. Nothing where they cannot be
  * had: whoever presses a key does not want to read about it.
  */
 export function candidates([kind, ...words]: readonly string[], env: Variables, files: Files): readonly string[] {

@@ -21,7 +21,7 @@ interface CheckCommandOptions extends CommonOptions {
 
 export function checkCommand(context: CommandContext): Command {
   const command = new Command('check')
-    .summary('tell whether backups are as they should be, for monitoring')
+    .summary('tell monitoring whether backups are healthy')
     .description(
       'Look whether the newest proven set is young enough, its chain whole, and what else is asked for. Reads manifests only; `verify` reads the sets. ' +
         'Silent when all is well; otherwise says what is wrong and fails.',

@@ -33,7 +33,7 @@ export function configPlaces(env: Variables): readonly string[] {
   return [...(user === undefined ? [] : [path.join(user, 'figaro-backup.toml')]), '/etc/figaro-backup.toml'];
 }
 
-/** Throws `usage` for a file that can not be used, and when the one that was asked for is not there. */
+/** Throws `usage` for a file that cannot be used, and when the one that was asked for is not there. */
 export function findConfig(files: Files, env: Variables, given: string | undefined): ConfigFile | undefined {
   const wanted = given ?? (env['FIGARO_BACKUP_CONFIG'] || undefined);
   for (const place of wanted === undefined ? configPlaces(env) : [wanted]) {

@@ -8,7 +8,7 @@ import { readSettings, type Setting } from './settings.ts';
 
 export function configCommand(context: CommandContext): Command {
   return new Command('config')
-    .summary('show the settings that hold, and where each comes from')
+    .summary('show the settings in effect, and where each comes from')
     .description('Settings come from the command line, from variables, from the configuration file, in this order.')
     .addCommand(showCommand(context))
     .addHelpText('after', examples('figaro-backup config show', 'figaro-backup config show orders'));
@@ -16,8 +16,8 @@ export function configCommand(context: CommandContext): Command {
 
 function showCommand(context: CommandContext): Command {
   const command = new Command('show')
-    .summary('show the settings that hold, and where each comes from')
-    .description('Show the settings that hold for an environment of the configuration file, or in general.')
+    .summary('show the settings in effect, and where each comes from')
+    .description('Show the settings in effect for an environment of the configuration file, or in general.')
     .argument('[environment]', 'an environment of the configuration file');
   return withCommonOptions(command)
     .addHelpText('after', examples('figaro-backup config show', 'figaro-backup config show orders --json'))

@@ -178,7 +178,7 @@ export function withCommonOptions(command: Command): Command {
   return command
     .addOption(common('--json', 'print one JSON document on stdout, errors included'))
     .addOption(common('-q, --quiet', 'print errors only'))
-    .addOption(common('-v, --verbose', 'print the result and the phases of the work even where nobody watches'))
+    .addOption(common('-v, --verbose', 'print the result and the phases of the work even when not on a terminal'))
     .addOption(common('--no-color', 'no colours (also: NO_COLOR=1)'))
     .addOption(common('--config <file>', 'the configuration file (or $FIGARO_BACKUP_CONFIG)'));
 }

@@ -24,18 +24,18 @@ export function expireCommand(context: CommandContext): Command {
     .summary('remove chains that no rule keeps')
     .description(
       'Remove whole chains that no rule keeps. The newest chain, the newest without findings, the one whose recovery was rehearsed last, and pinned ones always stay. ' +
-        'A chain with findings takes no other one’s place.',
+        'A chain with findings never counts in place of a sound one.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
-    .addOption(count('--keep-full', 'keep the newest so many chains'))
+    .addOption(count('--keep-full', 'keep the N newest chains'))
     .addOption(
       new Option('--keep-within <time>', 'keep what it takes to go back to any moment since then: 12h, 30d').argParser(
         durationArgument,
       ),
     )
-    .addOption(count('--keep-daily', 'keep the newest chain of each of so many days'))
-    .addOption(count('--keep-weekly', 'keep the newest chain of each of so many weeks'))
-    .addOption(count('--keep-monthly', 'keep the newest chain of each of so many months'))
+    .addOption(count('--keep-daily', 'keep the newest chain of each of the N newest days that have one'))
+    .addOption(count('--keep-weekly', 'keep the newest chain of each of the N newest weeks that have one'))
+    .addOption(count('--keep-monthly', 'keep the newest chain of each of the N newest months that have one'))
     .option('--dry-run', 'show what would go and why each other chain stays; remove nothing');
   return withHooks(withCommonOptions(withEnvironment(withLockWait(command))))
     .addHelpText(

@@ -40,7 +40,7 @@ function describe({ chains, orphans, broken }: Catalog): string {
     parts.push(`without their chain:\n${indent(orphans.map(({ set, problem }) => [set.id, problem]))}`);
   }
   if (broken.length > 0) {
-    parts.push(`no sets:\n${indent(broken.map(({ id, state, problem }) => [id, `${state}: ${problem}`]))}`);
+    parts.push(`not usable as sets:\n${indent(broken.map(({ id, state, problem }) => [id, `${state}: ${problem}`]))}`);
   }
   return parts.length === 0 ? 'the repository is empty\n' : parts.join('\n');
 }

@@ -19,7 +19,7 @@ export function withPasswordOption(command: Command): Command {
   );
 }
 
-/** The files of a run, with the key that the operator gave. Throws `password` when the file can not be used. */
+/** The files of a run, with the key that the operator gave. Throws `password` when the file cannot be used. */
 export function unlockedFiles({ files }: CommandContext, { passwordFile }: PasswordOptions): Files {
   if (passwordFile === undefined) return files;
   return withCipher(files, new Cipher(readPassword(files, passwordFile)));
@@ -48,12 +48,12 @@ function read(files: Files, file: string): { bytes: Uint8Array; size: number } {
     });
   } catch (cause) {
     if (!(cause instanceof FigaroError)) throw cause;
-    throw new FigaroError('password', `the password can not be read: ${cause.message}`, { path: file, cause });
+    throw new FigaroError('password', `the password cannot be read: ${cause.message}`, { path: file, cause });
   }
 }
 
 function unusable(file: string, problem: string): FigaroError {
-  return new FigaroError('password', `the password can not be read: ${file}: ${problem}`, {
+  return new FigaroError('password', `the password cannot be read: ${file}: ${problem}`, {
     path: file,
     hint: 'give a file that holds the password and nothing else.',
   });

@@ -39,7 +39,7 @@ function pinning(command: Command, context: CommandContext, example: string): Co
       const { note, lockWait: lockWaitMs = 0 } = options;
       if (note === undefined) {
         const { chain, wasPinned } = await unpinChain(files, repository, { set, lockWaitMs });
-        const text = `${chain} ${wasPinned ? 'is pinned no more' : 'was not pinned'}\n`;
+        const text = `${chain} ${wasPinned ? 'is no longer pinned' : 'was not pinned'}\n`;
         context.printSuccess(options, { chain }, () => text);
         return;
       }

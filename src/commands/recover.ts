@@ -154,7 +154,7 @@ function sourceOf(files: Files, options: RecoverCommandOptions): RecoverySource 
   }
   const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);
   if (!other) return { copies: from, ...(dirAt ? { directoriesAt: dirAt } : {}) };
-  throw new FigaroError('usage', `--from and --${other === 'toSet' ? 'to-set' : other} exclude each other`);
+  throw new FigaroError('usage', `--from and --${other === 'toSet' ? 'to-set' : other} cannot be used together`);
 }
 
 function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): RestorePoint {
@@ -180,7 +180,7 @@ function describe(options: RecoverCommandOptions, result: Recovered): string {
   if (report) {
     rows.push(
       ['recovered to', report.recoveredTo ? formatCommit(report.recoveredTo) : 'no commit'],
-      ['can go back to', formatCommit(report.window.first)],
+      ['earliest restore point', formatCommit(report.window.first)],
       ['log end', formatLsn(report.logEnd)],
       ['log records', `${formatCount(report.records, 'record')}, ${formatBytes(report.logBytes)}`],
       ['transactions', `${report.transactionsCommitted} committed, ${report.transactionsUndone} undone`],

@@ -44,7 +44,7 @@ export interface Wanted {
 }
 
 /**
- * The settings that hold for an environment, or without a name in general. Throws `usage` for a file that can not be
+ * The settings that hold for an environment, or without a name in general. Throws `usage` for a file that cannot be
  * used, and for a name it does not have.
  */
 export function readSettings(
@@ -54,7 +54,7 @@ export function readSettings(
 ): readonly Setting[] {
   const file = findConfig(files, env, config);
   if (environment !== undefined && !file) {
-    throw new FigaroError('usage', `there is no configuration file that could say what ${environment} is`, {
+    throw new FigaroError('usage', `there is no configuration file, so ${environment} is not a known name`, {
       hint: `write ${configPlaces(env)[0]}, or give --config FILE.`,
     });
   }
@@ -83,7 +83,7 @@ function textOf(value: unknown): string | readonly string[] {
   return Array.isArray(value) ? value.map(String) : String(value);
 }
 
-/** What the configuration file has under `[environments]`. Throws `usage` for a file that can not be used. */
+/** What the configuration file has under `[environments]`. Throws `usage` for a file that cannot be used. */
 export function environmentNames(files: Files, env: Variables, config: string | undefined): readonly string[] {
   return Object.keys(findConfig(files, env, config)?.environments ?? {});
 }

@@ -35,7 +35,7 @@ export function showCommand(context: CommandContext): Command {
   const command = new Command('show')
     .summary('show one chain: its sets, its containers, when what was committed')
     .description(
-      'Show a chain of backup sets: what it can be recovered to, when it was last proved, verified and rehearsed, its sets ' +
+      'Show a chain of backup sets: what it can be recovered to, when it was last proven, verified and rehearsed, its sets ' +
         'and its containers. --timeline draws when it was backed up and how much was committed when.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
@@ -100,8 +100,8 @@ function describe({ listed, containers, history }: Shown, directory: string): st
     ['size', `${formatBytes(bytes)} in ${formatCount(sets.length, 'set')}`],
     ...(window
       ? [
-          ['can go back to', formatCommit(window.first)],
-          ['can go on to', formatCommit(window.last)],
+          ['earliest restore point', formatCommit(window.first)],
+          ['latest restore point', formatCommit(window.last)],
         ]
       : [
           [
@@ -160,8 +160,8 @@ function lastVerified(sets: readonly ListedSet[]): string {
     .map(({ time }) => time)
     .sort()
     .at(-1)!;
-  const rest = unchecked > 0 ? `, ${formatCount(unchecked, 'set')} never` : '';
-  return `${formatTime(newest)}: ${findings === 0 ? 'nothing found' : formatCount(findings, 'finding')}${rest}`;
+  const rest = unchecked > 0 ? `, ${formatCount(unchecked, 'set')} not yet verified` : '';
+  return `${formatTime(newest)}: ${findings === 0 ? 'no problems' : formatCount(findings, 'finding')}${rest}`;
 }
 
 function describeSet({ set, bytes, lastCheck }: ListedSet, previous: ListedSet | undefined): string[] {
@@ -250,9 +250,9 @@ function marksOf({ sets, window }: ListedChain): Mark[] {
   }));
   if (!window) return backups;
   return [
-    { time: window.first.time, text: `can go back to ${formatLsn(window.first.lsn)}` },
+    { time: window.first.time, text: `earliest restore point ${formatLsn(window.first.lsn)}` },
     ...backups,
-    { time: window.last.time, text: `can go on to ${formatLsn(window.last.lsn)}` },
+    { time: window.last.time, text: `latest restore point ${formatLsn(window.last.lsn)}` },
   ];
 }
 

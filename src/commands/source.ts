@@ -56,7 +56,7 @@ export function findEnvironment(
   const { repo, chain, home, from } = options;
   const given = Object.entries({ repo, home, from }).filter(([, value]) => value !== undefined);
   if (given.length > 1) {
-    throw new FigaroError('usage', `${given.map(([name]) => `--${name}`).join(' and ')} exclude each other`);
+    throw new FigaroError('usage', `${given.map(([name]) => `--${name}`).join(' and ')} cannot be used together`);
   }
   if (from) {
     const whole = wholeCopies(files, from, options.dirAt);

@@ -41,7 +41,7 @@ export function verifyCommand(context: CommandContext): Command {
     .addOption(
       new Option(
         '--budget <time>',
-        'begin no further chain after this time, the least recently verified first: 30m',
+        'start no new chain once this much time has passed, the least recently verified first: 30m',
       ).argParser(durationArgument),
     )
     .option('--quick', 'compare names and sizes with the manifest only')

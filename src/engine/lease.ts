@@ -1,6 +1,6 @@
 /**
  * What one run holds on disk for as long as it lives: the lock of a repository, the stage of a recovery. On one machine a lock
- * of the kernel tells that it does. Others that see none and can not ask its process take its last sign of life by the clock of
+ * of the kernel tells that it does. Others that see none and cannot ask its process take its last sign of life by the clock of
  * the file system, and take over when that is too long ago. So a run that stood still has to find out before it changes
  * anything. Its own clocks may have stood still with it: what gives names and takes them away is only done after a look.
  */

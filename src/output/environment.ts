@@ -71,7 +71,7 @@ function logRows(log: InspectedLog | undefined): string[][] {
   const where = directory === '' ? '' : ` in ${directory}`;
   const range = firstFile === lastFile ? `${firstFile}` : `${firstFile} to ${lastFile}`;
   const what = `${formatCount(files, 'file')}, ${range}${where}, ${formatBytes(size)}${encrypted ? ', encrypted' : ''}`;
-  return [['log', what], ...(contents ? contentRows(contents) : [['', `can not be read: ${problem!.message}`]])];
+  return [['log', what], ...(contents ? contentRows(contents) : [['', `cannot be read: ${problem!.message}`]])];
 }
 
 function contentRows({ versions, first, end, checkpoint, bytesToRedo, endsInCheckpoint }: LogContents): string[][] {
@@ -88,7 +88,7 @@ function contentRows({ versions, first, end, checkpoint, bytesToRedo, endsInChec
     ? 'nothing: the log ends in its checkpoint'
     : bytesToRedo === undefined
       ? checkpoint
-        ? 'can not be done: log files are missing'
+        ? 'cannot be done: log files are missing'
         : 'not known: the log has neither its beginning nor a checkpoint'
       : `${formatBytes(bytesToRedo)}, from ${formatLsn(checkpoint?.redoFrom ?? first)}`;
   return [...rows, ['to redo', redo]];

@@ -35,10 +35,8 @@ export function describeInventory(inventory: ContainerInventory): string {
   if (findingCount > 0) {
     const lines = findings.map(({ message }) => `  ${inOneLine(message)}\n`).join('');
     const hint =
-      'Numbers leave out what is behind it. After a crash, or while it is in use, a file may only need recovery.';
-    parts.push(
-      `it does not hold together as it is on disk: ${formatCount(findingCount, 'finding')}\n${lines}${hint}\n`,
-    );
+      'Counts exclude unreachable pages. After a crash, or while it is in use, a file may only need recovery.';
+    parts.push(`it is inconsistent as read from disk: ${formatCount(findingCount, 'finding')}\n${lines}${hint}\n`);
   }
   return parts.join('\n');
 }

@@ -115,7 +115,7 @@ describe('list', () => {
       "without their chain:
           <set>-incremental  continues <set>-hot, which is not in the repository
 
-      no sets:
+      not usable as sets:
           <set>-hot  damaged: <dir>/repo/<set>-hot/manifest.json: the manifest does not match its own checksum
       "
     `);

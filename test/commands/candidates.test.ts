@@ -45,7 +45,7 @@ describe('nothing is said', () => {
     expect(candidates(words, {}, nodeFiles)).toEqual([]);
   });
 
-  test('of a configuration file that can not be read', () => {
+  test('of a configuration file that cannot be read', () => {
     writeFileSync(path.join(place.directory, 'figaro-backup.toml'), '[environments');
     expect(ask('environment')).toEqual([]);
   });

@@ -183,7 +183,7 @@ describe('for Prometheus', () => {
   test('takes no directory’s place, and no device’s', async () => {
     for (const file of [directory, '/dev/null']) {
       const { exitCode, stderr } = await check('--prometheus', file);
-      expect([exitCode, stderr]).toEqual([6, expect.stringContaining('is no file')]);
+      expect([exitCode, stderr]).toEqual([6, expect.stringContaining('is not a regular file')]);
     }
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
   });

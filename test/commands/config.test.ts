@@ -136,7 +136,7 @@ describe('an environment of the configuration file', () => {
     env = {};
     expect(await run('hot', 'orders')).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('there is no configuration file that could say what orders is') as string,
+      stderr: expect.stringContaining('there is no configuration file, so orders is not a known name') as string,
     });
   });
 });

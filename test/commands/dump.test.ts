@@ -113,7 +113,7 @@ describe('dump', () => {
     expect(stderr.text).toBe('');
   });
 
-  test('fails when standard output can not take it', async () => {
+  test('fails when standard output cannot take it', async () => {
     const failure = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     const stderr = new CollectingStream();
     const stdout = new CollectingStream(false, failure);

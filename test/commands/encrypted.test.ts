@@ -127,7 +127,7 @@ describe('an encrypted environment, with its password', () => {
     flipBit(path.join(home, 'secret.db'), 460);
     expect(await withPassword('recover', '--from', home, '--to', path.join(directory, 'recovered'))).toMatchObject({
       exitCode: 4,
-      stderr: expect.stringContaining('secret.db is a damaged database: its first page can not be decrypted') as string,
+      stderr: expect.stringContaining('secret.db is a damaged database: its first page cannot be decrypted') as string,
     });
   });
 
@@ -224,14 +224,14 @@ describe('a password', () => {
         fs.rmSync(passwordFile);
         fs.mkdirSync(passwordFile);
       },
-      'is no file',
+      'is not a regular file',
     ],
     ['is another file', () => fs.writeFileSync(passwordFile, 'x'.repeat(5000)), 'it has 5000 bytes'],
   ])('whose file %s is no password', async (_what, spoil, problem) => {
     spoil();
     const { exitCode, stderr } = await withPassword('hot', ...source());
     expect(exitCode).toBe(10);
-    expect(stderr).toContain(`error [password]: the password can not be read: <dir>/password: ${problem}`);
+    expect(stderr).toContain(`error [password]: the password cannot be read: <dir>/password: ${problem}`);
   });
 
   test('ends before a line end of Windows, too', async () => {

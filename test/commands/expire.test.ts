@@ -100,15 +100,15 @@ describe('a pin', () => {
     expect((await run('verify')).exitCode).toBe(0);
     await run('expire', '--keep-full', '1');
     expect(sets().sort()).toEqual(ids.slice(1).sort());
-    expect((await run('unpin', ids[1]!, '-v')).stdout).toBe('<set 2> is pinned no more\n');
+    expect((await run('unpin', ids[1]!, '-v')).stdout).toBe('<set 2> is no longer pinned\n');
     expect((await run('unpin', ids[1]!, '-v')).stdout).toBe('<set 2> was not pinned\n');
     await run('expire', '--keep-full', '1');
     expect(sets()).toEqual([ids[3]]);
   });
 
-  test('that can not be read keeps its chain, too', async () => {
+  test('that cannot be read keeps its chain, too', async () => {
     writeFileSync(path.join(repo, ids[0]!, 'pin.json'), '{');
-    expect((await run('expire', '--keep-full', '1', '--dry-run')).stdout).toContain('pinned: pin.json can not be read');
+    expect((await run('expire', '--keep-full', '1', '--dry-run')).stdout).toContain('pinned: pin.json cannot be read');
   });
 
   test('needs a set that is there', async () => {

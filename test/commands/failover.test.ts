@@ -68,7 +68,7 @@ test('status --max-lag fails when the standby is further behind, and metrics say
   expect(readFileSync(metrics, 'utf8')).toMatch(/figaro_backup_standby_lag_bytes\{.*\} [1-9]\d+\n/);
 });
 
-test('status tells when the primary can not be seen, and what went wrong last', async () => {
+test('status tells when the primary cannot be seen, and what went wrong last', async () => {
   await follow();
   renameSync(home, `${home}.away`);
   expect((await follow()).exitCode).toBe(3);
@@ -90,7 +90,7 @@ describe('wrong input', () => {
     [['status'], 2, 'error [usage]: --standby is missing'],
     [['status', '--standby', '/nonesuch'], 5, 'error [standby-missing]: /nonesuch: there is no standby here'],
     [['promote', '--standby', '/nonesuch'], 5, 'error [standby-missing]'],
-    [['follow', '--standby', '/nonesuch/x', '--home', '/a', '--repo', '/b'], 2, 'exclude each other'],
+    [['follow', '--standby', '/nonesuch/x', '--home', '/a', '--repo', '/b'], 2, 'cannot be used together'],
     [['follow', '--standby', 'x', '--interval', 'soon'], 2, 'Write a duration'],
   ])('%j is told', async (args, exitCode, message) => {
     const result = await failover(...args);

@@ -155,7 +155,7 @@ describe('inspect environment', () => {
     const gap = await json('--home', home);
     expect(gap.risks[0]).toMatchObject({
       code: 'unreadable-log',
-      message: 'the log can not be read: log.0000000005 is missing between log.0000000004 and log.0000000006',
+      message: 'the log cannot be read: log.0000000005 is missing between log.0000000004 and log.0000000006',
     });
     for (let number = 1; number < 10; number++) fs.rmSync(path.join(home, `log.000000000${number}`), { force: true });
     // Its last checkpoint says that recovery begins in file 9.

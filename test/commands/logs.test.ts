@@ -110,7 +110,7 @@ describe('of a DB XML environment', () => {
   test.each([
     [['print', '--type', 'bam_spilt'], 'there is no record type bam_spilt'],
     [['print', '--page', 'x'], 'Write the number of a page'],
-    [['list', '--repo', '/r'], '--repo and --home exclude each other'],
+    [['list', '--repo', '/r'], '--repo and --home cannot be used together'],
     [['timeline', '--largest', 'all'], 'Write a number from 1 on'],
   ])('%j is refused', async (args, message) => {
     expect(await logs(...args, '--home', home)).toMatchObject({

@@ -50,7 +50,7 @@ describe('--only', () => {
         exitCode: 0,
         stderr: 'warning: this is 1 of 2 containers: to look into, not to go on with in place of the environment\n',
       });
-      expect(stdout).toContain('databases       d.dbxml\n');
+      expect(stdout).toContain('databases               d.dbxml\n');
       expect(readdirSync(target)).toEqual(['d.dbxml', 'log.0000000006']);
       const whole = path.join(directory, 'whole');
       expect((await figaro(['recover', '--from', home, '--to', whole])).exitCode).toBe(0);
@@ -110,7 +110,7 @@ describe('--only', () => {
       const { exitCode, stderr } = await recover(['--only', 'd.dbxml', '--engine', 'native']);
       expect({ exitCode, stderr }).toEqual({
         exitCode: 2,
-        stderr: 'error [usage]: the native engine recovers whole environments: it can not be told --only\n',
+        stderr: 'error [usage]: the native engine recovers whole environments: it cannot be told --only\n',
       });
     });
   });
@@ -192,9 +192,9 @@ describeNative('what comes out', () => {
       ['to the outside', 'data=../store', '../store is not a directory inside of the environment'],
       ['to another root', 'data=/store', '/store is not a directory inside of the environment'],
       ['to the home directory', 'data=.', '. is not a directory inside of the environment'],
-      ['to a directory there is', 'data=logs', 'data can not become logs: the environment has logs already'],
+      ['to a directory there is', 'data=logs', 'data cannot become logs: the environment has logs already'],
       ['into a file', 'data=logs/log.0000000001/x', 'the environment has logs already'],
-      ['above one there is', 'data=disk2', 'data can not become disk2: the environment has disk2'],
+      ['above one there is', 'data=disk2', 'data cannot become disk2: the environment has disk2'],
       ['to nothing', 'data=', 'Write OLD=NEW'],
     ])('%s is refused', async (_what, mapping, message) => {
       const { exitCode, stderr } = await recover(['--map-dir', mapping]);
@@ -226,6 +226,6 @@ describe('before the work begins', () => {
   test('with --dry-run, too little room is told, and no error', async () => {
     const { exitCode, stdout } = await recover(['--dry-run'], { files: withRoom(1000) });
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('needs           at least 1.8 MiB at <dir>, where 1000 B are free');
+    expect(stdout).toContain('needs                   at least 1.8 MiB at <dir>, where 1000 B are free');
   });
 });

@@ -50,15 +50,15 @@ describe('recover of plain copies', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatchInlineSnapshot(`
       "recovered <dir>/restored
-        from            <dir>/env
-        log files       1 to 6
-        recovered to    2026-11-22T09:23:25Z [5][254138]
-        can go back to  2026-11-22T09:23:18Z [1][97688]
-        log end         [6][5699]
-        log records     11,820 records, 1.3 MiB
-        transactions    75 committed, 15 undone
-        changes         7377 redone, 0 undone, 2670 already there
-        databases       d.dbxml, e.dbxml
+        from                    <dir>/env
+        log files               1 to 6
+        recovered to            2026-11-22T09:23:25Z [5][254138]
+        earliest restore point  2026-11-22T09:23:18Z [1][97688]
+        log end                 [6][5699]
+        log records             11,820 records, 1.3 MiB
+        transactions            75 committed, 15 undone
+        changes                 7377 redone, 0 undone, 2670 already there
+        databases               d.dbxml, e.dbxml
       "
     `);
     expect(readdirSync(target)).toEqual(readdirSync(home));
@@ -68,8 +68,8 @@ describe('recover of plain copies', () => {
   test('to a time ends with the last commit before it', async () => {
     const { exitCode, stdout } = await recover(['--to-time', '2026-11-22T10:23:20+01:00']);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('  asked for       2026-11-22T09:23:20Z\n');
-    expect(stdout).toContain('  recovered to    2026-11-22T09:23:18Z [2][201770]\n');
+    expect(stdout).toContain('  asked for               2026-11-22T09:23:20Z\n');
+    expect(stdout).toContain('  recovered to            2026-11-22T09:23:18Z [2][201770]\n');
   });
 
   test('to a time without a zone says that it was taken for local time', async () => {
@@ -79,14 +79,16 @@ describe('recover of plain copies', () => {
   });
 
   test.each(['[2][109337]', '2/109337'])('to the LSN %s ends with that commit', async (lsn) => {
-    expect((await recover(['--to-lsn', lsn])).stdout).toContain('  recovered to    2026-11-22T09:23:18Z [2][109337]\n');
+    expect((await recover(['--to-lsn', lsn])).stdout).toContain(
+      '  recovered to            2026-11-22T09:23:18Z [2][109337]\n',
+    );
   });
 
   test('to a transaction ends with its commit', async () => {
     const { exitCode, stdout } = await recover(['--to-txn', '80000039']);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('  asked for       transaction 80000039\n');
-    expect(stdout).toContain('  recovered to    2026-11-22T09:23:18Z [2][34209]\n');
+    expect(stdout).toContain('  asked for               transaction 80000039\n');
+    expect(stdout).toContain('  recovered to            2026-11-22T09:23:18Z [2][34209]\n');
   });
 
   test('to a transaction that did not commit says so', async () => {
@@ -113,16 +115,16 @@ describe('recover of plain copies', () => {
     test('goes on to its end', async () => {
       const { exitCode, stdout } = await recover(['--surviving-logs', logs]);
       expect(exitCode).toBe(0);
-      expect(stdout).toContain('  surviving logs  <dir>/logs\n  log files       1 to 6\n');
-      expect(stdout).toContain('  recovered to    2026-11-22T09:23:25Z [5][254138]\n');
+      expect(stdout).toContain('  surviving logs          <dir>/logs\n  log files               1 to 6\n');
+      expect(stdout).toContain('  recovered to            2026-11-22T09:23:25Z [5][254138]\n');
     });
 
-    test('that begins in the next file is proved by what it points back to', async () => {
+    test('that begins in the next file is proven by what it points back to', async () => {
       copyFileSync(path.join(logs, 'log.0000000003'), path.join(home, 'log.0000000003'));
       rmSync(path.join(logs, 'log.0000000003'));
       const { exitCode, stdout } = await recover(['--surviving-logs', logs]);
       expect(exitCode).toBe(0);
-      expect(stdout).toContain('  recovered to    2026-11-22T09:23:25Z [5][254138]\n');
+      expect(stdout).toContain('  recovered to            2026-11-22T09:23:25Z [5][254138]\n');
     });
 
     test('refuses one that does not continue the copies', async () => {
@@ -175,7 +177,7 @@ describe('recover of plain copies', () => {
     }
     const { exitCode, stdout } = await recover(['--from', logs]);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('  recovered to    2026-11-22T09:23:25Z [5][254138]\n');
+    expect(stdout).toContain('  recovered to            2026-11-22T09:23:25Z [5][254138]\n');
   });
 
   test('prints one document with --json', async () => {
@@ -387,7 +389,7 @@ describe('recover of a chain', () => {
     const { exitCode, stdout, stderr } = await recoverChain();
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     for (const set of sets) expect(stdout).toContain(set);
-    expect(stdout).toContain('  recovered to    2026-11-22T09:23:25Z [5][254138]\n');
+    expect(stdout).toContain('  recovered to            2026-11-22T09:23:25Z [5][254138]\n');
     expect(existsSync(path.join(target, 'd.dbxml'))).toBe(true);
   });
 
@@ -396,7 +398,7 @@ describe('recover of a chain', () => {
     const { stdout } = await recoverChain('--to-set', first);
     expect(stdout).toContain(full);
     expect(stdout).not.toContain(second);
-    expect(stdout).toContain('  recovered to    2026-11-22T09:23:25Z [5][110358]\n');
+    expect(stdout).toContain('  recovered to            2026-11-22T09:23:25Z [5][110358]\n');
   });
 
   test('refuses a repository that is not there', async () => {

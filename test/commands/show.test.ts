@@ -46,8 +46,10 @@ test('shows a chain: its sets, its containers, and how far it reaches', async ()
 
 test('draws commits and backups over time', async () => {
   const { stdout } = await show('--timeline', '--chain', setNamed('incremental'));
-  expect(stdout).toMatch(/68 commits over time:\n.*68 commits +879\.8 KiB +█{40} +◆ can go back to \[2\]\[206028\]\n/);
-  for (const mark of ['can go on to [5][254138]', setNamed('hot'), setNamed('incremental')]) {
+  expect(stdout).toMatch(
+    /68 commits over time:\n.*68 commits +879\.8 KiB +█{40} +◆ earliest restore point \[2\]\[206028\]\n/,
+  );
+  for (const mark of ['latest restore point [5][254138]', setNamed('hot'), setNamed('incremental')]) {
     expect(stdout).toContain(`◆ ${mark}\n`);
   }
 });
@@ -63,9 +65,9 @@ test('tells when it was verified, rehearsed and pinned', async () => {
   await figaro(['verify', '--repo', repo, '--rehearse']);
   await figaro(['pin', setNamed('hot'), '--repo', repo, '--note', 'before the move']);
   const { stdout } = await show();
-  expect(stdout).toMatch(/verified +20\S+Z: nothing found\n/);
+  expect(stdout).toMatch(/verified +20\S+Z: no problems\n/);
   expect(stdout).toMatch(/rehearsed +20\S+Z\n/);
-  expect(stdout).toContain('pinned          before the move\n');
+  expect(stdout).toContain('pinned                  before the move\n');
   const container = path.join(repo, setNamed('hot'), 'environment/d.dbxml');
   writeFileSync(container, readFileSync(container).fill(1, 100, 110));
   await figaro(['verify', '--repo', repo]);

@@ -41,7 +41,7 @@ async function expectMadeRoom(repository: string): Promise<void> {
 test.each([
   ['no block is left', ['writeSync']],
   ['no block and no room for another file is left', ['writeSync', 'create', 'mkdirSync']],
-  ['contents can not be synced', ['fsyncSync']],
+  ['contents cannot be synced', ['fsyncSync']],
 ])('expire makes room where %s', async (_what, failing) => {
   const lockContents: string[] = [];
   const result = await withFaults(
@@ -70,7 +70,7 @@ test('expire makes room on a file system that is full', async (context) => {
   const disk = path.join(directory, 'disk');
   mkdirSync(disk);
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]).status !== 0) {
-    console.warn('skipped: this user can not mount a file system');
+    console.warn('skipped: this user cannot mount a file system');
     return context.skip();
   }
   mounted = disk;

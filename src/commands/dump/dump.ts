@@ -143,7 +143,7 @@ async function print(
   watch: Watch,
 ): Promise<void> {
   file.requireWhole();
-  // A document can not be taken back when a page turns out to be damaged: everything is read once before.
+  // A document cannot be taken back when a page turns out to be damaged: everything is read once before.
   if (options.json) for (const { body } of databases) for (const _ of body()) await pause(watch);
   // What is there is printed; whether it is all of it, nobody can say.
   const gap = file.queueGap();

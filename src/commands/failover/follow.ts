@@ -27,7 +27,7 @@ export function failoverFollowCommand(context: CommandContext): Command {
     .description(
       'Make a standby by a hot copy when there is none yet, then apply the log that the primary writes, round after round. ' +
         'With --repo in place of --home, follow the sets of a repository, as on another machine. ' +
-        'Runs until it is told to stop; what may pass is told once and tried again, later and later.',
+        'Runs until it is told to stop; what may pass is reported once and retried at growing intervals.',
     )
     .option('--home <dir>', 'the primary (or $DB_HOME); it is only read')
     .option('--repo <dir>', 'follow the newest chain of this repository instead')
@@ -80,7 +80,7 @@ export function failoverFollowCommand(context: CommandContext): Command {
 function followedBy({ home, repo }: FollowCommandOptions, command: Command): Followed {
   const isGiven = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
   if (isGiven('home') && isGiven('repo')) {
-    throw new FigaroError('usage', '--home and --repo exclude each other: a standby follows one of them');
+    throw new FigaroError('usage', '--home and --repo cannot be used together: a standby follows one of them');
   }
   if (repo !== undefined && (isGiven('repo') || home === undefined))
     return { home: undefined, repo: path.resolve(repo) };

@@ -25,7 +25,7 @@ export function logsPruneCommand(context: CommandContext): Command {
     )
     .option('--home <dir>', 'the environment (or $DB_HOME)')
     .option('--repo <dir>', 'the repository with its sets (or $FIGARO_BACKUP_REPO)')
-    .addOption(new Option('--keep <n>', 'leave the newest so many of those that could go').argParser(countArgument))
+    .addOption(new Option('--keep <n>', 'leave the N newest of those that could go').argParser(countArgument))
     .option(
       '--older-than-chain',
       'also those from before the chain, which no set holds: there is no way back into their time',

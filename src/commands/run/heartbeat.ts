@@ -43,7 +43,7 @@ export async function sendHeartbeat(
     if (problem === undefined) return undefined;
     const delayMs = pace.delaysMs[tries - 1];
     if (isFinal || delayMs === undefined || signal?.aborted) {
-      return `the heartbeat ${maskedUrl(base.href)} (${event}) was not taken: ${problem}`;
+      return `the heartbeat ${maskedUrl(base.href)} (${event}) could not be delivered: ${problem}`;
     }
     await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => {});
   }
@@ -84,9 +84,15 @@ async function send(url: URL, timeoutMs: number, signal: AbortSignal | undefined
   }
 }
 
+const spoken: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  ENOTFOUND: 'the name of the host is not known',
+};
+
 /** Messages of `fetch` may hold the URL; codes do not. */
 function codeOf(error: unknown): string {
   const { cause } = error as { readonly cause?: unknown };
   const { code } = (cause ?? {}) as { readonly code?: unknown };
-  return typeof code === 'string' ? code : 'it could not be sent';
+  return typeof code === 'string' ? (spoken[code] ?? code) : 'it could not be sent';
 }

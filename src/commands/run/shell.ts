@@ -13,7 +13,7 @@ export interface ShellOptions {
 
 /** How long processes have to end by themselves when they are told to. */
 const graceMs = 5000;
-/** How long a killed process may take to be gone: one of another user can not be killed. */
+/** How long a killed process may take to be gone: one of another user cannot be killed. */
 const goneMs = 1000;
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -71,7 +71,7 @@ async function aborted(signal: AbortSignal | undefined, over: AbortSignal): Prom
   return 'aborted';
 }
 
-/** Ends a command and all it started. Returns false when it can not be ended: `sudo` runs things as another user. */
+/** Ends a command and all it started. Returns false when it cannot be ended: `sudo` runs things as another user. */
 async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<boolean> {
   const { pid } = child;
   if (pid === undefined) return true;

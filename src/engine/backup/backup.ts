@@ -166,14 +166,10 @@ function requireEnvironment(
   }
   // Log files that lie there are of another time.
   if (environment.config.logInMemory && kind !== 'offline') {
-    throw new FigaroError(
-      'log-missing',
-      `${home} keeps its log in memory: it can not be backed up while it is in use`,
-      {
-        path: path.join(home, 'DB_CONFIG'),
-        hint: 'let the application write its log to files, then take a full backup.',
-      },
-    );
+    throw new FigaroError('log-missing', `${home} keeps its log in memory: it cannot be backed up while it is in use`, {
+      path: path.join(home, 'DB_CONFIG'),
+      hint: 'let the application write its log to files, then take a full backup.',
+    });
   }
   if (logs === 0 && kind !== 'offline') {
     throw withoutLog(files, environment, `${home} has no log files: it cannot be backed up while it is in use`);

@@ -237,7 +237,7 @@ export class LogCopy {
       {
         path: this.#source(number),
         lsn,
-        hint: 'the source can not be recovered from this log. Run verify on older sets.',
+        hint: 'the source cannot be recovered from this log. Run verify on older sets.',
       },
     );
   }

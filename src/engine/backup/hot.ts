@@ -273,7 +273,7 @@ class HotCopy {
 
   /**
    * Leaves out what vanished before all of its pages were known to be whole. That it was removed is in the log; if it is
-   * not, the set can not be recovered, and the proof says so.
+   * not, the set cannot be recovered, and the proof says so.
    */
   drop(gone: ReadonlySet<ContainerCopy>): void {
     for (const copy of gone) {
@@ -296,7 +296,7 @@ class HotCopy {
     // An opaque log does not tell.
     for (const { name } of this.#log.isOpaque ? [] : markUnlogged(this.containers, named)) {
       this.#notes.push(
-        `${name} is written without the log: the set has it as it was on disk, and no log brings it forward`,
+        `${name} is written without the log: the set has it as it was on disk, and incrementals cannot update it`,
       );
     }
   }

@@ -133,11 +133,11 @@ const hints = {
     'it was restored, recovered to an earlier point, or is another environment. Begin a new chain with `figaro-backup hot`.',
 };
 
-/** The records that prove a continuation can not be read. */
+/** The records that prove a continuation cannot be read. */
 function unprovable(home: string, from: string): FigaroError {
   return new FigaroError(
     'password',
-    `${home} is encrypted: without the password it can not be proved that ${from} continues the chain, whose last log file is gone`,
+    `${home} is encrypted: without the password it cannot be proven that ${from} continues the chain, whose last log file is gone`,
     { path: from, hint: 'give the file that holds it with --password-file, or take a full backup.' },
   );
 }

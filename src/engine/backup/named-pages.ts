@@ -56,7 +56,7 @@ export class NamedPages implements LogObserver {
     return pages;
   }
 
-  /** False when it can not be said to which files all the pages belong. */
+  /** False when it cannot be said to which files all the pages belong. */
   get isComplete(): boolean {
     return !this.#lost && [...this.#byId.values()].every(({ uid }) => uid !== undefined);
   }

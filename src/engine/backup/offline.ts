@@ -173,7 +173,7 @@ function judge(
   // An opaque log tells neither.
   if (isOpaque) return [];
   const warnings = markUnlogged(containers, named).map(
-    ({ name }) => `${name} is written without the log: no log brings it forward`,
+    ({ name }) => `${name} is written without the log: incrementals cannot update it`,
   );
   if (!notes.endsInCheckpoint) {
     warnings.push('the log does not end in a checkpoint: the containers of this set are not usable before recovery');

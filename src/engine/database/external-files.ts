@@ -29,7 +29,7 @@ export function readExternalItem(
   if (version < firstVersion[method]) {
     throw new FigaroError(
       'format-unsupported',
-      `${file.path}: page ${page.pgno} refers to an external file as releases 6.0.19 and 6.0.20 do, which can not be read`,
+      `${file.path}: page ${page.pgno} refers to an external file as releases 6.0.19 and 6.0.20 do, which cannot be read`,
       { path: file.path, pgno: page.pgno },
     );
   }

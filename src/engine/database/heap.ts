@@ -28,7 +28,7 @@ export function* heapRecords({ file, meta }: Database): Generator<DatabaseRecord
   }
 }
 
-/** A data page that holds something. Throws `page-type` for one that can not be read. */
+/** A data page that holds something. Throws `page-type` for one that cannot be read. */
 function dataPage(file: DatabaseFile, pgno: number): Page | undefined {
   const page = file.page(pgno);
   if (page.type !== pageType.heapData || page.entries === 0) return undefined;

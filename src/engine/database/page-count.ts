@@ -12,7 +12,7 @@ export class PageCount {
     this.#file = file;
   }
 
-  /** Throws `page-type` when there can not be that many. */
+  /** Throws `page-type` when there cannot be that many. */
   add(pgno: number): void {
     this.#pages += 1;
     if (this.#pages > this.#file.pageCount) throw this.#file.broken(pgno, 'pages lead to each other in a circle');

@@ -67,7 +67,7 @@ function recordsWithin(database: Database): Generator<DatabaseRecord> {
 /** Only the application knows how the records of a compressed btree are packed (format document, 4.6.8). */
 function requireUncompressed({ file, meta, method }: Database): void {
   if (method !== 'btree' || (meta.u32(metaAt.flags) & btreeFlag.compressed) === 0) return;
-  throw new FigaroError('format-unsupported', `${file.path}: the records of a compressed btree can not be read`, {
+  throw new FigaroError('format-unsupported', `${file.path}: the records of a compressed btree cannot be read`, {
     path: file.path,
     pgno: meta.pgno,
     hint: 'backup and recovery of it are no different from others; dump it with db_dump of its own release.',

@@ -60,8 +60,8 @@ export class Statistics {
 }
 
 /**
- * Goes through the pages of a database, its metadata page apart. A page is counted where it is met first; what can not be
- * read, or can not be where it is, becomes a finding of `check`, and is left out.
+ * Goes through the pages of a database, its metadata page apart. A page is counted where it is met first; what cannot be
+ * read, or cannot be where it is, becomes a finding of `check`, and is left out.
  */
 export function* countPages(check: FileCheck, database: Database, into: Statistics): Steps {
   yield* new Counting(check, database, into).run();

@@ -32,7 +32,7 @@ export interface XmlInventory {
 
 /**
  * Reads the configuration of a container and counts its documents. Undefined when these databases are not those of a
- * container. Throws `page-type` or `page-checksum` when they can not be read.
+ * container. Throws `page-type` or `page-checksum` when they cannot be read.
  */
 export async function xmlInventoryOf(databases: readonly Database[], watch: Watch): Promise<XmlInventory | undefined> {
   const named = (name: string): Database | undefined =>
@@ -75,7 +75,7 @@ function indexesIn(bytes: Uint8Array): Pick<XmlInventory, 'defaultIndexes' | 'in
   const listOf = (text: string): string[] => text.split(' ').filter((index) => index !== '');
   const indexes: XmlIndex[] = [];
   for (let i = 0; i + 1 < rest.length && rest[i] !== ''; i += 2) {
-    // A name can not hold a colon; an address can.
+    // A name cannot hold a colon; an address can.
     const [, name = '', uri] = /^([^:]*)(?::([^]*))?$/.exec(rest[i]!) ?? [];
     indexes.push({ name, ...(uri === undefined ? {} : { uri }), indexes: listOf(rest[i + 1]!) });
   }

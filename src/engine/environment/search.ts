@@ -69,7 +69,7 @@ export class Search {
     const isRight = this.#found.some(({ format }) => format?.cipher);
     for (const locked of this.#locked) {
       if (!isRight) throw lockedFile(locked.path);
-      this.#damaged.push({ ...locked, problem: 'its first page can not be decrypted', code: 'page-type' });
+      this.#damaged.push({ ...locked, problem: 'its first page cannot be decrypted', code: 'page-type' });
     }
     const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
     return {
@@ -160,7 +160,7 @@ export class Search {
       this.#requireNotNeeded(name, full);
       this.#leave(name, full, 'link');
     } else if (name.includes('\uFFFD')) {
-      throw new FigaroError('format-unsupported', `${full}: this name is not UTF-8, and can not be backed up`, {
+      throw new FigaroError('format-unsupported', `${full}: this name is not UTF-8, and cannot be backed up`, {
         path: full,
         hint: 'rename the file, or move it out of the environment if it does not belong there.',
       });

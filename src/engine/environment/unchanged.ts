@@ -1,4 +1,4 @@
-/** Whether files stood still while they were read: what is left to look at where other processes can not be seen. */
+/** Whether files stood still while they were read: what is left to look at where other processes cannot be seen. */
 
 import { FigaroError } from '../../errors.ts';
 import { type Files, type FileStat } from '../files/files.ts';

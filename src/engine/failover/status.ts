@@ -28,7 +28,7 @@ export interface Lag {
 /** How a standby is doing. */
 export interface StandbyStatus {
   readonly state: StandbyState;
-  /** Undefined when it is not known: the primary's log can not be read, or the standby follows a repository. */
+  /** Undefined when it is not known: the primary's log cannot be read, or the standby follows a repository. */
   readonly lag: Lag | undefined;
   readonly lagUnknown: string | undefined;
   /** Since the last round, in ms. */
@@ -81,7 +81,7 @@ export function standbyStatus(
 function lagOf(files: Files, { end }: StandbyState, home: string, now: Date, known: Directories | undefined): Lag {
   const from = logPlace(files, home, known);
   const names = files.listIfThere(from);
-  if (!names) throw new FigaroError('environment-missing', `${from} can not be read`, { path: from });
+  if (!names) throw new FigaroError('environment-missing', `${from} cannot be read`, { path: from });
   const numbers = names.map(logFileNumber).filter((number) => number !== undefined && number >= end.file);
   if (!numbers.includes(end.file) && !numbers.includes(end.file + 1)) {
     throw new FigaroError('chain-gap', `${from} does not hold ${logFileName(end.file)} any more`, { path: from });

@@ -6,7 +6,7 @@ import { type Files } from './files.ts';
 
 /**
  * Writes a small file so that it is there whole or not at all: temporary name, sync, rename, sync of the directory. A
- * temporary file that can not become the file is removed.
+ * temporary file that cannot become the file is removed.
  */
 export function writeDurably(files: Files, file: string, contents: Uint8Array | string): void {
   const temporary = `${file}.tmp`;

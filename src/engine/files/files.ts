@@ -2,7 +2,7 @@
  * The file operations the engine may use. Everything the engine does to a disk goes through a `Files`, so that tests
  * can make any operation fail, fill the disk or lose power at any point.
  *
- * The operations are synchronous: an operation that returned has happened, and a forgotten `await` can not turn a
+ * The operations are synchronous: an operation that returned has happened, and a forgotten `await` cannot turn a
  * sync into a hope. Long loops give way to signals and progress between pieces of work (`pause.ts`).
  *
  * Failures are `FigaroError`s: `no-space`, `not-permitted`, otherwise `io`, with path and operation.

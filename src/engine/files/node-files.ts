@@ -217,7 +217,7 @@ function openRegular(file: string, flags = withoutWaiting): NodeFile {
     throw error;
   }
   fs.closeSync(descriptor);
-  throw new FigaroError('io', `${file}: is no file`, {
+  throw new FigaroError('io', `${file}: is not a regular file`, {
     path: file,
     hint: 'a directory, pipe, socket or device is where a file has to be. Move it away.',
   });

@@ -14,7 +14,7 @@ import { type Files } from './files.ts';
 export function replaceFile(files: Files, name: string, contents: string, beginning: string): void {
   const file = files.statIfThere(name)?.kind === 'link' ? targetOf(files, name) : name;
   const before = files.statIfThere(file);
-  if (before && before.kind !== 'file') throw noFile(name, 'is no file');
+  if (before && before.kind !== 'file') throw noFile(name, 'is not a regular file');
   if (before && before.size > 0) requireBeginning(files, file, beginning);
   const draft = `${file}.tmp-${randomBytes(6).toString('hex')}`;
   try {

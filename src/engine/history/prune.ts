@@ -115,7 +115,7 @@ async function whyKept(
   if (!holder) return `no set of ${chain.id} holds it`;
   const found = foundIn(files, holder);
   if (found !== undefined) return found;
-  if (holder.manifest.unread) return `${holder.id} holds it, but was not proved: it is encrypted`;
+  if (holder.manifest.unread) return `${holder.id} holds it, but was not proven: it is encrypted`;
   const entry = entryOf(holder.manifest.files, logNumber)!;
   const copy = path.join(environmentOf(holder.directory), entry.path);
   if (!(await beginsAs(files, copy, entry, watch))) {

@@ -13,11 +13,11 @@ export interface InspectedDatabase {
   /** The method of its first page: that of the list of names, when it holds several databases. */
   readonly method: DatabaseMethod;
   readonly format: DatabaseFormat;
-  /** Databases in it; undefined when the file is one, or can not be read. */
+  /** Databases in it; undefined when the file is one, or cannot be read. */
   readonly subDatabases: number | undefined;
   /** A container of Berkeley DB XML. */
   readonly isXml: boolean;
-  /** Its changes are not in the log; undefined where that can not be told. */
+  /** Its changes are not in the log; undefined where that cannot be told. */
   readonly isUnlogged: boolean | undefined;
   readonly problem: string | undefined;
 }

@@ -41,7 +41,7 @@ export interface InspectedLog {
   readonly firstFile: number;
   readonly lastFile: number;
   readonly encrypted: boolean;
-  /** Undefined when the log can not be read; `problem` says why. */
+  /** Undefined when the log cannot be read; `problem` says why. */
   readonly contents: LogContents | undefined;
   readonly problem: FigaroError | undefined;
 }

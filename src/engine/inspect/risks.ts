@@ -112,7 +112,7 @@ function logRisks({ log, environment, logElsewhere, loggedDatabase }: Omit<Inspe
       {
         code: 'no-log',
         message: 'there are no log files: the environment has no transactions, or its log is elsewhere',
-        advice: 'back it up with `offline` while nobody writes; what is changed after that can not be recovered.',
+        advice: 'back it up with `offline` while nobody writes; what is changed after that cannot be recovered.',
       },
     ];
   }
@@ -120,7 +120,7 @@ function logRisks({ log, environment, logElsewhere, loggedDatabase }: Omit<Inspe
     return [
       {
         code: 'unreadable-log',
-        message: `the log can not be read: ${log.problem.message}`,
+        message: `the log cannot be read: ${log.problem.message}`,
         advice: log.problem.details.hint ?? 'copy the log again, or use an older set.',
       },
     ];
@@ -136,7 +136,7 @@ function checkpointRisks(
   if (end.damage) {
     risks.push({
       code: 'damaged-log',
-      message: `${end.damage.message}: what is behind it can not be recovered`,
+      message: `${end.damage.message}: what is behind it cannot be recovered`,
       advice: end.damage.details.hint ?? 'copy the log again, or use an older set.',
     });
   }
@@ -152,7 +152,7 @@ function checkpointRisks(
       code: 'log-begins-late',
       message:
         `recovery has to begin at ${formatLsn(checkpoint.redoFrom)}, but the log begins with ${logFileName(firstFile)}: ` +
-        'what is here can not be recovered',
+        'what is here cannot be recovered',
       advice: 'look for the missing log files in older copies.',
     });
   }
@@ -212,7 +212,7 @@ function configRisks({ environment: { config } }: Omit<InspectedEnvironment, 'ri
   if (config.sliced) {
     risks.push({
       code: 'sliced',
-      message: 'the environment is sliced: it can not be backed up as a whole',
+      message: 'the environment is sliced: it cannot be backed up as a whole',
       advice: 'back up each directory __db.sliceNNN as an environment of its own.',
     });
   }
@@ -225,7 +225,7 @@ function containerRisks({ databases, log }: Omit<InspectedEnvironment, 'risks'>)
     if (!isUnlogged) continue;
     risks.push({
       code: 'unlogged-container',
-      message: `${name} is written without the log: a set has it as it was on disk, and no log brings it forward`,
+      message: `${name} is written without the log: a set has it as it was on disk, and incrementals cannot update it`,
       advice: 'open it in a transaction, or expect it to be only as new as the last full set.',
     });
   }
@@ -244,7 +244,7 @@ function containerRisks({ databases, log }: Omit<InspectedEnvironment, 'risks'>)
     risks.push({
       code: 'no-password',
       message: 'the environment is encrypted, and no password was given: what it holds is not known',
-      advice: 'give --password-file, here and for backups: without it they are taken, but not proved.',
+      advice: 'give --password-file, here and for backups: without it they are taken, but not proven.',
     });
   }
   return risks;

@@ -89,7 +89,7 @@ function readLogFile(files: Files, number: number, file: string, opens: boolean)
 
 /**
  * The header that was read. Throws `log-corrupt` for a damaged one, `format-unsupported` for versions that are not read,
- * `password` when the log can not be read without one, or not with this one.
+ * `password` when the log cannot be read without one, or not with this one.
  */
 export function requireHeader(reading: HeaderReading, file: string): LogFileHeader {
   switch (reading.kind) {

@@ -32,7 +32,7 @@ export function discardStage(files: Files, stage: string): void {
 }
 
 /**
- * Removes the stages beside a target whose runs are over: provably, or, where that can not be told, without a sign of life for
+ * Removes the stages beside a target whose runs are over: provably, or, where that cannot be told, without a sign of life for
  * minutes. Returns warnings about those of unknown owners.
  *
  * @param now by the clock of the file system, in ms
@@ -59,7 +59,7 @@ export function sweepStages(files: Files, target: string, now: number): string[]
     if (alive === undefined) {
       warnings.push(`${stage} is left of an earlier recovery, of unknown origin: remove it by hand`);
     } else if (!alive && !files.isHeld(stage)) {
-      // A run that stood still, and goes on now, does not find it any more: it can not give half of it its name.
+      // A run that stood still, and goes on now, does not find it any more: it cannot give half of it its name.
       const mine = newStage(target);
       files.rename(stage, mine);
       removeTree(files, mine);

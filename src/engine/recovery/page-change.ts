@@ -258,7 +258,7 @@ export class Change {
         path: this.file.label,
         pgno: page.number,
         lsn: formatLsn(this.lsn),
-        hint: 'the first log files are missing. Add them: without them the change can not be undone.',
+        hint: 'the first log files are missing. Add them: without them the change cannot be undone.',
       },
     );
   }

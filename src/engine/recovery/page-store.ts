@@ -220,7 +220,7 @@ export class StoredFile {
       throw new FigaroError('page-checksum', `${this.label}: page ${pgno} does not match its checksum`, {
         path: this.label,
         pgno,
-        hint: 'the page is damaged, and the log can not repair it. Use an older set.',
+        hint: 'the page is damaged, and the log cannot repair it. Use an older set.',
       });
     }
     const page = new CachedPage(fromStored(bytes, format), this, pgno);

@@ -50,7 +50,7 @@ export interface RecoverOptions {
   readonly cacheBytes?: number;
   /** Check the structure of the result before it gets its name; true by default. */
   readonly check?: boolean;
-  /** The application orders keys in a way of its own, which the check can not know. */
+  /** The application orders keys in a way of its own, which the check cannot know. */
   readonly anyOrder?: boolean;
   /** Make containers that any environment can open: without LSNs, and without a log. */
   readonly resetLsns?: boolean;
@@ -96,7 +96,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   requirePlaces(files, target, plan);
   if (only?.length === 0) throw new FigaroError('usage', 'no container is named that is to be recovered');
   if (only && engine === 'native') {
-    throw new FigaroError('usage', 'the native engine recovers whole environments: it can not be told --only');
+    throw new FigaroError('usage', 'the native engine recovers whole environments: it cannot be told --only');
   }
   const point = options.restorePoint ?? { kind: 'end' };
   const hasLogs = found.files.some(({ kind }) => kind === 'log');

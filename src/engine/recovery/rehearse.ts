@@ -66,7 +66,7 @@ export async function prepareRecovery(
 
 /**
  * Recovers an environment in memory, over files that are only read. Returns when every committed change of the log is on
- * its page and every other one is not; throws `not-recoverable` and others when that can not be brought about. Pages
+ * its page and every other one is not; throws `not-recoverable` and others when that cannot be brought about. Pages
  * that the log does not name are not looked at.
  */
 export async function rehearse(

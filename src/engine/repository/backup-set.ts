@@ -14,7 +14,7 @@ export interface BackupSet {
 export interface BrokenSet {
   readonly id: string;
   readonly directory: string;
-  /** `incomplete`: the run that made it did not finish. `damaged`: its manifest can not be read. */
+  /** `incomplete`: the run that made it did not finish. `damaged`: its manifest cannot be read. */
   readonly state: 'incomplete' | 'damaged';
   readonly code: ErrorCode;
   readonly problem: string;

@@ -12,7 +12,7 @@ import { type BackupSet, type BrokenSet } from './backup-set.ts';
 export interface ListedSet {
   readonly set: BackupSet;
   readonly bytes: number;
-  /** The newest verification; the set was proved when it was made, too. */
+  /** The newest verification; the set was proven when it was made, too. */
   readonly lastCheck: Check | undefined;
   /** The newest one that went through the recovery of the chain, and found nothing. */
   readonly lastRehearsal: Check | undefined;
@@ -42,7 +42,7 @@ export interface Catalog {
   /** In order of time of their full sets. */
   readonly chains: readonly ListedChain[];
   readonly orphans: readonly OrphanedSet[];
-  /** Directories that are no sets: unfinished, or with a manifest that can not be trusted. */
+  /** Directories that are no sets: unfinished, or with a manifest that cannot be trusted. */
   readonly broken: readonly BrokenSet[];
   /** Pins and checks that the system could not read: what they say of their set is not known. */
   readonly unread: readonly FigaroError[];

@@ -76,7 +76,7 @@ export function findChain(
   }
   const damaged = broken.findLast(({ id, state }) => (wanted === undefined ? state === 'damaged' : id === wanted));
   if (!found && damaged) {
-    throw new FigaroError(damaged.code, `${damaged.id} can not be used: ${damaged.problem}`, {
+    throw new FigaroError(damaged.code, `${damaged.id} cannot be used: ${damaged.problem}`, {
       path: damaged.directory,
       hint: wanted === undefined ? 'there is no other full set in this repository.' : 'see `figaro-backup list`.',
     });

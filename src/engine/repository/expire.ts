@@ -59,7 +59,7 @@ function requireReadable({ broken, unread }: Catalog): void {
   }
   const hidden = broken.find(({ code }) => code === 'io' || code === 'not-permitted');
   if (!hidden) return;
-  throw new FigaroError(hidden.code, `${hidden.id} can not be read: ${hidden.problem}`, {
+  throw new FigaroError(hidden.code, `${hidden.id} cannot be read: ${hidden.problem}`, {
     path: hidden.directory,
     hint: 'nothing was removed. See to that set first.',
   });

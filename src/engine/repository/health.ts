@@ -15,7 +15,7 @@ import { rehearsalOf } from './retention.ts';
 
 /** What is asked of backups. */
 export interface HealthRules {
-  /** How old the newest proved set may be; 26 hours by default. */
+  /** How old the newest proven set may be; 26 hours by default. */
   readonly maxAgeMs?: number;
   /** How long ago the last rehearsal of a recovery may be; it need not have been one without. */
   readonly maxRehearsalAgeMs?: number;
@@ -38,7 +38,7 @@ export interface HealthProblem {
 export interface Health {
   /** The worst first; none when all is well. */
   readonly problems: readonly HealthProblem[];
-  /** The newest set that was proved recoverable. */
+  /** The newest set that was proven recoverable. */
   readonly newest: { readonly set: string; readonly time: string; readonly ageMs: number } | undefined;
   /** Databases that the newest chain lacks, as asked with --exclude: by path. */
   readonly excluded: readonly string[];
@@ -63,11 +63,11 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
   const catalog = listSets(files, repository);
   const { chains, orphans, broken } = catalog;
   const sets = chains.flatMap((chain) => chain.sets);
-  const proved = sets.findLast(({ set }) => set.manifest.unread !== true && !isUnsound(set));
-  const newest = proved && {
-    set: proved.set.id,
-    time: proved.set.manifest.finished,
-    ageMs: age(proved.set.manifest.finished, now),
+  const proven = sets.findLast(({ set }) => set.manifest.unread !== true && !isUnsound(set));
+  const newest = proven && {
+    set: proven.set.id,
+    time: proven.set.manifest.finished,
+    ageMs: age(proven.set.manifest.finished, now),
   };
   const lastRehearsed = latest(chains.map(rehearsalOf), now);
   const freeBytes = files.freeSpace(repository.directory);

@@ -33,7 +33,7 @@ export class LockSight {
 
 /**
  * Takes the lock. A lock is taken over when its owner is provably dead (the process is gone, or another one), and when an owner
- * of which that can not be told showed no sign of life for minutes; never while the kernel knows that it is held. Throws
+ * of which that cannot be told showed no sign of life for minutes; never while the kernel knows that it is held. Throws
  * `busy` otherwise.
  *
  * @param sight of a run that tries again and again
@@ -165,7 +165,7 @@ class LockFile {
   }
 
   /**
-   * Returns what it says. On a full disk, where a lock has to be had to make room, it stays empty; where there can not be a file
+   * Returns what it says. On a full disk, where a lock has to be had to make room, it stays empty; where there cannot be a file
    * more, it is a second name of one that is there. Either way, only its signs of life tell others that it is held.
    */
   #makeDraft(draft: string): string {

@@ -1,4 +1,4 @@
-/** The manifest of a backup set: what it holds and what was proved about it. Without one a directory is not a set. */
+/** The manifest of a backup set: what it holds and what was proven about it. Without one a directory is not a set. */
 
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
@@ -40,7 +40,7 @@ export interface ManifestFile {
   readonly databaseId?: string;
   /** Databases and extents of queues: in bytes. */
   readonly pageSize?: number;
-  /** Databases only: written without the log. It is as it was when it was copied, and no log brings it forward. */
+  /** Databases only: written without the log. It is as it was when it was copied, and incrementals cannot update it. */
   readonly unlogged?: true;
 }
 
@@ -206,7 +206,7 @@ export function decodeManifest(text: string, path: string): Manifest {
   const corrupt = (problem: string): FigaroError =>
     new FigaroError('manifest-corrupt', `${path}: ${problem}`, {
       path,
-      hint: 'this set can not be trusted. Use another one, and look for the cause on the disk.',
+      hint: 'this set cannot be trusted. Use another one, and look for the cause on the disk.',
     });
   const json = lastField.open(text);
   if (json === undefined) throw corrupt('the manifest does not match its own checksum');

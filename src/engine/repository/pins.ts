@@ -33,7 +33,7 @@ export function readPin(files: Files, { directory }: BackupSet, onFailure?: OnFa
     if (!bytes) return 'none';
     return readableFields(bytes, (fields) => ({ time: fields.time('time'), note: fields.string('note') }));
   }, onFailure);
-  return pin === 'none' ? undefined : (pin ?? { note: `${pinName} can not be read` });
+  return pin === 'none' ? undefined : (pin ?? { note: `${pinName} cannot be read` });
 }
 
 export interface PinOptions extends LockWait {

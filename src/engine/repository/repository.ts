@@ -222,7 +222,7 @@ export class NewSet {
     return { id: this.id, directory: this.directory, manifest };
   }
 
-  /** Removes what there is of an unfinished set. What can not be removed is swept by the next run. */
+  /** Removes what there is of an unfinished set. What cannot be removed is swept by the next run. */
   discard(): void {
     // First of all what would make it a set.
     this.#files.remove(path.join(this.directory, 'manifest.json'));
@@ -289,7 +289,7 @@ export async function asWriter<T>(
   }
 }
 
-/** The lock of a process that is no more is taken over: one that can not be removed changes nothing of what was done. */
+/** The lock of a process that is no more is taken over: one that cannot be removed changes nothing of what was done. */
 function release(lock: Lock): void {
   try {
     lock.release();
@@ -324,7 +324,7 @@ function sweep(files: Files, repository: Repository): void {
   for (const { state, directory } of readSets(files, repository).broken) {
     // A link leads to what somebody put elsewhere: not ours to empty.
     if (state !== 'incomplete' || files.statIfThere(directory)?.kind !== 'directory') continue;
-    // A run that stood still, and goes on now, does not find it any more: it can not make half of it a set.
+    // A run that stood still, and goes on now, does not find it any more: it cannot make half of it a set.
     files.rename(directory, `${directory}${sweptSuffix}`);
     removeSwept(files, `${directory}${sweptSuffix}`);
   }

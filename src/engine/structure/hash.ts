@@ -148,7 +148,7 @@ class HashCheck {
         if (this.#duplicates) {
           yield* checkDuplicateTree(this.#check, hashReferenceOf(page, offset), page.pgno, this.#duplicates);
         } else {
-          this.#check.find(page.pgno, `item ${i} refers to duplicates, which this database can not have`);
+          this.#check.find(page.pgno, `item ${i} refers to duplicates, which this database cannot have`);
         }
         return;
       default:
@@ -167,7 +167,7 @@ class HashCheck {
 
   #onPageDuplicates(page: Page, i: number, offset: number): void {
     const check = this.#check;
-    if (!this.#duplicates) check.find(page.pgno, `item ${i} holds duplicates, which this database can not have`);
+    if (!this.#duplicates) check.find(page.pgno, `item ${i} holds duplicates, which this database cannot have`);
     const duplicates = duplicatesIn(page, offset, hashItemEnd(page, i));
     if (!duplicates) {
       check.find(page.pgno, `the duplicates in item ${i} do not end where it does`);

@@ -44,7 +44,7 @@ class HeapCheck {
       } else this.#countPieces(page, pgno);
     }
     if (this.#unreadable > 0) {
-      check.note(`${this.#unreadable} pages are in a byte order that can not be read, and are not checked`);
+      check.note(`${this.#unreadable} pages are in a byte order that cannot be read, and are not checked`);
       return;
     }
     for (let pgno = 1; pgno < check.end; pgno++) {

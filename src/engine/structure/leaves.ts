@@ -39,7 +39,7 @@ export function* checkPairs(
     const isDeleted = isDeletedItem(page, dataOffset);
     const isDuplicate = i > 0 && keyOffset === page.itemAt(i - 2);
     if (isDuplicate && !duplicates) {
-      check.find(page.pgno, `items ${i - 2} and ${i} are duplicates, which this database can not have`);
+      check.find(page.pgno, `items ${i - 2} and ${i} are duplicates, which this database cannot have`);
     }
     if (!isDuplicate) {
       if (isDeletedItem(page, keyOffset)) check.find(page.pgno, `the key in item ${i} is marked as deleted`);

@@ -46,7 +46,7 @@ class TreeCheck {
     }
   }
 
-  /** @returns the number of records; undefined when part of the tree can not be read */
+  /** @returns the number of records; undefined when part of the tree cannot be read */
   *#subtree(page: Page, level: number, bounds: Bounds): Steps<number | undefined> {
     yield;
     const { leaf } = this.#shape;

@@ -52,7 +52,7 @@ export function whatItIs(files: Files, home: string, name: string): string {
     if (files.statIfThere(path.join(home, directory))?.kind !== 'directory') return `is behind ${directory}, a link`;
   }
   const kind = files.statIfThere(path.join(home, name))?.kind;
-  return kind === 'file' ? 'file' : kind === 'link' ? 'is a link' : 'is no file';
+  return kind === 'file' ? 'file' : kind === 'link' ? 'is a link' : 'is not a regular file';
 }
 
 function damaged(code: 'file-checksum' | 'set-incomplete', file: string, problem: string): FigaroError {

@@ -39,7 +39,7 @@ export interface VerifyOptions {
   readonly quick?: boolean;
   /** Go through the recovery of each chain, in memory, and check the structure of what comes out. */
   readonly rehearse?: boolean;
-  /** The application orders keys in a way of its own, which the check can not know. */
+  /** The application orders keys in a way of its own, which the check cannot know. */
   readonly anyOrder?: boolean;
   /** Note the result in each set; true by default. */
   readonly record?: boolean;
@@ -182,7 +182,7 @@ export class Verification {
     }
   }
 
-  /** Says what can not be checked of an encrypted chain. Throws `password` when its recovery is to be rehearsed. */
+  /** Says what cannot be checked of an encrypted chain. Throws `password` when its recovery is to be rehearsed. */
   #tellUnread(chain: Chain): void {
     const opaque = findOpaque(this.#files, chainEnvironment(this.#files, chain));
     if (opaque === undefined) return;

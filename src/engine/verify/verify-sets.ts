@@ -19,8 +19,8 @@ export async function verifyRepository(
 }
 
 /**
- * Checks sets, and collects everything that is wrong. Throws only when it can not go on at all: `usage` for options that
- * exclude each other, and `set-missing` for a set that is not there.
+ * Checks sets, and collects everything that is wrong. Throws only when it cannot go on at all: `usage` for options that
+ * cannot be used together, and `set-missing` for a set that is not there.
  */
 export async function verifySets(
   files: Files,
@@ -59,7 +59,7 @@ function requireCompatible({ chain, set, share, budgetMs, quick, rehearse }: Ver
   const parts = Object.entries({ chain, set, share, budget: budgetMs }).filter(([, value]) => value !== undefined);
   const isSingle = chain !== undefined || set !== undefined;
   if (isSingle && parts.length > 1) {
-    throw new FigaroError('usage', `${parts.map(([name]) => `--${name}`).join(' and ')} exclude each other`);
+    throw new FigaroError('usage', `${parts.map(([name]) => `--${name}`).join(' and ')} cannot be used together`);
   }
   if (rehearse && (quick === true || set !== undefined)) {
     throw new FigaroError(

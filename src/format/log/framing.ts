@@ -80,7 +80,7 @@ export function encryptedFraming(cipher: Cipher | undefined): Framing {
       return hasRightMac(bytes, at, length, prev, cipher) ? length : -4;
     },
     toPlain(bytes, _view, at, length) {
-      if (!cipher) throw new Error('an encrypted record can not be read without its key');
+      if (!cipher) throw new Error('an encrypted record cannot be read without its key');
       // The body keeps its place; the shorter frame moves up to it.
       const plain = bytes.slice(at + longer, at + length);
       cipher.decrypt(plain.subarray(frameSize), bytes.subarray(at + encryptedAt.iv, at + encryptedAt.iv + ivSize));
@@ -90,7 +90,7 @@ export function encryptedFraming(cipher: Cipher | undefined): Framing {
       return { bytes: plain, view, at: 0, length: plain.length };
     },
     seal(record, prev) {
-      if (!cipher) throw new Error('an encrypted record can not be written without its key');
+      if (!cipher) throw new Error('an encrypted record cannot be written without its key');
       const size = record.length - frameSize;
       const padded = Math.ceil(size / cipherBlock) * cipherBlock;
       const sealed = new Uint8Array(encryptedAt.body + padded);

@@ -67,7 +67,7 @@ export interface DatabaseFormat {
   readonly littleEndian: boolean;
   readonly checksums: boolean;
   readonly encrypted: boolean;
-  /** The key of encrypted pages; undefined when they are not encrypted, or can not be read. */
+  /** The key of encrypted pages; undefined when they are not encrypted, or cannot be read. */
   readonly cipher: Cipher | undefined;
   /** Where the index of items starts on ordinary pages: 26, 32 with checksums, 64 encrypted. */
   readonly indexStart: number;

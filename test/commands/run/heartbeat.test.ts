@@ -38,7 +38,7 @@ describe('a heartbeat', () => {
   const send = async (event: 'start' | 'success' | 'failure' = 'success', where = '/secret'): Promise<unknown> =>
     await sendHeartbeat(heartbeatUrl(base + where), event, { pace });
   const told = (problem: string, event = 'success'): string =>
-    `the heartbeat ${base}/… (${event}) was not taken: ${problem}`;
+    `the heartbeat ${base}/… (${event}) could not be delivered: ${problem}`;
 
   test('says in its path what happened', async () => {
     for (const event of ['start', 'success', 'failure'] as const) expect(await send(event)).toBeUndefined();
@@ -112,7 +112,8 @@ describe('a run with a heartbeat', () => {
 
   test('does its work when nobody answers, and warns without telling the URL', async () => {
     statuses = [404, 404];
-    const warning = (event: string): string => `the heartbeat ${base}/… (${event}) was not taken: the answer was 404`;
+    const warning = (event: string): string =>
+      `the heartbeat ${base}/… (${event}) could not be delivered: the answer was 404`;
     expect(await run(`${base}/secret`)).toEqual({
       ...fine,
       stderr: `warning: ${warning('start')}\nwarning: ${warning('success')}\n`,
@@ -124,7 +125,7 @@ describe('a run with a heartbeat', () => {
     await new Promise((resolve) => server.close(resolve));
     const none = await run(`${base}/secret`);
     expect(none.exitCode).toBe(0);
-    expect(none.stderr).toContain(`the heartbeat ${base}/… (success) was not taken: ECONNREFUSED\n`);
+    expect(none.stderr).toContain(`the heartbeat ${base}/… (success) could not be delivered: connection refused\n`);
     expect(none.stderr).not.toContain('secret');
   });
 

@@ -199,7 +199,7 @@ describe('a hook that fails', () => {
     ]);
   });
 
-  test('because it can not be started', async () => {
+  test('because it cannot be started', async () => {
     const { exitCode, stderr } = await hot('--run-before', 'echo a\0b');
     expect([exitCode, stderr]).toEqual([12, expect.stringContaining('run-before could not be started: ') as string]);
   });

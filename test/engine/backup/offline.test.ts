@@ -53,7 +53,7 @@ describe('an environment without transactions', () => {
     expect(fingerprint(home)).toEqual(before);
   });
 
-  test('can not be added to', async () => {
+  test('cannot be added to', async () => {
     lay('ds-53');
     await offline();
     await expectFailure('log-missing', () => takeBackup(nodeFiles, 'incremental', { home, repository }));

@@ -128,7 +128,7 @@ describeNative('pages that are torn while they are read', () => {
       const undisturbed = await contentsAfterRecovery(home);
       for (let seed = 1; seed <= seeds; seed++) {
         const forever = seed % 3 === 0;
-        // Without checksums the same tear in every read can not be told from a page.
+        // Without checksums the same tear in every read cannot be told from a page.
         const stuck = checksums && seed % 2 === 0;
         const torn = new TornFiles(nodeFiles, {
           seed: seed * 1000 + pageSize,
@@ -236,7 +236,7 @@ describeNative('pages that are torn while they are read', () => {
         writer.kill('SIGTERM');
         if (writer.exitCode === null) await once(writer, 'close');
       }
-      // A writer that was held up for longer than two reads are apart can not be told from one that is done.
+      // A writer that was held up for longer than two reads are apart cannot be told from one that is done.
       const longestUs = Number(output.split('\n')[1]);
       if (longestUs < apartMs * 1000) expect(torn).toEqual([]);
       else tried.heldUp++;

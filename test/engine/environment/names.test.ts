@@ -98,7 +98,7 @@ describe('what is no file', () => {
     expect(await hot()).toMatchObject({
       exitCode: 6,
       stderr:
-        'error [io]: <dir>/env/log.0000000007: is no file\nhint: a directory, pipe, socket or device is where a file has to be. Move it away.\n',
+        'error [io]: <dir>/env/log.0000000007: is not a regular file\nhint: a directory, pipe, socket or device is where a file has to be. Move it away.\n',
     });
   });
 });
@@ -140,7 +140,7 @@ describe('names', () => {
     expect(await hot()).toMatchObject({
       exitCode: 3,
       stderr: expect.stringContaining(
-        'this name is not UTF-8, and can not be backed up\nhint: rename the file',
+        'this name is not UTF-8, and cannot be backed up\nhint: rename the file',
       ) as string,
     });
   });

@@ -184,7 +184,7 @@ describe('what stands where a file should be', () => {
     expect(spawnSync('mkfifo', [path.join(home, 'log.0000000007')]).status).toBe(0);
     const { exitCode, stderr } = await run('recover', '--repo', repo, '--surviving-logs', home, '--to', target);
     expect(exitCode).toBe(6);
-    expect(stderr).toContain('log.0000000007: is no file');
+    expect(stderr).toContain('log.0000000007: is not a regular file');
     expect(namesIn(directory)).not.toContain('recovered');
   });
 

@@ -53,7 +53,7 @@ function emptyManifest(id: string, kind: SetKind, parent: BackupSet | undefined)
 }
 
 describe('a repository', () => {
-  test('that does not exist can not be read', async () => {
+  test('that does not exist cannot be read', async () => {
     const error = await expectFailure('repository-missing', () => openRepository(nodeFiles, directory));
     expect(error.exitCode).toBe(5);
     expect(existsSync(directory)).toBe(false);

@@ -1,4 +1,4 @@
-/** Runs that can not ask each other's process whether it lives: in other containers, on other machines. */
+/** Runs that cannot ask each other's process whether it lives: in other containers, on other machines. */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -111,7 +111,7 @@ test('a recovery whose stage was swept while it stood still makes no target', as
 const ownProcesses = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
 const canUnshare =
   process.platform === 'linux' && spawnSync(ownProcesses[0], [...ownProcesses.slice(1), 'true']).status === 0;
-if (!canUnshare) console.warn('skipped: this user can not make process namespaces (unshare)');
+if (!canUnshare) console.warn('skipped: this user cannot make process namespaces (unshare)');
 
 test('a stage of another container is not swept while the kernel knows that it is held, whatever the clock says', () => {
   const target = path.join(directory, 'recovered');

@@ -15,7 +15,7 @@ export const unknown = {
   either: Buffer.from('UNKNOWN'),
 } as const;
 
-/** Longer items are not put together, in bytes: a line of a dump can not be longer. */
+/** Longer items are not put together, in bytes: a line of a dump cannot be longer. */
 const longest = 1 << 27;
 
 /**

@@ -326,7 +326,7 @@ function checkedName(name: string, record: ScannedRecord): string {
 function unsupported(record: ScannedRecord, what: string): FigaroError {
   return new FigaroError(
     'format-unsupported',
-    `log record ${formatLsn(record.lsn)} (${recordName(record.code)}) is about ${what}, which can not be recovered yet`,
+    `log record ${formatLsn(record.lsn)} (${recordName(record.code)}) is about ${what}, which cannot be recovered yet`,
     { lsn: formatLsn(record.lsn), hint: 'use `recover --engine native` with an installed db_recover.' },
   );
 }

@@ -43,7 +43,7 @@ export class Queue {
     this.#start = file.format.encrypted ? 64 : file.format.checksums ? 48 : 28;
   }
 
-  /** False for metadata that can not be a queue's. */
+  /** False for metadata that cannot be a queue's. */
   get isSound(): boolean {
     const { meta } = this;
     const used = this.#start + this.#recordsPerPage * this.#slotSize;

@@ -202,7 +202,7 @@ const mvptr = {
 /**
  * To be called for every file when redo is over. Removes extents that no record of the queue is in, and sets the LSN of
  * the first page back to the last record: native recovery leaves it behind the end of a log that was cut off, and the
- * queue can not be opened any more.
+ * queue cannot be opened any more.
  */
 export function finishQueue(file: StoredFile, lastRecord: Lsn): void {
   if (!file.isDatabase || file.format.method !== 'queue' || !file.page(0)) return;
