@@ -1,4 +1,13 @@
-import { allCommands, typed, type CommandDescription, type OptionDescription } from './command-line.ts';
+import {
+  argumentTerm,
+  optionDetails,
+  referenceOf,
+  typed,
+  type ArgumentDescription,
+  type CommandDescription,
+  type OptionDescription,
+  type Reference,
+} from './command-line.ts';
 import { exitStatuses } from './exit-codes.ts';
 
 export interface ManualFacts {
@@ -11,12 +20,9 @@ export interface ManualFacts {
 
 /** The manual page in the man macros of roff. */
 export function manualPage(program: CommandDescription, { version, settings, places }: ManualFacts): string {
-  const commands = allCommands(program)
-    .slice(1)
-    .filter(({ commands: children }) => children.length === 0);
+  const reference = referenceOf(program);
+  const { commands, commonOptions, sharedArguments, sharedOptions } = reference;
   const options = commands.flatMap(({ options: own }) => own);
-  const common = options.filter(({ isCommon }) => isCommon);
-  const everywhere = [...program.options, ...common];
   return [
     `.TH FIGARO\\-BACKUP 1 "" "figaro\\-backup ${escape(version)}" "User Commands"\n`,
     // Names of options and variables stay whole, so that they can be searched for.
@@ -31,12 +37,19 @@ export function manualPage(program: CommandDescription, { version, settings, pla
       'Options that are not given come from variables, then from the configuration file, then from defaults. Results go to stdout, everything else to stderr.',
     ),
     '.SH COMMANDS\n',
-    ...commands.map(commandSection),
+    ...commands.map((command) => commandSection(command, reference)),
+    '.SH SHARED OPTIONS\n',
+    paragraph('What several commands take. An option that means something else elsewhere is told there.'),
+    ...sharedArguments.map(({ thing, commands: takers }) => argumentItem(thing, takers)),
+    ...sharedOptions.map(({ thing, commands: takers }) => optionItem(thing, takers)),
     '.SH COMMON OPTIONS\n',
-    ...withoutRepetition(everywhere).map(optionItem),
+    ...commonOptions.map((option) => optionItem(option)),
     '.SH ENVIRONMENT\n',
-    ...[...settings, ...otherSettings(options, settings)].map(({ option, variables }) =>
-      item(variables.map(bold).join(', '), `Stands for ${option}: ${describeOption(options, option)}.`),
+    paragraph('What stands for an option that is not given; of two, the first one that is set:'),
+    block(
+      [...settings, ...otherSettings(options, settings)].map(
+        ({ option, variables }) => `${variables.map(bold).join(', ')} for ${escape(option)}`,
+      ),
     ),
     item(bold('NO_COLOR'), 'When set and not empty, there are no colours.'),
     item(
@@ -58,13 +71,14 @@ export function manualPage(program: CommandDescription, { version, settings, pla
     ),
     paragraph('Any other exit status means failure, too.'),
     '.SH EXAMPLES\n',
-    ...program.examples.map(example),
+    block(program.examples.map(escapeLine)),
     '.SH SEE ALSO\n',
     paragraph('db_recover, db_dump, db_verify and db_archive of Berkeley DB.'),
   ].join('');
 }
 
-function commandSection(command: CommandDescription): string {
+function commandSection(command: CommandDescription, { ownOf }: Reference): string {
+  const { arguments: ownArguments, options, shared } = ownOf(command);
   return [
     `.SS ${escape(typed(command))}\n`,
     synopsis(command.usage),
@@ -72,14 +86,10 @@ function commandSection(command: CommandDescription): string {
       .split('\n')
       .filter((line) => line !== '')
       .map(paragraph),
-    ...command.arguments.map(({ name, isRequired, description, choices }) =>
-      item(
-        bold(isRequired ? `<${name}>` : `[${name}]`),
-        sentence(choices.length > 0 ? `${description || 'one of them'}: ${choices.join(', ')}` : description),
-      ),
-    ),
-    ...command.options.filter(({ isCommon }) => !isCommon).map(optionItem),
-    ...(command.examples.length > 0 ? ['.PP\nExamples:\n', ...command.examples.map(example)] : []),
+    ...ownArguments.map((argument) => argumentItem(argument)),
+    ...options.map((option) => optionItem(option)),
+    ...(shared.length > 0 ? [paragraph(`Shared options: ${shared.join(', ')}.`)] : []),
+    ...(command.examples.length > 0 ? ['.PP\nExamples:\n', block(command.examples.map(escapeLine))] : []),
   ].join('');
 }
 
@@ -89,18 +99,21 @@ function synopsis(usage: string): string {
   return `.PP\n${bold(program)} ${escape(rest.join(' '))}\n`;
 }
 
-function optionItem({ names, value, description, default: usual }: OptionDescription): string {
-  const flags = names.map(bold).join(', ') + (value ? ` \\fI${escape(value.name)}\\fR` : '');
-  const details = [
-    ...(value && value.choices.length > 0 ? [`one of ${value.choices.join(', ')}`] : []),
-    ...(usual === undefined ? [] : [`default: ${usual}`]),
-  ];
-  return item(flags, sentence(description + (details.length > 0 ? ` (${details.join('; ')})` : '')));
+/** With `takers`, the commands that have it. */
+function argumentItem(argument: ArgumentDescription, takers: readonly string[] = []): string {
+  const { description, choices } = argument;
+  const text = choices.length > 0 ? `${description || 'one of them'}: ${choices.join(', ')}` : description;
+  return item(bold(argumentTerm(argument)), sentence(text) + takenBy(takers));
 }
 
-function describeOption(options: readonly OptionDescription[], name: string): string {
-  // What a variable stands for need not be told of itself.
-  return (options.find(({ names }) => names.includes(name))?.description ?? '').replace(/ \(or \$\w+\)$/, '');
+function optionItem(option: OptionDescription, takers: readonly string[] = []): string {
+  const { names, value, description } = option;
+  const flags = names.map(bold).join(', ') + (value ? ` \\fI${escape(value.name)}\\fR` : '');
+  return item(flags, sentence(description + optionDetails(option)) + takenBy(takers));
+}
+
+function takenBy(takers: readonly string[]): string {
+  return takers.length > 0 ? ` Of ${takers.join(', ')}.` : '';
 }
 
 /** Variables that only the description of their option tells of. */
@@ -117,10 +130,6 @@ function otherSettings(
   return [...found].map(([variable, option]) => ({ option, variables: [variable] }));
 }
 
-function withoutRepetition(options: readonly OptionDescription[]): OptionDescription[] {
-  return [...new Map(options.map((option) => [option.names.join(), option])).values()];
-}
-
 function item(term: string, text: string): string {
   return `.TP\n${term}\n${escapeLine(text)}\n`;
 }
@@ -129,8 +138,9 @@ function paragraph(text: string): string {
   return `.PP\n${escapeLine(text)}\n`;
 }
 
-function example(line: string): string {
-  return `.PP\n.RS 4\n.nf\n${escapeLine(line)}\n.fi\n.RE\n`;
+/** Lines that stay as they are. */
+function block(lines: readonly string[]): string {
+  return `.PP\n.RS 4\n.nf\n${lines.map((line) => `${line}\n`).join('')}.fi\n.RE\n`;
 }
 
 function sentence(text: string): string {

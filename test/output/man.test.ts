@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { settingNames } from '../../src/commands/setting-names.ts';
 import { variablesOf } from '../../src/commands/settings.ts';
 import { exitCodes } from '../../src/errors.ts';
-import { allCommands, typed } from '../../src/output/command-line.ts';
+import { referenceOf, typed } from '../../src/output/command-line.ts';
 import { manualPage } from '../../src/output/man.ts';
 import { describedProgram } from '../support/completion.ts';
 import { figaro } from '../support/run-cli.ts';
@@ -46,6 +46,7 @@ describeWith('groff', 'groff-base', 'the manual page', () => {
       'SYNOPSIS',
       'DESCRIPTION',
       'COMMANDS',
+      'SHARED OPTIONS',
       'COMMON OPTIONS',
       'ENVIRONMENT',
       'FILES',
@@ -60,16 +61,33 @@ describeWith('groff', 'groff-base', 'the manual page', () => {
     const text = set(page);
     const commands = section(text, 'COMMANDS').split(/^ {3}(?=\S)/m);
     const common = section(text, 'COMMON OPTIONS');
-    for (const command of allCommands(await describedProgram()).filter(({ words }) => words.length > 0)) {
-      if (command.commands.length > 0) continue;
+    for (const command of referenceOf(await describedProgram()).commands) {
       const own = commands.find((part) => part.startsWith(`${typed(command)}\n`));
       expect(own, typed(command)).toBeDefined();
-      for (const { names, isCommon } of command.options) {
-        for (const name of names) expect(isCommon ? common : own).toMatch(new RegExp(`^ +.*${name}\\b`, 'm'));
+      for (const { names } of command.options) {
+        for (const name of names) expect(own! + common).toMatch(new RegExp(`^ +.*${name}\\b`, 'm'));
       }
+      for (const { name } of command.arguments) expect(own).toMatch(new RegExp(`^ +.*[<[]${name}[>\\]]`, 'm'));
       for (const example of command.examples) expect(own).toContain(`\n           ${example}\n`);
     }
     for (const name of ['--version', '--help', '--json', '--config file']) expect(common).toContain(name);
+  });
+
+  test('explains what several commands take once, and says which ones', () => {
+    const shared = section(set(page), 'SHARED OPTIONS');
+    const { sharedOptions, sharedArguments } = referenceOf(await describedProgram());
+    expect(sharedOptions.length).toBeGreaterThan(20);
+    for (const { thing, commands } of [...sharedOptions, ...sharedArguments]) {
+      const explanation = `${thing.description[0]!.toUpperCase()}${thing.description.slice(1)}`;
+      const told = shared.split('\n').filter((line) => line.endsWith(` Of ${commands.join(', ')}.`));
+      expect(told.join('\n')).toContain(explanation);
+    }
+    const items = page.match(/^\.TP\n.*\n.*$/gm)!;
+    expect(items.filter((item, i) => items.indexOf(item) !== i)).toEqual([]);
+  });
+
+  test('is short enough to be read', () => {
+    expect(set(page, 80).split('\n').length).toBeLessThan(1000);
   });
 
   test('has every exit status with its codes', () => {
