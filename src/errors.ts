@@ -3,7 +3,7 @@
  * Anything else that is thrown is a bug (`internal`, exit 1).
  */
 
-/** Error code to exit status. The README documents this table. */
+/** Error code to exit status. `docs/troubleshooting.md` says of each what it means and what to do next. */
 export const exitCodes = {
   internal: 1,
   usage: 2,

@@ -3,7 +3,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { allCommands, typed } from '../src/output/command-line.ts';
 import { callsIn, parseOnly } from './support/command-lines.ts';
+import { commandsPage, commandsText } from './support/commands-page.ts';
+import { describedProgram } from './support/completion.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -124,7 +128,15 @@ function callsOn(page: string): string[][] {
     if (language === 'sh') return lines.map((line) => line.replace(/ #.*$/, ''));
     if (language === 'console') return lines.filter((line) => line.startsWith('$ ')).map((line) => line.slice(2));
     // Five fields say when.
-    return language === 'cron' ? lines.map((line) => line.replace(/^(\S+\s+){5}/, '')) : [];
+    if (language === 'cron') return lines.map((line) => line.replace(/^(\S+\s+){5}/, ''));
+    if (language === 'ini')
+      return lines.map((line) => line.replace(/^ExecStart=\/usr\/bin\/env /, '').replaceAll('%i', 'orders'));
+    if (language === 'bat') {
+      return lines.map((line) =>
+        line.replace(/^.*\\(figaro-backup)\.cmd (.*?) >> .*$/, '$1 $2').replace(/ --config \S+/, ''),
+      );
+    }
+    return [];
   });
   const calls = [...typed, ...codeIn(proseOf(page))].flatMap(callsIn);
   return calls.filter(
@@ -150,6 +162,82 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
-test('command lines are found where there are some', () => {
-  expect(callsOn('docs/figaro-manual.md').length).toBeGreaterThan(20);
+test.each([
+  ['docs/figaro-manual.md', 20],
+  ['docs/commands.md', 50],
+  // Of a shell, cron, services and tasks.
+  ['docs/scheduling.md', 4],
+  ['docs/standby.md', 4],
+  ['README.md', 15],
+])('command lines are found in %s', (page, atLeast) => {
+  expect(callsOn(page).length).toBeGreaterThanOrEqual(atLeast);
+});
+
+const commands = allCommands(await describedProgram()).filter(({ words }) => words.length > 0);
+
+/** Options of commands that are named without the program, as in `verify --rehearse`, or alone, that there are not. */
+function strangersIn(code: string): string[] {
+  const named = commands.findLast((command) => code === typed(command) || code.startsWith(`${typed(command)} -`));
+  const all = named?.commands.length === 0 ? named.options : commands.flatMap(({ options }) => options);
+  const known = new Set([...all.flatMap(({ names }) => names), '--version']);
+  const isOurs = named !== undefined || /^--[a-z]/.test(code);
+  return isOurs ? (code.match(/(?<=^| |\()--[a-z][a-z-]*/g) ?? []).filter((name) => !known.has(name)) : [];
+}
+
+/** What users read, apart from the books that the code cites. */
+const books = new Set<string>(Object.values(documents));
+const forUsers = pages.filter((page) => /^(README\.md|docs\/)/.test(page) && !books.has(page));
+
+test.each(forUsers)('%s names options that there are', (page) => {
+  expect(codeIn(proseOf(page)).flatMap((code) => strangersIn(code).map((name) => `${code}: ${name}`))).toEqual([]);
+});
+
+test('options that there are not are found', () => {
+  expect(strangersIn('verify --rehearse --keep-damaged')).toEqual(['--keep-damaged']);
+  expect(strangersIn('--keep-hourly N')).toEqual(['--keep-hourly']);
+});
+
+/** Sentences and cells of tables that are long enough to be more than a phrase. */
+function sentencesOf(page: string): string[] {
+  const prose = proseOf(page).replaceAll(/^(#.*|\|[ -|]*)$/gm, '');
+  const blocks = prose.split(/\n\n|\n(?=\s*(?:-|\d\.|\|) ?)/);
+  return blocks
+    .flatMap((block) => block.replaceAll(/\s+/g, ' ').split(/(?<=[.:;!?]) | \| /))
+    .map((sentence) => sentence.replaceAll(/^[\s|-]+|[\s|.:;]+$/g, '').toLowerCase())
+    .filter((sentence) => sentence.replaceAll(/`[^`]*`/g, '').length >= 40);
+}
+
+test('no sentence stands twice', () => {
+  const places = new Map<string, string[]>();
+  for (const page of forUsers) {
+    for (const sentence of sentencesOf(page)) places.set(sentence, [...(places.get(sentence) ?? []), page]);
+  }
+  expect([...places].filter(([, found]) => found.length > 1)).toEqual([]);
+  expect(places.size).toBeGreaterThan(500);
+});
+
+test('the README has 12 KB at most, and leads to every page', () => {
+  const readme = readFileSync(path.join(root, 'README.md'));
+  expect(readme.length).toBeLessThanOrEqual(12 * 1024);
+  for (const page of forUsers.slice(1)) expect(readme.toString()).toContain(`](${page}`);
+});
+
+test('docs/commands.md is what the definitions of the commands say; `npm run docs` writes it', async () => {
+  expect(readFileSync(commandsPage, 'utf8')).toBe(commandsText(await describedProgram()));
+});
+
+test('the package has the documents, and all that they lead to', () => {
+  const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+  const packed = new Set(files.map((file) => file.path));
+  expect(pages.filter((page) => page.startsWith('docs/') && !packed.has(page))).toEqual([]);
+  for (const page of forUsers) {
+    const links = [...proseOf(page).matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(([, link]) => link!);
+    const files = links.filter((link) => !/^[a-z]+:/.test(link)).map((link) => path.join(path.dirname(page), link));
+    // It says that it is for a checkout.
+    expect(files.filter((file) => file !== 'CONTRIBUTING.md' && !packed.has(file))).toEqual([]);
+  }
 });

@@ -56,7 +56,10 @@ function readIfPermitted(files: Files, file: string): Uint8Array | undefined {
 
 function parseConfig(file: string, text: string): ConfigFile {
   const unusable = (problem: string): FigaroError =>
-    new FigaroError('usage', `${file}: ${problem}`, { path: file, hint: 'the README shows what the file looks like.' });
+    new FigaroError('usage', `${file}: ${problem}`, {
+      path: file,
+      hint: 'docs/configuration.md of the package shows what the file looks like.',
+    });
   let document: Record<string, unknown>;
   try {
     document = parse(text);

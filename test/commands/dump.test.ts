@@ -137,7 +137,7 @@ describe('dump refuses', () => {
   });
 
   test('a directory', async () => {
-    expect(await refusal(home)).toMatchInlineSnapshot(`"3 error [container-missing]: <dir>/env is no file"`);
+    expect(await refusal(home)).toMatchInlineSnapshot(`"3 error [container-missing]: <dir>/env is not a regular file"`);
   });
 
   test('a file that is no container', async () => {

@@ -284,12 +284,19 @@ test('what SIGTERM stops has exit status 143', async () => {
   });
 });
 
-test('the tables of the help and of the README are those of the program', () => {
+const page = (name: string): string => fs.readFileSync(path.join(import.meta.dirname, '../../docs', name), 'utf8');
+
+test('the tables of the help and of the documents are those of the program', () => {
   const byStatus = new Map<number, string[]>([[0, []]]);
   for (const [code, status] of Object.entries(exitCodes)) byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   expect(exitStatuses.map(({ status, codes }) => [status, codes])).toEqual([...byStatus].sort(([a], [b]) => a - b));
-  const readme = fs.readFileSync(path.join(import.meta.dirname, '../../README.md'), 'utf8');
-  const lines = readme.matchAll(/^\| (\d+)(?:, 143)? \| [^|]+ \| ([^|]*)\|$/gm);
+  const lines = page('monitoring.md').matchAll(/^\| (\d+)(?:, 143)? \| [^|]+ \| ([^|]*)\|$/gm);
   const documented = [...lines].map(([, status, codes = '']) => [Number(status), codes.match(/[a-z-]+/g) ?? []]);
   expect(documented).toEqual([...byStatus].sort(([a], [b]) => a - b));
+});
+
+test('each code has a meaning and a next step in troubleshooting, in the order of the program', () => {
+  const sections = page('troubleshooting.md').split(/^### /m).slice(1);
+  expect(sections.map((text) => text.slice(0, text.indexOf('\n')))).toEqual(Object.keys(exitCodes));
+  for (const text of sections) expect(text).toMatch(/^\S+\n\n[A-Z][^]*\. \*\*Next:\*\* \S[^]*\.\n+$/);
 });

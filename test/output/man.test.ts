@@ -73,7 +73,7 @@ describeWith('groff', 'groff-base', 'the manual page', () => {
     for (const name of ['--version', '--help', '--json', '--config file']) expect(common).toContain(name);
   });
 
-  test('explains what several commands take once, and says which ones', () => {
+  test('explains what several commands take once, and says which ones', async () => {
     const shared = section(set(page), 'SHARED OPTIONS');
     const { sharedOptions, sharedArguments } = referenceOf(await describedProgram());
     expect(sharedOptions.length).toBeGreaterThan(20);

@@ -88,7 +88,7 @@ function requireFile(files: Files, path: string): void {
   // A link may lead to a container, too.
   const kind = files.statIfThere(path)?.kind;
   if (kind === 'file' || kind === 'link') return;
-  throw new FigaroError('container-missing', `${path} is ${kind === undefined ? 'not there' : 'no file'}`, {
+  throw new FigaroError('container-missing', `${path} is ${kind === undefined ? 'not there' : 'not a regular file'}`, {
     path,
     hint: 'give a database file: a container, or another file of an environment.',
   });

@@ -31,7 +31,7 @@ export function findFile(
   if (found !== undefined) return { files, path: found };
   const isThere = places.some((place) => files.statThrough(place) !== undefined);
   const where = home === undefined ? '' : `, neither in ${home} nor as a path`;
-  throw new FigaroError('container-missing', `${name} is ${isThere ? 'no file' : `not there${where}`}`, {
+  throw new FigaroError('container-missing', `${name} is ${isThere ? 'not a regular file' : `not there${where}`}`, {
     path: name,
     hint: 'give a database file: a container, or another file of an environment.',
   });

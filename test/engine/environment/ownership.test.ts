@@ -176,7 +176,7 @@ describe('what stands where a file should be', () => {
     expect(spawnSync('mkfifo', [path.join(home, 'DB_CONFIG')]).status).toBe(0);
     const { exitCode, stderr } = await take('hot');
     expect(exitCode).toBe(6);
-    expect(stderr).toMatch(/^error \[io\]: <dir>\/env\/DB_CONFIG: is no file\nhint: /);
+    expect(stderr).toMatch(/^error \[io\]: <dir>\/env\/DB_CONFIG: is not a regular file\nhint: /);
   });
 
   test('as a pipe among surviving logs is refused, too', async () => {
