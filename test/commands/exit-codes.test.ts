@@ -298,5 +298,5 @@ test('the tables of the help and of the documents are those of the program', () 
 test('each code has a meaning and a next step in troubleshooting, in the order of the program', () => {
   const sections = page('troubleshooting.md').split(/^### /m).slice(1);
   expect(sections.map((text) => text.slice(0, text.indexOf('\n')))).toEqual(Object.keys(exitCodes));
-  for (const text of sections) expect(text).toMatch(/^\S+\n\n[A-Z][^]*\. \*\*Next:\*\* \S[^]*\.\n+$/);
+  for (const text of sections) expect(text).toMatch(/^\S+\n\n[A-Z][^]*\. \*\*Next:\*\* \S[^]*[.?]\n+$/);
 });
