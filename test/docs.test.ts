@@ -1,13 +1,15 @@
 /** Documents are true where a program can tell: sections that the code cites, links, names of files, command lines. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { spawnSync } from 'node:child_process';
 import { allCommands, typed } from '../src/output/command-line.ts';
 import { callsIn, parseOnly } from './support/command-lines.ts';
 import { commandsPage, commandsText } from './support/commands-page.ts';
 import { describedProgram } from './support/completion.ts';
+import { temporaryDirectory } from './support/demo-environment.ts';
+import { figaro } from './support/run-cli.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -122,22 +124,25 @@ function problemOf(page: string, link: string): string | undefined {
   return `${page}: ${link} leads to no heading`;
 }
 
+/** What is typed in a line of a block, by the language of the block. */
+const typedIn: Readonly<Record<string, (line: string) => readonly string[]>> = {
+  sh: (line) => [line.replace(/ #.*$/, '')],
+  console: (line) => (line.startsWith('$ ') ? [line.slice(2)] : []),
+  // Five fields say when.
+  cron: (line) => [line.replace(/^(\S+\s+){5}/, '')],
+  ini: (line) => [line.replace(/^ExecStart=\/usr\/bin\/env /, '').replaceAll('%i', 'orders')],
+  bat: (line) => [line.replace(/^.*\\(figaro-backup)\.cmd (.*?) >> .*$/, '$1 $2').replace(/ --config \S+/, '')],
+  // Commands in boxes go without the name of the program.
+  mermaid: (line) =>
+    [...line.matchAll(/"([^"]*)"/g)]
+      .flatMap(([, text]) => text!.split(/<br>|,/))
+      .filter((text) => / --[a-z]/.test(text))
+      .map((text) => `figaro-backup ${text.trim()}`),
+};
+
 /** What people type, in blocks and between backquotes. */
 function callsOn(page: string): string[][] {
-  const typed = blocksOf(page).flatMap(({ language, lines }) => {
-    if (language === 'sh') return lines.map((line) => line.replace(/ #.*$/, ''));
-    if (language === 'console') return lines.filter((line) => line.startsWith('$ ')).map((line) => line.slice(2));
-    // Five fields say when.
-    if (language === 'cron') return lines.map((line) => line.replace(/^(\S+\s+){5}/, ''));
-    if (language === 'ini')
-      return lines.map((line) => line.replace(/^ExecStart=\/usr\/bin\/env /, '').replaceAll('%i', 'orders'));
-    if (language === 'bat') {
-      return lines.map((line) =>
-        line.replace(/^.*\\(figaro-backup)\.cmd (.*?) >> .*$/, '$1 $2').replace(/ --config \S+/, ''),
-      );
-    }
-    return [];
-  });
+  const typed = blocksOf(page).flatMap(({ language, lines }) => lines.flatMap(typedIn[language] ?? (() => [])));
   const calls = [...typed, ...codeIn(proseOf(page))].flatMap(callsIn);
   return calls.filter(
     // The name of the program is no call, dots stand for something, and completions ask for candidates by themselves.
@@ -171,6 +176,14 @@ test.each([
   ['README.md', 15],
 ])('command lines are found in %s', (page, atLeast) => {
   expect(callsOn(page).length).toBeGreaterThanOrEqual(atLeast);
+});
+
+test.each(pages)('%s has configuration files that are understood', async (page) => {
+  for (const { lines } of blocksOf(page).filter(({ language }) => language === 'toml')) {
+    const config = path.join(temporaryDirectory(), 'config.toml');
+    writeFileSync(config, lines.join('\n'));
+    expect(await figaro(['config', 'show', 'orders', '--config', config])).toMatchObject({ exitCode: 0, stderr: '' });
+  }
 });
 
 const commands = allCommands(await describedProgram()).filter(({ words }) => words.length > 0);
