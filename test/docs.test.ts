@@ -229,6 +229,19 @@ test('no sentence stands twice', () => {
   expect(places.size).toBeGreaterThan(500);
 });
 
+test('documents, help and messages say proven, cannot and fixed', () => {
+  const files = [
+    ...pages,
+    'CHANGELOG.md',
+    'schema/v1.json',
+    ...sourceFiles().filter((file) => file.startsWith('src/')),
+  ];
+  const found = files.flatMap((file) =>
+    [...textOf(file).matchAll(/^.*\b(proved|can not|mended)\b.*$/gim)].map(([line]) => `${file}: ${line.trim()}`),
+  );
+  expect(found).toEqual([]);
+});
+
 test('the README has 12 KB at most, and leads to every page', () => {
   const readme = readFileSync(path.join(root, 'README.md'));
   expect(readme.length).toBeLessThanOrEqual(12 * 1024);

@@ -75,7 +75,9 @@ describe('recover of plain copies', () => {
   test('to a time without a zone says that it was taken for local time', async () => {
     const { stdout } = await recover(['--to-time', '2026-11-22 09:23:20', '--dry-run']);
     const utc = new Date(2026, 10, 22, 9, 23, 20).toISOString().replace('.000Z', 'Z');
-    expect(stdout).toContain(`  asked for       ${utc} (no zone was given: taken for local time, 2026-11-22T09:23:20`);
+    expect(stdout).toContain(
+      `  asked for               ${utc} (no zone was given: taken for local time, 2026-11-22T09:23:20`,
+    );
   });
 
   test.each(['[2][109337]', '2/109337'])('to the LSN %s ends with that commit', async (lsn) => {

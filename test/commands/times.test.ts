@@ -65,7 +65,7 @@ describe('with TZ=America/New_York', () => {
     const times = stdout.match(/\d{4}-\d\d-\d\dT[^\s,]+/g)!;
     const printed = times.find((time) => time.startsWith('2026-11-22T09:23:2'))!;
     const args = ['recover', '--repo', repo, '--to', path.join(directory, 'out'), '--dry-run', '--to-time', printed];
-    expect((await figaro(args)).stdout).toContain(`recovered to    ${printed} `);
+    expect((await figaro(args)).stdout).toContain(`recovered to            ${printed} `);
     const finished = times.find((time) => !time.startsWith('2026-11-22T09:23:'))!;
     const { chains } = JSON.parse((await figaro(['list', '--repo', repo, '--json'])).stdout) as {
       chains: { sets: { finished: string }[] }[];
@@ -77,7 +77,7 @@ describe('with TZ=America/New_York', () => {
     const recover = ['recover', '--repo', repo, '--to', path.join(directory, 'out'), '--dry-run', '--to-time'];
     const both = '(no zone was given: taken for local time, 2026-11-22T04:23:23-05:00)';
     const { stdout } = await figaro([...recover, '2026-11-22 04:23:23']);
-    expect(stdout).toContain(`asked for       2026-11-22T09:23:23Z ${both}\n`);
+    expect(stdout).toContain(`asked for               2026-11-22T09:23:23Z ${both}\n`);
     const json = JSON.parse((await figaro([...recover, '2026-11-22 04:23:23', '--json'])).stdout) as object;
     expect(json).toMatchObject({ restorePoint: { kind: 'time', time: '2026-11-22T09:23:23.000Z', zone: 'local' } });
     const { stderr } = await figaro([...recover, '2020-07-01 12:00']);
