@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { settingNames } from '../src/commands/setting-names.ts';
 import { allCommands, typed } from '../src/output/command-line.ts';
 import { callsIn, parseOnly } from './support/command-lines.ts';
 import { commandsPage, commandsText } from './support/commands-page.ts';
@@ -227,6 +228,11 @@ test('no sentence stands twice', () => {
   }
   expect([...places].filter(([, found]) => found.length > 1)).toEqual([]);
   expect(places.size).toBeGreaterThan(500);
+});
+
+test('every setting is on the page about configuration', () => {
+  const named = codeIn(proseOf('docs/configuration.md'));
+  expect(settingNames.filter((name) => !named.includes(name))).toEqual([]);
 });
 
 test('documents, help and messages say proven, cannot and fixed', () => {
