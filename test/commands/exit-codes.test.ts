@@ -95,7 +95,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
   },
 
   'format-unsupported': () => {
-    fs.writeFileSync(inHome('DB_CONFIG'), 'set_data_dir /elsewhere\n');
+    fs.writeFileSync(inHome('DB_CONFIG'), 'set_slice_count 2\n');
     return backup('hot');
   },
 
