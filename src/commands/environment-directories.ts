@@ -29,6 +29,6 @@ export function directoriesOf({ dataDir, logDir }: DirectoryOptions): Directorie
 export function copiedDirectories(): Option {
   return new Option(
     '--dir-at <old=dir>',
-    'with --from: a directory that DB_CONFIG names outside of the environment is, or was copied to, DIR; repeat it for more',
+    'with --from: what was the directory OLD, outside of the environment or the environment itself, is in DIR; repeat it for more',
   ).argParser(mappingArgument);
 }

@@ -232,7 +232,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
   keepAttributes(files, environment, copy.files, set.environment);
   const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
   const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
-  const copied = { ...found, ...withoutLog, insideNames };
+  const copied = { ...found, ...withoutLog, originalHome: home, insideNames };
   const exclusion = chain ? exclusionOf(chain) : exclude.length > 0 ? { excludes: choice.excludes } : {};
   const whole = { ...(before ? layerEnvironments([before, copied]) : copied), ...exclusion };
   // The proof: recovery of the set, in memory, over the files just written.

@@ -75,6 +75,8 @@ export interface Environment {
   readonly refusedOwner?: Pick<FileOwner, 'uid' | 'gid'>;
   /** A set of databases whose log is gone, taken as they are: their pages keep the LSNs of it. */
   readonly withoutLog?: true;
+  /** Of a copy: where the environment was when its log was written. */
+  readonly originalHome?: string;
   /** What directories outside of it are called inside of its sets. */
   readonly insideNames?: InsideNames;
   /** What was passed over when it was copied, by paths inside of it: databases that the log is about may be missing. */

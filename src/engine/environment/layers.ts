@@ -34,7 +34,10 @@ export function layerEnvironments(environments: readonly Environment[]): Environ
   const last = environments.at(-1)!;
   const configured = environments.findLast(({ files }) => files.some(({ kind }) => kind === 'config'));
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+  const knowing = environments.findLast(({ originalHome }) => originalHome !== undefined);
   return {
+    ...(knowing?.originalHome === undefined ? {} : { originalHome: knowing.originalHome }),
+    ...insideNamesOf(environments),
     home: last.home,
     config: (configured ?? last).config,
     files: [...found.values()].sort(byName),
@@ -48,4 +51,9 @@ export function layerEnvironments(environments: readonly Environment[]): Environ
 /** A log file is known by its number, wherever a copy has it; no other file has a name with a NUL. */
 function keyOf({ kind, name, logNumber }: EnvironmentFile): string {
   return kind === 'log' ? `\0${logNumber}` : name;
+}
+
+function insideNamesOf(environments: readonly Environment[]): Pick<Environment, 'insideNames'> {
+  const named = environments.flatMap(({ insideNames }) => [...(insideNames ?? [])]);
+  return named.length === 0 ? {} : { insideNames: new Map(named) };
 }

@@ -52,10 +52,10 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
     (!known.logAlone || written === logDirectory) &&
     (!known.asFarAsThere || files.statThrough(placeOfOne(written))?.kind === 'directory');
   const outside = directories.filter(isShown);
+  const insideNames = new Map(originalsOf(files, home, known).map((original) => [original, '.']));
   if (outside.length + added.length === 0 || files.statThrough(home)?.kind !== 'directory')
-    return { files, home: given, insideNames: new Map() };
+    return { files, home: given, insideNames };
 
-  const insideNames = new Map<string, string>();
   const mounts: Mount[] = [];
   for (const written of outside) {
     const at = placeOfOne(written);
@@ -90,6 +90,12 @@ export function wholeCopies(
     homes: found.map(({ home }) => home),
     insideNames: new Map(found.flatMap(({ insideNames }) => [...insideNames])),
   };
+}
+
+/** What a copy is said to be a copy of. */
+function originalsOf(files: Files, home: string, { copies = new Map<string, string>() }: Directories): string[] {
+  const real = (place: string): string => (files.statThrough(place) ? files.realPath(place) : path.resolve(place));
+  return [...copies].filter(([, copy]) => real(copy) === real(home)).map(([original]) => original);
 }
 
 /** What DB_CONFIG would have to say beside what it says, and all directories that are named then. */

@@ -5,6 +5,7 @@ import { FigaroError } from '../../errors.ts';
 import { filesOfKind, type Environment, type EnvironmentFile, type FileOfKind } from './environment.ts';
 import { type LeftOut } from './left-out.ts';
 import { isPassing } from '../../format/names.ts';
+import { LogNames } from './log-names.ts';
 
 /** The names under which a log knows the file with a unique id, the latest last. */
 export type NamesInLog = (uid: string) => readonly string[];
@@ -58,8 +59,10 @@ export function separateTwins(environment: Environment, namesInLog: NamesInLog):
   const plain = new Map<EnvironmentFile, EnvironmentFile>();
   const links = new Map<EnvironmentFile, LeftOut>();
   const copies: { name: string; of: string }[] = [];
+  const logNames = new LogNames(environment);
+  const namesInside: NamesInLog = (uid) => namesInLog(uid).map((name) => logNames.inside(name)?.name ?? name);
   for (const group of groups) {
-    const meant = choose(group, namesInLog);
+    const meant = choose(group, namesInside);
     for (const file of group) {
       if (file === meant) continue;
       const { name, path: at, logName, dataDirectory, stat } = file;

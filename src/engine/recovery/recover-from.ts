@@ -95,7 +95,13 @@ function whatIsLacking(chain: Chain | undefined, { target, report }: RecoverResu
   return new FigaroError(
     'container-missing',
     `${missing.join(', ')}: excluded when the sets were made, and not in ${target}`,
-    { path: missing[0]!, hint: 'all the rest is as it has to be. With --accept-missing, this is a warning.' },
+    {
+      path: missing[0]!,
+      hint:
+        !chain && path.isAbsolute(missing[0]!)
+          ? `the application opened it by its full path. Say what the copy is a copy of: --dir-at ${path.dirname(missing[0]!)}=DIR. With --accept-missing, this is a warning.`
+          : 'all the rest is as it has to be. With --accept-missing, this is a warning.',
+    },
   );
 }
 

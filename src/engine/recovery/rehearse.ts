@@ -130,18 +130,20 @@ export async function runPasses(
   return { log, analysis, table, recovered, report: { ...made, excluded: paths, warnings } };
 }
 
-/** Of the databases that the log changes and that are missing, those that were excluded: their paths by unique id. */
+/**
+ * Of the databases that the log changes and that are missing, those that were excluded, and those outside of all directories of the
+ * environment: their paths by unique id.
+ */
 function excludedOf({ environment, table, fileOperations, analysis }: Recovery): ReadonlyMap<string, string> {
   const { excludes, config } = environment;
   const found = new Map<string, string>();
-  if (!excludes) return found;
   const directories = ['', ...config.dataDirectories.map(normalDirectory)];
   for (const [uid, { name }] of fileOperations.missing) {
     if (table.byUid(uid)) continue;
-    const paths = [...analysis.names.of(uid), name]
-      .reverse()
-      .flatMap((known) => directories.map((directory) => path.posix.join(directory, known)));
-    const excluded = paths.find(excludes);
+    const logged = [...analysis.names.of(uid), name].reverse();
+    const elsewhere = logged.find((known) => fileOperations.isElsewhere(known));
+    const paths = logged.flatMap((known) => directories.map((directory) => path.posix.join(directory, known)));
+    const excluded = elsewhere ?? (excludes && paths.find(excludes));
     if (excluded !== undefined) found.set(uid, excluded);
   }
   return found;

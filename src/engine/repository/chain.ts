@@ -221,6 +221,7 @@ export function chainEnvironment(
     owners: new Map([...found, ...owners]),
     ...(refused ? { refusedOwner: refused } : {}),
     ...(withoutLog ? { withoutLog } : {}),
+    originalHome: chain.sets.at(-1)!.manifest.source,
     ...insideNamesOf(chain),
     ...exclusionOf(chain),
   };

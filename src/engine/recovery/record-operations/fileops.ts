@@ -18,6 +18,7 @@ import { type ExternalFiles } from '../external-files.ts';
 import { type FileTable } from '../file-table.ts';
 import { type StoredFile } from '../page-store.ts';
 import { parseExtentName, isPassing, isExternalFileName } from '../../../format/names.ts';
+import { LogNames } from '../../environment/log-names.ts';
 
 /** Codes of the records handled here. */
 export const fileOperationCodes: ReadonlySet<number> = new Set([
@@ -39,8 +40,8 @@ export function isFileOperation(code: number): boolean {
 
 type Rename = BodyOf<typeof fileops.rename>;
 
-/** Fields in which a file operation may name an extent of a queue. */
-interface ExtentFields {
+/** Fields in which a file operation may name a file. */
+interface FileNames {
   readonly name?: string;
   readonly oldName?: string;
   readonly newName?: string;
@@ -95,9 +96,13 @@ export class FileOperations {
   /** Files that native recovery loses: created and renamed after the copy (E.3a). */
   readonly nativeWouldLose = new Set<string>();
   /** Files that lost a name to one that had it already. */
-  readonly #displaced = new Map<StoredFile, { readonly name: string; readonly by: StoredFile; readonly lsn: Lsn }>();
+  readonly #displaced = new Map<
+    StoredFile,
+    { readonly name: string; readonly logged: string; readonly by: StoredFile; readonly lsn: Lsn }
+  >();
 
   readonly #external: ExternalFiles;
+  readonly #names: LogNames;
   /** Inside the environment. */
   readonly #externalDirectory: string;
 
@@ -106,10 +111,21 @@ export class FileOperations {
     this.#external = table.externalFiles;
     this.#externalDirectory = normalDirectory(table.environment.config.externalFileDirectory);
     this.#creations = creations;
+    this.#names = new LogNames(table.environment);
+  }
+
+  /** True for what the log calls by a name outside of the environment: it is nothing to a copy. */
+  isElsewhere(logged: string): boolean {
+    return this.#names.inside(logged) === undefined;
+  }
+
+  #isOfElsewhere(record: ScannedRecord): boolean {
+    const { name, oldName, newName } = record.body as FileNames;
+    return [name, oldName, newName].some((logged) => logged !== undefined && this.isElsewhere(logged));
   }
 
   redo(record: ScannedRecord): void {
-    if (this.#noteExtent(record)) return;
+    if (this.#isOfElsewhere(record) || this.#noteExtent(record)) return;
     switch (record.code) {
       case fileops.create.code:
         return this.#create(bodyAs(record, fileops.create)!, record);
@@ -132,7 +148,7 @@ export class FileOperations {
   }
 
   undo(record: ScannedRecord): void {
-    if (this.#noteExtent(record)) return;
+    if (this.#isOfElsewhere(record) || this.#noteExtent(record)) return;
     switch (record.code) {
       case fileops.create.code: {
         const body = bodyAs(record, fileops.create)!;
@@ -154,8 +170,10 @@ export class FileOperations {
 
   /** Extents come and go with their queue. True when the record is about one. */
   #noteExtent(record: ScannedRecord): boolean {
-    const { name, oldName, newName, uid = '' } = record.body as ExtentFields;
-    const names = [name, oldName, newName].filter((text) => text !== undefined).map(plainName);
+    const { name, oldName, newName, uid = '' } = record.body as FileNames;
+    const names = [name, oldName, newName]
+      .filter((text) => text !== undefined)
+      .map((text) => this.#names.inside(text)!.name);
     if (!names.some((text) => parseExtentName(text))) return false;
     this.#table.noteExtent(uid, names);
     return true;
@@ -172,7 +190,9 @@ export class FileOperations {
       return;
     }
     this.#skipped.delete(name);
+    const { dataDirectory } = this.#names.inside(body.name)!;
     if (body.directory === 'external-files') this.#table.createAt(name, '', body.mode);
+    else if (dataDirectory !== undefined) this.#table.createAt(name, dataDirectory, body.mode);
     else this.#table.create(name, body.dataDirectory, body.mode);
   }
 
@@ -220,7 +240,12 @@ export class FileOperations {
         this.#table.remove(occupant);
       } else if (this.#table.isInitial(occupant)) {
         // A later file of that name: this one was renamed or removed again before it came.
-        this.#displaced.set(file, { name: newName, by: occupant, lsn: record.lsn });
+        this.#displaced.set(file, {
+          name: newName,
+          logged: plainName(body.newName),
+          by: occupant,
+          lsn: record.lsn,
+        });
         this.#table.displace(file);
         return;
       }
@@ -235,8 +260,8 @@ export class FileOperations {
   requireNamed(file: StoredFile): void {
     const displaced = this.#displaced.get(file);
     if (!displaced) return;
-    const { name, by, lsn } = displaced;
-    if (by.uid !== undefined && this.#creations.givesLater(by.uid, name, lsn)) return;
+    const { name, logged, by, lsn } = displaced;
+    if (by.uid !== undefined && this.#creations.givesLater(by.uid, logged, lsn)) return;
     throw new FigaroError(
       'chain-mismatch',
       `${name}: log record ${formatLsn(lsn)} gives the name to another database than the one that was copied, which the log does not remove`,
@@ -294,7 +319,7 @@ export class FileOperations {
     if (directory !== 'data' && directory !== 'none' && directory !== 'meta') {
       throw unsupported(record, `files in the ${directory} directory`);
     }
-    return checkedName(plainName(name), record);
+    return checkedName(this.#names.inside(name)!.name, record);
   }
 }
 
