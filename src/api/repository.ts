@@ -4,9 +4,12 @@ import { listSets, type Catalog } from '../engine/repository/catalog.ts';
 import { type ChainChoice } from '../engine/repository/chain.ts';
 import { expire, type ExpireOptions } from '../engine/repository/expire.ts';
 import { assessHealth, type Health, type HealthRules } from '../engine/repository/health.ts';
-import { initRepository } from '../engine/repository/init.ts';
 import { pinChain, unpinChain, type Pin, type PinOptions } from '../engine/repository/pins.ts';
-import { openRepository as findRepository, type Repository } from '../engine/repository/repository.ts';
+import {
+  createRepository as makeRepository,
+  openRepository as findRepository,
+  type Repository,
+} from '../engine/repository/repository.ts';
 import { type Decision } from '../engine/repository/retention.ts';
 import { type VerifyOptions, type VerifyResult } from '../engine/verify/verification.ts';
 import { verifyRepository } from '../engine/verify/verify-sets.ts';
@@ -63,7 +66,7 @@ export function openRepository(directory: string, options: OpenOptions = {}): Op
  */
 export function createRepository(directory: string, options: OpenOptions = {}): OpenRepository {
   const files = openFiles(options);
-  return opened(files, initRepository(files, directory).repository);
+  return opened(files, makeRepository(files, directory).repository);
 }
 
 function opened(files: Files, repository: Repository): OpenRepository {

@@ -5,9 +5,10 @@ import { takeBackup } from '../engine/backup/backup.ts';
 import { Pace } from '../engine/pace.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/backup-set.ts';
+import { type Repository } from '../engine/repository/repository.ts';
 import { leftOutLines } from '../output/left-out.ts';
 import { FigaroError } from '../errors.ts';
-import { formatBytes, formatCommit, formatCount } from '../output/text.ts';
+import { formatBytes, formatCommit, formatCount, inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { homeOf, repositoryOf } from './directories.ts';
 import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
@@ -104,6 +105,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
             acceptMissing: options.acceptMissing === true,
             newSource: options.newSource === true,
             withoutLog: options.withoutLog === true,
+            onCreated: (repository) => tellCreated(context, options, repository),
             watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),
         );
@@ -113,6 +115,11 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
         context.printSuccess(options, { set: toDocument(set) }, () => describe(set));
       }),
     );
+}
+
+/** Cron hears of it, too: where none was expected, the disk of the backups is not mounted. */
+function tellCreated({ io }: CommandContext, { quiet }: CommonOptions, { directory }: Repository): void {
+  if (!quiet) io.stderr.write(`created repository ${inOneLine(directory)}\n`);
 }
 
 /** A set of a damaged source was kept, as asked: that is no success. */

@@ -1,7 +1,7 @@
 /** `init`: a repository made on purpose. */
 
 import { Command } from 'commander';
-import { initRepository } from '../engine/repository/init.ts';
+import { createRepository } from '../engine/repository/repository.ts';
 import { inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
@@ -17,14 +17,13 @@ export function initCommand(context: CommandContext): Command {
     .description(
       'Make a repository in a directory that is empty, or does not exist yet while the one above it does. ' +
         'Where there is a repository already, nothing is done, and all is well. ' +
-        'The first `hot` or `offline` makes one, too; `init` is for whoever wants to be told when the disk of the backups is not mounted.',
+        'The first `hot` or `offline` makes one, too, and says so.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
   return withCommonOptions(withEnvironment(command))
     .addHelpText('after', examples('figaro-backup init --repo /backup/env'))
     .action((_environment: string | undefined, options: InitCommandOptions) => {
-      const { files } = context;
-      const { repository, created } = initRepository(files, repositoryOf(options));
+      const { repository, created } = createRepository(context.files, repositoryOf(options));
       const { directory } = repository;
       const text = `${inOneLine(directory)} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
       context.print(options, { repository: { path: directory, id: repository.id }, created }, () => text);

@@ -33,6 +33,33 @@ export function requireOutside(files: Files, inner: Place, outer: Place): void {
   if (isInsideOf(files, inner.path, outer.path)) throw liesInside(inner, outer);
 }
 
+/**
+ * Throws `usage` for a place that is not there and looks as if it were not on this machine, or as if nobody had replaced a
+ * variable in it: no directory of such a name is made.
+ */
+export function requireLocal(files: Files, { what, path: text }: Place): void {
+  const look = lookOf(text);
+  if (look === undefined || files.statThrough(path.resolve(text))) return;
+  throw new FigaroError('usage', `${what} ${text} ${look.problem}`, { path: text, hint: look.hint });
+}
+
+function lookOf(text: string): { readonly problem: string; readonly hint: string } | undefined {
+  const isWindows = process.platform === 'win32';
+  if (isWindows ? /^(?![a-z]:)[^\\/]*:/i.test(text) : /^([^/]*:|\\\\)/.test(text)) {
+    return {
+      problem: 'is not a directory of this machine',
+      hint: 'mount it, and name the directory where it is mounted. If a directory is really to be called so, make it first.',
+    };
+  }
+  if (/\$\{?[A-Za-z_]|%[A-Za-z_]+%/.test(text) || (!isWindows && text.startsWith('~'))) {
+    return {
+      problem: 'holds something that a shell would have replaced',
+      hint: 'write the whole path; in single quotes, after =, and in the configuration file nothing is replaced. If a directory is really to be called so, make it first.',
+    };
+  }
+  return undefined;
+}
+
 /** Throws `usage` where what is to be written would become part of a repository or a standby, of whatever it may be. */
 export function requireNoneAbove(files: Files, place: Place): void {
   const real = realPathToBe(files, path.resolve(place.path));

@@ -8,7 +8,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../demo/application.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { takeLock } from '../../src/engine/repository/lock.ts';
-import { openOrCreateRepository } from '../../src/engine/repository/repository.ts';
+import { createRepository } from '../../src/engine/repository/repository.ts';
 import { exitCodes, type ErrorCode } from '../../src/errors.ts';
 import { exitStatuses } from '../../src/output/exit-codes.ts';
 import { corpusCase } from '../support/corpus.ts';
@@ -44,7 +44,7 @@ const recover = (...more: readonly string[]): Promise<CliResult> =>
 
 /** Takes a full set; returns its directory. */
 async function takeSet(): Promise<string> {
-  expect(await backup('hot')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+  expect(await backup('hot')).toEqual({ exitCode: 0, stdout: '', stderr: `created repository ${repo}\n` });
   return path.join(repo, namesIn(repo)[0]!);
 }
 
@@ -197,10 +197,13 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
   // Not even root makes a directory here.
   'not-permitted': () => figaro(['hot', '--home', home, '--repo', '/sys/figaro-backup-test']),
 
-  io: () => figaro(['hot', '--home', home, '--repo', '/dev/null/repo']),
+  io: () => {
+    fs.mkdirSync(path.join(repo, 'repository.json'), { recursive: true });
+    return figaro(['list', '--repo', repo]);
+  },
 
   busy: async () => {
-    openOrCreateRepository(nodeFiles, repo);
+    createRepository(nodeFiles, repo);
     const lock = takeLock(nodeFiles, repo);
     const result = await backup('hot');
     lock.release();
@@ -239,7 +242,7 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
   },
 
   stale: () => {
-    openOrCreateRepository(nodeFiles, repo);
+    createRepository(nodeFiles, repo);
     return figaro(['check', '--repo', repo]);
   },
 

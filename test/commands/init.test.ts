@@ -1,9 +1,9 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { asWriter, createRepository, openRepository } from '../../src/engine/repository/repository.ts';
-import { temporaryDirectory } from '../support/demo-environment.ts';
+import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { watchedFiles } from '../support/watched-files.ts';
 
@@ -46,6 +46,102 @@ test('init makes nothing beside what is in a directory', async () => {
     stderr: expect.stringContaining('already holds letter.txt') as string,
   });
   expect(readdirSync(repo)).toEqual(['letter.txt']);
+});
+
+describe('the first backup', () => {
+  let home: string;
+  const hot = async (...more: string[]): Promise<CliResult> =>
+    await figaro(['hot', '--home', home, '--repo', repo, ...more], { directory });
+
+  beforeEach(() => {
+    home = path.join(directory, 'env');
+    layDemoEnvironment(home);
+  });
+
+  test.each([[[]], [['--json']], [['-v']]])(
+    'says that it made the repository, with %j, and the second one nothing',
+    async (more) => {
+      const { exitCode, stderr } = await hot(...more);
+      expect({ exitCode, first: stderr.split('\n')[0] }).toEqual({
+        exitCode: 0,
+        first: 'created repository <dir>/repo',
+      });
+      expect((await hot(...more)).stderr).not.toContain('created');
+    },
+  );
+
+  test('says nothing of it with --quiet, or where init made it', async () => {
+    expect(await hot('--quiet')).toMatchObject({ exitCode: 0, stderr: '' });
+    rmSync(repo, { recursive: true });
+    await init();
+    expect(await hot()).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  test('says it also when the backup fails after it', async () => {
+    writeFileSync(path.join(home, 'd.dbxml'), readFileSync(path.join(home, 'd.dbxml')).fill(0xff, 4096, 5000));
+    const { exitCode, stderr } = await hot();
+    expect(exitCode).toBe(4);
+    expect(stderr).toMatch(/^created repository <dir>\/repo\nerror /);
+  });
+
+  test('makes nothing where the directory above is missing: its disk may not be mounted', async () => {
+    repo = path.join(directory, 'backup/repo');
+    expect(await hot()).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('mounted?') as string });
+    expect(readdirSync(directory)).toEqual(['env']);
+  });
+
+  test.each([
+    's3:bucket/env',
+    's3://bucket/env',
+    'sftp:host:/backup',
+    'backup@host:/backup/env',
+    'host:backup',
+    'file:///backup/env',
+    'C:\\backup\\env',
+    '\\\\server\\share',
+    '$HOME/backup',
+    '${HOME}/backup',
+    '%USERPROFILE%\\backup',
+    '~/backup',
+    '~user/backup',
+  ])('never makes %s into a directory, nor does anything else', async (name) => {
+    const there = readdirSync('.');
+    await hot();
+    const set = readdirSync(repo).find((entry) => entry.includes('-hot-'));
+    expect(set).toBeDefined();
+    for (const args of [
+      ['init', '--repo', name],
+      ['hot', '--home', home, '--repo', name],
+      ['offline', '--home', home, '--repo', name],
+      ['incremental', '--home', home, '--repo', name],
+      ['list', '--repo', name],
+      ['recover', '--repo', repo, '--to', name],
+      ['failover', 'follow', '--home', home, '--standby', name, '--once'],
+    ]) {
+      const { exitCode, stderr } = await figaro(args);
+      expect({ args, exitCode, stderr }).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining(name) as string,
+      });
+    }
+    expect(readdirSync('.')).toEqual(there);
+  });
+
+  test('uses a directory of such a name that somebody made', async () => {
+    repo = path.join(directory, '$HOME');
+    mkdirSync(repo);
+    expect(await hot()).toMatchObject({ exitCode: 0 });
+    expect(await figaro(['list', '--repo', repo])).toMatchObject({ exitCode: 0 });
+    const colon = path.join(directory, 'backup:daily');
+    expect(await figaro(['hot', '--home', home, '--repo', colon])).toMatchObject({ exitCode: 0 });
+  });
+
+  test('of several at once makes one repository, and each of them a set', async () => {
+    const results = await Promise.all([1, 2, 3].map(() => hot('--lock-wait', '60s')));
+    expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
+    expect(results.filter(({ stderr }) => stderr.includes('created repository'))).toHaveLength(1);
+    expect(readdirSync(repo).filter((name) => name.includes('-hot-'))).toHaveLength(3);
+  });
 });
 
 describe('a repository that is made', () => {

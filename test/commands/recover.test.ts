@@ -10,6 +10,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { createRepository } from '../../src/engine/repository/repository.ts';
 import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 
@@ -381,6 +383,7 @@ describe('recover of a chain', () => {
 
   beforeEach(() => {
     repo = path.join(directory, 'repo');
+    createRepository(nodeFiles, repo);
   });
 
   afterEach(() => void vi.useRealTimers());
@@ -404,6 +407,7 @@ describe('recover of a chain', () => {
   });
 
   test('refuses a repository that is not there', async () => {
+    rmSync(repo, { recursive: true });
     const { exitCode, stderr } = await recoverChain();
     expect(exitCode).toBe(5);
     expect(stderr).toMatchInlineSnapshot(`

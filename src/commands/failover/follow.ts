@@ -2,6 +2,7 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 import { defaultIntervalMs, followForEver, followOnce } from '../../engine/failover/follow.ts';
 import { type Followed } from '../../engine/failover/create.ts';
+import { requireLocal } from '../../engine/places.ts';
 import { type StandbyState } from '../../engine/failover/standby.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
@@ -50,6 +51,7 @@ export function failoverFollowCommand(context: CommandContext): Command {
     .action(async (_environment: string | undefined, options: FollowCommandOptions, self: Command) => {
       const files = unlockedFiles(context, options);
       const directory = standbyOf(options);
+      requireLocal(files, { what: 'the standby', path: options.standby! });
       const followed = followedBy(options, self);
       await context.withWatch(options, async (watch, note) => {
         const follow = {

@@ -7,7 +7,7 @@ import { discoverEnvironment } from '../environment/discover.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
 import { findLogNearby, whereIsLog } from '../environment/log-nearby.ts';
-import { placesOf, requireApart } from '../places.ts';
+import { placesOf, requireApart, requireLocal } from '../places.ts';
 import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
@@ -34,9 +34,9 @@ import {
 } from '../repository/manifest.ts';
 import {
   asWriter,
+  createRepository,
   type LockWait,
   NewSet,
-  openOrCreateRepository,
   openRepository,
   readSets,
   type Repository,
@@ -80,6 +80,8 @@ export interface BackupOptions extends LockWait {
   readonly anyOrder?: boolean;
   /** Hot: see `settle`. */
   readonly smallBytes?: number;
+  /** Told of a repository that was made for this set. */
+  readonly onCreated?: (repository: Repository) => void;
 }
 
 /** Options that only some kinds of set have. */
@@ -107,13 +109,17 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
   const home = path.resolve(options.home);
   const { files, insideNames } = wholeEnvironment(disk, home, options);
   const choice = chooseFiles(options.include, options.exclude);
+  requireLocal(files, { what: 'the repository', path: options.repository });
   const directory = path.resolve(options.repository);
   const { directories } = requireEnvironment(files, home, kind, choice);
   for (const place of placesOf(files, 'the environment', home, directories)) {
     requireApart(files, place, { what: 'the repository', path: directory });
   }
-  const repository =
-    kind === 'incremental' ? openRepository(files, directory) : openOrCreateRepository(files, directory);
+  const { repository, created } =
+    kind === 'incremental'
+      ? { repository: openRepository(files, directory), created: false }
+      : createRepository(files, directory);
+  if (created) options.onCreated?.(repository);
   const write = async (held: Files): Promise<BackupSet> => {
     // Another run may have been waited for.
     const started = new Date();

@@ -10,6 +10,7 @@ import {
   isSamePlace,
   placesOf,
   requireApart,
+  requireLocal,
   requireNoneAbove,
   requireOutside,
   sourcesHere,
@@ -138,6 +139,7 @@ function requireOwnPlace(
   { chain, directories, found }: Found,
   survivingLogs: string | undefined,
 ): void {
+  requireLocal(files, target);
   requireNoneAbove(files, target);
   if (chain) {
     requireApart(files, target, { what: 'the repository', path: path.dirname(directories[0]!) });

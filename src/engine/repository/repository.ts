@@ -6,11 +6,11 @@ import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { createDurably, writeDurably } from '../files/durable.ts';
 import { isShortage } from '../files/failures.ts';
-import { makeDirectories, removeTree } from '../files/tree.ts';
+import { removeTree } from '../files/tree.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { requireOwnDirectories } from '../files/own-tree.ts';
-import { repositoryName, requireNoneAbove } from '../places.ts';
+import { repositoryName, requireLocal, requireNoneAbove } from '../places.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { readFields } from '../fields.ts';
@@ -30,28 +30,28 @@ export interface Repository {
 export function openRepository(files: Files, directory: string): Repository {
   const found = openIfThere(files, directory);
   if (found) return found;
+  requireLocal(files, { what: 'the repository', path: directory });
   throw new FigaroError('repository-missing', `${directory}: there is no repository here`, {
     path: directory,
     hint: 'name the right directory with --repo, or take a first backup: it creates the repository.',
   });
 }
 
-/** Opens a repository, or makes a new one in a directory that is empty or does not exist. */
-export function openOrCreateRepository(files: Files, directory: string): Repository {
-  return openIfThere(files, directory) ?? createRepository(files, directory).repository;
-}
-
 /**
- * Makes a repository in a directory that is empty or does not exist. Of several runs that do so at the same time one makes
- * it, and the others open it: `created` is false for them, and where there is one already. Throws `target-not-empty`, and
- * `usage` inside of another repository or a standby.
+ * Makes a repository in a directory that is empty, or that does not exist while the one above it does. Of several runs that do
+ * so at the same time one makes it, and the others open it: `created` is false for them, and where there is one already. Throws `target-not-empty`,
+ * `repository-missing` where there is no directory to make it in, and `usage` inside of another repository or a standby, and
+ * for what `requireLocal` refuses.
  */
 export function createRepository(
   files: Files,
-  directory: string,
+  given: string,
 ): { readonly repository: Repository; readonly created: boolean } {
+  requireLocal(files, { what: 'the repository', path: given });
+  const directory = path.resolve(given);
   const before = openIfThere(files, directory);
   if (before) return { repository: before, created: false };
+  requireParent(files, directory);
   requireNoneAbove(files, { what: 'the repository', path: directory });
   const other = files.listIfThere(directory)?.find((name) => !name.startsWith(repositoryName) && name !== 'lost+found');
   if (other !== undefined) {
@@ -63,11 +63,21 @@ export function createRepository(
       hint: 'choose an empty directory for a new repository.',
     });
   }
-  makeDirectories(files, directory);
+  if (files.makeDirectory(directory)) files.syncDirectory(path.dirname(directory));
   const id = randomBytes(8).toString('hex');
   const contents = `${JSON.stringify({ format: repositoryFormat, id }, undefined, 2)}\n`;
   const created = createDurably(files, path.join(directory, repositoryName), contents);
   return { repository: created ? { directory, id } : openRepository(files, directory), created };
+}
+
+/** Where the directory above is missing, too, it is the disk of the backups that is. */
+function requireParent(files: Files, directory: string): void {
+  const parent = path.dirname(directory);
+  if (files.statThrough(directory) || files.statThrough(parent)?.kind === 'directory') return;
+  throw new FigaroError('repository-missing', `${directory} cannot be made: there is no directory ${parent}`, {
+    path: parent,
+    hint: 'is the disk of the backups mounted? Otherwise make that directory first.',
+  });
 }
 
 function openIfThere(files: Files, directory: string): Repository | undefined {

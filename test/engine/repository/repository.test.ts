@@ -8,7 +8,7 @@ import { manifestFormat, type Manifest, type SetKind } from '../../../src/engine
 import {
   asWriter,
   NewSet,
-  openOrCreateRepository,
+  createRepository,
   openRepository,
   readSets,
   type Repository,
@@ -60,8 +60,8 @@ describe('a repository', () => {
   });
 
   test('is created once, and is the same from then on', () => {
-    const { id } = openOrCreateRepository(nodeFiles, directory);
-    expect(openOrCreateRepository(nodeFiles, directory).id).toBe(id);
+    const { id } = createRepository(nodeFiles, directory).repository;
+    expect(createRepository(nodeFiles, directory).repository.id).toBe(id);
     expect(openRepository(nodeFiles, directory).id).toBe(id);
     expect(readdirSync(directory)).toEqual(['repository.json']);
   });
@@ -69,7 +69,7 @@ describe('a repository', () => {
   test('is not created among other files', async () => {
     mkdirSync(directory);
     writeFileSync(path.join(directory, 'thesis.txt'), '');
-    await expectFailure('target-not-empty', () => openOrCreateRepository(nodeFiles, directory));
+    await expectFailure('target-not-empty', () => createRepository(nodeFiles, directory));
     expect(readdirSync(directory)).toEqual(['thesis.txt']);
   });
 
@@ -85,7 +85,7 @@ describe('a repository', () => {
     async (contents) => {
       mkdirSync(directory);
       writeFileSync(path.join(directory, 'repository.json'), contents);
-      await expectFailure('manifest-corrupt', () => openOrCreateRepository(nodeFiles, directory));
+      await expectFailure('manifest-corrupt', () => createRepository(nodeFiles, directory));
     },
   );
 });
@@ -94,7 +94,7 @@ describe('sets', () => {
   let repository: Repository;
 
   beforeEach(() => {
-    repository = openOrCreateRepository(nodeFiles, directory);
+    ({ repository } = createRepository(nodeFiles, directory));
   });
 
   test('are named by time, kind and chance', () => {
