@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { type Recovered, type RecoverFromOptions } from '../engine/recovery/recover-from.ts';
 import { listSets, type Catalog } from '../engine/repository/catalog.ts';
-import { type ChainChoice } from '../engine/repository/chain.ts';
+import { type ChainChoice } from '../engine/repository/find-chain.ts';
 import { expire, type ExpireOptions } from '../engine/repository/expire.ts';
 import { assessHealth, type Health, type HealthRules } from '../engine/repository/health.ts';
 import { pinChain, unpinChain, type Pin, type PinOptions } from '../engine/repository/pins.ts';

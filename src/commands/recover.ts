@@ -75,7 +75,7 @@ export function recoverCommand(context: CommandContext): Command {
     .option('--accept-missing', 'be content without the containers that were excluded from the sets')
     .optionsGroup('What to recover from:')
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
-    .option('--chain <set>', 'the chain of this set (default: the newest chain)')
+    .option('--chain <set>', 'the chain of this set (default: the newest that covers the restore point)')
     .option(
       '--from <dir>',
       'a plain copy instead of a chain; repeat it, later ones are laid over earlier ones',
@@ -89,7 +89,7 @@ export function recoverCommand(context: CommandContext): Command {
       'give files to all users that the manifest names, also where no file of the set is theirs',
     )
     .optionsGroup('How far:')
-    .option('--to-set <set>', 'only as far as this set')
+    .option('--to-set <set>', 'only as far as this set; latest: the newest')
     .addOption(
       new Option('--to-time <time>', 'as committed at this moment: ISO 8601, local time when without zone')
         .argParser(timeArgument)
@@ -164,18 +164,19 @@ function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): Restor
 }
 
 function describe(options: RecoverCommandOptions, result: Recovered): string {
-  const { environment, chain, directories, report } = result;
+  const { environment, chain, directories, chosenAs, report } = result;
   const rows: string[][] = [];
   directories.forEach((directory, i) => {
     rows.push([i === 0 ? 'from' : '', chain ? path.basename(directory) : directory]);
   });
+  if (chosenAs !== undefined) rows.push(['chosen as', chosenAs]);
   if (options.survivingLogs !== undefined) rows.push(['surviving logs', options.survivingLogs]);
   const logs = filesOfKind(environment, 'log')
     .map(({ logNumber }) => logNumber)
     .sort((a, b) => a - b);
   if (logs.length > 0) rows.push(['log files', logs.length === 1 ? `${logs[0]}` : `${logs[0]} to ${logs.at(-1)}`]);
   if (result.dryRun) rows.push(['needs', describeNeeds(result.preflight)]);
-  const asked = describePoint(options);
+  const asked = describeAsked(options);
   if (asked !== undefined) rows.push(['asked for', asked]);
   if (report) {
     rows.push(
@@ -204,7 +205,7 @@ function describeNeeds({ directory, bytesNeeded, bytesFree, logBytes }: Prefligh
   return `at least ${formatBytes(bytesNeeded)} at ${directory}, where ${formatBytes(bytesFree)} are free${replay}`;
 }
 
-function describePoint({ toTime, toLsn, toTxn }: RecoverCommandOptions): string | undefined {
+function describeAsked({ toTime, toLsn, toTxn }: RecoverCommandOptions): string | undefined {
   if (toTxn !== undefined) return `transaction ${formatTxnId(toTxn)}`;
   if (toLsn) return formatLsn(toLsn);
   return toTime && describeMoment(toTime);
@@ -217,13 +218,14 @@ function listFiles(files: readonly EnvironmentFile[]): string {
 }
 
 function toDocument({ survivingLogs }: RecoverCommandOptions, point: RestorePoint, result: Recovered): object {
-  const { chain, directories, report } = result;
+  const { chain, directories, chosenAs, report } = result;
   return {
     dryRun: result.dryRun,
     engine: result.engine,
     target: result.target,
     ...(chain ? { chain: chain.id, sets: chain.sets.map(({ id }) => id) } : { from: directories }),
     ...(survivingLogs === undefined ? {} : { survivingLogs }),
+    ...(chosenAs === undefined ? {} : { chosenAs }),
     restorePoint: point.kind === 'transaction' ? { ...point, id: formatTxnId(point.id) } : point,
     preflight: result.preflight,
     ...(report && {

@@ -6,7 +6,8 @@ import { type Files } from '../engine/files/files.ts';
 import { readHistory, type History } from '../engine/history/history.ts';
 import { openLog } from '../engine/log/log-files.ts';
 import { listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
-import { chainEnvironment, excludedFrom, findChain, newerThan, type Chain } from '../engine/repository/chain.ts';
+import { chainEnvironment, excludedFrom, newerThan, type Chain } from '../engine/repository/chain.ts';
+import { findChain, isNewestWanted } from '../engine/repository/find-chain.ts';
 import { checksName } from '../engine/repository/checks.ts';
 import { goneOf } from '../engine/repository/missing.ts';
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
@@ -83,7 +84,7 @@ function findListed(
   const { sets, broken } = readSets(files, repository);
   const chain = findChain(sets, id === undefined ? {} : { chain: id }, broken);
   const listed = listSets(files, repository).chains.find((one) => one.id === chain.id)!;
-  const newer = id === undefined ? newerThan(chain, sets, broken) : [];
+  const newer = isNewestWanted(id) ? newerThan(chain, sets, broken) : [];
   return { chain, listed, newer: newer.map((set) => `${set.id} is newer than ${chain.id}, and ${set.problem}`) };
 }
 

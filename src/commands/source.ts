@@ -7,6 +7,7 @@ import { discoverLayers } from '../engine/environment/layers.ts';
 import { type Files } from '../engine/files/files.ts';
 import { chainEnvironment } from '../engine/repository/chain.ts';
 import { chooseChain } from '../engine/repository/choose-chain.ts';
+import { isNewestWanted } from '../engine/repository/find-chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { shellWord } from '../output/text.ts';
@@ -96,7 +97,7 @@ export function findEnvironment(
   return {
     files,
     environment: chainEnvironment(files, chosen.chain),
-    recoverOptions: `--repo ${shellWord(directory)}${chain === undefined ? '' : ` --chain ${chain}`}`,
+    recoverOptions: `--repo ${shellWord(directory)}${isNewestWanted(chain) ? '' : ` --chain ${chosen.chain.id}`}`,
     isOriginal: false,
   };
 }

@@ -34,27 +34,34 @@ export function requireOutside(files: Files, inner: Place, outer: Place): void {
 }
 
 /**
- * Throws `usage` for a place that is not there and looks as if it were not on this machine, or as if nobody had replaced a
- * variable in it: no directory of such a name is made.
+ * Throws `usage` for a place that looks as if it were not on this machine, or as if a shell had not replaced a variable in
+ * it: no directory of such a name is made. One that is there is used.
  */
 export function requireLocal(files: Files, { what, path: text }: Place): void {
-  const look = lookOf(text);
-  if (look === undefined || files.statThrough(path.resolve(text))) return;
-  throw new FigaroError('usage', `${what} ${text} ${look.problem}`, { path: text, hint: look.hint });
+  const isWindows = process.platform === 'win32';
+  const segments = text.split(isWindows ? /[\\/]/ : '/');
+  for (const [i, segment] of segments.entries()) {
+    const look = lookOf(segment, i === 0, isWindows);
+    if (look === undefined || files.statThrough(path.resolve(segments.slice(0, i + 1).join('/')))) continue;
+    throw new FigaroError('usage', `${what} ${text} ${look.problem}`, {
+      path: text,
+      hint: `${look.hint} If a directory is really to be called ${segment}, make it first.`,
+    });
+  }
 }
 
-function lookOf(text: string): { readonly problem: string; readonly hint: string } | undefined {
-  const isWindows = process.platform === 'win32';
-  if (isWindows ? /^(?![a-z]:)[^\\/]*:/i.test(text) : /^([^/]*:|\\\\)/.test(text)) {
+function lookOf(segment: string, isFirst: boolean, isWindows: boolean): { problem: string; hint: string } | undefined {
+  const isDrive = isWindows && /^[a-z]:$/i.test(segment);
+  if (isFirst && !isDrive && (segment.includes(':') || segment.startsWith('\\\\'))) {
     return {
       problem: 'is not a directory of this machine',
-      hint: 'mount it, and name the directory where it is mounted. If a directory is really to be called so, make it first.',
+      hint: 'mount it, and name the directory where it is mounted.',
     };
   }
-  if (/\$\{?[A-Za-z_]|%[A-Za-z_]+%/.test(text) || (!isWindows && text.startsWith('~'))) {
+  if (/\$\{?[A-Za-z_]|%[A-Za-z_]+%/.test(segment) || (isFirst && segment.startsWith('~'))) {
     return {
       problem: 'holds something that a shell would have replaced',
-      hint: 'write the whole path; in single quotes, after =, and in the configuration file nothing is replaced. If a directory is really to be called so, make it first.',
+      hint: 'write the whole path: nothing is replaced in single quotes, after = and in the configuration file.',
     };
   }
   return undefined;

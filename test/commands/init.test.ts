@@ -132,6 +132,10 @@ describe('the first backup', () => {
     mkdirSync(repo);
     expect(await hot()).toMatchObject({ exitCode: 0 });
     expect(await figaro(['list', '--repo', repo])).toMatchObject({ exitCode: 0 });
+    const below = path.join(repo, '../$HOME/below');
+    rmSync(repo, { recursive: true });
+    mkdirSync(repo);
+    expect(await figaro(['hot', '--home', home, '--repo', below])).toMatchObject({ exitCode: 0 });
     const colon = path.join(directory, 'backup:daily');
     expect(await figaro(['hot', '--home', home, '--repo', colon])).toMatchObject({ exitCode: 0 });
   });

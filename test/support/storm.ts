@@ -8,7 +8,8 @@ import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
-import { chainEnvironment, findChain } from '../../src/engine/repository/chain.ts';
+import { chainEnvironment } from '../../src/engine/repository/chain.ts';
+import { findChain } from '../../src/engine/repository/find-chain.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { contentsOf, nativeProgram, recoverNatively, verifyNatively } from './native.ts';
 

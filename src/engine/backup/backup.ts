@@ -19,11 +19,11 @@ import {
   chainsOf,
   exclusionOf,
   filesTaken,
-  findChain,
   isUnsound,
   newerThan,
   type Chain,
 } from '../repository/chain.ts';
+import { findChain, isNewestWanted } from '../repository/find-chain.ts';
 import { requireSound } from '../structure/report.ts';
 import {
   manifestFormat,
@@ -203,7 +203,7 @@ function chainToContinue(files: Files, repository: Repository, wanted: string | 
   const chain = findChain(sets, wanted === undefined ? {} : { chain: wanted }, broken);
   // A damaged set after the chain's last one may be its continuation.
   const damaged = newerThan(chain, sets, broken).find(({ problem }) => problem.startsWith('is damaged'));
-  if (!damaged || wanted !== undefined) return chain;
+  if (!damaged || !isNewestWanted(wanted)) return chain;
   throw new FigaroError('chain-gap', `${damaged.id} is newer than ${chain.sets.at(-1)!.id}, and ${damaged.problem}`, {
     path: damaged.directory,
     hint: 'begin a new chain with `figaro-backup hot`, or name the chain to continue with --chain.',

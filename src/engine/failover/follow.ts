@@ -11,7 +11,7 @@ import { requireOwnDirectories, requireOwnTree } from '../files/own-tree.ts';
 import { requireAmounts, requireCounts } from '../given.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { placesOf, requireApart, requireNoneAbove, requireOutside, sourcesHere, standbyName } from '../places.ts';
-import { findChain } from '../repository/chain.ts';
+import { findChain } from '../repository/find-chain.ts';
 import { chooseChain } from '../repository/choose-chain.ts';
 import { sweepLocks, takeLock } from '../repository/lock.ts';
 import { openRepository, readSets } from '../repository/repository.ts';

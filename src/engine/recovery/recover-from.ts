@@ -6,6 +6,7 @@ import { type Environment } from '../environment/environment.ts';
 import { discoverLayers } from '../environment/layers.ts';
 import { type Files } from '../files/files.ts';
 import { requireCounts } from '../given.ts';
+import { type Watch } from '../pause.ts';
 import {
   isSamePlace,
   placesOf,
@@ -16,11 +17,15 @@ import {
   sourcesHere,
   type Place,
 } from '../places.ts';
-import { chainEnvironment, excludedFrom, type Chain, type ChainChoice } from '../repository/chain.ts';
+import { chainEnvironment, chainsOf, excludedFrom, type Chain } from '../repository/chain.ts';
 import { chooseChain } from '../repository/choose-chain.ts';
-import { type Repository } from '../repository/repository.ts';
+import { coveredUntil } from '../repository/covered.ts';
+import { isNewestWanted, type ChainChoice } from '../repository/find-chain.ts';
+import { readSets, type Repository } from '../repository/repository.ts';
 import { requireIntact } from '../verify/intact.ts';
 import { recoverEnvironment, type RecoverOptions, type RecoverResult } from './recover.ts';
+import { chainOfPoint } from './chain-of-point.ts';
+import { describePoint, type RestorePoint } from './restore-point.ts';
 import { withSurvivingLogs } from './surviving-logs.ts';
 import { wholeCopies } from '../environment/outside.ts';
 
@@ -50,6 +55,8 @@ export interface Recovered extends RecoverResult {
   readonly chain: Chain | undefined;
   /** The sets of the chain, or the copies. */
   readonly directories: readonly string[];
+  /** Why this chain, where the restore point has chosen it: for people. */
+  readonly chosenAs: string | undefined;
 }
 
 export interface RecoverFromResult extends Recovered {
@@ -70,22 +77,31 @@ export async function recoverFrom(
   { survivingLogs, trustOwners = false, acceptMissing = false, ...options }: RecoverFromOptions,
 ): Promise<RecoverFromResult> {
   requireCounts({ cacheBytes: options.cacheBytes });
-  const { target, watch = {}, only, restorePoint } = options;
-  const isToPoint = restorePoint !== undefined && restorePoint.kind !== 'end';
-  const source = find(disk, from, { isToPoint, trustOwners });
-  const { files, chain, directories, found } = source;
+  const { target, watch = {}, only, restorePoint: asked = { kind: 'end' } } = options;
+  const source = await find(disk, from, { point: asked, survivingLogs, trustOwners, watch });
+  const { files, chain, directories, found, chosenAs } = source;
   requireOwnPlace(files, { what: 'the target', path: target }, source, survivingLogs);
   if (chain && !only) await requireIntact(files, chain, found, watch);
   const environment = survivingLogs === undefined ? found : await withSurvivingLogs(files, found, survivingLogs, watch);
+  const restorePoint = survivingLogs === undefined ? withCover(asked, chain) : asked;
   const result = await recoverEnvironment(files, {
     ...options,
     environment,
+    restorePoint,
     ...(chain ? { requireIntact: (names) => requireIntact(files, chain, found, watch, names) } : {}),
   });
   const warnings = [...source.warnings, ...result.warnings];
   const lacking = only ? undefined : whatIsLacking(chain, result);
   if (lacking && acceptMissing) warnings.push(lacking.message);
-  return { ...result, environment, chain, directories, warnings, lacking: acceptMissing ? undefined : lacking };
+  return {
+    ...result,
+    environment,
+    chain,
+    directories,
+    chosenAs,
+    warnings,
+    lacking: acceptMissing ? undefined : lacking,
+  };
 }
 
 function whatIsLacking(chain: Chain | undefined, { target, report }: RecoverResult): FigaroError | undefined {
@@ -112,24 +128,45 @@ interface Found {
   readonly chain: Chain | undefined;
   readonly directories: readonly string[];
   readonly found: Environment;
+  readonly chosenAs: string | undefined;
   readonly warnings: readonly string[];
 }
 
-function find(
+interface Wanted {
+  readonly point: RestorePoint;
+  readonly survivingLogs: string | undefined;
+  readonly trustOwners: boolean;
+  readonly watch: Watch;
+}
+
+async function find(
   files: Files,
   from: RecoverySource,
-  { isToPoint, trustOwners }: { readonly isToPoint: boolean; readonly trustOwners: boolean },
-): Found {
+  { point, survivingLogs, trustOwners, watch }: Wanted,
+): Promise<Found> {
   if ('copies' in from) {
     const { copies, directoriesAt } = from;
     const whole = wholeCopies(files, copies, directoriesAt);
     const found = { ...discoverLayers(whole.files, whole.homes), insideNames: whole.insideNames };
-    return { files: whole.files, chain: undefined, directories: copies, found, warnings: [] };
+    return { files: whole.files, chain: undefined, directories: copies, found, chosenAs: undefined, warnings: [] };
   }
-  const { chain, warnings } = chooseChain(files, from.repository, { ...from, anyAge: isToPoint });
+  const { repository, chain: named, toSet } = from;
+  const isOpen = isNewestWanted(named) && isNewestWanted(toSet);
+  const { sets } = readSets(files, repository);
+  // Surviving log files are those of the newest chain, and say what is in reach.
+  const byPoint = isOpen && survivingLogs === undefined ? await chainOfPoint(files, sets, point, watch) : undefined;
+  const choice = byPoint ? { chain: byPoint.id } : from;
+  const { chain, warnings } = chooseChain(files, repository, { ...choice, anyAge: point.kind !== 'end' });
   const directories = chain.sets.map(({ directory }) => directory);
   const found = chainEnvironment(files, chain, { trustOwners, acceptGrown: true });
-  return { files, chain, directories, found, warnings };
+  const count = chainsOf(sets).chains.length;
+  const chosenAs = byPoint && `the newest of ${count} chains that covers ${describePoint(point)}`;
+  return { files, chain, directories, found, chosenAs, warnings };
+}
+
+/** A chain is known to be whole up to its last set, though nothing may have been committed in the end. */
+function withCover(point: RestorePoint, chain: Chain | undefined): RestorePoint {
+  return point.kind === 'time' && chain ? { ...point, coveredUntil: coveredUntil(chain) } : point;
 }
 
 /** What is recovered must not become part of what it is made from. */

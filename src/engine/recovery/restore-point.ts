@@ -7,8 +7,16 @@ import { type Checkpoint, type CommitOf, type CommitWatch } from '../log/transac
 /** What recovery is asked to bring an environment to. */
 export type RestorePoint =
   | { readonly kind: 'end' }
-  /** Everything committed up to and including this second, as the commit records tell it. `zone` when none was given. */
-  | { readonly kind: 'time'; readonly time: Date; readonly zone?: 'local' }
+  /**
+   * Everything committed up to and including this second, as the commit records tell it; `zone` when none was given. What is
+   * newer than the log is out of reach, unless it is known that up to `coveredUntil` nothing else was committed.
+   */
+  | {
+      readonly kind: 'time';
+      readonly time: Date;
+      readonly zone?: 'local';
+      readonly coveredUntil?: Date | undefined;
+    }
   /** Everything committed up to and including this LSN. */
   | { readonly kind: 'lsn'; readonly lsn: Lsn }
   /** Everything committed up to and including the commit of this transaction. */
@@ -49,6 +57,8 @@ export class Commits implements CommitWatch {
   #count = 0;
   /** Those of the transaction that is asked for. */
   readonly #asked: Commit[] = [];
+  /** Of commits and checkpoints, in seconds since 1970. */
+  #latestTime = 0;
   #usableCheckpoint: Checkpoint | undefined;
 
   constructor(log: Log, point: RestorePoint) {
@@ -57,6 +67,7 @@ export class Commits implements CommitWatch {
   }
 
   seeCheckpoint(checkpoint: Checkpoint): void {
+    this.#latestTime = Math.max(this.#latestTime, checkpoint.time);
     const start: Lsn = { file: this.#log.files[0]!.number, offset: 0 };
     if (compareLsn(checkpoint.redoFrom, start) >= 0) this.#usableCheckpoint ??= checkpoint;
   }
@@ -67,6 +78,7 @@ export class Commits implements CommitWatch {
     // (recovery document, F.1, A.9); a log from the very beginning has none.
     if (this.#usableCheckpoint || startsAtTheBeginning(this.#log)) this.#firstReachable ??= commit;
     this.#last = commit;
+    this.#latestTime = Math.max(this.#latestTime, time);
     this.#isBeyond ||= !this.#belongs(commit);
     if (this.#point.kind === 'transaction' && id === this.#point.id) this.#asked.push(commit);
     if (this.#isBeyond) return true;
@@ -137,6 +149,7 @@ export class Commits implements CommitWatch {
     if (point.kind === 'time' && Number.isNaN(point.time.getTime())) {
       throw new FigaroError('usage', 'the time to recover to is no time');
     }
+    if (point.kind === 'time') this.#requireCovered(point);
     if (point.kind === 'transaction') requireOne(point.id, this.#asked);
     const { window } = this;
     const limit = this.#lastWithin;
@@ -145,6 +158,18 @@ export class Commits implements CommitWatch {
       throw unreachable(point, window);
     }
     return limit;
+  }
+
+  /** Who asks for a moment that the log does not reach has to know what is missing. */
+  #requireCovered({ time, coveredUntil }: RestorePoint & { readonly kind: 'time' }): void {
+    const last = this.#last;
+    const end = Math.max(this.#latestTime, Math.floor((coveredUntil?.getTime() ?? 0) / 1000));
+    if (!last || Math.floor(time.getTime() / 1000) <= end) return;
+    throw new FigaroError(
+      'restore-point-unreachable',
+      `${formatTime(time)} is after the end of what is covered, ${formatTime(end)}; the last commit is of ${formatCommit(last)}`,
+      { hint: 'take an incremental first, or recover to the end: without --to-time.' },
+    );
   }
 }
 
@@ -179,7 +204,7 @@ function unreachable(point: RestorePoint, { first, last }: RestoreWindow): Figar
   });
 }
 
-function describePoint(point: RestorePoint): string {
+export function describePoint(point: RestorePoint): string {
   switch (point.kind) {
     case 'end':
       return 'the end';

@@ -1,5 +1,6 @@
 import { type Files } from '../files/files.ts';
-import { chainsOf, findChain, requireNewest, whyOrphaned, type Chain, type ChainChoice } from './chain.ts';
+import { chainsOf, requireNewest, whyOrphaned, type Chain } from './chain.ts';
+import { findChain, isNewestWanted, type ChainChoice } from './find-chain.ts';
 import { readSets, type Repository } from './repository.ts';
 
 export interface ChooseOptions extends ChainChoice {
@@ -22,7 +23,7 @@ export interface ChosenChain {
 export function chooseChain(files: Files, repository: Repository, options: ChooseOptions = {}): ChosenChain {
   const { sets, broken } = readSets(files, repository);
   const chain = findChain(sets, options, broken);
-  const isNamed = options.chain !== undefined || options.toSet !== undefined;
+  const isNamed = !isNewestWanted(options.chain) || !isNewestWanted(options.toSet);
   if (!isNamed && options.anyAge !== true) requireNewest(chain, sets, broken, options.hint);
   const damaged = broken.filter(({ state }) => state === 'damaged');
   return {

@@ -5,7 +5,7 @@ import { readableFields } from '../fields.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { writeDurably } from '../files/durable.ts';
 import { type Files } from '../files/files.ts';
-import { findChain } from './chain.ts';
+import { findChain } from './find-chain.ts';
 import { orFailure, type OnFailure } from './note-failure.ts';
 import { type BackupSet } from './backup-set.ts';
 import { asWriter, readSets, type LockWait, type Repository } from './repository.ts';

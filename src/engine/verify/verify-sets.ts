@@ -3,7 +3,8 @@
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { requireAmounts } from '../given.ts';
-import { chainsOf, findChain, whyOrphaned } from '../repository/chain.ts';
+import { chainsOf, whyOrphaned } from '../repository/chain.ts';
+import { findChain, findSet } from '../repository/find-chain.ts';
 import { readSets, type Repository } from '../repository/repository.ts';
 import { Verification, type VerifyOptions, type VerifyResult } from './verification.ts';
 
@@ -31,8 +32,7 @@ export async function verifySets(
   const { sets, broken } = readSets(files, repository);
   const verification = new Verification(files, options);
   if (options.set !== undefined) {
-    const { set: id } = options;
-    const set = sets.find((candidate) => candidate.id === id) ?? findChain(sets, { chain: id }, broken).sets[0]!;
+    const set = findSet(sets, options.set, broken);
     await verification.verifySet(set);
     verification.note(set, false);
     return verification.result();

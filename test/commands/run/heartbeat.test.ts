@@ -3,6 +3,8 @@ import { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { heartbeatUrl, sendHeartbeat } from '../../../src/commands/run/heartbeat.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { createRepository } from '../../../src/engine/repository/repository.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 
@@ -90,6 +92,7 @@ describe('a run with a heartbeat', () => {
     directory = temporaryDirectory();
     layDemoEnvironment(path.join(directory, 'env'));
     args = ['hot', '--home', path.join(directory, 'env'), '--repo', path.join(directory, 'repo')];
+    createRepository(nodeFiles, path.join(directory, 'repo'));
   });
 
   async function run(url: string, ...more: readonly string[]): Promise<CliResult> {

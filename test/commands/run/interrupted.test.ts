@@ -6,6 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { createRepository } from '../../../src/engine/repository/repository.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { program, start } from '../../support/program.ts';
 import { namesIn } from '../../support/trees.ts';
@@ -19,6 +21,7 @@ beforeEach(() => {
   repo = path.join(directory, 'repo');
   log = path.join(directory, 'log');
   layDemoEnvironment(path.join(directory, 'env'));
+  createRepository(nodeFiles, repo);
 });
 
 const logged = (): string => (existsSync(log) ? readFileSync(log, 'utf8') : '');
@@ -49,7 +52,7 @@ describe('a run that is told to stop', () => {
     expect(text).toMatch(new RegExp(`^before\n(alive\n)*after interrupted ${status}\n$`));
     await setTimeout(500);
     expect(logged()).toBe(text);
-    expect(existsSync(repo)).toBe(false);
+    expect(namesIn(repo)).toEqual(['repository.json']);
   });
 
   test('while it works does the hooks after it, without its lock', async () => {

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { chainsOf, findChain } from '../../../src/engine/repository/chain.ts';
+import { chainsOf } from '../../../src/engine/repository/chain.ts';
+import { findChain } from '../../../src/engine/repository/find-chain.ts';
 import { manifestFormat, type Manifest, type SetKind } from '../../../src/engine/repository/manifest.ts';
 import {
   asWriter,
