@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { takeBackup, type BackupOptions } from '../engine/backup/backup.ts';
+import { takeBackup, type BackupOptions, type BackupResult } from '../engine/backup/backup.ts';
 import { discoverEnvironment, requireDirectory } from '../engine/environment/discover.ts';
 import { type Environment } from '../engine/environment/environment.ts';
 import { type Recovered, type RecoverFromOptions } from '../engine/recovery/recover-from.ts';
@@ -14,7 +14,7 @@ export type OfflineOptions = Omit<BackupOptions, 'home' | 'chain' | 'smallBytes'
 /** Which chain in which repository is continued; the newest by default. */
 export type IncrementalOptions = Omit<
   BackupOptions,
-  'home' | 'keepDamaged' | 'acceptMissing' | 'withoutLog' | 'smallBytes'
+  'home' | 'keepDamaged' | 'acceptMissing' | 'newSource' | 'withoutLog' | 'smallBytes' | 'onCreated'
 >;
 
 /** What a copy is recovered with, and to. */
@@ -40,7 +40,7 @@ export interface OpenEnvironment {
   /** As `hot`, of an environment that nobody writes to: `environment-in-use` and `environment-changed` where somebody does. */
   offline(options: OfflineOptions): Promise<BackupSet>;
   /** Adds the log that is new to the newest chain, or to that of the set `chain`. Throws as `hot`, and `chain-gap` where log files are gone. */
-  incremental(options: IncrementalOptions): Promise<BackupSet>;
+  incremental(options: IncrementalOptions): Promise<BackupResult>;
   /**
    * Takes this directory for a plain copy, and makes a recovered environment of it in `target`, which appears complete and
    * synced, or not at all. Nobody vouches for a copy: it is recovered as far as its own log and pages prove it. Throws as

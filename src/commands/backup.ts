@@ -1,7 +1,7 @@
 /** `offline`, `hot` and `incremental`: one way in, three kinds of set. */
 
 import { Command, Option } from 'commander';
-import { takeBackup } from '../engine/backup/backup.ts';
+import { takeBackup, type NothingNew } from '../engine/backup/backup.ts';
 import { Pace } from '../engine/pace.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/backup-set.ts';
@@ -44,7 +44,7 @@ const descriptions: Readonly<Record<SetKind, { summary: string; description: str
   incremental: {
     summary: 'add the log written since the newest set of a chain',
     description:
-      'Copies the log files that are new or grew, after proving that they continue the chain. Takes seconds; run it often.',
+      'Copies the log files that are new or grew, after proving that they continue the chain. Takes seconds; run it often. Where nothing is new, no set is made, and `check` counts that the source was looked at.',
   },
 };
 
@@ -109,12 +109,25 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
             watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),
         );
+        if (set.nothingNew) return tellNothingNew(context, options, set, set.nothingNew);
         context.madeSet = set.id;
         context.warn(options, set.manifest.warnings);
         tellUnsound(context, options, set);
         context.printSuccess(options, { set: toDocument(set) }, () => describe(set));
       }),
     );
+}
+
+function tellNothingNew(
+  context: CommandContext,
+  options: CommonOptions,
+  { id, manifest }: BackupSet,
+  { time, warnings }: NothingNew,
+): void {
+  context.warn(options, warnings);
+  const document = { chain: manifest.chain, set: id, end: manifest.log?.end, looked: time };
+  const text = `nothing new since ${id}: no set was made\n`;
+  context.printSuccess(options, { nothingNew: document, warnings }, () => text);
 }
 
 /** Cron hears of it, too: where none was expected, the disk of the backups is not mounted. */

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { assessHealth, defaultMaxAgeMs, type Health } from '../engine/repository/health.ts';
+import { assessHealth, defaultMaxAgeMs, type Health, type NewestSet } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
@@ -104,6 +104,11 @@ function attempt(assess: () => Health): Health | FigaroError {
   }
 }
 
+function describeAge({ ageMs, lastLook }: NewestSet): string {
+  const age = formatDuration(ageMs);
+  return lastLook === undefined ? `${age} old` : `nothing newer in the source ${age} ago`;
+}
+
 function toDocument({ restorableUntil, sources: _sources, ...health }: Health): object {
   return { ...health, restorableUntil: restorableUntil === undefined ? undefined : formatTime(restorableUntil) };
 }
@@ -113,7 +118,7 @@ function describe({ problems, newest, restorableUntil, lastVerified, lastRehears
     .map(({ code, message, hint }) => `[${code}] ${inOneLine(message)}\n${hint === undefined ? '' : `  ${hint}\n`}`)
     .join('');
   const rows = [
-    ['newest proven set', newest ? `${newest.set}, ${formatDuration(newest.ageMs)} old` : 'none'],
+    ['newest proven set', newest ? `${newest.set}, ${describeAge(newest)}` : 'none'],
     ['restorable until', restorableUntil === undefined ? 'no commit known' : formatTime(restorableUntil)],
     ['last verified', lastVerified === undefined ? 'never' : formatTime(lastVerified)],
     ['last rehearsed', lastRehearsed === undefined ? 'never' : formatTime(lastRehearsed)],

@@ -73,14 +73,16 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
   return title + indent(sets.map(describeSet));
 }
 
-function describeSet({ set, bytes, lastCheck, hasDamagedChecks }: ListedSet): string[] {
+function describeSet({ set, bytes, lastLook, lastCheck, hasDamagedChecks }: ListedSet): string[] {
   const { kind, finished, log } = set.manifest;
   const checked = hasDamagedChecks
     ? `${checksName} cannot be read: verify it again`
     : lastCheck
       ? `verified ${formatTime(lastCheck.time)}${lastCheck.findings > 0 ? `: ${formatCount(lastCheck.findings, 'finding')}` : ''}`
       : '';
-  return [set.id, kind, formatTime(finished), formatBytes(bytes), log ? formatLsn(log.end) : '', checked];
+  const look = lastLook === undefined ? '' : `nothing newer ${formatTime(lastLook)}`;
+  const notes = [look, checked].filter(Boolean).join(', ');
+  return [set.id, kind, formatTime(finished), formatBytes(bytes), log ? formatLsn(log.end) : '', notes];
 }
 
 function indent(rows: readonly (readonly string[])[]): string {
@@ -96,12 +98,13 @@ function toDocument({ chains, orphans, broken }: Catalog): object {
 }
 
 /** A set in a list: its manifest without what is in it file by file. */
-export function setDocument({ set, bytes, lastCheck, lastRehearsal, hasDamagedChecks }: ListedSet): object {
+export function setDocument({ set, bytes, lastLook, lastCheck, lastRehearsal, hasDamagedChecks }: ListedSet): object {
   const { files, leftOut: _leftOut, ...manifest } = set.manifest;
   return {
     ...manifest,
     fileCount: files.length,
     bytes,
+    lastLook,
     lastCheck,
     lastRehearsal,
     ...(hasDamagedChecks ? { checksDamaged: true } : {}),

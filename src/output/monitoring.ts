@@ -1,7 +1,7 @@
 /** What monitoring systems read. */
 
 import { type StandbyStatus } from '../engine/failover/status.ts';
-import { type Health } from '../engine/repository/health.ts';
+import { upToDateAt, type Health } from '../engine/repository/health.ts';
 import { type FigaroError } from '../errors.ts';
 import { formatCount, formatDuration, printable } from './text.ts';
 
@@ -48,7 +48,11 @@ export function prometheusText(repository: string, health: Health | undefined, n
   const metrics: readonly Metric[] = [
     ['ok', 'Whether nothing is wrong with the backups.', health && health.problems.length === 0 ? 1 : 0],
     ['check_timestamp_seconds', 'When this was looked at.', now.getTime() / 1000],
-    ['newest_set_timestamp_seconds', 'When the newest proven set was finished.', time(health?.newest?.time)],
+    [
+      'newest_set_timestamp_seconds',
+      'When the newest proven set was finished, or an incremental last found nothing newer.',
+      time(health?.newest && upToDateAt(health.newest)),
+    ],
     ['restorable_until_timestamp_seconds', 'The last commit that can be restored.', health?.restorableUntil],
     ['last_verified_timestamp_seconds', 'When a set was last verified.', time(health?.lastVerified)],
     ['last_rehearsed_timestamp_seconds', 'When a recovery was last rehearsed.', time(health?.lastRehearsed)],

@@ -27,7 +27,7 @@ async function run(args: readonly string[], surroundings: CliSurroundings = {}):
 function withoutChance(text: string): string {
   return text
     .replaceAll(/\d{8}T\d{6}Z-(\w+)-[0-9a-f]{6}/g, '<set>-$1')
-    .replaceAll(/ on \S+, (?=\d+ sets?)/g, ' on <host>, ')
+    .replaceAll(/(?<=\/env on )\S+(?=, \d|: log)/g, '<host>')
     .replaceAll(/(?<= )20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ(?=  )/g, '<time>')
     .replaceAll(/verified 20\d\d-\d\d-\d\dT[\d:]+Z/g, 'verified <time>');
 }
@@ -38,6 +38,7 @@ function backup(kind: string, ...more: readonly string[]): Promise<CliResult> {
 
 describe('backups', () => {
   test('are silent when all is well', async () => {
+    expect(await backup('hot')).toEqual({ exitCode: 0, stdout: '', stderr: 'created repository <dir>/repo\n' });
     expect(await backup('hot')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     application.commitUpTo([6, 5737]);
     expect(await backup('incremental')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
@@ -45,7 +46,7 @@ describe('backups', () => {
 
   test('take their directories from the environment variables', async () => {
     const env = { DB_HOME: home, FIGARO_BACKUP_REPO: repo };
-    expect(await run(['hot'], { env })).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    expect(await run(['hot', '--quiet'], { env })).toEqual({ exitCode: 0, stdout: '', stderr: '' });
   });
 
   test('tell what they did when asked', async () => {
@@ -61,7 +62,8 @@ describe('backups', () => {
     expect(await backup('offline')).toMatchInlineSnapshot(`
       {
         "exitCode": 0,
-        "stderr": "warning: the log does not end in a checkpoint: the containers of this set are not usable before recovery
+        "stderr": "created repository <dir>/repo
+      warning: the log does not end in a checkpoint: the containers of this set are not usable before recovery
       ",
         "stdout": "",
       }
@@ -81,7 +83,7 @@ describe('backups', () => {
       {
         "exitCode": 5,
         "stderr": "error [chain-gap]: <dir>/env does not continue the chain: it goes on at log.0000000006, but the newest set ends in log.0000000004 at [4][72115]
-      hint: log files were removed since then. Take a full backup with \`figaro-backup hot\`, and incrementals more often than log files are removed.
+      hint: the chain, <set>-hot, is of <dir>/env on <host>: log files were removed since then. Take a full backup with \`figaro-backup hot\`, and incrementals more often than log files are removed.
       ",
         "stdout": "",
       }
@@ -106,6 +108,7 @@ describe('list', () => {
   test('shows what is broken apart', async () => {
     await backup('hot');
     const [id] = namesIn(repo);
+    application.commitUpTo([6, 5737]);
     await backup('incremental');
     const manifest = path.join(repo, id!, 'manifest.json');
     writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('hot', 'hat'));

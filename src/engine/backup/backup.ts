@@ -17,6 +17,7 @@ import { type RecoveryReport } from '../recovery/report.ts';
 import {
   chainEnvironment,
   chainsOf,
+  excludedFrom,
   exclusionOf,
   filesTaken,
   isUnsound,
@@ -42,6 +43,7 @@ import {
   type Repository,
 } from '../repository/repository.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
+import { noteLook } from '../repository/last-look.ts';
 import { programVersion } from '../version.ts';
 import { requireBelongs, withOwnerOf } from './belongs.ts';
 import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
@@ -50,6 +52,7 @@ import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
 import { findGone, findGoneFromChain, warningsOfGone } from './gone.ts';
 import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
+import { bringsNothing, isProven, isToldGone } from './nothing-new.ts';
 import { copyOffline } from './offline.ts';
 import { requireNoOlderCopies } from './older-copies.ts';
 import { type InsideNames } from '../environment/environment.ts';
@@ -89,6 +92,7 @@ const onlyOf = {
   chain: ['incremental'],
   keepDamaged: ['hot', 'offline'],
   acceptMissing: ['hot', 'offline'],
+  newSource: ['hot', 'offline'],
   withoutLog: ['offline'],
 } as const satisfies Partial<Record<keyof BackupOptions, readonly SetKind[]>>;
 
@@ -100,11 +104,23 @@ function requireFitting(kind: SetKind, options: BackupOptions): void {
   }
 }
 
+/** A set that was made, or, of an incremental that found nothing new, the one that it would have followed. */
+export interface BackupResult extends BackupSet {
+  readonly nothingNew?: NothingNew;
+}
+
+/** That no set was made, since the newest has everything. */
+export interface NothingNew {
+  /** When that was looked at. */
+  readonly time: Date;
+  readonly warnings: readonly string[];
+}
+
 /**
  * Takes a set, proves that it can be recovered, and publishes it. The environment is only read. On failure nothing of
- * the set stays.
+ * the set stays. An incremental that finds nothing new makes none, and notes that it has looked.
  */
-export async function takeBackup(disk: Files, kind: SetKind, options: BackupOptions): Promise<BackupSet> {
+export async function takeBackup(disk: Files, kind: SetKind, options: BackupOptions): Promise<BackupResult> {
   requireFitting(kind, options);
   const home = path.resolve(options.home);
   const { files, insideNames } = wholeEnvironment(disk, home, options);
@@ -120,7 +136,7 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
       ? { repository: openRepository(files, directory), created: false }
       : createRepository(files, directory);
   if (created) options.onCreated?.(repository);
-  const write = async (held: Files): Promise<BackupSet> => {
+  const write = async (held: Files): Promise<BackupResult> => {
     // Another run may have been waited for.
     const started = new Date();
     const environment = requireEnvironment(held, home, kind, choice, true);
@@ -133,7 +149,12 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
       const newSource = options.newSource === true && before.length > 0;
       const found = { home, started, environment, chain, earlier, choice, insideNames };
       const parts = { ...options, ...found, kind, newSource, notes };
-      return set.publish(await fill(held, set, parts));
+      const filled = await fill(held, set, parts);
+      if ('manifest' in filled) return set.publish(filled.manifest);
+      discard(set);
+      const newest = chain!.sets.at(-1)!;
+      noteLook(held, newest, started);
+      return { ...newest, nothingNew: { time: started, warnings: filled.warnings } };
     } catch (error) {
       discard(set);
       if (!chain || !(error instanceof FigaroError) || !discontinued.has(error.code)) throw error;
@@ -225,24 +246,39 @@ interface Parts extends Omit<BackupOptions, 'chain'> {
   readonly notes: readonly string[];
 }
 
-/** Copies the files and proves them. Returns what the manifest says of it. */
-async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> {
+/** Copies the files and proves them. Returns what the manifest says of it, or what is to be told when nothing is new. */
+async function fill(
+  files: Files,
+  set: NewSet,
+  parts: Parts,
+): Promise<{ readonly manifest: Manifest } | Pick<NothingNew, 'warnings'>> {
   const { kind, home, environment, chain, choice, insideNames, exclude = [], watch = {} } = parts;
   const before = chain && chainEnvironment(files, chain);
+  const following =
+    chain && before ? await copyIncremental(files, home, { chain, before, set, watch, choice }) : undefined;
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
-    kind === 'hot'
+    following ??
+    (kind === 'hot'
       ? await copyHot(files, home, set, { ...parts, watch, choice })
-      : kind === 'offline'
-        ? await copyOffline(files, home, set, { ...parts, watch, choice })
-        : await copyIncremental(files, home, { chain: chain!, before: before!, set, watch, choice });
+      : await copyOffline(files, home, set, { ...parts, watch, choice }));
   keepAttributes(files, environment, copy.files, set.environment);
   const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
   const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
   const copied = { ...found, ...withoutLog, originalHome: home, insideNames };
   const exclusion = chain ? exclusionOf(chain) : exclude.length > 0 ? { excludes: choice.excludes } : {};
   const whole = { ...(before ? layerEnvironments([before, copied]) : copied), ...exclusion };
-  // The proof: recovery of the set, in memory, over the files just written.
   const isUnread = findOpaque(files, whole) !== undefined;
+  const look = (): Environment => discoverEnvironment(files, home, { choice, isGlance: true });
+  const missing = chain
+    ? findGoneFromChain(files, chain, whole, isUnread, look)
+    : goneFrom(files, copy, isUnread, parts);
+  const gone = missing.filter(({ path: name }) => !choice.excludes(name));
+  const told = [...parts.notes, ...warningsOfGone(gone)];
+  const unread = isUnread ? [unreadWarning(home, kind)] : [];
+  if (following && bringsNothing(following, chain!) && isToldGone(gone, chain!) && isProven(chain!, isUnread)) {
+    return { warnings: [...following.warnings, ...told, ...warningsOfExcluded(excludedFrom(chain!.sets)), ...unread] };
+  }
+  // The proof: recovery of the set, in memory, over the files just written.
   const proof = isUnread ? undefined : await prove(files, whole, copy, parts);
   const report = proof?.report;
   const findings = [...copy.findings, ...(proof?.findings ?? [])];
@@ -252,26 +288,12 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
       ({ path: file }) =>
         `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
     );
-  const unread = isUnread ? [unreadWarning(home, kind)] : [];
-  const missing = chain
-    ? findGoneFromChain(files, chain, whole, isUnread, () =>
-        discoverEnvironment(files, home, { choice, isGlance: true }),
-      )
-    : goneFrom(files, copy, isUnread, parts);
-  const gone = missing.filter(({ path: name }) => !choice.excludes(name));
   const excluded = excludedDatabases(copy, { report, missing, chain, before, choice });
   const created = (copy.created ?? [])
     .filter(({ logName }) => report?.databases.includes(logName))
     .map(({ name, uid }) => ({ path: name, databaseId: uid }));
-  const warnings = [
-    ...parts.notes,
-    ...warningsOfGone(gone),
-    ...warningsOfExcluded(excluded),
-    ...unread,
-    ...unexplained,
-    ...(proof?.notes ?? []),
-  ];
-  return {
+  const warnings = [...told, ...warningsOfExcluded(excluded), ...unread, ...unexplained, ...(proof?.notes ?? [])];
+  const manifest: Manifest = {
     ...describe(set, parts, copy, proof, warnings),
     ...(created.length > 0 ? { created } : {}),
     ...(gone.length > 0 ? { gone } : {}),
@@ -281,6 +303,7 @@ async function fill(files: Files, set: NewSet, parts: Parts): Promise<Manifest> 
     ...(isUnread ? { unread: true } : {}),
     ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),
   };
+  return { manifest };
 }
 
 function unreadWarning(home: string, kind: SetKind): string {

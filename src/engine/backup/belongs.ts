@@ -11,7 +11,7 @@ import { discoverEnvironment } from '../environment/discover.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { firstDifference } from '../files/compare.ts';
 import { type Files } from '../files/files.ts';
-import { type Manifest } from '../repository/manifest.ts';
+import { databasesTold, placeOf, plainId, type Manifest } from '../repository/manifest.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
 import { environmentOf } from '../repository/repository.ts';
 
@@ -72,11 +72,6 @@ function strangerTo(home: string, repository: string, { id, manifest }: BackupSe
   return `${home} on ${hostname()} is not the environment that ${repository} is of: that holds ${sets} of ${placeOf(manifest)}, which have neither a container nor log in common with it`;
 }
 
-/** The environment that a set is of, for messages. */
-export function placeOf({ source, host }: Pick<Manifest, 'source' | 'host'>): string {
-  return `${source} on ${host}`;
-}
-
 function isSamePlace(home: string, { source, host }: Manifest): boolean {
   return path.resolve(home) === source && hostname() === host;
 }
@@ -112,9 +107,6 @@ function isRelated(files: Files, environment: Environment, sets: readonly Backup
   }
 }
 
-/** In hex: without the password no more of the id of an encrypted file can be read. */
-const plainPart = 24;
-
 /** Less than this in common is what the logs of all new environments begin with. In bytes. */
 const leastInCommon = 256;
 
@@ -141,14 +133,13 @@ class Evidence {
 
   #idsOfSource(): ReadonlySet<string> {
     const uids = this.#environment.files.map(({ uid }) => uid).filter((uid) => uid !== undefined);
-    return new Set(uids.map((uid) => uid.slice(0, plainPart)));
+    return new Set(uids.map(plainId));
   }
 
   #idsIn(set: BackupSet): readonly string[] {
-    const { files, created = [] } = set.manifest;
-    const told = [...files, ...created].flatMap(({ databaseId }) => databaseId ?? []);
+    const told = databasesTold(set.manifest).map(({ databaseId }) => databaseId);
     const ids = told.length > 0 ? told : this.#idsOfEarlierSet(set);
-    return ids.map((id) => id.slice(0, plainPart));
+    return ids.map(plainId);
   }
 
   /** Manifests of the first version of this program do not tell ids. What cannot be read any more says nothing. */

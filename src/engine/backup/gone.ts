@@ -11,7 +11,13 @@ import { scanLog } from '../log/scan.ts';
 import { type LogObserver } from '../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 import { chainEnvironment, type Chain } from '../repository/chain.ts';
-import { type GoneDatabase, type ManifestLeftOut, type NamedDatabase } from '../repository/manifest.ts';
+import {
+  databasesTold,
+  plainId,
+  type GoneDatabase,
+  type ManifestLeftOut,
+  type NamedDatabase,
+} from '../repository/manifest.ts';
 import { goneOf } from '../repository/missing.ts';
 
 /** The unique ids of the files that a log removes, whether or not the transaction committed. */
@@ -107,10 +113,7 @@ export function findGoneFromChain(
 
 /** Those that a chain has, with the names that it told. */
 function databasesOf({ sets }: Chain): NamedDatabase[] {
-  return sets.flatMap(({ manifest: { files, created = [] } }) => [
-    ...created,
-    ...files.flatMap(({ path, databaseId }) => (databaseId === undefined ? [] : [{ path, databaseId }])),
-  ]);
+  return sets.flatMap(({ manifest }) => databasesTold(manifest));
 }
 
 /** Those with a unique id; one that a transaction removes or renames has a stand-in with it. */
@@ -118,14 +121,10 @@ function databasesIn({ files }: Environment): NamedDatabase[] {
   return files.flatMap(({ name, uid }) => (uid === undefined ? [] : [{ path: name, databaseId: uid }]));
 }
 
-/** In hex: without the password no more of the id of an encrypted file can be read. */
-const plainPart = 24;
-
 function isThere(had: NamedDatabase, databases: readonly NamedDatabase[]): boolean {
   return databases.some(
     ({ path, databaseId }) =>
-      databaseId === had.databaseId ||
-      (path === had.path && databaseId.slice(0, plainPart) === had.databaseId.slice(0, plainPart)),
+      databaseId === had.databaseId || (path === had.path && plainId(databaseId) === plainId(had.databaseId)),
   );
 }
 

@@ -75,7 +75,7 @@ async function covers(
     case 'lsn':
       return isReachable(point.lsn) && compareLsn(point.lsn, logOf(chain)!.end) < 0;
     case 'time':
-      return point.time.getTime() >= first.time * 1000 && point.time <= coveredUntil(chain);
+      return point.time.getTime() >= first.time * 1000 && point.time <= coveredUntil(files, chain);
     case 'transaction':
       return (await commitsOf(files, logIn(files, chain), point.id, watch)).some(isReachable);
   }

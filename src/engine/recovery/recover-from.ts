@@ -83,7 +83,7 @@ export async function recoverFrom(
   requireOwnPlace(files, { what: 'the target', path: target }, source, survivingLogs);
   if (chain && !only) await requireIntact(files, chain, found, watch);
   const environment = survivingLogs === undefined ? found : await withSurvivingLogs(files, found, survivingLogs, watch);
-  const restorePoint = survivingLogs === undefined ? withCover(asked, chain) : asked;
+  const restorePoint = survivingLogs === undefined ? withCover(files, asked, chain) : asked;
   const result = await recoverEnvironment(files, {
     ...options,
     environment,
@@ -165,8 +165,8 @@ async function find(
 }
 
 /** A chain is known to be whole up to its last set, though nothing may have been committed in the end. */
-function withCover(point: RestorePoint, chain: Chain | undefined): RestorePoint {
-  return point.kind === 'time' && chain ? { ...point, coveredUntil: coveredUntil(chain) } : point;
+function withCover(files: Files, point: RestorePoint, chain: Chain | undefined): RestorePoint {
+  return point.kind === 'time' && chain ? { ...point, coveredUntil: coveredUntil(files, chain) } : point;
 }
 
 /** What is recovered must not become part of what it is made from. */

@@ -2,6 +2,7 @@ import { type FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { chainsOf, whyOrphaned, type Chain } from './chain.ts';
 import { readChecks, type Check } from './checks.ts';
+import { readLook } from './last-look.ts';
 import { type ManifestCommit } from './manifest.ts';
 import { type OnFailure } from './note-failure.ts';
 import { readPin, type Pin } from './pins.ts';
@@ -12,6 +13,8 @@ import { type BackupSet, type BrokenSet } from './backup-set.ts';
 export interface ListedSet {
   readonly set: BackupSet;
   readonly bytes: number;
+  /** When an incremental last found nothing newer than this set, ISO 8601. */
+  readonly lastLook: string | undefined;
   /** The newest verification; the set was proven when it was made, too. */
   readonly lastCheck: Check | undefined;
   /** The newest one that went through the recovery of the chain, and found nothing. */
@@ -81,6 +84,7 @@ function describeSet(files: Files, set: BackupSet, onFailure: OnFailure): Listed
   return {
     set,
     bytes,
+    lastLook: readLook(files, set, onFailure),
     lastCheck: made.at(-1),
     lastRehearsal: made.findLast(({ rehearsed, findings }) => rehearsed && findings === 0),
     hasDamagedChecks: isDamaged,

@@ -1,14 +1,19 @@
 /** Up to when it is known what was committed. */
 
+import { type Files } from '../files/files.ts';
 import { isInFuture } from './chain-order.ts';
 import { type Chain } from './chain.ts';
+import { readLook } from './last-look.ts';
 
 /**
- * The moment up to which a chain holds everything that was committed: its last commit, or the beginning of the run that read the
- * log to its end after that. A clock that was wrong says nothing.
+ * The moment up to which a chain holds everything that was committed: its last commit, or the beginning of the last run that
+ * read the log to its end, whether or not that found something new. A clock that was wrong says nothing.
  */
-export function coveredUntil({ sets }: Chain): Date {
-  const { log, started } = sets.at(-1)!.manifest;
-  const last = (log?.lastCommit?.time ?? 0) * 1000;
-  return new Date(Math.max(last, isInFuture(started) ? 0 : Date.parse(started)));
+export function coveredUntil(files: Files, { sets }: Chain): Date {
+  const newest = sets.at(-1)!;
+  const { log, started } = newest.manifest;
+  const looks = [started, readLook(files, newest)].filter(
+    (time) => time !== undefined && !isInFuture(time),
+  ) as string[];
+  return new Date(Math.max((log?.lastCommit?.time ?? 0) * 1000, ...looks.map((time) => Date.parse(time))));
 }

@@ -10,6 +10,7 @@ import { checksName } from './checks.ts';
 import { type Repository } from './repository.ts';
 import { isInFuture } from './chain-order.ts';
 import { excludedFrom, isUnsound, newerThan } from './chain.ts';
+import { databasesTold, placeOf, plainId } from './manifest.ts';
 import { goneNow } from './missing.ts';
 import { rehearsalOf } from './retention.ts';
 
@@ -34,12 +35,22 @@ export interface HealthProblem {
   readonly hint?: string;
 }
 
+export interface NewestSet {
+  readonly set: string;
+  /** When it was finished, ISO 8601. */
+  readonly time: string;
+  /** When an incremental last found nothing newer. */
+  readonly lastLook: string | undefined;
+  /** Since then, or since it was finished. */
+  readonly ageMs: number;
+}
+
 /** How the backups in a repository are. */
 export interface Health {
   /** The worst first; none when all is well. */
   readonly problems: readonly HealthProblem[];
   /** The newest set that was proven recoverable. */
-  readonly newest: { readonly set: string; readonly time: string; readonly ageMs: number } | undefined;
+  readonly newest: NewestSet | undefined;
   /** Databases that the newest chain lacks, as asked with --exclude: by path. */
   readonly excluded: readonly string[];
   /** The last commit that the newest chain can be recovered to, in seconds since 1970. */
@@ -64,11 +75,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
   const { chains, orphans, broken } = catalog;
   const sets = chains.flatMap((chain) => chain.sets);
   const proven = sets.findLast(({ set }) => set.manifest.unread !== true && !isUnsound(set));
-  const newest = proven && {
-    set: proven.set.id,
-    time: proven.set.manifest.finished,
-    ageMs: age(proven.set.manifest.finished, now),
-  };
+  const newest = proven && newestSet(proven, now);
   const lastRehearsed = latest(chains.map(rehearsalOf), now);
   const freeBytes = files.freeSpace(repository.directory);
   return {
@@ -78,6 +85,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
       ...unsound(chains.at(-1)),
       ...unchecked(chains.at(-1)),
       ...gaps(catalog),
+      ...displaced(chains),
       ...vanished(catalog),
       ...misdated(sets, now),
       ...space(repository, freeBytes, rules.minFreeBytes),
@@ -86,7 +94,7 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
           what: 'the newest proven set',
           hint: 'run `figaro-backup incremental` or `hot`, and see why the last scheduled run did not make one.',
         },
-        newest?.time,
+        newest && upToDateAt(newest),
         rules.maxAgeMs ?? defaultMaxAgeMs,
         now,
       ),
@@ -117,6 +125,18 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
       [...sets, ...orphans].map(({ set }) => set.manifest),
     ),
   };
+}
+
+/** A set that has everything that the source has is as new as the look that told so. */
+function newestSet({ set, lastLook }: ListedSet, now: Date): NewestSet {
+  const { finished: time } = set.manifest;
+  const look = lastLook !== undefined && lastLook > time && !isInFuture(lastLook, now) ? lastLook : undefined;
+  return { set: set.id, time, lastLook: look, ageMs: age(look ?? time, now) };
+}
+
+/** When the source is known to have had nothing that a set has not, ISO 8601. */
+export function upToDateAt({ time, lastLook }: NewestSet): string {
+  return lastLook ?? time;
 }
 
 /** One that is dated in the future counts only where there is no other. */
@@ -170,6 +190,27 @@ function gaps({ chains, orphans, broken }: Catalog): HealthProblem[] {
   const chain = newest && { id: newest.id, sets: newest.sets.map(({ set }) => set) };
   const sets = [...chains.flatMap((listed) => listed.sets), ...orphans].map(({ set }) => set);
   return newerThan(chain, sets, broken).map(({ id, problem }) => ({ code: 'chain-gap', message: `${id} ${problem}` }));
+}
+
+/**
+ * The newest chain is of another environment than those before it, and nobody said that it is to be so: it has no database in
+ * common with them, and comes from elsewhere.
+ */
+function displaced(chains: readonly ListedChain[]): HealthProblem[] {
+  const newest = chains.at(-1)?.sets[0]!.set;
+  if (!newest || newest.manifest.newSource) return [];
+  const first = chains.findLastIndex(({ sets: [full] }) => full!.set.manifest.newSource === true);
+  const earlier = chains.slice(Math.max(0, first), -1).flatMap(({ sets }) => sets.map(({ set }) => set));
+  const before = earlier.at(-1);
+  const ids = new Set(
+    earlier.flatMap(({ manifest }) => databasesTold(manifest)).map(({ databaseId }) => plainId(databaseId)),
+  );
+  const own = databasesTold(newest.manifest).map(({ databaseId }) => plainId(databaseId));
+  if (!before || ids.size === 0 || own.length === 0 || own.some((id) => ids.has(id))) return [];
+  const [place, former] = [placeOf(newest.manifest), placeOf(before.manifest)];
+  if (place === former) return [];
+  const message = `${newest.id}, the newest chain, is of ${place}, and has no container in common with the sets of ${former} before it: if that is meant, take a full set with --new-source`;
+  return [{ code: 'chain-mismatch', message }];
 }
 
 /** Sets that are dated in the future: how old they are is not known. */

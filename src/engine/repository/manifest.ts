@@ -187,6 +187,24 @@ export interface Manifest {
   readonly warnings: readonly string[];
 }
 
+/** The environment that a set is of, for messages. */
+export function placeOf({ source, host }: Pick<Manifest, 'source' | 'host'>): string {
+  return `${source} on ${host}`;
+}
+
+/** The databases that a set has or, as an incremental, that its log creates; those without an id are not among them. */
+export function databasesTold({ files, created = [] }: Manifest): NamedDatabase[] {
+  return [
+    ...created,
+    ...files.flatMap(({ path, databaseId }) => (databaseId === undefined ? [] : [{ path, databaseId }])),
+  ];
+}
+
+/** As much of the id of a database as is never encrypted. */
+export function plainId(databaseId: string): string {
+  return databaseId.slice(0, 24);
+}
+
 /** The JSON text of a manifest; its last field is the SHA-256 of the JSON without it. */
 export function encodeManifest(manifest: Manifest): string {
   return lastField.close(JSON.stringify(manifest, lsnToText, 2));

@@ -14,6 +14,7 @@ import { proveRecoverable } from '../recovery/proof.ts';
 import { chainEnvironment, filesTaken, grownIn, isUnsound, type Chain } from '../repository/chain.ts';
 import { isInFuture } from '../repository/chain-order.ts';
 import { appendCheck, checksName, readChecks } from '../repository/checks.ts';
+import { lastLookName } from '../repository/last-look.ts';
 import { pinName } from '../repository/pins.ts';
 import { type Manifest, type ManifestFile } from '../repository/manifest.ts';
 import { checksumLines, environmentOf, manifestLimit } from '../repository/repository.ts';
@@ -274,7 +275,8 @@ export class Verification {
 
   /** What is in a set beside the environment. */
   #verifyFrame({ id, directory, manifest }: BackupSet): void {
-    const known = ['environment', 'manifest.json', 'SHA256SUMS', checksName, pinName, `${pinName}.tmp`];
+    const known = ['environment', 'manifest.json', 'SHA256SUMS', checksName];
+    for (const name of [pinName, lastLookName]) known.push(name, `${name}.tmp`);
     for (const name of this.#files.listIfThere(directory) ?? []) {
       if (known.includes(name)) continue;
       this.find({ set: id, code: 'file-checksum', message: `${name} does not belong into a set`, path: name });

@@ -23,6 +23,7 @@ function set(time: string, { findings, rehearsed }: Made): ListedSet {
   return {
     set: { id: time, directory: `/repo/${time}`, manifest: { started: time, finished: time } as Manifest },
     bytes: 1,
+    lastLook: undefined,
     lastCheck: findings === undefined ? undefined : check(time, findings),
     lastRehearsal: rehearsed === undefined ? undefined : check(rehearsed, 0),
     hasDamagedChecks: false,
