@@ -64,7 +64,12 @@ export function recoverCommand(context: CommandContext): Command {
     )
     .option('--no-check', 'do not check the structure of the result')
     .option('--any-order', 'do not check the order of keys: the application has one of its own')
-    .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument))
+    .addOption(
+      new Option(
+        '--cache-size <size>',
+        'memory for pages (default: 256M); beyond it, --dry-run uses a file without a name in $TMPDIR or /var/tmp',
+      ).argParser(sizeArgument),
+    )
     .option('--only <container>', 'this container alone, by the name it has in the result; repeat it for more', collect)
     .addOption(
       new Option(

@@ -6,6 +6,8 @@ export interface Keeper<Kept> {
   keep(bytes: Uint8Array, before: Kept | undefined): Kept;
   /** Fills the beginning of `target`. Returns how many bytes there are. */
   read(kept: Kept, target: Uint8Array): number;
+  /** The position is cut off. */
+  release?(kept: Kept): void;
 }
 
 /** Fills `target` from the file below. Returns how many bytes there are. */
@@ -58,6 +60,10 @@ export class OverlayPiece<Kept> implements Piece {
     if (size >= this.#size) return;
     this.#size = size;
     this.#below = Math.min(this.#below, size);
-    for (const position of this.#written.keys()) if (position >= size) this.#written.delete(position);
+    for (const [position, kept] of this.#written) {
+      if (position < size) continue;
+      this.#keeper.release?.(kept);
+      this.#written.delete(position);
+    }
   }
 }

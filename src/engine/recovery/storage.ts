@@ -1,12 +1,13 @@
-/** Where recovery keeps the bytes of files: a staging directory, or memory over read-only files. */
+/** Where recovery keeps the bytes of files: a staging directory, or apart from files that are only read. */
 
 import path from 'node:path';
 import { type Cipher } from '../../format/crypto.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { OpenFiles } from '../files/open-files.ts';
-import { OverlayPiece, type Keeper } from './overlay-piece.ts';
+import { OverlayPiece } from './overlay-piece.ts';
 import { type Piece } from './piece.ts';
+import { Scratch } from './scratch.ts';
 
 /** What a page store builds its files from. */
 export interface Storage {
@@ -93,38 +94,32 @@ export class StagedPiece implements Piece {
   }
 }
 
-const memory: Keeper<Uint8Array> = {
-  keep: (bytes) => bytes.slice(),
-  read(kept, target) {
-    const length = Math.min(kept.length, target.length);
-    target.set(kept.subarray(0, length));
-    return length;
-  },
-};
-
-/** Nothing is written: what recovery changes stays in memory, over files that are only read. */
+/** The files are only read: what recovery changes is kept apart from them, and is gone with it. */
 export class OverlayStorage implements Storage {
   readonly cipher: Cipher | undefined;
   readonly #files: Files;
   readonly #opened: OpenFiles;
+  readonly #scratch: Scratch;
 
   constructor(files: Files) {
     this.#files = files;
     this.cipher = files.cipher;
+    this.#scratch = new Scratch(files);
     this.#opened = new OpenFiles((file) => openToRead(files, file));
   }
 
   existing(file: string): Piece {
     const size = this.#files.statIfThere(file)?.size ?? 0;
-    return new OverlayPiece(memory, size, (target, position) => this.#opened.get(file).readAt(target, position));
+    return new OverlayPiece(this.#scratch, size, (target, position) => this.#opened.get(file).readAt(target, position));
   }
 
   create(): Piece {
-    return new OverlayPiece(memory, 0, () => 0);
+    return new OverlayPiece(this.#scratch, 0, () => 0);
   }
 
   close(): void {
     this.#opened.close();
+    this.#scratch.close();
   }
 }
 
