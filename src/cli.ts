@@ -1,7 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
 import { commonHeading, examples } from './commands/options.ts';
+import { UnknownName } from './commands/config-file.ts';
 import { applySettings, commandName, readSettings } from './commands/settings.ts';
+import { asUsage, commandNamed, inOrder, requireNoEmptyPlaces } from './commands/typed.ts';
 import { nodeFiles } from './engine/files/node-files.ts';
 import { type Disk } from './engine/files/files.ts';
 import { programVersion } from './engine/version.ts';
@@ -51,7 +53,8 @@ const describeAll: ReadonlySet<string> = new Set(['completion', 'man']);
 const printLines: ReadonlySet<string> = new Set(['logs print']);
 
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
-export async function run(argv: readonly string[], io: Io, files: Disk = nodeFiles): Promise<number> {
+export async function run(typed: readonly string[], io: Io, files: Disk = nodeFiles): Promise<number> {
+  const argv = inOrder(typed);
   const context = new CommandContext(io, files);
   context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
@@ -116,11 +119,15 @@ export async function buildProgram(
       argument?.name() === 'environment' ? (command.processedArgs[0] as string | undefined) : undefined;
     const { config } = command.opts<CommonOptions>();
     context.command = commandName(command);
-    applySettings(
-      context.files,
-      command,
-      readSettings(context.files, context.io.env, { config, environment, command: context.command }),
-    );
+    requireNoEmptyPlaces(command);
+    try {
+      const wanted = { config, environment, command: context.command };
+      applySettings(context.files, command, readSettings(context.files, context.io.env, wanted));
+    } catch (error) {
+      if (environment === undefined || !(error instanceof UnknownName)) throw error;
+      const { pathInPlaceOfName } = await import('./commands/path-as-name.ts');
+      throw pathInPlaceOfName(context.files, command, environment) ?? error;
+    }
     await warnOfFutureSets(context, command);
   });
   return program;
@@ -171,18 +178,10 @@ function tell(error: unknown, argv: readonly string[], context: CommandContext):
 /** Runs the command that was asked for. Returns when it was help or the version, too. */
 async function parse(program: Command, argv: readonly string[]): Promise<void> {
   try {
+    if (argv[0] === 'help') return commandNamed(program, argv.slice(1)).outputHelp();
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw asUsage(error);
+    if (error.exitCode !== 0) throw asUsage(error, program, argv);
   }
-}
-
-function asUsage(error: CommanderError): FigaroError {
-  const hint = 'see `figaro-backup --help`, or `figaro-backup <command> --help`.';
-  if (error.code === 'commander.help') return new FigaroError('usage', 'no command was given', { hint });
-  const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  return new FigaroError('usage', first.replace(/\.$/, ''), {
-    hint: suggestion === undefined ? hint : suggestion.replaceAll(/[()]/g, '').toLowerCase(),
-  });
 }

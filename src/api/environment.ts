@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { takeBackup, type BackupOptions, type BackupResult } from '../engine/backup/backup.ts';
-import { discoverEnvironment, requireDirectory } from '../engine/environment/discover.ts';
+import { discoverEnvironment } from '../engine/environment/discover.ts';
+import { requireDirectory } from '../engine/what-is.ts';
 import { type Environment } from '../engine/environment/environment.ts';
 import { type Recovered, type RecoverFromOptions } from '../engine/recovery/recover-from.ts';
 import { type BackupSet } from '../engine/repository/backup-set.ts';
@@ -53,7 +54,7 @@ export interface OpenEnvironment {
 export function openEnvironment(home: string, options: OpenOptions = {}): OpenEnvironment {
   const files = openFiles(options);
   const directory = path.resolve(home);
-  requireDirectory(files, directory);
+  requireDirectory(files, directory, 'environment');
   return {
     home: directory,
     contents: () => discoverEnvironment(files, directory),

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parse } from 'smol-toml';
 import { readIfThere, withFile } from '../engine/files/read.ts';
 import { type Files } from '../engine/files/files.ts';
-import { FigaroError } from '../errors.ts';
+import { FigaroError, type ErrorDetails } from '../errors.ts';
 import { commandsWithTables, repeatedSettings, settingNames } from './setting-names.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -25,6 +25,13 @@ export interface HoldingTable {
   readonly isNamed: boolean;
   /** The command it is for, where it is for one only. */
   readonly command?: string;
+}
+
+/** A name that no configuration file gives to an environment. */
+export class UnknownName extends FigaroError {
+  constructor(message: string, details: ErrorDetails) {
+    super('usage', message, details);
+  }
 }
 
 /** Where configuration is looked for when nobody says where. */
@@ -131,7 +138,7 @@ export function tablesFor(
   const own = Object.hasOwn(environments, environment) ? environments[environment] : undefined;
   if (!own) {
     const known = Object.keys(environments);
-    throw new FigaroError('usage', `${file} has no environment ${environment}`, {
+    throw new UnknownName(`${file} has no environment ${environment}`, {
       path: file,
       hint: known.length > 0 ? `it has ${known.join(', ')}.` : 'write a section [environments.NAME] into it.',
     });

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
-import { configPlaces, findConfig, requireTrusted, tablesFor } from './config-file.ts';
+import { configPlaces, findConfig, requireTrusted, tablesFor, UnknownName } from './config-file.ts';
 import { settingNames, variablesAlone, type SettingName } from './setting-names.ts';
 
 /** A command as it is typed: `hot`, `logs prune`. */
@@ -54,7 +54,7 @@ export function readSettings(
 ): readonly Setting[] {
   const file = findConfig(files, env, config);
   if (environment !== undefined && !file) {
-    throw new FigaroError('usage', `there is no configuration file, so ${environment} is not a known name`, {
+    throw new UnknownName(`there is no configuration file, so ${environment} is not a known name`, {
       hint: `write ${configPlaces(env)[0]}, or give --config FILE.`,
     });
   }

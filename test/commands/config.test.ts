@@ -40,16 +40,19 @@ repo = "<dir>/backup/orders"
 max-rate = "50M"
 `;
 
-test('a directory that is empty, as of a variable that is not set, is missing, and not the one that the program runs in', async () => {
+test('a directory that is empty, as of a variable that is not set, is refused, and not the one that the program runs in', async () => {
   const none = { exitCode: 2, stdout: '' };
   const home = path.join(directory, 'orders');
   layDemoEnvironment(home);
-  const missing = (name: string): unknown => expect.stringContaining(`--${name} is missing`);
-  expect(await run('hot', '--home', home, '--repo', '')).toMatchObject({ ...none, stderr: missing('repo') });
-  expect(await run('hot', '--home', '', '--repo', directory)).toMatchObject({ ...none, stderr: missing('home') });
-  expect(await run('logs', 'list', '--home', '')).toMatchObject({ ...none, stderr: missing('home') });
+  const says = (text: string): unknown => expect.stringContaining(text);
+  expect(await run('hot', '--home', home, '--repo', '')).toMatchObject({ ...none, stderr: says('--repo is empty') });
+  expect(await run('hot', '--home', '', '--repo', directory)).toMatchObject({
+    ...none,
+    stderr: says('--home is empty'),
+  });
+  expect(await run('logs', 'list', '--home', '')).toMatchObject({ ...none, stderr: says('--home is empty') });
   env = { ...env, FIGARO_BACKUP_STANDBY: '' };
-  expect(await run('failover', 'status')).toMatchObject({ ...none, stderr: missing('standby') });
+  expect(await run('failover', 'status')).toMatchObject({ ...none, stderr: says('--standby is missing') });
 });
 
 test('a standby that a variable names is the one that is looked at, and shown among the settings', async () => {

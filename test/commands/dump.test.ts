@@ -137,7 +137,9 @@ describe('dump refuses', () => {
   });
 
   test('a directory', async () => {
-    expect(await refusal(home)).toMatchInlineSnapshot(`"3 error [container-missing]: <dir>/env is not a regular file"`);
+    expect(await refusal(home)).toMatchInlineSnapshot(
+      `"3 error [container-missing]: <dir>/env is a directory, not a database file"`,
+    );
   });
 
   test('a file that is no container', async () => {

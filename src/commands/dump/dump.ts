@@ -6,6 +6,7 @@ import { type Files } from '../../engine/files/files.ts';
 import { pause, type Watch } from '../../engine/pause.ts';
 import { FigaroError } from '../../errors.ts';
 import { withCommonOptions, type CommandContext, type CommonOptions } from '../context.ts';
+import { noDatabase } from '../inspect/file.ts';
 import {
   jsonOf,
   printList,
@@ -88,7 +89,7 @@ function requireFile(files: Files, path: string): void {
   // A link may lead to a container, too.
   const kind = files.statIfThere(path)?.kind;
   if (kind === 'file' || kind === 'link') return;
-  throw new FigaroError('container-missing', `${path} is ${kind === undefined ? 'not there' : 'not a regular file'}`, {
+  throw new FigaroError('container-missing', `${path} ${kind === undefined ? 'is not there' : noDatabase(kind)}`, {
     path,
     hint: 'give a database file: a container, or another file of an environment.',
   });

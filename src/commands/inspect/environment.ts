@@ -30,7 +30,9 @@ export function inspectEnvironmentCommand(context: CommandContext): Command {
     .action(async (_environment: string | undefined, options: SourceOptions) => {
       const source = findEnvironment(unlockedFiles(context, options), options, { insideOnly: true });
       const { files, environment, isOriginal } = source;
-      const inspected = await context.withWatch(options, (watch) => inspectEnvironment(files, environment, watch));
+      const inspected = await context.withWatch(options, (watch) =>
+        inspectEnvironment(files, environment, watch, isOriginal ? 'environment' : 'copy'),
+      );
       context.print(options, toDocument(inspected), () => describeEnvironment(inspected, isOriginal));
     });
 }

@@ -5,6 +5,7 @@ import { filesOfKind, logPaths } from '../../engine/environment/environment.ts';
 import { findLogNearby, whereIsLog } from '../../engine/environment/log-nearby.ts';
 import { type Files } from '../../engine/files/files.ts';
 import { openLog, type Log } from '../../engine/log/log-files.ts';
+import { noEnvironment } from '../../engine/what-is.ts';
 import { FigaroError } from '../../errors.ts';
 import { type CommandContext } from '../context.ts';
 import { unlockedFiles } from '../password.ts';
@@ -28,14 +29,15 @@ export function openLogSource(context: CommandContext, options: LogSourceOptions
   const source = findEnvironment(unlockedFiles(context, options), options);
   const { files } = source;
   const paths = logPaths(source.environment);
+  const databases = filesOfKind(source.environment, 'database').map(({ name }) => name);
   if (paths.size === 0) {
     const { home } = source.environment;
+    if (databases.length === 0) throw noEnvironment(files, home, source.isOriginal ? 'environment' : 'copy');
     const nearby = findLogNearby(files, source.environment);
     throw new FigaroError('log-missing', `${home} holds no log files${nearby ? `, but ${whereIsLog(nearby)}` : ''}`, {
       path: home,
       ...(nearby ? { hint: `look at them with --from ${nearby.path}.` } : {}),
     });
   }
-  const databases = filesOfKind(source.environment, 'database').map(({ name }) => name);
   return { ...source, log: openLog(files, paths), databases };
 }

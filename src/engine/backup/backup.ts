@@ -6,8 +6,11 @@ import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
-import { findLogNearby, whereIsLog } from '../environment/log-nearby.ts';
+import { findLogNearby, whyNoLog } from '../environment/log-nearby.ts';
+import { findLogged } from '../inspect/unlogged.ts';
 import { placesOf, requireApart, requireLocal } from '../places.ts';
+import { noEnvironment } from '../what-is.ts';
+import { type Watch } from '../pause.ts';
 import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
@@ -127,7 +130,7 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
   const choice = chooseFiles(options.include, options.exclude);
   requireLocal(files, { what: 'the repository', path: options.repository });
   const directory = path.resolve(options.repository);
-  const { directories } = requireEnvironment(files, home, kind, choice);
+  const { directories } = await requireEnvironment(files, home, kind, choice, options.watch);
   for (const place of placesOf(files, 'the environment', home, directories)) {
     requireApart(files, place, { what: 'the repository', path: directory });
   }
@@ -139,7 +142,7 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
   const write = async (held: Files): Promise<BackupResult> => {
     // Another run may have been waited for.
     const started = new Date();
-    const environment = requireEnvironment(held, home, kind, choice, true);
+    const environment = await requireEnvironment(held, home, kind, choice, options.watch, true);
     const chain = kind === 'incremental' ? chainToContinue(held, repository, options.chain) : undefined;
     const { chains: earlier, orphans } = kind === 'incremental' ? noChains : chainsOf(readSets(held, repository).sets);
     const before = [...orphans, ...earlier.flatMap(({ sets }) => sets)];
@@ -175,21 +178,21 @@ function discard(set: NewSet): void {
   }
 }
 
-function requireEnvironment(
+async function requireEnvironment(
   files: Files,
   home: string,
   kind: SetKind,
   choice: FileChoice,
+  watch: Watch = {},
   isGlance = false,
-): Environment {
+): Promise<Environment> {
   const environment = discoverEnvironment(files, home, { choice, isGlance });
   const logs = filesOfKind(environment, 'log').length;
   const databases = filesOfKind(environment, 'database').length + environment.damaged.length;
   if (logs === 0 && databases === 0) {
-    throw new FigaroError('environment-missing', `${home}: neither a container nor a log file is here`, {
-      path: home,
-      hint: "give the directory that holds the containers and log files. Where only the application's code knows where they are, name the places with --data-dir and --log-dir.",
-    });
+    const elsewhere =
+      " Where only the application's code knows where they are, name the places with --data-dir and --log-dir.";
+    throw noEnvironment(files, home, 'environment', elsewhere);
   }
   // Log files that lie there are of another time.
   if (environment.config.logInMemory && kind !== 'offline') {
@@ -199,24 +202,17 @@ function requireEnvironment(
     });
   }
   if (logs === 0 && kind !== 'offline') {
-    throw withoutLog(files, environment, `${home} has no log files: it cannot be backed up while it is in use`);
+    throw await noLog(files, environment, watch);
   }
   return environment;
 }
 
-/** There is no log where it should be. It may be elsewhere; else there is none, and nothing can be backed up in use. */
-function withoutLog(files: Files, environment: Environment, message: string): FigaroError {
+/** There is no log where it should be: nothing can be backed up in use. */
+async function noLog(files: Files, environment: Environment, watch: Watch): Promise<FigaroError> {
   const nearby = findLogNearby(files, environment);
-  return new FigaroError(
-    'log-missing',
-    nearby ? `${environment.home} holds no log files, but ${whereIsLog(nearby)}` : message,
-    {
-      path: environment.home,
-      hint:
-        nearby?.advice ??
-        'stop the application and use `figaro-backup offline`, with --without-log when the log is gone.',
-    },
-  );
+  const logged = nearby ? undefined : await findLogged(files, environment, watch);
+  const { message, advice } = whyNoLog(environment, logged?.name, nearby);
+  return new FigaroError('log-missing', message, { path: environment.home, hint: advice });
 }
 
 function chainToContinue(files: Files, repository: Repository, wanted: string | undefined): Chain {

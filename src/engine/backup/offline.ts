@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { equalLsn } from '../../format/lsn.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
-import { findLogNearby, requireLogGone, whereIsLog } from '../environment/log-nearby.ts';
+import { findLogNearby, requireLogGone, whyNoLog } from '../environment/log-nearby.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { differenceSince } from '../environment/unchanged.ts';
@@ -157,18 +157,8 @@ function judge(
   if (!notes) {
     const logged = containers.find(({ isLogged }) => isLogged);
     if (!logged) return [];
-    const { home } = environment;
-    const nearby = findLogNearby(files, environment);
-    throw new FigaroError(
-      'log-missing',
-      `${logged.source.path} was written through a log, but ${home} holds no log files${nearby ? `; ${whereIsLog(nearby)}` : ''}`,
-      {
-        path: home,
-        hint:
-          nearby?.advice ??
-          'the log was removed, is elsewhere or is kept in memory only. Bring the log files back; where there are none any more, take the containers as they are with --without-log.',
-      },
-    );
+    const { message, advice } = whyNoLog(environment, logged.name, findLogNearby(files, environment));
+    throw new FigaroError('log-missing', message, { path: environment.home, hint: advice });
   }
   // An opaque log tells neither.
   if (isOpaque) return [];

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { readIfThere } from '../files/read.ts';
+import { readIfThere, readIn } from '../files/read.ts';
 import { type Files, placeOf } from '../files/files.ts';
 import { parseDbConfig, type DbConfig, normalDirectory } from './db-config.ts';
 import { type FileChoice } from './file-choice.ts';
@@ -10,6 +10,7 @@ import { Search } from './search.ts';
 import { type Environment } from './environment.ts';
 import { outsideOf } from './db-config.ts';
 import { type Directories, wholeEnvironment } from './outside.ts';
+import { requireDirectory } from '../what-is.ts';
 
 export interface DiscoverOptions {
   /** The settings of a directory without DB_CONFIG, when it is not an environment of its own. */
@@ -20,6 +21,8 @@ export interface DiscoverOptions {
   readonly choice?: FileChoice | undefined;
   /** Look once more: what this run has seen to be the application's own, by its name, is taken to be that still. */
   readonly isGlance?: boolean | undefined;
+  /** What the directory was given for. */
+  readonly wanted?: 'environment' | 'copy';
 }
 
 /**
@@ -29,9 +32,9 @@ export interface DiscoverOptions {
 export function discoverEnvironment(
   files: Files,
   home: string,
-  { inherited, insideOnly = false, choice, isGlance = false }: DiscoverOptions = {},
+  { inherited, insideOnly = false, choice, isGlance = false, wanted = 'environment' }: DiscoverOptions = {},
 ): Environment {
-  requireDirectory(files, home);
+  requireDirectory(files, home, wanted);
   const config = configIfThere(files, home) ?? inherited ?? parseDbConfig('');
   if (!insideOnly) requireInside(home, config);
   const search = new Search(files, home, config, choice, isGlance);
@@ -45,24 +48,8 @@ export function configOf(files: Files, home: string): DbConfig {
 }
 
 function configIfThere(files: Files, home: string): DbConfig | undefined {
-  const bytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  const bytes = readIn(files, home, 'DB_CONFIG', readIfThere);
   return bytes && parseDbConfig(Buffer.from(bytes).toString('utf8'));
-}
-
-/** Throws `environment-missing` where there is no directory, or none behind a link. */
-export function requireDirectory(files: Files, home: string): void {
-  const full = path.resolve(home);
-  const stat = files.statThrough(full);
-  if (stat?.kind === 'directory') return;
-  const hint = 'give the directory that holds the containers and log files.';
-  if (stat) throw new FigaroError('environment-missing', `${home} is a file, not a directory`, { path: home, hint });
-  if (files.statIfThere(full)?.kind === 'link') {
-    throw new FigaroError('environment-missing', `${home} is a link that leads nowhere`, {
-      path: home,
-      hint: 'is the disk mounted that it leads to?',
-    });
-  }
-  throw new FigaroError('environment-missing', `${home}: no such directory`, { path: home, hint });
 }
 
 function requireInside(home: string, config: DbConfig): void {

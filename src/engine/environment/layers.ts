@@ -10,7 +10,7 @@ export function discoverLayers(
 ): Environment {
   const found: Environment[] = [];
   for (const home of homes)
-    found.push(discoverEnvironment(files, home, { ...options, inherited: found.at(-1)?.config }));
+    found.push(discoverEnvironment(files, home, { ...options, wanted: 'copy', inherited: found.at(-1)?.config }));
   return layerEnvironments(found);
 }
 

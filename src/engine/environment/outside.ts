@@ -8,7 +8,7 @@ import { FigaroError } from '../../errors.ts';
 import { logFileNumber } from '../../format/names.ts';
 import { type Files } from '../files/files.ts';
 import { mountedFiles, type Mount } from '../files/mounted-files.ts';
-import { readIfThere } from '../files/read.ts';
+import { readIfThere, readIn } from '../files/read.ts';
 import { moveInConfig, normalDirectory, parseDbConfig, type DbConfig, isOutside } from './db-config.ts';
 import { type InsideNames } from './environment.ts';
 
@@ -39,7 +39,7 @@ export interface WholeEnvironment {
  */
 export function wholeEnvironment(files: Files, given: string, known: Directories = {}): WholeEnvironment {
   const home = path.resolve(given);
-  const bytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  const bytes = readIn(files, home, 'DB_CONFIG', readIfThere);
   const text = bytes ? Buffer.from(bytes).toString('utf8') : '';
   const config = parseDbConfig(text);
   const { added, directories } = withKnown(config, known);

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Lsn } from '../../format/lsn.ts';
 import { readFields, type FieldReader } from '../fields.ts';
+import { whatIsThere } from '../what-is.ts';
 import { metaSize, recognizeFile } from '../../format/page/meta.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
@@ -124,6 +125,9 @@ export function readStandby(files: Files, directory: string): Standby | undefine
 export function requireStandby(files: Files, directory: string): Standby {
   const standby = readStandby(files, directory);
   if (standby) return standby;
+  const there = whatIsThere(files, directory, 'standby');
+  if (there)
+    throw new FigaroError('standby-missing', `${directory} ${there.text}`, { path: directory, hint: there.hint });
   throw new FigaroError('standby-missing', `${directory}: there is no standby here`, {
     path: directory,
     hint: 'name the right directory with --standby, or make one with `figaro-backup failover follow`.',

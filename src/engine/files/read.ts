@@ -1,5 +1,6 @@
 /** Reading a file that has to be there, and small ones whole. */
 
+import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Files, type OpenFile } from './files.ts';
 
@@ -35,6 +36,25 @@ export function readIfThere(files: Files, file: string): Uint8Array | undefined 
  */
 export function readOwnIfThere(files: Files, file: string, limit = smallFileLimit): Uint8Array | undefined {
   return readWhole(files.openOwnIfThere(file), limit);
+}
+
+/**
+ * Reads a file that need not be there. In a directory that may not be searched, the system refuses it whether it is there or
+ * not: then the failure is that of the directory.
+ */
+export function readIn<T>(
+  files: Files,
+  directory: string,
+  name: string,
+  read: (files: Files, file: string) => T | undefined,
+): T | undefined {
+  try {
+    return read(files, path.join(directory, name));
+  } catch (error) {
+    if (!(error instanceof FigaroError) || error.code !== 'not-permitted') throw error;
+    if (files.listIfThere(directory)?.includes(name)) throw error;
+    return undefined;
+  }
 }
 
 /**

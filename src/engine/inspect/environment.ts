@@ -9,6 +9,7 @@ import { databaseLabel } from '../database/dump.ts';
 import { databasesOf } from '../database/records.ts';
 import { filesOfKind, type Environment, type EnvironmentFileKind } from '../environment/environment.ts';
 import { outsideOf } from '../environment/db-config.ts';
+import { noEnvironment } from '../what-is.ts';
 import { findLogNearby } from '../environment/log-nearby.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
 import { isOpaque } from '../environment/opaque.ts';
@@ -28,8 +29,9 @@ export async function inspectEnvironment(
   files: Files,
   environment: Environment,
   watch: Watch,
+  wanted: 'environment' | 'copy' = 'environment',
 ): Promise<InspectedEnvironment> {
-  requireSomething(environment);
+  requireSomething(files, environment, wanted);
   const log = await inspectLog(files, environment, watch);
   // Without the log from its beginning on nobody can say that it does not name a file.
   const unlogged = log?.contents ? await namesOfUnlogged(files, environment, watch) : undefined;
@@ -59,14 +61,15 @@ export async function inspectEnvironment(
   return { ...inspected, risks: findRisks(inspected) };
 }
 
-function requireSomething({ home, config, files, damaged }: Environment): void {
-  if (files.some(({ kind }) => kind === 'database' || kind === 'log') || damaged.length > 0) return;
+function requireSomething(
+  files: Files,
+  { home, config, files: found, damaged }: Environment,
+  wanted: 'environment' | 'copy',
+): void {
+  if (found.some(({ kind }) => kind === 'database' || kind === 'log') || damaged.length > 0) return;
   // Everything may be elsewhere.
   if (config.sliced || outsideOf(config).length > 0) return;
-  throw new FigaroError('environment-missing', `${home}: neither a container nor a log file is here`, {
-    path: home,
-    hint: 'give the directory that holds the containers and log files.',
-  });
+  throw noEnvironment(files, home, wanted);
 }
 
 async function namesOfUnlogged(

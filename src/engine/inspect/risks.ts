@@ -5,6 +5,7 @@ import { formatLsn } from '../../format/lsn.ts';
 import { foreignHint } from '../../format/releases.ts';
 import { formatBytes, formatDuration } from '../../measures.ts';
 import { outsideOf } from '../environment/db-config.ts';
+import { whyNoLog } from '../environment/log-nearby.ts';
 import { twinsOf } from '../environment/twins.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { logFileName } from '../../format/names.ts';
@@ -89,32 +90,8 @@ function logRisks({ log, environment, logElsewhere, loggedDatabase }: Omit<Inspe
   if (!log) {
     const { logInMemory, logDirectory = '' } = environment.config;
     if (logInMemory || outsideOf(environment.config).includes(logDirectory)) return [];
-    if (logElsewhere) {
-      return [
-        {
-          code: 'log-elsewhere',
-          message: `there are no log files here, but in ${logElsewhere.path}`,
-          advice: logElsewhere.advice,
-        },
-      ];
-    }
-    if (loggedDatabase !== undefined) {
-      return [
-        {
-          code: 'log-lost',
-          message: `there are no log files, but ${loggedDatabase} was written through a log`,
-          advice:
-            'bring the log files back; if there are none any more, back it up with `offline --without-log` while nobody writes.',
-        },
-      ];
-    }
-    return [
-      {
-        code: 'no-log',
-        message: 'there are no log files: the environment has no transactions, or its log is elsewhere',
-        advice: 'back it up with `offline` while nobody writes; what is changed after that cannot be recovered.',
-      },
-    ];
+    const code = logElsewhere ? 'log-elsewhere' : loggedDatabase === undefined ? 'no-log' : 'log-lost';
+    return [{ code, ...whyNoLog(environment, loggedDatabase, logElsewhere) }];
   }
   if (log.problem && log.problem.code !== 'password') {
     return [

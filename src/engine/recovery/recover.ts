@@ -88,7 +88,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   const doubts = isWithoutLog && !undamaged.withoutLog ? requireLogGone(files, undamaged, withLogNearby) : [];
   const found: Environment = isWithoutLog ? { ...undamaged, withoutLog: true } : undamaged;
   const target = path.resolve(options.target);
-  requireContents(found);
+  requireContents(files, found);
   requireNotInUse(files, found, () => stopHint);
   requireKey(found);
   requireEmptyTarget(files, target);

@@ -3,6 +3,7 @@
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { type Lsn, formatLsn } from '../../format/lsn.ts';
 import { encryptedFile } from '../locked.ts';
+import { noEnvironment } from '../what-is.ts';
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { type StoredFile } from './page-store.ts';
@@ -74,13 +75,10 @@ const reasons = {
   unlogged: 'which was last written without the log',
 } as const;
 
-export function requireContents(environment: Environment): void {
+export function requireContents(files: Files, environment: Environment): void {
   requireWhole(environment);
   if (environment.files.some(({ kind }) => kind === 'database' || kind === 'log')) return;
-  throw new FigaroError('environment-missing', `${environment.home}: neither a container nor a log file is here`, {
-    path: environment.home,
-    hint: 'give the directory that holds the copy of the environment.',
-  });
+  throw noEnvironment(files, environment.home, 'copy');
 }
 
 export function requireEmptyTarget(files: Files, target: string): void {

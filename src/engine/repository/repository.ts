@@ -7,10 +7,11 @@ import { FigaroError } from '../../errors.ts';
 import { createDurably, writeDurably } from '../files/durable.ts';
 import { isShortage } from '../files/failures.ts';
 import { removeTree } from '../files/tree.ts';
-import { readOwnIfThere } from '../files/read.ts';
+import { readIn, readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { requireOwnDirectories } from '../files/own-tree.ts';
 import { repositoryName, requireLocal, requireNoneAbove } from '../places.ts';
+import { requireDirectory, whatIsThere } from '../what-is.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { normalDirectory } from '../environment/db-config.ts';
 import { readFields } from '../fields.ts';
@@ -31,6 +32,9 @@ export function openRepository(files: Files, directory: string): Repository {
   const found = openIfThere(files, directory);
   if (found) return found;
   requireLocal(files, { what: 'the repository', path: directory });
+  const there = whatIsThere(files, directory, 'repository');
+  if (there)
+    throw new FigaroError('repository-missing', `${directory} ${there.text}`, { path: directory, hint: there.hint });
   throw new FigaroError('repository-missing', `${directory}: there is no repository here`, {
     path: directory,
     hint: 'name the right directory with --repo, or take a first backup: it creates the repository.',
@@ -52,13 +56,16 @@ export function createRepository(
   const before = openIfThere(files, directory);
   if (before) return { repository: before, created: false };
   requireParent(files, directory);
+  const there = whatIsThere(files, directory, 'repository');
+  if (there)
+    throw new FigaroError('target-not-empty', `${directory} ${there.text}`, { path: directory, hint: there.hint });
   requireNoneAbove(files, { what: 'the repository', path: directory });
   const other = files.listIfThere(directory)?.find((name) => !name.startsWith(repositoryName) && name !== 'lost+found');
   if (other !== undefined) {
     // What another run put there comes after its repository.json.
     const found = openIfThere(files, directory);
     if (found) return { repository: found, created: false };
-    throw new FigaroError('target-not-empty', `${directory} is no repository, and already holds ${other}`, {
+    throw new FigaroError('target-not-empty', `${directory} is not a repository, and already holds ${other}`, {
       path: directory,
       hint: 'choose an empty directory for a new repository.',
     });
@@ -81,8 +88,9 @@ function requireParent(files: Files, directory: string): void {
 }
 
 function openIfThere(files: Files, directory: string): Repository | undefined {
+  if (files.statThrough(directory)) requireDirectory(files, directory, 'repository');
   const file = path.join(directory, repositoryName);
-  const bytes = readOwnIfThere(files, file);
+  const bytes = readIn(files, directory, repositoryName, readOwnIfThere);
   if (!bytes) return undefined;
   const corrupt = (problem: string): FigaroError =>
     new FigaroError('manifest-corrupt', `${file} is not what a repository begins with: ${problem}`, {
