@@ -129,7 +129,8 @@ export function recoverCommand(context: CommandContext): Command {
           recoverFrom(files, source, {
             target: options.to,
             restorePoint,
-            onPreflight: (needs) => note(`needs ${describeNeeds(needs)}`),
+            // A dry run has it in its result.
+            ...(options.dryRun ? {} : { onPreflight: (needs: Preflight) => note(`needs ${describeNeeds(needs)}`) }),
             dryRun: options.dryRun === true,
             engine: options.engine,
             check: options.check,

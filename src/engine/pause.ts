@@ -35,9 +35,12 @@ export interface Progress {
 
 const periodMs = 40;
 let lastPause = 0;
+/** By who watches: each phase is told, however short it is, so that they come in the same order each time. */
+const lastPhases = new WeakMap<NonNullable<Watch['onProgress']>, string>();
 
 /**
- * Lets signals, timers and the terminal have their turn, at most every few milliseconds: call it freely in loops.
+ * Lets signals, timers and the terminal have their turn, at most every few milliseconds: call it freely in loops. Each new phase
+ * is told at once.
  * Throws `interrupted` when the run has to stop.
  *
  * @param bytes what was read since the last call: with a `pace`, it takes its time
@@ -47,9 +50,13 @@ export async function pause(watch: Watch, progress?: Progress, bytes = 0): Promi
   if (plan) plan.done += progress?.step ?? bytes;
   if (bytes > 0) await watch.pace?.take(bytes, () => throwIfStopped(watch));
   const now = performance.now();
-  if (now - lastPause < periodMs) return;
+  const isDue = now - lastPause >= periodMs;
+  if (progress && watch.onProgress && (isDue || lastPhases.get(watch.onProgress) !== progress.phase)) {
+    lastPhases.set(watch.onProgress, progress.phase);
+    watch.onProgress(plan ? { ...progress, plan } : progress);
+  }
+  if (!isDue) return;
   lastPause = now;
-  if (progress) watch.onProgress?.(plan ? { ...progress, plan } : progress);
   await setImmediate();
   throwIfStopped(watch);
 }

@@ -83,7 +83,7 @@ export class Meter {
     this.#now = now;
   }
 
-  /** One line about the phase, and about all of the work where that is known. */
+  /** One line about the phase, with how far all of the work is; where that is not known beforehand, how far the phase is. */
   describe({ phase, done = 0, total, plan }: Progress): string {
     const now = this.#now();
     if (phase !== this.#phase) {
@@ -91,20 +91,22 @@ export class Meter {
       this.#phaseBegan = now;
       this.#phaseStart = done;
     }
-    const parts = total ? [`${Math.floor((100 * done) / total)}% of ${formatBytes(total)}`] : [];
-    const rate = ratePerMs(done - this.#phaseStart, now - this.#phaseBegan);
-    if (total && rate > 0) parts.push(`${formatBytes(Math.round(rate * 1000))}/s`);
-    if (plan) {
-      this.#planBegan ??= now;
-      const overall = ratePerMs(plan.done, now - this.#planBegan);
-      const left = Math.max(0, plan.total - plan.done);
-      if (overall > 0 && left > 0) parts.push(`about ${formatDuration(left / overall + 999)} left of all`);
-    } else if (total && rate > 0 && done < total) {
-      parts.push(`${formatDuration((total - done) / rate + 999)} left`);
-    }
+    this.#planBegan ??= plan && now;
+    const parts = plan
+      ? amounts(Math.min(plan.done, plan.total), plan.total, ratePerMs(plan.done, now - this.#planBegan!))
+      : amounts(done, total, ratePerMs(done - this.#phaseStart, now - this.#phaseBegan));
     const name = inOneLine(phase);
     return parts.length === 0 ? name : `${name}: ${parts.join(', ')}`;
   }
+}
+
+/** How much of what there is to do is done, how fast, and how long the rest will take. */
+function amounts(done: number, total: number | undefined, rate: number): string[] {
+  if (!total) return [];
+  const parts = [`${Math.floor((100 * done) / total)}% of ${formatBytes(total)}`];
+  if (rate > 0) parts.push(`${formatBytes(Math.round(rate * 1000))}/s`);
+  if (rate > 0 && done < total) parts.push(`about ${formatDuration((total - done) / rate + 999)} left`);
+  return parts;
 }
 
 function ratePerMs(done: number, ms: number): number {

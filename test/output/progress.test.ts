@@ -53,7 +53,7 @@ describe('the line', () => {
     expect(meter.describe({ phase: 'copy a', done: 10 * MiB, total: 100 * MiB })).toBe('copy a: 10% of 100.0 MiB');
     ms += 1001;
     expect(meter.describe({ phase: 'copy a', done: 20 * MiB, total: 100 * MiB })).toBe(
-      'copy a: 20% of 100.0 MiB, 10.0 MiB/s, 8s left',
+      'copy a: 20% of 100.0 MiB, 10.0 MiB/s, about 8s left',
     );
   });
 
@@ -63,18 +63,20 @@ describe('the line', () => {
     meter.describe({ phase: 'copy b', done: 50 * MiB, total: 100 * MiB });
     ms += 2000;
     expect(meter.describe({ phase: 'copy b', done: 52 * MiB, total: 100 * MiB })).toBe(
-      'copy b: 52% of 100.0 MiB, 1.0 MiB/s, 48s left',
+      'copy b: 52% of 100.0 MiB, 1.0 MiB/s, about 48s left',
     );
   });
 
-  test('tells how long all of it will take where all is known', () => {
+  test('tells bytes, rate and time left of the whole run where all is known', () => {
     const plan = { done: 0, total: 400 * MiB };
-    meter.describe({ phase: 'read a', done: 0, total: 100 * MiB, plan });
+    expect(meter.describe({ phase: 'copy a', done: 0, total: 100 * MiB, plan })).toBe('copy a: 0% of 400.0 MiB');
     ms += 10_000;
     plan.done = 100 * MiB;
-    expect(meter.describe({ phase: 'read the log', plan })).toBe('read the log: about 30s left of all');
+    expect(meter.describe({ phase: 'read the log', plan })).toBe(
+      'read the log: 25% of 400.0 MiB, 10.0 MiB/s, about 30s left',
+    );
     plan.done = 500 * MiB;
-    expect(meter.describe({ phase: 'read the log', plan })).toBe('read the log');
+    expect(meter.describe({ phase: 'read the log', plan })).toBe('read the log: 100% of 400.0 MiB, 50.0 MiB/s');
   });
 
   test('tells nothing of a phase that nothing is known of', () => {

@@ -3,7 +3,8 @@ import { Command, Option } from 'commander';
 import { defaultIntervalMs, followForEver, followOnce } from '../../engine/failover/follow.ts';
 import { type Followed } from '../../engine/failover/create.ts';
 import { requireLocal } from '../../engine/places.ts';
-import { type StandbyState } from '../../engine/failover/standby.ts';
+import { readStandby, type StandbyState } from '../../engine/failover/standby.ts';
+import { type Files } from '../../engine/files/files.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCommit, formatDuration, inOneLine } from '../../output/text.ts';
@@ -62,13 +63,14 @@ export function failoverFollowCommand(context: CommandContext): Command {
           ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
         };
         if (!options.once) {
-          return await followForEver(files, {
+          const service = followForEver(files, {
             ...follow,
             intervalMs: options.interval,
             onTrouble: ({ code, message }) =>
               context.warn({ ...options, json: false }, [`[${code}] ${message}; it will be tried again`]),
             onRelief: () => note('following again'),
           });
+          return await service.catch((error: unknown) => tellStopped(context, files, options, directory, error));
         }
         const state = await followOnce(files, follow);
         const { files: _files, ...shown } = state;
@@ -76,6 +78,21 @@ export function failoverFollowCommand(context: CommandContext): Command {
         return undefined;
       });
     });
+}
+
+/** Being told to stop is how following ends: a success, once there is a standby. Throws all other errors. */
+function tellStopped(
+  context: CommandContext,
+  files: Files,
+  options: FollowCommandOptions,
+  directory: string,
+  error: unknown,
+): void {
+  const isStopped = error instanceof FigaroError && error.code === 'interrupted' && context.bug === undefined;
+  const state = isStopped ? readStandby(files, directory)?.state : undefined;
+  if (!state) throw error;
+  const { files: _files, ...shown } = state;
+  context.print(options, { standby: directory, state: shown }, () => describe(directory, state));
 }
 
 /** The primary, unless the repository was asked for by name: the configuration of an environment has both. */

@@ -16,6 +16,7 @@ import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
 import { type Files } from '../files/files.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
+import { BackupPlan } from './plan.ts';
 import { type RecoveryReport } from '../recovery/report.ts';
 import {
   chainEnvironment,
@@ -248,8 +249,10 @@ async function fill(
   set: NewSet,
   parts: Parts,
 ): Promise<{ readonly manifest: Manifest } | Pick<NothingNew, 'warnings'>> {
-  const { kind, home, environment, chain, choice, insideNames, exclude = [], watch = {} } = parts;
+  const { kind, home, environment, chain, choice, insideNames, exclude = [] } = parts;
   const before = chain && chainEnvironment(files, chain);
+  const plan = new BackupPlan(kind, before ?? environment);
+  const watch = { ...parts.watch, plan };
   const following =
     chain && before ? await copyIncremental(files, home, { chain, before, set, watch, choice }) : undefined;
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
@@ -275,7 +278,8 @@ async function fill(
     return { warnings: [...following.warnings, ...told, ...warningsOfExcluded(excludedFrom(chain!.sets)), ...unread] };
   }
   // The proof: recovery of the set, in memory, over the files just written.
-  const proof = isUnread ? undefined : await prove(files, whole, copy, parts);
+  plan.beginProof(whole);
+  const proof = isUnread ? undefined : await prove(files, whole, copy, { ...parts, watch });
   const report = proof?.report;
   const findings = [...copy.findings, ...(proof?.findings ?? [])];
   const unexplained = (copy.unexplained ?? [])

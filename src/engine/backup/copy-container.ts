@@ -140,7 +140,9 @@ export class ContainerCopy {
   /** Follows the log, so that no file of it is missed, and lets others have their turn. */
   async #giveWay(verb: string, done: number, bytes: number, watch: Watch): Promise<void> {
     this.#bound?.keepUp();
-    await pause(watch, { phase: `${verb} ${this.name}`, done, total: this.size }, bytes);
+    // The source may grow while it is copied.
+    const total = Math.max(this.stat.size, this.size);
+    await pause(watch, { phase: `${verb} ${this.name}`, done, total }, bytes);
   }
 
   /**

@@ -1,0 +1,39 @@
+/** How much a backup reads, for who watches it. */
+
+import { type Environment } from '../environment/environment.ts';
+import { type Plan } from '../pause.ts';
+import { type SetKind } from '../repository/manifest.ts';
+
+/**
+ * Full sets read containers twice while they are copied, and once for their structure; every set reads the log of its chain
+ * twice for the proof, full sets as often again to find older copies of containers. In bytes, roughly: what is written meanwhile
+ * comes on top.
+ */
+export class BackupPlan implements Plan {
+  done = 0;
+  total: number;
+  readonly #kind: SetKind;
+
+  /** @param environment of the source for full sets, of the chain so far for incrementals */
+  constructor(kind: SetKind, environment: Environment) {
+    this.#kind = kind;
+    const { databases, log } = sizesOf(environment);
+    this.total = kind === 'incremental' ? 2 * log : 3 * databases + 4 * log;
+  }
+
+  /** Everything is copied, whatever that took: what is left is the proof, of a set and those before it. */
+  beginProof(whole: Environment): void {
+    const { databases, log } = sizesOf(whole);
+    this.total = this.done + (this.#kind === 'incremental' ? 2 * log : databases + 4 * log);
+  }
+}
+
+function sizesOf({ files }: Environment): { readonly databases: number; readonly log: number } {
+  let databases = 0;
+  let log = 0;
+  for (const { kind, stat } of files) {
+    if (kind === 'log') log += stat.size;
+    else databases += stat.size;
+  }
+  return { databases, log };
+}
