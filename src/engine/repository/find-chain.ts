@@ -103,7 +103,7 @@ function namesMeant(sets: readonly BackupSet[], given: string, broken: readonly 
 }
 
 function unusable({ id, code, problem, directory }: BrokenSet, hint: string): FigaroError {
-  return new FigaroError(code, `${id} can not be used: ${problem}`, { path: directory, hint });
+  return new FigaroError(code, `${id} cannot be used: ${problem}`, { path: directory, hint });
 }
 
 /** There are only copies of damaged sources. */
