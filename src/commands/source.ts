@@ -16,8 +16,7 @@ import { homeOf, repositoryOf } from './directories.ts';
 import { collect } from './options.ts';
 import { withPasswordOption, type PasswordOptions } from './password.ts';
 import { copiedDirectories, directoriesOf, withDirectories, type DirectoryOptions } from './environment-directories.ts';
-import { wholeCopies, wholeEnvironment } from '../engine/environment/outside.ts';
-import path from 'node:path';
+import { wholeCopies, wholeEnvironment, directoryOf } from '../engine/environment/outside.ts';
 
 export interface SourceOptions extends CommonOptions, PasswordOptions, DirectoryOptions {
   readonly repo?: string;
@@ -86,7 +85,7 @@ export function findEnvironment(
       recoverOptions: [
         `--from ${shellWord(directory)}`,
         ...[...whole.insideNames.keys()].map(
-          (old) => `--dir-at ${shellWord(`${old}=${path.resolve(directory, old)}`)}`,
+          (old) => `--dir-at ${shellWord(`${old}=${directoryOf(files, directory, old)}`)}`,
         ),
       ].join(' '),
       isOriginal: true,

@@ -3,7 +3,8 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../errors.ts';
-import { type Files } from './files/files.ts';
+import { type Files, placeOf } from './files/files.ts';
+import { directoryOf } from './environment/outside.ts';
 
 export interface Place {
   /** What messages call it: `the repository`. */
@@ -86,7 +87,7 @@ export function placesOf(files: Files, what: string, home: string, directories: 
   const elsewhere = directories
     .map((directory) => path.join(home, directory))
     .filter((at) => files.statThrough(at) && !isInsideOf(files, at, home));
-  return [home, ...elsewhere].map((at) => ({ what, path: at }));
+  return [home, ...elsewhere].map((at) => ({ what, path: placeOf(files, at) }));
 }
 
 /** What a manifest says of its source. */
@@ -94,6 +95,7 @@ interface Origin {
   readonly host: string;
   readonly source: string;
   readonly directories?: readonly { readonly path: string }[];
+  readonly outside?: readonly { readonly directory: string }[];
 }
 
 /**
@@ -104,9 +106,15 @@ export function sourcesHere(files: Files, origins: readonly Origin[]): Place[] {
   const bySource = new Map(origins.filter(({ host }) => host === hostname()).map((origin) => [origin.source, origin]));
   return [...bySource.values()]
     .filter(({ source }) => path.isAbsolute(source) && files.statThrough(source)?.kind === 'directory')
-    .flatMap(({ source, directories = [] }) => {
+    .flatMap(({ source, directories = [], outside = [] }) => {
       const names = directories.map((directory) => directory.path);
-      return placesOf(files, 'the environment', source, names);
+      const elsewhere = outside
+        .map(({ directory }) => directoryOf(files, source, directory))
+        .filter((at) => files.statThrough(at));
+      return [
+        ...placesOf(files, 'the environment', source, names),
+        ...elsewhere.map((at) => ({ what: 'the environment', path: at })),
+      ];
     });
 }
 

@@ -96,14 +96,14 @@ function tellStopped(
 }
 
 /** The primary, unless the repository was asked for by name: the configuration of an environment has both. */
-function followedBy({ home, repo }: FollowCommandOptions, command: Command): Followed {
+function followedBy({ home, repo, logDir }: FollowCommandOptions, command: Command): Followed {
   const isGiven = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
   if (isGiven('home') && isGiven('repo')) {
     throw new FigaroError('usage', '--home and --repo cannot be used together: a standby follows one of them');
   }
   if (repo !== undefined && (isGiven('repo') || home === undefined))
     return { home: undefined, repo: path.resolve(repo) };
-  return { home: path.resolve(homeOf({ home })), repo: undefined };
+  return { logDirectory: logDir, home: path.resolve(homeOf({ home })), repo: undefined };
 }
 
 function describe(directory: string, { end, lastCommit, lastRound }: StandbyState): string {

@@ -139,7 +139,7 @@ export function moveInConfig(text: string, moves: ReadonlyMap<string, string>): 
       const [, directive = '', space = '', value = ''] = /^(\S+)(\s+)(\S.*)$/s.exec(trimmed) ?? [];
       if (!directoryDirectives.has(directive.toLowerCase())) return line;
       const to = movedTo(normalDirectory(value));
-      return to === undefined ? line : line.replace(trimmed, () => `${directive}${space}${to}`);
+      return to === undefined ? line : line.replace(trimmed, () => `${directive}${space}${to === '' ? '.' : to}`);
     })
     .join('\n');
 }

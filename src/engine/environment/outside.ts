@@ -3,6 +3,7 @@
  * and so does what is recovered of it. An application may name some in its code alone.
  */
 
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { logFileNumber } from '../../format/names.ts';
@@ -44,7 +45,10 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
   const config = parseDbConfig(text);
   const { added, directories } = withKnown(config, known);
   const logDirectory = config.logDirectory ?? known.logDirectory;
-  const placeOfOne = (written: string): string => known.copies?.get(written) ?? path.resolve(home, written);
+  const placeOfOne = (written: string): string => {
+    const copy = known.copies?.get(written);
+    return copy === undefined ? directoryOf(files, home, written) : path.resolve(copy);
+  };
   const isShown = (written: string): boolean =>
     isOutside(written) &&
     isOfThisSystem(written) &&
@@ -59,12 +63,13 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
   const mounts: Mount[] = [];
   for (const written of outside) {
     const at = placeOfOne(written);
-    requireThere(files, home, written, at, written === logDirectory);
-    const same = mounts.find((mount) => files.realPath(mount.path) === files.realPath(at));
-    const name =
-      insideName(files, home, at) ?? same?.name ?? freeName(written, [...directories, ...insideNames.values()]);
+    // The library makes it when there is something to put into it.
+    const isMissing = written === config.externalFileDirectory && !files.statThrough(at);
+    if (!isMissing) requireThere(files, home, written, at, written === logDirectory);
+    const same = isMissing ? undefined : mounts.find((mount) => files.realPath(mount.path) === files.realPath(at));
+    const name = (isMissing ? undefined : insideName(files, home, at)) ?? same?.name ?? nameOf(written);
     insideNames.set(written, name);
-    if (same || !isMountName(name)) continue;
+    if (same || isMissing || !isMountName(name)) continue;
     requireFree(files, home, name, written);
     const isOnlyLog = written === logDirectory && !isDataDirectory(config, known, written);
     mounts.push({ name, path: at, shows: isOnlyLog ? (file) => logFileNumber(file) !== undefined : () => true });
@@ -72,6 +77,20 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
   const lines = [text.replace(/\n?$/, text === '' ? '' : '\n'), ...added.map((line) => `${line}\n`)].join('');
   const contents = Buffer.from(moveInConfig(lines, insideNames));
   return { files: mountedFiles(files, home, mounts, { name: 'DB_CONFIG', contents }), home, insideNames };
+}
+
+/**
+ * Where a directory is that an environment names: relative to home, as the system follows it. Where home is a link, `..` leads
+ * out of what it leads to.
+ */
+export function directoryOf(files: Files, home: string, written: string): string {
+  if (path.isAbsolute(written)) return path.resolve(written);
+  let at = files.statThrough(home) ? files.realPath(home) : path.resolve(home);
+  for (const part of written.replaceAll('\\', '/').split('/')) {
+    const next = path.resolve(at, part === '' ? '.' : part);
+    at = files.statThrough(next) ? files.realPath(next) : next;
+  }
+  return at;
 }
 
 /**
@@ -129,7 +148,7 @@ function requireThere(files: Files, home: string, written: string, at: string, i
   if (files.statThrough(at)?.kind === 'directory') return;
   throw new FigaroError(
     isLog ? 'log-missing' : 'container-missing',
-    `${at} is no directory that is there, but ${home} has ${isLog ? 'its log' : 'containers'} in it`,
+    `${at} is no directory that is there, but ${home} has ${isLog ? 'its log' : 'files'} in it`,
     {
       path: at,
       hint: `is the disk mounted that holds it? If the environment has no use for it any more, take ${written} out of DB_CONFIG.`,
@@ -150,15 +169,12 @@ function isMountName(name: string): boolean {
   return name.startsWith(prefix) && !name.includes('/');
 }
 
-/** Depends on nothing but what names the directories: it is the same in every set. */
-function freeName(written: string, taken: readonly string[]): string {
-  const base = path.posix.basename(normalDirectory(written)).replaceAll(/[^\w.-]/g, '_');
-  const wanted = prefix + (base === '' || /^\.+$/.test(base) ? 'directory' : base);
-  const names = new Set(taken.map(normalDirectory));
-  for (let i = 1; ; i++) {
-    const name = i === 1 ? wanted : `${wanted}-${i}`;
-    if (!names.has(name)) return name;
-  }
+/** Depends on nothing but how the directory is named: it is the same in every set, whatever else DB_CONFIG says. */
+function nameOf(written: string): string {
+  const normal = normalDirectory(written);
+  const base = path.posix.basename(normal).replaceAll(/[^\w.-]/g, '_');
+  const hash = createHash('sha256').update(normal).digest('hex').slice(0, 6);
+  return `${prefix}${base === '' || /^\.+$/.test(base) ? 'directory' : base}-${hash}`;
 }
 
 function requireFree(files: Files, home: string, name: string, written: string): void {

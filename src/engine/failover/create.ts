@@ -25,6 +25,8 @@ import { partsOf, signature, writeStandby, type Standby, type StandbyFile } from
 export interface Followed {
   readonly home: string | undefined;
   readonly repo: string | undefined;
+  /** Where the primary has its log, when only its application's code says so: as it does. */
+  readonly logDirectory?: string | undefined;
 }
 
 /**

@@ -57,9 +57,9 @@ export async function asFollower<T>(files: Files, directory: string, work: (file
 
 /** One round, or the making of the standby where there is none yet. What goes wrong is noted for `status`. */
 export async function followOnce(files: Files, options: FollowOptions): Promise<StandbyState> {
-  const { directory, followed, directories } = options;
+  const { directory } = options;
   requireCounts({ cacheBytes: options.cacheBytes });
-  requireOwnPlace(files, directory, followed, directories);
+  requireOwnPlace(files, options);
   return await asFollower(files, directory, async (held) => {
     try {
       const standby = readStandby(held, directory);
@@ -74,11 +74,12 @@ export async function followOnce(files: Files, options: FollowOptions): Promise<
 }
 
 /** A standby lies apart from all that it is made from. What links of the primary lead to is looked at when it is made. */
-function requireOwnPlace(disk: Files, directory: string, { home, repo }: Followed, known?: Directories): void {
-  const { files } = home === undefined ? { files: disk } : wholeEnvironment(disk, path.resolve(home), known);
+function requireOwnPlace(disk: Files, { directory, followed, directories: known }: FollowOptions): void {
+  const { home, repo } = followed;
   const standby = { what: 'the standby', path: directory };
-  requireNoneAbove(files, standby);
-  const isNew = !files.statIfThere(path.join(directory, standbyName));
+  requireNoneAbove(disk, standby);
+  const isNew = !disk.statIfThere(path.join(directory, standbyName));
+  const files = isNew && home !== undefined ? wholeEnvironment(disk, path.resolve(home), known).files : disk;
   if (repo !== undefined) {
     requireApart(files, standby, { what: 'the repository', path: repo });
     if (!isNew) return;
@@ -90,7 +91,7 @@ function requireOwnPlace(disk: Files, directory: string, { home, repo }: Followe
       requireOutside(files, standby, source);
     return;
   }
-  const directories = isNew ? discoverEnvironment(files, home!).directories : [];
+  const directories = isNew ? discoverEnvironment(files, path.resolve(home!)).directories : [];
   for (const place of placesOf(files, 'the environment', home!, directories)) requireApart(files, standby, place);
 }
 
@@ -121,7 +122,7 @@ async function goOn(
   // The run that made it was ended in between.
   const standby = state.rounds === 0 ? await applyLog(files, found, options) : found;
   removeTree(files, partsOf(directory).base);
-  if (followed.repo === undefined) await takeLogOf(files, standby, followed.home!, directories);
+  if (followed.repo === undefined) await takeLogOf(files, standby, followed.home!, directories?.logDirectory);
   else await takeLogFrom(files, standby, followed.repo);
   return await applyLog(files, standby, options);
 }

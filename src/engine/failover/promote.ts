@@ -97,7 +97,7 @@ async function takeLog(files: Files, standby: Standby, options: PromoteOptions):
   const { home, repo } = standby.state;
   const primary = survivingLogs ?? home;
   if (primary !== undefined && !primaryGone && files.statThrough(primary)) {
-    const { files: shown, home: at } = wholeEnvironment(files, primary, { logAlone: true });
+    const { files: shown, home: at } = wholeEnvironment(files, primary, { logAlone: true, asFarAsThere: true });
     requireNotInUse(shown, discoverEnvironment(shown, at, { insideOnly: true }), () => inUseHint);
   }
   if (withoutLog)

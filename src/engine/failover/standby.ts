@@ -57,6 +57,8 @@ export interface StandbyState {
   /** The directory that is followed, or the repository. */
   readonly home: string | undefined;
   readonly repo: string | undefined;
+  /** Where the primary has its log, when only its application's code says so: as it does. */
+  readonly logDirectory?: string | undefined;
   readonly host: string;
   /** The end of the log that was applied, and the last record before it. */
   readonly end: Lsn;
@@ -167,6 +169,7 @@ export function readState(fields: FieldReader): StandbyState {
     phase: fields.oneOf('phase', ['following', 'promoting', 'promoted'] as const),
     home: fields.optionalString('home'),
     repo: fields.optionalString('repo'),
+    ...(fields.has('logDirectory') ? { logDirectory: fields.string('logDirectory') } : {}),
     host: fields.string('host'),
     end: fields.lsnParts('end'),
     lastRecord: fields.has('lastRecord') ? fields.lsnParts('lastRecord') : undefined,

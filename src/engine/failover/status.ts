@@ -13,7 +13,6 @@ import { bodyAs } from '../log/scanned-record.ts';
 import { requireStandby, type StandbyState } from './standby.ts';
 import { readTrouble, type Trouble } from './trouble.ts';
 import { logPlace } from '../environment/discover.ts';
-import { type Directories } from '../environment/outside.ts';
 
 /** How far a standby is behind its primary. */
 export interface Lag {
@@ -42,8 +41,6 @@ export interface StandbyStatus {
 export interface StatusOptions {
   /** How far behind the standby may be; without a look at the primary, how old the last round. */
   readonly maxLagMs?: number;
-  /** Of a primary: directories that its application's code names, and DB_CONFIG does not. */
-  readonly directories?: Directories | undefined;
   readonly now?: Date;
 }
 
@@ -51,7 +48,7 @@ export interface StatusOptions {
 export function standbyStatus(
   files: Files,
   directory: string,
-  { maxLagMs, now = new Date(), directories }: StatusOptions = {},
+  { maxLagMs, now = new Date() }: StatusOptions = {},
 ): StandbyStatus {
   requireAmounts({ maxLagMs });
   const { state } = requireStandby(files, directory);
@@ -60,7 +57,7 @@ export function standbyStatus(
   try {
     if (state.home === undefined) lagUnknown = 'it follows a repository';
     else if (state.phase !== 'following') lagUnknown = 'it follows nobody any more';
-    else lag = lagOf(files, state, state.home, now, directories);
+    else lag = lagOf(files, state, state.home, now);
   } catch (error) {
     if (!(error instanceof FigaroError)) throw error;
     lagUnknown = error.message;
@@ -78,8 +75,8 @@ export function standbyStatus(
   };
 }
 
-function lagOf(files: Files, { end }: StandbyState, home: string, now: Date, known: Directories | undefined): Lag {
-  const from = logPlace(files, home, known);
+function lagOf(files: Files, { end, logDirectory }: StandbyState, home: string, now: Date): Lag {
+  const from = logPlace(files, home, { logDirectory });
   const names = files.listIfThere(from);
   if (!names) throw new FigaroError('environment-missing', `${from} cannot be read`, { path: from });
   const numbers = names.map(logFileNumber).filter((number) => number !== undefined && number >= end.file);

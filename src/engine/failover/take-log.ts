@@ -28,12 +28,17 @@ const hints = {
  * `chain-mismatch` when the primary has another history than the standby.
  *
  * @param home the primary, or what is left of it
- * @param known directories that its application's code names, and DB_CONFIG does not
+ * @param logDirectory where it has its log, when only its application's code says so; as when the standby was made by default
  */
-export async function takeLogOf(files: Files, standby: Standby, home: string, known?: Directories): Promise<void> {
+export async function takeLogOf(
+  files: Files,
+  standby: Standby,
+  home: string,
+  logDirectory = standby.state.logDirectory,
+): Promise<void> {
   const { directory, state } = standby;
   const environment = standbyEnvironment(files, standby);
-  const from = logDirectoryOf(files, home, known);
+  const from = logDirectoryOf(files, home, { logDirectory });
   const chainLog = logPaths(environment);
   const firstFile = Math.min(...chainLog.keys());
   const parent = { firstFile, end: state.end, lastRecord: state.lastRecord };

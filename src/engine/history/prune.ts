@@ -55,7 +55,8 @@ export interface PruneResult {
  * read and compared now. Files go from the oldest on, so that the log never has a gap.
  */
 export async function pruneLog(disk: Files, repository: Repository, options: PruneOptions): Promise<PruneResult> {
-  const { home, keep = 0, olderThanChain = false, confirm = false, watch = {} } = options;
+  const { keep = 0, olderThanChain = false, confirm = false, watch = {} } = options;
+  const home = path.resolve(options.home);
   const { files } = wholeEnvironment(disk, home, options);
   for (const place of placesOf(files, 'the environment', home, configOf(files, home).directories)) {
     requireApart(files, place, { what: 'the repository', path: repository.directory });

@@ -8,7 +8,7 @@ import { makeDirectories } from '../files/tree.ts';
 import { readIfThere } from '../files/read.ts';
 import { writeDurably } from '../files/durable.ts';
 import { type Files } from '../files/files.ts';
-import { type Placements } from './place-directories.ts';
+import { type PlacedDirectories, type Placements } from './place-directories.ts';
 
 /** New directory by old one: inside of the recovered environment, or absolute and outside of it. */
 export type DirectoryMoves = ReadonlyMap<string, string>;
@@ -70,23 +70,32 @@ function isInside(name: string, directory: string): boolean {
   return `${name}/`.startsWith(`${directory}/`);
 }
 
-/** Gives directories their new names, in `home` and in its DB_CONFIG, and makes that last. */
-export function moveDirectories(files: Files, home: string, { moves, placements }: DirectoryPlan): void {
-  if (moves.size + placements.size === 0) return;
-  // What is inside of another one first.
-  const byDepth = [...moves].sort(([a], [b]) => normalDirectory(b).length - normalDirectory(a).length);
-  for (const [from, to] of byDepth) {
-    const old = path.join(home, normalDirectory(from));
-    const moved = path.join(home, normalDirectory(to));
-    makeDirectories(files, path.dirname(moved));
-    if (!files.statIfThere(old)) continue;
-    files.rename(old, moved);
-    files.syncDirectory(path.dirname(old));
-    files.syncDirectory(path.dirname(moved));
+/** Gives directories their new names and places, what is inside of another one first, and says so in DB_CONFIG. Returns warnings. */
+export async function rearrange(
+  files: Files,
+  home: string,
+  { moves, placements }: DirectoryPlan,
+  placed: PlacedDirectories,
+): Promise<readonly string[]> {
+  const all = new Map([...moves, ...placements]);
+  if (all.size === 0) return [];
+  const warnings: string[] = [];
+  for (const [from, to] of [...all].sort(([a], [b]) => b.length - a.length)) {
+    if (placements.has(from)) warnings.push(...(await placed.take(home, from, to)));
+    else move(files, path.join(home, from), path.join(home, to));
   }
   const config = path.join(home, 'DB_CONFIG');
   const owner = files.statIfThere(config)!;
   const text = Buffer.from(readIfThere(files, config)!).toString('utf8');
-  writeDurably(files, config, moveInConfig(text, new Map([...moves, ...placements])));
+  writeDurably(files, config, moveInConfig(text, all));
   files.setOwner(config, owner);
+  return warnings;
+}
+
+function move(files: Files, from: string, to: string): void {
+  makeDirectories(files, path.dirname(to));
+  if (!files.statIfThere(from)) return;
+  files.rename(from, to);
+  files.syncDirectory(path.dirname(from));
+  files.syncDirectory(path.dirname(to));
 }

@@ -25,23 +25,20 @@ export class PlacedDirectories {
     this.#files = files;
   }
 
-  /** Copies directories of `home` beside their new places, synced, and takes them out of it. Returns warnings. */
-  async take(home: string, placements: Placements): Promise<readonly string[]> {
-    const warnings: string[] = [];
-    for (const [name, to] of placements) {
-      makeDirectories(this.#files, path.dirname(to));
-      const stage = newStage(to);
-      makeStage(this.#files, stage);
-      const { files, lease } = holdStage(this.#files, stage);
-      const copy = path.join(stage, 'environment');
-      this.#placed.push({ stage, copy, to, lease });
-      warnings.push(...sweepStages(files, to, files.statIfThere(stage)?.changedMs ?? 0));
-      const from = path.join(home, name);
-      if (files.statIfThere(from)) await copyTree(files, from, copy);
-      else files.makeDirectory(copy);
-      files.syncDirectory(stage);
-      removeTree(files, from);
-    }
+  /** Copies a directory of `home` beside its new place, synced, and takes it out of there. Returns warnings. */
+  async take(home: string, name: string, to: string): Promise<readonly string[]> {
+    makeDirectories(this.#files, path.dirname(to));
+    const stage = newStage(to);
+    makeStage(this.#files, stage);
+    const { files, lease } = holdStage(this.#files, stage);
+    const copy = path.join(stage, 'environment');
+    this.#placed.push({ stage, copy, to, lease });
+    const warnings = sweepStages(files, to, files.statIfThere(stage)?.changedMs ?? 0);
+    const from = path.join(home, name);
+    if (files.statIfThere(from)) await copyTree(files, from, copy);
+    else files.makeDirectory(copy);
+    files.syncDirectory(stage);
+    removeTree(files, from);
     return warnings;
   }
 

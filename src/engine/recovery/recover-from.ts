@@ -81,6 +81,9 @@ export async function recoverFrom(
   const source = await find(disk, from, { point: asked, survivingLogs, trustOwners, watch });
   const { files, chain, directories, found, chosenAs } = source;
   requireOwnPlace(files, { what: 'the target', path: target }, source, survivingLogs);
+  for (const to of options.moves?.values() ?? []) {
+    if (path.isAbsolute(to)) requireOwnPlace(files, { what: 'the directory', path: to }, source, survivingLogs);
+  }
   if (chain && !only) await requireIntact(files, chain, found, watch);
   const environment = survivingLogs === undefined ? found : await withSurvivingLogs(files, found, survivingLogs, watch);
   const restorePoint = survivingLogs === undefined ? withCover(files, asked, chain) : asked;

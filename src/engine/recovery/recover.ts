@@ -20,7 +20,7 @@ import { prepareRecovery, rehearse, runPasses, type RecoveryOptions } from './re
 import { type PreparedRecovery } from './recovery.ts';
 import { requireKey, requireContents, requireEmptyTarget, whyTaken } from './requirements.ts';
 import { type RecoveryReport } from './report.ts';
-import { moveDirectories, planDirectories, type DirectoryMoves, type DirectoryPlan } from './move-directories.ts';
+import { planDirectories, rearrange, type DirectoryMoves, type DirectoryPlan } from './move-directories.ts';
 import { PlacedDirectories } from './place-directories.ts';
 import { requireApart, requireNoneAbove } from '../places.ts';
 import { proveRecoverable } from './proof.ts';
@@ -251,8 +251,7 @@ async function doJob(allFiles: Files, job: Job, plan: DirectoryPlan): Promise<Ou
     requireStill(files, environment);
     syncTree(files, home);
     notes.push(...giveOwners(files, environment, home));
-    moveDirectories(files, home, plan);
-    notes.push(...(await placed.take(home, plan.placements)));
+    notes.push(...(await rearrange(files, home, plan, placed)));
     placed.publish((from, copy, to) => publish(files, from, copy, to));
     try {
       publish(files, stage, home, target);

@@ -39,7 +39,7 @@ export async function withSurvivingLogs(
       hint: `sets of environments without logs are restored as they are. If ${directory} is where plain copies have their log, give it with --from as well.`,
     });
   }
-  const { files: shown, home } = wholeEnvironment(files, given, { logAlone: true });
+  const { files: shown, home } = wholeEnvironment(files, given, { logAlone: true, asFarAsThere: true });
   requireNotInUse(shown, discoverEnvironment(shown, home, { insideOnly: true }), () => stopHint);
   const parent = endOf(files, openLog(files, chainLog));
   const continuation = new Continuation(files, { subject: directory, from: directory, chainLog, parent, hints });

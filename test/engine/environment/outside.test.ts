@@ -38,6 +38,11 @@ function begin(config: string): Session {
   return session;
 }
 
+/** What a directory outside is called in a set. */
+function inside(where: string, base: string): string {
+  return namesIn(where).find((name) => name.startsWith(`outside-${base}-`))!;
+}
+
 function setsIn(): string[] {
   return namesIn(repo).filter((name) => /^\d{8}T/.test(name));
 }
@@ -62,15 +67,16 @@ describeNative('directories outside of the environment', () => {
       session.do('open b auto b.db - hash', 'put b auto 1 50 30 second', 'put a auto 1 20 40 third');
       expect(await take('incremental')).toMatchObject({ exitCode: 0, stderr: '' });
       const full = path.join(repo, setsIn()[0]!, 'environment');
-      expect(namesIn(full)).toEqual(expect.arrayContaining(['DB_CONFIG', 'outside-data', 'outside-logs']));
+      const [dataInside, logsInside] = [inside(full, 'data'), inside(full, 'logs')];
+      expect([dataInside, logsInside]).not.toContain(undefined);
       expect(fs.readFileSync(path.join(full, 'DB_CONFIG'), 'utf8')).toBe(
-        'set_data_dir outside-data\nset_lg_dir outside-logs\n',
+        `set_data_dir ${dataInside}\nset_lg_dir ${logsInside}\n`,
       );
 
       const target = path.join(directory, 'restored');
       expect(await run('recover', '--repo', repo, '--to', target)).toMatchObject({ exitCode: 0 });
-      expect(namesIn(path.join(target, 'outside-data'))).toEqual(['a.db', 'b.db']);
-      expect(namesIn(path.join(target, 'outside-logs'))).toEqual(['log.0000000001']);
+      expect(namesIn(path.join(target, dataInside))).toEqual(['a.db', 'b.db']);
+      expect(namesIn(path.join(target, logsInside))).toEqual(['log.0000000001']);
       expect(await run('verify', '--repo', repo, '--rehearse')).toMatchObject({ exitCode: 0 });
       session.do('leave');
       expect(contentsOf(target)).toEqual(contentsOf(home));
@@ -124,15 +130,15 @@ describeNative('directories outside of the environment', () => {
     expect([exitCode, (JSON.parse(stdout) as { set: { outside: unknown } }).set.outside]).toEqual([
       0,
       [
-        { directory: '<dir>/disk3/data', path: 'outside-data' },
-        { directory: '<dir>/disk2/logs', path: 'outside-logs' },
+        { directory: '<dir>/disk3/data', path: expect.stringMatching(/^outside-data-/) as string },
+        { directory: '<dir>/disk2/logs', path: expect.stringMatching(/^outside-logs-/) as string },
       ],
     ]);
     expect(fs.existsSync(path.join(home, 'DB_CONFIG'))).toBe(false);
     const target = path.join(directory, 'restored');
     expect(await run('recover', '--repo', repo, '--to', target)).toMatchObject({ exitCode: 0 });
     expect(fs.readFileSync(path.join(target, 'DB_CONFIG'), 'utf8')).toBe(
-      'add_data_dir outside-data\nset_lg_dir outside-logs\n',
+      `add_data_dir ${inside(target, 'data')}\nset_lg_dir ${inside(target, 'logs')}\n`,
     );
     session.do('leave');
     fs.writeFileSync(path.join(home, 'DB_CONFIG'), `set_data_dir ${data}\nset_lg_dir ${logs}\n`);
@@ -175,6 +181,103 @@ describeNative('directories outside of the environment', () => {
       `set_data_dir containers\nset_lg_dir ${elsewhere}\n`,
     );
     expect(contentsOf(target)).toEqual(contentsOf(home));
+  });
+
+  test('one beside what a link to the environment leads to is that one', async () => {
+    const real = path.join(directory, 'disk1/env');
+    fs.mkdirSync(path.join(directory, 'disk1/data'), { recursive: true });
+    fs.renameSync(home, real);
+    fs.symlinkSync(real, home);
+    // One that is there by chance.
+    fs.mkdirSync(path.join(directory, 'data'));
+    fs.writeFileSync(path.join(real, 'DB_CONFIG'), 'set_data_dir ../data\n');
+    const session = new Session(real, ['--shared']);
+    session.do('open a auto a.db - btree', 'put a auto 1 20 30 x', 'checkpoint');
+    expect(await take('hot')).toMatchObject({ exitCode: 0 });
+    const full = path.join(repo, setsIn()[0]!, 'environment');
+    expect(namesIn(path.join(full, inside(full, 'data')))).toEqual(['a.db']);
+    session.do('leave');
+  });
+
+  test('the order of lines in DB_CONFIG does not matter to a chain', async () => {
+    const other = path.join(directory, 'disk4/data');
+    fs.mkdirSync(other, { recursive: true });
+    const lines = [`set_data_dir ${data}\n`, `add_data_dir ${other}\n`];
+    const session = begin(lines.join(''));
+    fs.copyFileSync(path.join(data, 'a.db'), path.join(directory, 'kept'));
+    expect((await take('hot')).exitCode).toBe(0);
+    session.do('put a auto 1 20 40 third');
+    fs.writeFileSync(path.join(home, 'DB_CONFIG'), lines.toReversed().join(''));
+    expect((await take('incremental')).exitCode).toBe(0);
+    const [first, second] = ['na', 'nb'].map((name) => path.join(directory, name)) as [string, string];
+    const target = path.join(directory, 'restored');
+    const moves = ['--map-dir', `${data}=${first}`, '--map-dir', `${other}=${second}`];
+    expect((await run('recover', '--repo', repo, '--to', target, ...moves)).exitCode).toBe(0);
+    expect([namesIn(first), namesIn(second)]).toEqual([['a.db'], []]);
+  });
+
+  test('one inside of another that get places of their own are where DB_CONFIG says', async () => {
+    fs.mkdirSync(path.join(home, 'data/logs'), { recursive: true });
+    const session = begin('set_data_dir data\nset_lg_dir data/logs\n');
+    expect((await take('hot')).exitCode).toBe(0);
+    session.do('leave');
+    const target = path.join(directory, 'restored');
+    const [first, second] = ['x', 'y'].map((name) => path.join(directory, name)) as [string, string];
+    const moves = ['--map-dir', `data=${first}`, '--map-dir', `data/logs=${second}`];
+    expect((await run('recover', '--repo', repo, '--to', target, ...moves)).exitCode).toBe(0);
+    expect([namesIn(first), namesIn(second)]).toEqual([['a.db'], ['log.0000000001']]);
+    const inward = path.join(directory, 'inward');
+    const into = ['--map-dir', 'data=store', '--map-dir', `data/logs=${directory}/z`];
+    expect((await run('recover', '--repo', repo, '--to', inward, ...into)).exitCode).toBe(0);
+    expect([namesIn(path.join(inward, 'store')), namesIn(path.join(directory, 'z'))]).toEqual([
+      ['a.db'],
+      ['log.0000000001'],
+    ]);
+  });
+
+  test('nothing is recovered into them, nor a standby made there', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    expect((await take('hot')).exitCode).toBe(0);
+    session.do('leave');
+    const before = [fingerprint(data), fingerprint(home)];
+    const target = path.join(directory, 'restored');
+    for (const args of [
+      ['recover', '--repo', repo, '--to', path.join(data, 'new')],
+      ['recover', '--repo', repo, '--to', target, '--map-dir', `${data}=${path.join(home, 'placed')}`],
+      ['failover', 'follow', '--once', '--repo', repo, '--standby', path.join(data, 'standby')],
+    ]) {
+      const { exitCode, stderr } = await run(...args);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining('lies inside')]);
+    }
+    expect([fingerprint(data), fingerprint(home)]).toEqual(before);
+  });
+
+  test('a standby goes on, and is promoted without the log, when the disks are gone', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    const standby = path.join(directory, 'standby');
+    const follow = (): Promise<CliResult> => run('failover', 'follow', '--home', home, '--standby', standby, '--once');
+    expect((await follow()).exitCode).toBe(0);
+    session.do('put a auto 1 20 40 third', 'flush');
+    fs.renameSync(data, `${data}.gone`);
+    expect(await follow()).toMatchObject({ exitCode: 0 });
+    await session.die();
+    fs.renameSync(logs, `${logs}.gone`);
+    expect((await run('failover', 'promote', '--standby', standby)).exitCode).toBe(3);
+    expect((await run('failover', 'promote', '--standby', standby, '--without-log')).exitCode).toBe(0);
+  });
+
+  test('a standby remembers where only the application knows the log to be', async () => {
+    const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    fs.rmSync(path.join(home, 'DB_CONFIG'));
+    const standby = path.join(directory, 'standby');
+    const given = ['--data-dir', data, '--log-dir', logs];
+    const follow = ['failover', 'follow', '--home', home, '--standby', standby, '--once'];
+    expect((await run(...follow, ...given)).exitCode).toBe(0);
+    session.do('put a auto 1 20 40 third', 'flush');
+    expect(await run(...follow)).toMatchObject({ exitCode: 0 });
+    expect((await run('failover', 'status', '--standby', standby)).stdout).toMatch(/behind +nothing/);
+    session.do('put a auto 1 20 40 fourth', 'leave');
+    expect(await run('failover', 'promote', '--standby', standby)).toMatchObject({ exitCode: 0 });
   });
 
   test('a directory that is not there is told by name', async () => {
