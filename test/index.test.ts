@@ -122,20 +122,20 @@ test('a program backs up, checks, expires, recovers and promotes, and is refused
       "listed": [
         [
           "hot",
-          "incremental",
         ],
         [
           "offline",
         ],
       ],
       "named": true,
+      "nothingNew": [],
       "phases": true,
       "pin": "the first",
       "problems": [],
       "promotion": true,
       "proven": [
         "all",
-        "changed",
+        "all",
         "all",
       ],
       "recovered": [

@@ -14,7 +14,7 @@ import { type BackupSet } from '../repository/backup-set.ts';
 import { chainEnvironment, chainsOf, isUnsound, type Chain } from '../repository/chain.ts';
 import { coveredUntil } from '../repository/covered.ts';
 import { analyse } from './analysis.ts';
-import { describePoint, type RestorePoint, type RestoreWindow } from './restore-point.ts';
+import { describePoint, requireMoment, type RestorePoint, type RestoreWindow } from './restore-point.ts';
 
 /** A chain as the choice sees it. */
 interface Candidate {
@@ -33,6 +33,7 @@ export async function chainOfPoint(
   point: RestorePoint,
   watch: Watch,
 ): Promise<Chain | undefined> {
+  requireMoment(point);
   const chains = chainsOf(sets).chains.filter((chain) => !isUnsound(chain.sets[0]!) && logOf(chain) !== undefined);
   if (point.kind === 'end' || chains.length < 2) return undefined;
   const seen: Candidate[] = [];

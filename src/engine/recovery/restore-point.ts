@@ -146,9 +146,7 @@ export class Commits implements CommitWatch {
   findLimit(end: Lsn): Commit | undefined {
     const point = this.#point;
     if (point.kind === 'end') return undefined;
-    if (point.kind === 'time' && Number.isNaN(point.time.getTime())) {
-      throw new FigaroError('usage', 'the time to recover to is no time');
-    }
+    requireMoment(point);
     if (point.kind === 'time') this.#requireCovered(point);
     if (point.kind === 'transaction') requireOne(point.id, this.#asked);
     const { window } = this;
@@ -171,6 +169,12 @@ export class Commits implements CommitWatch {
       { hint: 'take an incremental first, or recover to the end: without --to-time.' },
     );
   }
+}
+
+/** Throws `usage` for a time that is none. */
+export function requireMoment(point: RestorePoint): void {
+  if (point.kind !== 'time' || !Number.isNaN(point.time.getTime())) return;
+  throw new FigaroError('usage', 'the time to recover to is no time');
 }
 
 /** Throws `restore-point-unreachable` when a transaction did not commit, or when its id was used again. */

@@ -55,11 +55,11 @@ export function createRepository(
   const directory = path.resolve(given);
   const before = openIfThere(files, directory);
   if (before) return { repository: before, created: false };
-  requireParent(files, directory);
   const there = whatIsThere(files, directory, 'repository');
   if (there)
     throw new FigaroError('target-not-empty', `${directory} ${there.text}`, { path: directory, hint: there.hint });
   requireNoneAbove(files, { what: 'the repository', path: directory });
+  requireParent(files, directory);
   const other = files.listIfThere(directory)?.find((name) => !name.startsWith(repositoryName) && name !== 'lost+found');
   if (other !== undefined) {
     // What another run put there comes after its repository.json.
