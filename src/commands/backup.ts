@@ -1,5 +1,6 @@
 /** `offline`, `hot` and `incremental`: one way in, three kinds of set. */
 
+import path from 'node:path';
 import { Command, Option } from 'commander';
 import { takeBackup, type NothingNew } from '../engine/backup/backup.ts';
 import { Pace } from '../engine/pace.ts';
@@ -91,7 +92,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
     .action(
       hooked(context, async (_environment, options: BackupCommandOptions) => {
         const files = unlockedFiles(context, options);
-        const set = await context.withWatch(options, (watch) =>
+        const set = await context.withWatch(options, (watch, note) =>
           takeBackup(files, kind, {
             home: homeOf(options),
             repository: repositoryOf(options),
@@ -105,6 +106,10 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
             acceptMissing: options.acceptMissing === true,
             newSource: options.newSource === true,
             withoutLog: options.withoutLog === true,
+            onRoom: ({ directory, bytesNeeded, bytesFree }) =>
+              note(
+                `needs about ${formatBytes(bytesNeeded)} at ${path.dirname(directory)}, where ${formatBytes(bytesFree)} are free`,
+              ),
             onCreated: (repository) => tellCreated(context, options, repository),
             watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),

@@ -48,6 +48,7 @@ import {
 } from '../repository/repository.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
 import { noteLook } from '../repository/last-look.ts';
+import { type Room } from './room.ts';
 import { programVersion } from '../version.ts';
 import { requireBelongs, withOwnerOf } from './belongs.ts';
 import { keepAttributes, type CopiedLog, type EnvironmentCopy } from './environment-copy.ts';
@@ -87,6 +88,8 @@ export interface BackupOptions extends LockWait {
   readonly anyOrder?: boolean;
   /** Hot: see `settle`. */
   readonly smallBytes?: number;
+  /** Told of the room that the set takes, and of what there is, before anything is copied. */
+  readonly onRoom?: (room: Room) => void;
   /** Told of a repository that was made for this set. */
   readonly onCreated?: (repository: Repository) => void;
 }
@@ -254,7 +257,9 @@ async function fill(
   const plan = new BackupPlan(kind, before ?? environment);
   const watch = { ...parts.watch, plan };
   const following =
-    chain && before ? await copyIncremental(files, home, { chain, before, set, watch, choice }) : undefined;
+    chain && before
+      ? await copyIncremental(files, home, { chain, before, set, watch, choice, onRoom: parts.onRoom })
+      : undefined;
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
     following ??
     (kind === 'hot'

@@ -30,6 +30,7 @@ import { RemovedFiles } from './gone.ts';
 import { findFirstLogFile } from './redo-start.ts';
 import { findingsOf, requireUndamaged, type SetFinding } from './damage.ts';
 import { DamagedPages } from './page-source.ts';
+import { requireRoomFor, type Room } from './room.ts';
 import { settle } from './settle-pages.ts';
 import { listSource, type SourceFiles } from './source.ts';
 import { markUnlogged } from './unlogged-copies.ts';
@@ -41,6 +42,8 @@ export interface HotOptions {
   readonly choice?: FileChoice | undefined;
   /** Copy damaged pages and databases as they are, and tell of them. */
   readonly keepDamaged?: boolean;
+  /** Told of the room that the set takes, and of what there is. */
+  readonly onRoom?: ((room: Room) => void) | undefined;
 }
 
 /** Copies an environment that other processes may be writing to. It is only read. */
@@ -49,6 +52,8 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
   const { environment } = await listSource(files, home, { ...options, isGlance: true });
   const logDirectory = logDirectoryOf(environment);
   const from = placeOf(files, path.join(home, logDirectory));
+  const others = environment.files.filter(({ kind }) => kind !== 'log');
+  requireRoomFor(files, set.directory, { others, log: { from, first: findFirstLogFile(files, from) } }, options.onRoom);
   const notes = new LogNotes();
   const named = new NamedPages();
   const names = new DatabaseNames();

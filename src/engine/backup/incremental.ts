@@ -21,6 +21,7 @@ import { copyPlain, type PlainCopy } from './copy-plain.ts';
 import { CreatedDatabases } from './created-databases.ts';
 import { describeLog, logDirectoryOf, manifestFiles, type EnvironmentCopy } from './environment-copy.ts';
 import { LogNotes } from './log-notes.ts';
+import { requireRoomFor, type Room } from './room.ts';
 import { listSource, type SourceFiles } from './source.ts';
 
 /** A copy of what is new in an environment. */
@@ -38,6 +39,8 @@ export interface IncrementalOptions {
   readonly set: NewSet;
   readonly watch: Watch;
   readonly choice?: FileChoice | undefined;
+  /** See `HotOptions`. */
+  readonly onRoom?: ((room: Room) => void) | undefined;
 }
 
 /**
@@ -49,7 +52,7 @@ export interface IncrementalOptions {
 export async function copyIncremental(
   files: Files,
   home: string,
-  { chain, before, set, watch, choice }: IncrementalOptions,
+  { chain, before, set, watch, choice, onRoom }: IncrementalOptions,
 ): Promise<IncrementalCopy> {
   const parent = requireLog(chain);
   const namesInLog = namesKept(files, home, before);
@@ -66,6 +69,10 @@ export async function copyIncremental(
   const chainLog = logPaths(before);
   const continuation = new Continuation(files, { subject: home, from, chainLog, parent, hints });
   const first = continuation.firstFile();
+  const others = environment.files.filter(
+    ({ kind, name }) => kind === 'config' || (kind === 'plain' && choice?.includes(name) === true),
+  );
+  requireRoomFor(files, set.directory, { others, log: { from, first } }, onRoom);
 
   // The log from there.
   const notes = new LogNotes();

@@ -29,6 +29,7 @@ import { RemovedFiles } from './gone.ts';
 import { findFirstLogFile } from './redo-start.ts';
 import { findingsOf, requireUndamaged } from './damage.ts';
 import { DamagedPages } from './page-source.ts';
+import { requireRoomFor, type Room } from './room.ts';
 import { listSource } from './source.ts';
 import { markUnlogged } from './unlogged-copies.ts';
 
@@ -39,6 +40,8 @@ export interface OfflineOptions {
   readonly keepDamaged?: boolean;
   /** Take databases whose log is gone as they are. */
   readonly withoutLog?: boolean;
+  /** See `HotOptions`. */
+  readonly onRoom?: ((room: Room) => void) | undefined;
 }
 
 /**
@@ -49,7 +52,7 @@ export async function copyOffline(
   files: Files,
   home: string,
   set: NewSet,
-  { watch, choice, keepDamaged = false, withoutLog = false }: OfflineOptions,
+  { watch, choice, keepDamaged = false, withoutLog = false, onRoom }: OfflineOptions,
 ): Promise<EnvironmentCopy> {
   // The first look.
   const { environment } = await listSource(files, home, { choice, keepDamaged, isGlance: true });
@@ -57,19 +60,23 @@ export async function copyOffline(
   const hasLog = filesOfKind(environment, 'log').length > 0;
   const logDirectory = logDirectoryOf(environment);
   const from = placeOf(files, path.join(home, logDirectory));
+  const first = hasLog ? findFirstLogFile(files, from) : undefined;
+  const others = environment.files.filter(({ kind }) => kind !== 'log');
+  requireRoomFor(files, set.directory, { others, log: first === undefined ? undefined : { from, first } }, onRoom);
   const notes = new LogNotes();
   const named = new NamedPages();
   const names = new DatabaseNames();
   const removed = new RemovedFiles();
-  const log = hasLog
-    ? new LogCopy(files, {
-        from,
-        isAtRest: true,
-        to: path.join(set.environment, logDirectory),
-        first: findFirstLogFile(files, from),
-        observers: [notes, named, names, removed],
-      })
-    : undefined;
+  const log =
+    first === undefined
+      ? undefined
+      : new LogCopy(files, {
+          from,
+          isAtRest: true,
+          to: path.join(set.environment, logDirectory),
+          first,
+          observers: [notes, named, names, removed],
+        });
   try {
     // The log from the last checkpoint on, then everything else.
     const end = log?.follow();

@@ -200,8 +200,9 @@ export const nodeFiles: Disk = {
   },
   freeSpace(directory) {
     return attempt('look at', directory, () => {
-      const { bavail, bsize } = fs.statfsSync(directory);
-      return bavail * bsize;
+      const { blocks, bavail, bsize } = fs.statfsSync(directory);
+      // Some file systems, of networks and programs, tell no sizes: that is no full disk.
+      return blocks === 0 ? Number.MAX_SAFE_INTEGER : bavail * bsize;
     });
   },
   hold,
