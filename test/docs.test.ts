@@ -168,6 +168,31 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+/** When a line of cron runs, in minutes of the hour. */
+function minutesOf(field: string): readonly number[] {
+  const [, step] = /^\*\/(\d+)$/.exec(field) ?? [];
+  return step === undefined
+    ? field.split(',').map(Number)
+    : [0, 15, 30, 45].filter((minute) => minute % Number(step) === 0);
+}
+
+const writing = /figaro-backup (hot|offline|incremental|expire|pin|unpin)\b/;
+
+test('recipes that write to a repository begin in minutes of their own, and wait for each other', () => {
+  const blocks = pages.flatMap((page) => blocksOf(page));
+  const cron = blocks
+    .flatMap(({ language, lines }) => (language === 'cron' ? lines : []))
+    .filter((line) => writing.test(line));
+  expect(cron.length).toBeGreaterThanOrEqual(2);
+  const minutes = cron.flatMap((line) => minutesOf(line.split(/\s+/)[0]!));
+  expect(minutes).toEqual([...new Set(minutes)]);
+  const services = blocks.flatMap(({ language, lines }) => (language === 'ini' || language === 'bat' ? lines : []));
+  const calls = [...cron.flatMap((line) => line.split('&&')), ...services.map((line) => line.replace('.cmd', ''))];
+  const writers = calls.filter((line) => writing.test(line));
+  expect(writers.length).toBeGreaterThanOrEqual(6);
+  expect(writers.filter((line) => !line.includes('--lock-wait'))).toEqual([]);
+});
+
 test.each([
   ['docs/figaro-manual.md', 20],
   ['docs/commands.md', 50],

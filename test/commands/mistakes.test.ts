@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { takeLock } from '../../src/engine/repository/lock.ts';
 import { FigaroError } from '../../src/errors.ts';
 import { layDemoEnvironment } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
@@ -252,6 +253,18 @@ describe('the command line', () => {
   ])('%s, a word of other tools, suggests ours', async (word, ours) => {
     expect(await refusal(word)).toContain(`unknown command '${word}'\nhint: that is ${ours} here: see `);
   });
+});
+
+test('busy says with which option to wait for the other run', async () => {
+  const lock = takeLock(nodeFiles, at('repo'));
+  try {
+    const busy = await refusal('expire', '--repo', '@repo', '--keep-full', '1');
+    expect(busy).toMatch(
+      /^7 error \[busy\]: .* since .*Z\nhint: with --lock-wait 15m, this run waits for it\. Otherwise, try again/,
+    );
+  } finally {
+    lock.release();
+  }
 });
 
 test('hot, offline, incremental and inspect say the same of containers without a log', async () => {

@@ -248,7 +248,7 @@ class LockFile {
     const who = owner ? ` by process ${owner.pid} on ${owner.host} since ${formatTime(owner.since)}` : '';
     return new FigaroError('busy', `${this.#repository} is being written to${who}`, {
       path: this.#file,
-      hint: `wait until that is done. A run on another machine, or in another container, that was killed counts as over when it showed no sign of life for ${expiryMs / 60_000} minutes.`,
+      hint: `try again when it is done. A run on another machine, or in another container, that was killed counts as over when it showed no sign of life for ${expiryMs / 60_000} minutes.`,
     });
   }
 

@@ -322,13 +322,19 @@ async function waitForLock(files: Files, { directory }: Repository, deadline: nu
     try {
       return takeLock(files, directory, sight);
     } catch (error) {
-      const isBusy = error instanceof FigaroError && error.code === 'busy';
-      if (!isBusy || performance.now() >= deadline) throw error;
+      if (!(error instanceof FigaroError) || error.code !== 'busy') throw error;
+      if (performance.now() >= deadline) throw stillBusy(error);
     }
     watch.onProgress?.({ phase: 'wait for another run' });
     await setTimeout(lockPeriodMs);
     throwIfStopped(watch);
   }
+}
+
+/** The lock belongs to repositories and standbys; the option to wait for it only to commands that write to repositories. */
+function stillBusy({ message, details }: FigaroError): FigaroError {
+  const hint = `with --lock-wait 15m, this run waits for it. Otherwise, ${details.hint}`;
+  return new FigaroError('busy', message, { ...details, hint });
 }
 
 function sweep(files: Files, repository: Repository): void {
