@@ -2,13 +2,15 @@
  * Writes a log of small puts into a btree, for benchmarks. Dies without closing anything: nothing is on disk but the log,
  * unless checkpoints are asked for.
  *
- * puts --home DIR --transactions N [--puts N] [--keys N] [--bytes N] [--unfinished N] [--checkpoint-every N]
+ * puts --home DIR --transactions N [--puts N] [--keys N] [--bytes N] [--unfinished N] [--checkpoint-every N] [--open] [--binary] [--close]
  *
  *   --puts             in each transaction (default 1)
  *   --keys             different keys (default 100000)
  *   --bytes            of each record (default 8)
  *   --unfinished       one in so many transactions is taken back
  *   --open             the last transaction does not end, and its pages are written
+ *   --binary           random bytes instead of letters
+ *   --close            the environment is closed in the end
  */
 #include "common.h"
 
@@ -23,7 +25,9 @@ int main(int argc, char **argv)
     long unfinished = number(argc, argv, "--unfinished", 0);
     long every = number(argc, argv, "--checkpoint-every", 0);
     int open = flag(argc, argv, "--open");
+    int binary = flag(argc, argv, "--binary");
     char value[1024];
+    if (size > (long)sizeof value) fail("--bytes", 0);
     random_state = 1;
     must("env_create", db_env_create(&environment, 0));
     must("cache", environment->set_cachesize(environment, 1, 0, 1));
@@ -44,6 +48,7 @@ int main(int argc, char **argv)
             char text[32];
             int n = snprintf(text, sizeof text, "%010u", below((unsigned)keys));
             memset(value, 'a' + (int)below(26), sizeof value);
+            for (long k = 0; binary && k < size; k++) value[k] = (char)below(256);
             DBT key = bytes(text, (size_t)n), data = bytes(value, (size_t)size);
             must("put", db->put(db, txn, &key, &data, 0));
         }
@@ -55,5 +60,9 @@ int main(int argc, char **argv)
         if (every > 0 && i % every == every - 1) must("checkpoint", environment->txn_checkpoint(environment, 0, 0, 0));
     }
     must("flush", environment->log_flush(environment, NULL));
+    if (flag(argc, argv, "--close")) {
+        must("close", db->close(db, 0));
+        must("close", environment->close(environment, 0));
+    }
     return 0;
 }
