@@ -35,6 +35,10 @@ export class MemoryPiece implements Piece {
     this.bytes = grown;
   }
 
+  writePages(source: Uint8Array, position: number): void {
+    this.write(source, position);
+  }
+
   shorten(size: number): void {
     this.bytes = this.bytes.slice(0, size);
   }

@@ -56,6 +56,10 @@ export class OverlayPiece<Kept> implements Piece {
     this.#size = Math.max(this.#size, position + source.length);
   }
 
+  writePages(source: Uint8Array, position: number, pageSize: number): void {
+    for (let at = 0; at < source.length; at += pageSize) this.write(source.subarray(at, at + pageSize), position + at);
+  }
+
   shorten(size: number): void {
     if (size >= this.#size) return;
     this.#size = size;

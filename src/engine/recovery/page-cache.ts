@@ -4,8 +4,8 @@ import { type DatabaseFormat } from '../../format/page/meta.ts';
 /** The file that a page in the cache belongs to. */
 export interface CachedFile {
   readonly format: DatabaseFormat;
-  /** Puts a changed page into storage. */
-  writeBack(page: CachedPage): void;
+  /** Puts changed pages into storage, in order of their numbers; the array is the file's to change. */
+  writeAll(pages: CachedPage[]): void;
   /** The page is in the cache no more. */
   forget(page: CachedPage): void;
 }
@@ -27,22 +27,29 @@ export class CachedPage extends Page {
   }
 }
 
+/** So many pages say which of them were not used for long. */
+const sampleSize = 500;
+
 /**
  * Database pages in memory, over pieces of storage: a write-back cache with an upper bound. Pages of the record being
  * worked on stay in memory whatever the bound.
  */
 export class PageCache {
   readonly #capacity: number;
-  readonly #pages: CachedPage[] = [];
-  #hand = 0;
+  /** More than this, in bytes, and pages are evicted. */
+  #limit: number;
+  #pages: CachedPage[] = [];
   #bytes = 0;
   #round = 1;
+  /** Memory of evicted pages, by size: it goes to the next ones. */
+  readonly #spare = new Map<number, Uint8Array[]>();
   pagesRead = 0;
   pagesWritten = 0;
 
   /** @param capacityBytes upper bound of the memory for pages */
   constructor(capacityBytes: number) {
     this.#capacity = capacityBytes;
+    this.#limit = capacityBytes;
   }
 
   /** Starts the work on another record: pages handed out before may be evicted. */
@@ -54,42 +61,87 @@ export class PageCache {
     page.lastUse = this.#round;
   }
 
+  /** Memory for a page. Anything may be in it. */
+  take(size: number): Uint8Array {
+    return this.#spare.get(size)?.pop() ?? new Uint8Array(size);
+  }
+
   add(page: CachedPage): void {
     page.lastUse = this.#round;
     this.#pages.push(page);
     this.#bytes += page.size;
-    if (this.#bytes > this.#capacity) this.#evict();
+    if (this.#bytes > this.#limit) this.#evict();
   }
 
   /** Forgets pages without writing them. */
   drop(pages: Iterable<CachedPage>): void {
     for (const page of pages) {
       page.isDropped = true;
-      // Far in the past: the clock takes it next time round.
+      // Far in the past: they are the first to go.
       page.lastUse = -1;
     }
   }
 
-  /** A clock: pages not used since the hand last came by go first. */
+  /** A tenth of the pages goes, those that were not used for longest, as far as a sample tells. */
   #evict(): void {
-    const target = this.#capacity * 0.9;
-    let looked = 0;
-    while (this.#bytes > target && looked < 2 * this.#pages.length) {
-      if (this.#hand >= this.#pages.length) this.#hand = 0;
-      const page = this.#pages[this.#hand]!;
-      looked += 1;
-      if (page.lastUse === this.#round) {
-        this.#hand += 1;
-      } else if (page.lastUse > 0) {
-        page.lastUse = 0;
-        this.#hand += 1;
-      } else {
-        if (page.dirty && !page.isDropped) page.file.writeBack(page);
-        page.file.forget(page);
-        this.#bytes -= page.size;
-        const last = this.#pages.pop()!;
-        if (last !== page) this.#pages[this.#hand] = last;
-      }
+    const tenth = this.#capacity / 10;
+    const most = this.#bytes - (this.#capacity - tenth);
+    const evicted = this.#takeOut(this.#lastUseOf(most / this.#bytes), most);
+    writeInOrder(evicted.filter(({ dirty, isDropped }) => dirty && !isDropped));
+    for (const page of evicted) {
+      page.file.forget(page);
+      // Whoever dropped it may still hold it.
+      if (!page.isDropped) this.#spareOf(page.bytes.length).push(page.bytes);
     }
+    // What is in use now stays: to look at it again for every page would be in vain.
+    this.#limit = Math.max(this.#capacity, this.#bytes + tenth);
   }
+
+  /** The round before which about this part of the pages was last used. */
+  #lastUseOf(part: number): number {
+    const step = Math.max(1, Math.floor(this.#pages.length / sampleSize));
+    const uses: number[] = [];
+    for (let i = 0; i < this.#pages.length; i += step) uses.push(this.#pages[i]!.lastUse);
+    uses.sort((a, b) => a - b);
+    return uses[Math.min(uses.length - 1, Math.ceil(part * uses.length))]!;
+  }
+
+  /** Takes pages out that were last used up to a round, and if these are not enough, others; `most` bytes of them. */
+  #takeOut(lastUse: number, most: number): CachedPage[] {
+    const evicted: CachedPage[] = [];
+    let left = most;
+    for (const limit of [Math.min(lastUse, this.#round - 1), this.#round - 1]) {
+      if (left <= 0) break;
+      const pages = this.#pages;
+      let kept = 0;
+      for (const page of pages) {
+        if (left > 0 && page.lastUse <= limit) {
+          evicted.push(page);
+          left -= page.size;
+        } else {
+          pages[kept++] = page;
+        }
+      }
+      pages.length = kept;
+    }
+    this.#bytes -= most - left;
+    return evicted;
+  }
+
+  #spareOf(size: number): Uint8Array[] {
+    let spare = this.#spare.get(size);
+    if (!spare) this.#spare.set(size, (spare = []));
+    return spare;
+  }
+}
+
+/** Writes changed pages file by file, from the first to the last. */
+function writeInOrder(pages: readonly CachedPage[]): void {
+  const byFile = new Map<CachedFile, CachedPage[]>();
+  for (const page of pages) {
+    const others = byFile.get(page.file);
+    if (others) others.push(page);
+    else byFile.set(page.file, [page]);
+  }
+  for (const [file, changed] of byFile) file.writeAll(changed);
 }

@@ -50,6 +50,9 @@ export interface LackingRows {
   readonly isInLog: boolean;
 }
 
+/** Pages that are written together. In bytes. */
+const run = new Uint8Array(256 << 10);
+
 /** One database file during recovery: its pages, its identity, its name. */
 export class StoredFile {
   readonly piece: Piece;
@@ -195,7 +198,7 @@ export class StoredFile {
         pgno,
       });
     }
-    const page = new CachedPage(new Uint8Array(pageSize), this, pgno);
+    const page = new CachedPage(this.#cache.take(pageSize).fill(0), this, pgno);
     this.#presentBlank(page);
     if (this.extents && pgno > 0) this.extents.make(pgno);
     else if (pgno >= this.pageCount) this.#growTo(pgno + 1);
@@ -213,7 +216,7 @@ export class StoredFile {
 
   #load(pgno: number, { piece, position }: PagePlace): CachedPage {
     const format = this.format;
-    const bytes = new Uint8Array(format.pageSize);
+    const bytes = this.#cache.take(format.pageSize);
     piece.read(bytes, position);
     this.#cache.pagesRead += 1;
     if (!hasRightChecksum(bytes, format)) {
@@ -246,7 +249,7 @@ export class StoredFile {
    */
   blank(page: CachedPage): void {
     page.bytes.fill(0);
-    this.writeBack(page);
+    this.#writeBack(page);
     this.forget(page);
     this.#cache.drop([page]);
   }
@@ -357,16 +360,40 @@ export class StoredFile {
     if (this.isDatabase) this.pageCount = Math.floor(this.piece.size / this.format.pageSize);
   }
 
-  writeBack(page: CachedPage): void {
-    const stored = toStored(this.#isTurned(page) ? turnedCopy(page) : page.bytes, this.format);
+  #writeBack(page: CachedPage): void {
     if (this.extents && page.number > 0) {
       const { piece, position } = this.extents.make(page.number);
-      piece.write(stored, position);
+      piece.write(this.#storedForm(page), position);
     } else {
-      this.piece.write(stored, page.number * this.format.pageSize);
+      this.piece.write(this.#storedForm(page), page.number * this.format.pageSize);
     }
+  }
+
+  /** The page as it is to be written now. */
+  #storedForm(page: CachedPage): Uint8Array {
     page.dirty = false;
     this.#cache.pagesWritten += 1;
+    return toStored(this.#isTurned(page) ? turnedCopy(page) : page.bytes, this.format);
+  }
+
+  /** Writes pages from the first to the last; those that lie one behind the other together. */
+  writeAll(pages: CachedPage[]): void {
+    if (pages.length === 0) return;
+    const { pageSize } = this.format;
+    const longest = this.extents ? 1 : Math.max(1, Math.floor(run.length / pageSize));
+    pages.sort((a, b) => a.number - b.number);
+    for (let i = 0, end = 0; i < pages.length; i = end) {
+      const { number } = pages[i]!;
+      for (end = i + 1; end < pages.length && end - i < longest; end++) {
+        if (pages[end]!.number !== number + end - i) break;
+      }
+      if (end === i + 1) {
+        this.#writeBack(pages[i]!);
+        continue;
+      }
+      for (let j = i; j < end; j++) run.set(this.#storedForm(pages[j]!), (j - i) * pageSize);
+      this.piece.writePages(run.subarray(0, (end - i) * pageSize), number * pageSize, pageSize);
+    }
   }
 
   /** Big-endian heaps of 6.0 are stored in a wrong way (format document, 4.10.5). */
@@ -381,9 +408,7 @@ export class StoredFile {
   /** Writes all changed pages to storage, in order. */
   flush(): void {
     this.#cutStorage();
-    const dirty = [...this.#pages.values()].filter((page) => page.dirty);
-    dirty.sort((a, b) => a.number - b.number);
-    for (const page of dirty) this.writeBack(page);
+    this.writeAll([...this.#pages.values()].filter((page) => page.dirty));
   }
 
   /** Throws away what is cached; the file is going. */

@@ -2,6 +2,7 @@
 
 import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
+import { commit } from '../../format/log/records/txn.ts';
 import { compareLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
 import { LogReader } from '../log/log-reader.ts';
 import { scanBatches, type RecordBatch } from '../log/scan.ts';
@@ -102,7 +103,10 @@ export class Passes {
           this.#seeUnfinished(batch, i);
           continue;
         }
-        const onePage = operations[batch.code(i)]?.onePage;
+        const code = batch.code(i);
+        // There is one for every transaction, and mostly nobody waits for it.
+        if (code === commit.code && !this.#unlogged.follows(txnId)) continue;
+        const onePage = operations[code]?.onePage;
         if (onePage && this.#isPresent(batch, i, onePage)) continue;
         this.#redoRecord(batch.record(i));
       }

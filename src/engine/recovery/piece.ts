@@ -5,6 +5,8 @@ export interface Piece {
   /** Fills `target`; bytes past the end of the file read as zero. */
   read(target: Uint8Array, position: number): void;
   write(source: Uint8Array, position: number): void;
+  /** Writes pages that lie one behind the other. */
+  writePages(source: Uint8Array, position: number, pageSize: number): void;
   /** Cuts the file off, or does nothing when it is shorter already. */
   shorten(size: number): void;
 }

@@ -83,6 +83,10 @@ export class StagedPiece implements Piece {
     this.#size = Math.max(this.#size, position + source.length);
   }
 
+  writePages(source: Uint8Array, position: number): void {
+    this.write(source, position);
+  }
+
   shorten(size: number): void {
     if (size >= this.#size) return;
     this.#opened.get(this.path).truncate(size);

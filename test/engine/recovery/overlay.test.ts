@@ -54,6 +54,10 @@ class Model implements Piece {
     this.size = Math.max(this.size, position + source.length);
   }
 
+  writePages(source: Uint8Array, position: number): void {
+    this.write(source, position);
+  }
+
   shorten(size: number): void {
     this.#bytes.fill(0, size);
     this.size = Math.min(this.size, size);

@@ -21,8 +21,8 @@ class NotingFile implements CachedFile {
   readonly written: number[] = [];
   readonly forgotten: number[] = [];
 
-  writeBack({ number }: CachedPage): void {
-    this.written.push(number);
+  writeAll(pages: CachedPage[]): void {
+    for (const { number } of pages) this.written.push(number);
   }
 
   forget({ number }: CachedPage): void {
@@ -121,5 +121,22 @@ describe('a cache of ten pages', () => {
     );
     expect(owner.forgotten).toEqual(expect.arrayContaining([0, 1, 2]));
     expect(owner.written.filter((number) => number < 3)).toEqual([]);
+  });
+
+  test('gives the memory of what it has evicted to the next pages, and not that of a page somebody may still hold', () => {
+    const owner = file();
+    const cache = new PageCache(10 * pageSize);
+    const pages = fill(cache, owner, ten);
+    cache.drop(pages.slice(0, 1));
+    const first = pages.map(({ bytes }) => bytes);
+    fill(
+      cache,
+      owner,
+      Array.from({ length: 20 }, (_, i) => 10 + i),
+    );
+    const taken = new Set(Array.from({ length: 30 }, () => cache.take(pageSize)));
+    expect(taken.size).toBe(30);
+    expect(first.slice(1).every((bytes) => taken.has(bytes))).toBe(true);
+    expect(taken.has(first[0]!)).toBe(false);
   });
 });

@@ -46,3 +46,35 @@ test('a file that is cut off and grows again has nothing of what it had there', 
   expect(cuts).toEqual([20]);
   expect(file.piece.size).toBe(101 * pageSize);
 });
+
+test('pages that lie one behind the other are written together, and each to its place', () => {
+  const { file } = fileOf(200);
+  const piece = file.piece as MemoryPiece;
+  const before = piece.bytes.slice();
+  const writes: { readonly page: number; readonly pages: number }[] = [];
+  const write = piece.write.bind(piece);
+  piece.write = (source, position) => {
+    writes.push({ page: position / pageSize, pages: source.length / pageSize });
+    write(source, position);
+  };
+  const changed = [150, 151, 152, 3, 60, 61, 199];
+  for (const pgno of changed) {
+    const page = file.page(pgno)!;
+    page.lsn = { file: 2, offset: pgno };
+    page.dirty = true;
+  }
+  file.flush();
+  expect(writes).toEqual([
+    { page: 3, pages: 1 },
+    { page: 60, pages: 2 },
+    { page: 150, pages: 3 },
+    { page: 199, pages: 1 },
+  ]);
+  const lsnOf = (bytes: Uint8Array, pgno: number): Uint8Array => bytes.subarray(pgno * pageSize, pgno * pageSize + 8);
+  for (let pgno = 0; pgno < 200; pgno++) {
+    const expected = changed.includes(pgno) ? Uint8Array.of(2, 0, 0, 0, pgno, 0, 0, 0) : lsnOf(before, pgno);
+    expect(lsnOf(piece.bytes, pgno), `page ${pgno}`).toEqual(expected);
+  }
+  file.flush();
+  expect(writes.length).toBe(4);
+});
