@@ -32,21 +32,6 @@ export function hashBytes(bytes: Uint8Array, start = 0, end = bytes.length, h = 
   return h >>> 0;
 }
 
-/** The factor by which `n` further bytes multiply a hash. */
-function powerOf33(n: number): number {
-  let result = 1;
-  for (let base = 33; n > 0; n >>>= 1, base = Math.imul(base, base)) {
-    if (n & 1) result = Math.imul(result, base);
-  }
-  return result;
-}
-
-/** Hash of `bytes[0, end)` in which the bytes `[hole, hole + holeLength)` count as zero. */
-export function hashWithHole(bytes: Uint8Array, hole: number, holeLength: number, end: number): number {
-  const before = hashBytes(bytes, 0, hole);
-  return hashBytes(bytes, hole + holeLength, end, Math.imul(before, powerOf33(holeLength)));
-}
-
 /** Checksum of a plain log record (v12 and later): the hash of its body, `prev` and `len`. */
 export function logRecordChecksum(bytes: Uint8Array, bodyStart: number, bodyEnd: number, prev: number): number {
   const len = bodyEnd - bodyStart + 12;

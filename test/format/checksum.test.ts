@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hashBytes, hashWithHole, logRecordChecksum } from '../../src/format/checksum.ts';
+import { hashBytes, logRecordChecksum } from '../../src/format/checksum.ts';
+import { hashWithHole } from '../../src/format/log/frames.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 

@@ -5,6 +5,7 @@ import { framesWasm } from './frames-wasm.ts';
 /** What frames.wat exports. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly hash: (at: number, end: number) => number;
   readonly follow: (at: number, end: number, shift: number, prev: number, verify: number, found: number) => number;
 }
 
@@ -17,6 +18,11 @@ declare const WebAssembly: {
 const compiled = new WebAssembly.Module(Buffer.from(framesWasm, 'base64'));
 
 const wasmPageSize = 0x10000;
+
+/** A module of its own, with one page of memory. */
+function newInstance(): Exports {
+  return new WebAssembly.Instance(compiled).exports as Exports;
+}
 
 /** A record is at least this long, in bytes: its frame and the fields all records have. */
 const shortest = 28;
@@ -38,7 +44,7 @@ export class LogWindow {
   starts: Uint32Array;
 
   private constructor(size: number) {
-    this.#exports = new WebAssembly.Instance(compiled).exports as Exports;
+    this.#exports = newInstance();
     this.#size = size;
     const found = 4 * Math.ceil(size / shortest);
     const { memory } = this.#exports;
@@ -69,4 +75,17 @@ export class LogWindow {
   follow(at: number, end: number, offset: number, prev: number, verify: boolean): number {
     return this.#exports.follow(at, end, offset, prev, verify ? 1 : 0, this.#size) >>> 0;
   }
+}
+
+const single = newInstance();
+const singleBytes = new Uint8Array(single.memory.buffer);
+
+/**
+ * Hash of `bytes[0, end)` in which the bytes `[hole, hole + holeLength)` count as zero (format document, 2.5). For pages: there may
+ * be no more than 65536 bytes. The result is unsigned.
+ */
+export function hashWithHole(bytes: Uint8Array, hole: number, holeLength: number, end: number): number {
+  singleBytes.set(end === bytes.length ? bytes : bytes.subarray(0, end));
+  singleBytes.fill(0, hole, hole + holeLength);
+  return single.hash(0, end) >>> 0;
 }

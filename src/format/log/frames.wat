@@ -1,10 +1,10 @@
 ;; Follows the records of a log file in memory and checks their checksums (format document, 2.3 and 2.5).
-;; `npm run wasm` compiles this into frames-wasm.ts.
+;; Hashes pages, too (4.5). `npm run wasm` compiles this into frames-wasm.ts.
 (module
   (memory (export "memory") 1)
 
   ;; The hash of bytes [$at, $end): h = h * 33 + byte, modulo 2^32.
-  (func $hash (param $at i32) (param $end i32) (result i32)
+  (func $hash (export "hash") (param $at i32) (param $end i32) (result i32)
     (local $h i32)
     (local $four v128) ;; hashes of four bytes each
     (local $sums v128)

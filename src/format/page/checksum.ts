@@ -1,4 +1,4 @@
-import { hashWithHole } from '../checksum.ts';
+import { hashWithHole } from '../log/frames.ts';
 import { decryptedPage, encryptedPage, hasRightMac } from './encryption.ts';
 import { metaAt, metaSize, type DatabaseFormat } from './meta.ts';
 import { isBlank } from './page.ts';

@@ -1,4 +1,4 @@
-import { hashWithHole } from '../checksum.ts';
+import { hashWithHole } from '../log/frames.ts';
 import { type Cipher } from '../crypto.ts';
 import { accessMethodOf, accessMethods, placeholderMagic, type AccessMethod } from '../magic.ts';
 import { foreignDatabase, release185 } from '../releases.ts';
