@@ -28,6 +28,10 @@ export class MemoryPiece implements Piece {
     target.set(this.bytes.subarray(position, position + target.length));
   }
 
+  readRun(target: Uint8Array, position: number): void {
+    this.read(target, position);
+  }
+
   write(source: Uint8Array, position: number): void {
     const grown = new Uint8Array(Math.max(this.size, position + source.length));
     grown.set(this.bytes);

@@ -46,6 +46,18 @@ export class OverlayPiece<Kept> implements Piece {
       target.fill(0, this.#keeper.read(kept, target));
       return;
     }
+    this.#readThrough(target, position);
+  }
+
+  readRun(target: Uint8Array, position: number, pageSize: number): void {
+    this.#readThrough(target, position);
+    if (this.#written.size === 0) return;
+    for (let at = 0; at < target.length; at += pageSize) {
+      if (this.#written.has(position + at)) this.read(target.subarray(at, at + pageSize), position + at);
+    }
+  }
+
+  #readThrough(target: Uint8Array, position: number): void {
     const below = Math.max(0, Math.min(target.length, this.#below - position));
     const done = below > 0 ? this.#readBelow(target.subarray(0, below), position) : 0;
     target.fill(0, done);

@@ -4,6 +4,8 @@ export interface Piece {
   readonly size: number;
   /** Fills `target`; bytes past the end of the file read as zero. */
   read(target: Uint8Array, position: number): void;
+  /** Fills `target` with pages that follow each other: as `read` would with each of them, but at once. */
+  readRun(target: Uint8Array, position: number, pageSize: number): void;
   write(source: Uint8Array, position: number): void;
   /** Writes pages that lie one behind the other. */
   writePages(source: Uint8Array, position: number, pageSize: number): void;

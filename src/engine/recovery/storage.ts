@@ -78,6 +78,10 @@ export class StagedPiece implements Piece {
     target.fill(0, done);
   }
 
+  readRun(target: Uint8Array, position: number): void {
+    this.read(target, position);
+  }
+
   write(source: Uint8Array, position: number): void {
     this.#opened.get(this.path).writeAt(source, position);
     this.#size = Math.max(this.#size, position + source.length);

@@ -7,11 +7,18 @@ import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { fromStored } from '../../format/page/checksum.ts';
 import { FigaroError } from '../../errors.ts';
 
+/** How much is read at once where pages are asked for in order, in bytes. */
+const runBytes = 128 << 10;
+
 export class StoredPages implements CheckedFile {
   readonly name: string;
   readonly format: DatabaseFormat;
   readonly pageCount: number;
   readonly #file: StoredFile;
+  /** The pages read last, and the number of the first one. */
+  #run = new Uint8Array(0);
+  #runStart = 0;
+  #last = -1;
 
   constructor(file: StoredFile) {
     this.#file = file;
@@ -21,23 +28,37 @@ export class StoredPages implements CheckedFile {
   }
 
   pageIfThere(pgno: number): Page | undefined {
-    const { pageSize } = this.format;
-    const { extents, piece } = this.#file;
-    const place =
-      extents && pgno > 0
-        ? extents.find(pgno)
-        : pgno < this.pageCount
-          ? { piece, position: pgno * pageSize }
-          : undefined;
-    if (!place) return undefined;
-    const bytes = new Uint8Array(pageSize);
-    place.piece.read(bytes, place.position);
+    const bytes = this.#file.extents && pgno > 0 ? this.#pageOfExtent(pgno) : this.#pageOfFile(pgno);
+    if (!bytes) return undefined;
     const finding = checkPage(bytes, pgno, this.format);
     if (!finding) return new Page(fromStored(bytes, this.format), this.format);
     throw new FigaroError(finding.code, `${this.name}: page ${pgno} is damaged: ${finding.problem}`, {
       path: this.name,
       pgno,
     });
+  }
+
+  #pageOfExtent(pgno: number): Uint8Array | undefined {
+    const place = this.#file.extents!.find(pgno);
+    if (!place) return undefined;
+    const bytes = new Uint8Array(this.format.pageSize);
+    place.piece.read(bytes, place.position);
+    return bytes;
+  }
+
+  /** Whoever goes through a file in order gets many pages by one read. They are not changed by anybody. */
+  #pageOfFile(pgno: number): Uint8Array | undefined {
+    if (pgno >= this.pageCount) return undefined;
+    const { pageSize } = this.format;
+    const at = (): number => (pgno - this.#runStart) * pageSize;
+    if (at() < 0 || at() >= this.#run.length) {
+      const pages = pgno === this.#last + 1 ? Math.min(runBytes / pageSize, this.pageCount - pgno) : 1;
+      this.#run = new Uint8Array(pages * pageSize);
+      this.#runStart = pgno;
+      this.#file.piece.readRun(this.#run, pgno * pageSize, pageSize);
+    }
+    this.#last = pgno;
+    return this.#run.subarray(at(), at() + pageSize);
   }
 
   queuePages(): readonly PageRun[] {

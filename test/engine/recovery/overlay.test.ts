@@ -49,6 +49,10 @@ class Model implements Piece {
     target.set(this.#bytes.subarray(position, position + target.length));
   }
 
+  readRun(target: Uint8Array, position: number): void {
+    this.read(target, position);
+  }
+
   write(source: Uint8Array, position: number): void {
     this.#bytes.set(source, position);
     this.size = Math.max(this.size, position + source.length);
@@ -77,6 +81,10 @@ function workOn(storage: OverlayStorage, seed: number): void {
     piece.read(ours, pgno * pageSize);
     model.read(expected, pgno * pageSize);
     expect(Buffer.compare(ours, expected), `seed ${seed}, page ${pgno}`).toBe(0);
+    const [run, together] = [0, 1].map(() => new Uint8Array(Math.min(5, pages - pgno) * pageSize));
+    piece.readRun(run!, pgno * pageSize, pageSize);
+    model.readRun(together!, pgno * pageSize);
+    expect(Buffer.compare(run!, together!), `seed ${seed}, pages from ${pgno} on`).toBe(0);
   };
   for (let i = 0; i < 1500; i++) {
     const pgno = random(pages);
