@@ -126,6 +126,7 @@ export class VolatileDisk {
         return node && statOf(node);
       },
       statThrough: (file) => (inside(file) ? this.files.statIfThere(file) : outside.statThrough(file)),
+      showsWrites: (file) => !inside(file) && outside.showsWrites(file),
       realPath: (file) => (inside(file) ? file : outside.realPath(file)),
       listIfThere: (directory) => {
         if (!inside(directory)) return outside.listIfThere(directory);

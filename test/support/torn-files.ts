@@ -1,6 +1,6 @@
 /** File operations whose reads of containers are torn: as they are when the page is written during the read. */
 
-import { type Files } from '../../src/engine/files/files.ts';
+import { type Files, type FileStat } from '../../src/engine/files/files.ts';
 import { isBlank } from '../../src/format/page/page.ts';
 import { Chance } from '../fuzz/mutate.ts';
 import { watchedFiles } from './watched-files.ts';
@@ -21,6 +21,8 @@ export interface TearOptions {
   readonly forever?: boolean;
   /** Torn in the same way each time: a writer that was stopped between two halves. */
   readonly stuck?: boolean;
+  /** The times of containers tell of every page that was not served as it is; they are of long ago otherwise. */
+  readonly showsWrites?: boolean;
 }
 
 /** What happens to the reads of one page. */
@@ -39,6 +41,7 @@ interface Affliction {
 }
 
 const sector = 512;
+const longAgoMs = Date.UTC(2020, 0);
 
 /** Serves pages of containers that are half old and half new, partly zero, or old, at random places. */
 export class TornFiles {
@@ -48,11 +51,23 @@ export class TornFiles {
   readonly #options: TearOptions;
   readonly #chance: Chance;
   readonly #pages = new Map<string, Affliction | undefined>();
+  /** By file: how many pages were not served as they are. */
+  readonly #served = new Map<string, number>();
 
   constructor(inner: Files, options: TearOptions) {
     this.#options = options;
     this.#chance = new Chance(options.seed);
-    this.files = watchedFiles(inner, { afterRead: (file, bytes, position) => this.#afterRead(file, bytes, position) });
+    const { versions, showsWrites = false } = options;
+    this.files = watchedFiles(inner, {
+      showsWrites,
+      afterRead: (file, bytes, position) => this.#afterRead(file, bytes, position),
+      afterStat: (file, stat) => (showsWrites && versions.has(file) ? this.#withTimes(file, stat) : stat),
+    });
+  }
+
+  #withTimes(file: string, stat: FileStat): FileStat {
+    const at = longAgoMs + (this.#served.get(file) ?? 0);
+    return { ...stat, mtimeMs: at, changedMs: at };
   }
 
   #afterRead(file: string, bytes: Uint8Array, position: number): void {
@@ -79,7 +94,9 @@ export class TornFiles {
     const chance = stuck ? new Chance(affliction.tear) : this.#chance;
     const old = oldPage(chance.oneOf(versions), position, page.length);
     if (Buffer.compare(old, page) === 0) return;
+    const note = (): unknown => this.#served.set(file, (this.#served.get(file) ?? 0) + 1);
     if (affliction.stale) {
+      note();
       page.set(old);
       this.counts.stale += 1;
       return;
@@ -89,6 +106,7 @@ export class TornFiles {
     // twice, which takes two writes interrupted at one place.
     const isWhole = isBlank(torn) || [page, old].some((whole) => Buffer.compare(torn, whole) === 0);
     if (isWhole || (!stuck && last && Buffer.compare(torn, last) === 0)) return;
+    note();
     page.set(torn);
     affliction.torn = torn;
     this.counts.torn += 1;

@@ -10,10 +10,12 @@ export interface Hooks {
   readonly afterRead?: (path: string, bytes: Uint8Array, position: number) => void;
   /** After a look at a file; what comes back is seen instead. */
   readonly afterStat?: (path: string, stat: FileStat) => FileStat;
+  /** Whether times tell of writes: what the disk says by default, but not where reads can be changed. */
+  readonly showsWrites?: boolean;
 }
 
 /** File operations with a test looking on. */
-export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hooks): Files {
+export function watchedFiles(inner: Files, { before, afterRead, afterStat, showsWrites }: Hooks): Files {
   const see = (operation: Operation, path: string): void => before?.(operation, path);
   const seen = (path: string, stat: FileStat): FileStat => afterStat?.(path, stat) ?? stat;
   const wrap = (opened: OpenFile): OpenFile => ({
@@ -75,6 +77,9 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat }: Hoo
       see('statThrough', file);
       const stat = inner.statThrough(file);
       return stat && seen(file, stat);
+    },
+    showsWrites(file) {
+      return showsWrites ?? (!afterRead && inner.showsWrites(file));
     },
     realPath(file) {
       see('realPath', file);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { type EnvironmentFile } from '../environment/environment.ts';
@@ -7,9 +6,12 @@ import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from '../files/hash.ts';
-import { type Lsn } from '../../format/lsn.ts';
+import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { identityOf } from '../environment/twins.ts';
 import { type PageOnDisk } from '../recovery/disk-comparison.ts';
+import { restMs } from '../environment/own-files.ts';
+import { stoodStill } from '../environment/unchanged.ts';
+import { startHash } from './running-hash.ts';
 import { apartMs, PageSource, type DamagedPages, type LogBound, type OpenPages } from './page-source.ts';
 
 /** How often a page that changes is read again before it is given up. */
@@ -31,8 +33,12 @@ export class ContainerCopy {
   isUnlogged = false;
   /** Pages that were different when they were read again. */
   pagesInMotion = 0;
-  /** Pages were written again after they were hashed. */
-  #patched = false;
+  /** Nothing was written to the source while it was read: every page is whole. */
+  isUntouched = false;
+  /** What was in the log up to here was on disk before any page of the copy was read; undefined without a log. */
+  #readAfter: Lsn | undefined;
+  /** It has to be hashed: it was not yet, or pages were written since. */
+  #unhashed = true;
 
   /**
    * @param bound undefined for an environment without a log
@@ -75,6 +81,12 @@ export class ContainerCopy {
     return this.#source.isLogged;
   }
 
+  /** True when pages are in the copy that were read after a record was on disk. */
+  hasRead(pgnos: readonly number[], after: Lsn): boolean {
+    if (!this.#readAfter || compareLsn(after, this.#readAfter) >= 0) return false;
+    return pgnos.every((pgno) => (pgno - this.paged.firstPgno + 1) * this.#source.pageSize <= this.size);
+  }
+
   /** As `PageSource.areWritten`. */
   areWritten(pgnos: readonly number[], since: Lsn): boolean | undefined {
     return this.#source.areWritten(pgnos, since);
@@ -95,13 +107,15 @@ export class ContainerCopy {
 
   /**
    * Copies every page, checked, in large reads. Returns false when the file is gone. Throws `page-unstable` for a page
-   * that does not become whole; damaged ones are noted.
+   * that does not become whole; damaged ones are noted. The source has to have been listed `apartMs` ago.
    */
   async copy(watch: Watch): Promise<boolean> {
     const source = this.#source.open();
     if (!source) return false;
     try {
       this.stat = source.stat();
+      this.#readAfter = this.#bound?.end;
+      const wasStill = this.#isAtRest();
       makeDirectories(this.#files, path.dirname(this.target));
       const target = this.#files.create(this.target, this.stat.mode);
       try {
@@ -110,25 +124,39 @@ export class ContainerCopy {
       } finally {
         target.close();
       }
+      this.isUntouched = wasStill && stoodStill(this.stat, source.stat());
       return true;
     } finally {
       source.close();
     }
   }
 
+  /** Nobody is writing to the source: not since it was listed, nor, by the clock, for longer than any write takes. */
+  #isAtRest(): boolean {
+    const { changedMs, mtimeMs } = this.stat;
+    if (!stoodStill(this.source.stat, this.stat) || Date.now() - Math.max(changedMs, mtimeMs) < restMs) return false;
+    return this.#files.showsWrites(this.source.path);
+  }
+
   async #copyPages(source: OpenPages, target: OpenFile, watch: Watch): Promise<void> {
-    const hash = createHash('sha256');
-    const buffer = this.#bufferFor(this.stat.size, watch);
-    for (;;) {
-      const bytes = source.read(buffer, this.size);
-      if (bytes.length === 0) break;
-      await source.requireWhole(bytes, this.size);
-      hash.update(bytes);
-      target.writeAt(bytes, this.size);
-      this.size += bytes.length;
-      await this.#giveWay('copy', this.size, bytes.length, watch);
+    const { size } = this.stat;
+    const hash = startHash(size, this.#bufferFor(size, watch));
+    try {
+      for (;;) {
+        const bytes = source.read(await hash.free(), this.size);
+        if (bytes.length === 0) break;
+        await source.requireWhole(bytes, this.size);
+        hash.update(bytes);
+        target.writeAt(bytes, this.size);
+        this.size += bytes.length;
+        await this.#giveWay('copy', this.size, bytes.length, watch);
+      }
+      const digest = await hash.digest();
+      this.sha256 = digest ?? '';
+      this.#unhashed = digest === undefined;
+    } finally {
+      hash.close();
     }
-    this.sha256 = hash.digest('hex');
   }
 
   /** For whole pages: no larger than what is to be read, and what it may grow by. */
@@ -182,6 +210,7 @@ export class ContainerCopy {
 
   /** Copies pages that the source has grown by since. */
   async #extend(source: OpenPages, copy: OpenFile, until: number, watch: Watch): Promise<void> {
+    if (this.size >= until) return;
     const buffer = this.#bufferFor(until - this.size, watch);
     while (this.size < until) {
       const bytes = source.read(buffer.subarray(0, Math.min(buffer.length, until - this.size)), this.size);
@@ -189,7 +218,7 @@ export class ContainerCopy {
       await source.requireWhole(bytes, this.size);
       copy.writeAt(bytes, this.size);
       this.size += bytes.length;
-      this.#patched = true;
+      this.#unhashed = true;
       await this.#giveWay('copy', this.size, bytes.length, watch);
     }
   }
@@ -197,6 +226,7 @@ export class ContainerCopy {
   /** Reads every page again, as `confirm` does. Returns false when the file is no longer there. */
   async confirmAll(watch: Watch): Promise<boolean> {
     return await this.#withBoth(async (source, copy) => {
+      const readAfter = this.#bound?.end;
       const moving: number[] = [];
       const buffer = this.#bufferFor(this.size, watch);
       const copied = new Uint8Array(buffer.length);
@@ -210,6 +240,7 @@ export class ContainerCopy {
         await this.#giveWay('read again', position, bytes.length, watch);
       }
       await this.#followMoving(source, copy, moving, watch);
+      this.#readAfter = readAfter;
     });
   }
 
@@ -225,7 +256,7 @@ export class ContainerCopy {
       different.push(position + at);
     }
     this.pagesInMotion += different.length;
-    this.#patched = true;
+    this.#unhashed = true;
     return different;
   }
 
@@ -271,7 +302,7 @@ export class ContainerCopy {
       if (source.read(page, position).length === 0) return;
       await source.requireWhole(page, position);
       copy.writeAt(page, position);
-      this.#patched = true;
+      this.#unhashed = true;
     }
   }
 
@@ -287,10 +318,10 @@ export class ContainerCopy {
         if (whole < this.size) {
           copy.truncate(whole);
           this.size = whole;
-          this.#patched = true;
+          this.#unhashed = true;
         }
         await use(source, copy);
-        if (this.#patched) copy.sync();
+        if (this.#unhashed) copy.sync();
       } finally {
         copy.close();
       }
@@ -330,9 +361,9 @@ export class ContainerCopy {
 
   /** Hashes the copy again if pages were written into it since. */
   async finish(watch: Watch): Promise<void> {
-    if (!this.#patched) return;
+    if (!this.#unhashed) return;
     ({ sha256: this.sha256 } = await hashFile(this.#files, this.target, watch));
-    this.#patched = false;
+    this.#unhashed = false;
   }
 }
 

@@ -1,9 +1,11 @@
 /** A full set of an environment in use (design, section 5; recovery document, G.4). The order of it. */
 
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { type EnvironmentFile } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
+import { type PagedFile } from '../environment/paged-files.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
 import { isPassing } from '../../format/names.ts';
 import { type LeftOut } from '../environment/left-out.ts';
@@ -29,7 +31,7 @@ import { NamedPages } from './named-pages.ts';
 import { RemovedFiles } from './gone.ts';
 import { findFirstLogFile } from './redo-start.ts';
 import { findingsOf, requireUndamaged, type SetFinding } from './damage.ts';
-import { DamagedPages } from './page-source.ts';
+import { apartMs, DamagedPages } from './page-source.ts';
 import { requireRoomFor, type Room } from './room.ts';
 import { settle } from './settle-pages.ts';
 import { listSource, type SourceFiles } from './source.ts';
@@ -194,10 +196,14 @@ class HotCopy {
   async #add({ paged, plain }: SourceFiles, watch: Watch): Promise<void> {
     const copied = new Set(this.containers.flatMap(({ name, identity }) => [`name ${name}`, `file ${identity}`]));
     const others = new Set(this.others.map(({ file }) => file.name));
+    const isCopied = ({ file }: PagedFile): boolean =>
+      copied.has(`name ${file.name}`) || copied.has(`file ${identityOf(file) ?? file.name}`);
+    // What is written to between two looks shows.
+    if (!paged.every(isCopied)) await setTimeout(apartMs);
     for (const candidate of paged) {
+      if (isCopied(candidate)) continue;
       const { name } = candidate.file;
       const identity = identityOf(candidate.file) ?? name;
-      if (copied.has(`name ${name}`) || copied.has(`file ${identity}`)) continue;
       if (others.has(name)) this.#forget(name);
       const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log, this.damaged);
       if (!(await copy.copy(watch))) continue;

@@ -6,7 +6,7 @@
  * Such pages are read again until two reads agree. One gap remains: an abort puts pages back without a record of its
  * own, and the records of the aborted transaction may still be in memory. It is closed by waiting for a flush that began
  * after the last page was copied: a flush writes everything that was logged before it. Where none comes, or where it is
- * quicker, every page is read again.
+ * quicker, every page is read again. A file that was not written to while it was read, as its times say, is left as it is.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -26,7 +26,7 @@ export interface Settling {
   readonly containers: readonly ContainerCopy[];
   /** Looks at the source again; returns the copies of files that are no longer there. */
   readonly list: () => Promise<ReadonlySet<ContainerCopy>>;
-  /** Sources of no more bytes than this are read again as a whole: quicker than waiting for the application. */
+  /** Sources that were touched and have no more bytes than this are read again as a whole: quicker than waiting for the application. */
   readonly smallBytes?: number;
 }
 
@@ -48,13 +48,16 @@ const looks = 3;
 export async function settle(settling: Settling, watch: Watch): Promise<ReadonlySet<ContainerCopy>> {
   const { log, named, containers, list, smallBytes = defaultSmallBytes } = settling;
   const first = new Set(containers);
-  const bytes = containers.reduce((sum, { size }) => sum + size, 0);
+  // Where nothing tells what was not read whole, everything counts as touched.
+  const isTouched = ({ isUntouched }: ContainerCopy): boolean => !isUntouched || log.isOpaque;
+  const bytes = containers.filter(isTouched).reduce((sum, { size }) => sum + size, 0);
   const flushed = bytes > smallBytes && (await waitForFlush(settling, watch));
   const settled = new Set<ContainerCopy>();
   for (let missed = 0; ;) {
     await setTimeout(apartMs);
     const gone = await list();
     log.follow();
+    for (const copy of containers) if (!isTouched(copy)) settled.add(copy);
     const left = containers.filter((copy) => !settled.has(copy));
     for (const copy of left) {
       if (gone.has(copy)) continue;

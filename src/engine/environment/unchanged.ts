@@ -12,6 +12,15 @@ export function differenceSince(before: FileStat, now: FileStat | undefined): st
   return undefined;
 }
 
+/**
+ * True when nothing at all was done to a file between two looks: where it shows writes (`Files.showsWrites`), none was begun.
+ */
+export function stoodStill(before: FileStat, now: FileStat): boolean {
+  return (
+    differenceSince(before, now) === undefined && before.changedMs === now.changedMs && before.device === now.device
+  );
+}
+
 /** Throws `environment-changed` when a file of an environment is not as it was when the environment was listed. */
 export function requireStill(files: Files, environment: Environment): void {
   for (const { path, stat } of environment.files) {

@@ -16,6 +16,7 @@ export function filesWith(files: Files, changed: Partial<Files>): Files {
     openToWrite: (file) => files.openToWrite(file),
     statIfThere: (file) => files.statIfThere(file),
     statThrough: (file) => files.statThrough(file),
+    showsWrites: (file) => files.showsWrites(file),
     realPath: (file) => files.realPath(file),
     locate: (file) => placeOf(files, file),
     listIfThere: (directory) => files.listIfThere(directory),

@@ -59,6 +59,11 @@ export interface Disk {
   statIfThere(file: string): FileStat | undefined;
   /** What a name leads to: links are followed. Undefined when nothing is there, or links lead in a circle. */
   statThrough(file: string): FileStat | undefined;
+  /**
+   * True where every write to a file is one of this machine, and changes the times of the file before it changes a byte: on
+   * local file systems of Linux (recovery document, G.5).
+   */
+  showsWrites(file: string): boolean;
   /** The path of what is there, without links. */
   realPath(file: string): string;
   /** Where what has this name really is, when it is only shown there. */

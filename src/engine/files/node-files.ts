@@ -21,6 +21,9 @@ function statOf(stat: fs.Stats): FileStat {
   };
 }
 
+/** By the number that `statfs` has: ext2 to ext4, XFS, Btrfs. */
+const timedFileSystems: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e]);
+
 class NodeFile implements OpenFile {
   readonly path: string;
   readonly #descriptor: number;
@@ -111,6 +114,10 @@ export const nodeFiles: Disk = {
         throw error;
       }
     });
+  },
+  showsWrites(file) {
+    if (process.platform !== 'linux') return false;
+    return attempt('look at', file, () => timedFileSystems.has(fs.statfsSync(file).type));
   },
   realPath(file) {
     return attempt('follow links to', file, () => fs.realpathSync(file));

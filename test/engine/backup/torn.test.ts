@@ -154,6 +154,23 @@ describeNative('pages that are torn while they are read', () => {
     (60 + 5 * seeds) * 1000,
   );
 
+  test('in a file whose times tell of it are read again, and no file is that was left alone', async () => {
+    const source = await startSource(4096, false, 4);
+    await source.storm.kill();
+    const { home, directory } = source;
+    const undisturbed = await contentsAfterRecovery(home);
+    for (let seed = 1; seed <= 2 * seeds; seed++) {
+      // Few pages, so that some containers have none.
+      const percent = seed % 2 === 0 ? 30 : 1;
+      const torn = new TornFiles(nodeFiles, { seed, versions: versionsOf(source), percent, showsWrites: true });
+      const repository = path.join(directory, `repo${seed}`);
+      const set = await takeBackup(torn.files, 'hot', { home, repository });
+      expectWholePages(set, source);
+      expect(await contentsAfterRecovery(path.join(set.directory, 'environment'))).toEqual(undisturbed);
+      note(torn);
+    }
+  }, 60_000);
+
   test.each(sampled(environments.toReversed(), 2))(
     'of $pageSize bytes (checksums: $checksums) are read again by what the log of a busy application says',
     async ({ pageSize, checksums }) => {
