@@ -44,15 +44,19 @@ export const looks = 3;
  */
 export async function confirmGrowth(source: GrowthSource, watch: Watch): Promise<AddedPages> {
   const { log, growth, containers } = source;
-  const sourceOf = (uid: string): ContainerCopy | undefined =>
-    containers.find(({ paged: { file } }) => file.kind === 'database' && file.uid === uid);
+  const byUid = new Map<string, ContainerCopy>();
+  const sourceOf = (uid: string): ContainerCopy | undefined => byUid.get(uid);
   /** Unique ids of what is nowhere: in memory only, or removed, which the log says. */
   const nowhere = new Set<string>();
   for (let i = 1; ; i++) {
     await source.confirmOthers();
     await log.followToEnd();
-    const grown = growth.takeCommitted().filter(({ uid }) => !nowhere.has(uid));
-    const written = whatMayBeWritten(grown, sourceOf);
+    byUid.clear();
+    for (const copy of containers) if (copy.paged.file.kind === 'database') byUid.set(copy.paged.file.uid!, copy);
+    // What was read after the commit has its rows.
+    const isToRead = ({ uid, pgnos, committed }: GrownFile): boolean =>
+      !nowhere.has(uid) && sourceOf(uid)?.hasRead(pgnos, committed) !== true;
+    const written = whatMayBeWritten(growth.takeCommitted().filter(isToRead), sourceOf);
     // Pages of other transactions come from the log, which has been followed to its end.
     if (written.length === 0) return { onDisk: undefined, warnings: [] };
     if (i > growthRounds) return await readTheRest(written, sourceOf, log.end, watch);

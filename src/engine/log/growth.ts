@@ -58,6 +58,8 @@ export interface GrownFile {
   readonly first: Lsn;
   /** The last record that allocated one of the pages: the first page of the file was changed by it, too. */
   readonly last: Lsn;
+  /** The record of the commit: who reads a page after it is on disk finds all rows of it. */
+  readonly committed: Lsn;
 }
 
 /** Follows a log, and says which files grew by which pages in transactions that committed. */
@@ -66,7 +68,7 @@ export class Growth implements LogObserver {
   readonly #open = new Map<number, Map<Named, Addition>>();
   /** Transactions that have logged what they put on a page that they added: so they are no bulk transactions. */
   readonly #logging = new Set<number>();
-  #committed: [Named, Addition][] = [];
+  #committed: { readonly file: Named; readonly addition: Addition; readonly committed: Lsn }[] = [];
 
   see(record: ScannedRecord): void {
     const { code, txnId, lsn } = record;
@@ -132,7 +134,8 @@ export class Growth implements LogObserver {
     const grown = this.#open.get(txnId);
     this.#open.delete(txnId);
     if (this.#logging.delete(txnId)) return;
-    if (grown && ended?.opcode === txnOpcode.commit) this.#committed.push(...grown);
+    if (!grown || ended?.opcode !== txnOpcode.commit) return;
+    for (const [file, addition] of grown) this.#committed.push({ file, addition, committed: record.lsn });
   }
 
   /**
@@ -141,8 +144,8 @@ export class Growth implements LogObserver {
    */
   takeCommitted(): readonly GrownFile[] {
     const taken: GrownFile[] = [];
-    const nameless = this.#committed.filter(([{ uid }, addition]) => {
-      if (uid !== undefined) taken.push({ uid, ...addition });
+    const nameless = this.#committed.filter(({ file: { uid }, addition, committed }) => {
+      if (uid !== undefined) taken.push({ uid, ...addition, committed });
       return uid === undefined;
     });
     this.#committed = nameless;
