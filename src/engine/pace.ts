@@ -1,8 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { requireCounts } from './given.ts';
 
-/** Reads and writes of files are of this size unless a rate says otherwise; a multiple of every page size. In bytes. */
-export const largestUnit = 1 << 20;
+/**
+ * Reads and writes of files are of this size unless a rate says otherwise; a multiple of every page size. Writes of a megabyte and more
+ * take the kernel three times as long for each byte. In bytes.
+ */
+export const largestUnit = 256 << 10;
 const smallestUnit = 64 << 10;
 /** With a rate, a piece of work takes about this long. */
 const unitSeconds = 0.1;
