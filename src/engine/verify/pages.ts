@@ -5,9 +5,8 @@ import { problemOfPage, type PageProblem } from '../environment/page-verdict.ts'
 import { type PagedFile } from '../environment/paged-files.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
+import { largestUnit } from '../pace.ts';
 import { pause, type Watch } from '../pause.ts';
-
-const readUnit = 4 << 20;
 
 /** Something wrong with a page of a file. */
 export interface PageFinding extends PageProblem {
@@ -21,6 +20,8 @@ export interface FileReading {
   readonly pages: number;
   readonly problems: readonly PageFinding[];
 }
+
+const largestPage = 64 << 10;
 
 /** More than these of one file say nothing new. */
 const maxProblems = 100;
@@ -41,9 +42,10 @@ export async function readFile(
   try {
     const hash = createHash('sha256');
     const problems: PageFinding[] = [];
-    const buffer = new Uint8Array(readUnit);
     const phase = `read ${path.basename(file)}`;
     const total = opened.stat().size;
+    // For whole pages, and no larger than a small file needs.
+    const buffer = new Uint8Array(Math.min(largestUnit, Math.ceil((total + 1) / largestPage) * largestPage));
     let size = 0;
     let pages = 0;
     for (;;) {
