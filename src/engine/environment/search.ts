@@ -264,11 +264,12 @@ export class Search {
     if (logNumber !== undefined) return add({ kind: 'log', logNumber });
     if (own.is(name, stat) && !this.#choice.includes(inside)) return this.#leaveFile(directory, name, 'other');
     const lookedAt = Date.now();
-    const look = lookInto(this.#files, full, stat.size);
+    const look = own.databaseAt(name, stat) ?? lookInto(this.#files, full, stat.size);
     if (!look) return;
     const { recognition, problem } = look;
     switch (recognition.kind) {
       case 'database':
+        own.noteDatabase(name, look, stat, lookedAt);
         return add({ kind: 'database', format: recognition.format, uid: recognition.format.uid });
       case 'locked':
         this.#locked.push({ name: inside, path: full });
