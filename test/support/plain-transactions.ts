@@ -35,7 +35,7 @@ interface ChildCommit {
 }
 
 export class PlainTransactions {
-  readonly #checkpoints: { readonly lsn: Lsn; readonly redoFrom: Lsn }[] = [];
+  readonly #checkpoints: { readonly lsn: Lsn; readonly redoFrom: Lsn; readonly time: number }[] = [];
   /** Commits of transactions that are nobody's child, in order of the log. */
   readonly commits: { readonly lsn: Lsn; readonly time: number }[] = [];
   readonly #byId = new Map<number, Transaction | Transaction[]>();
@@ -64,9 +64,11 @@ export class PlainTransactions {
       case commit.code:
         this.#end(record);
         break;
-      case checkpoint.code:
-        this.#checkpoints.push({ lsn: record.lsn, redoFrom: bodyAs(record, checkpoint)!.redoFrom });
+      case checkpoint.code: {
+        const { redoFrom, timestamp: time } = bodyAs(record, checkpoint)!;
+        this.#checkpoints.push({ lsn: record.lsn, redoFrom, time });
         break;
+      }
       case child.code:
         this.#childCommit(record);
         break;
@@ -176,6 +178,11 @@ export class PlainTransactions {
   inDoubt(limit?: Lsn): Transaction[] {
     const within = (lsn: Lsn): boolean => limit === undefined || compareLsn(lsn, limit) <= 0;
     return [...this.all()].filter(({ prepared, ended }) => prepared !== undefined && !ended && within(prepared.lsn));
+  }
+
+  /** The latest time that the log tells of, in seconds since 1970. */
+  get latestTime(): number {
+    return Math.max(0, ...[...this.commits, ...this.#checkpoints].map(({ time }) => time));
   }
 
   /** The commits that recovery can end with: the first and the last. */

@@ -214,7 +214,10 @@ function plainOutcome(log: Log, entries: readonly Entry[], point: RestorePoint, 
   const window = transactions.window(log);
   const limit = transactions.limitOf(point);
   const isOutside = limit === undefined || window.first === undefined || compareLsn(limit.lsn, window.first.lsn) < 0;
-  const isPastEnd = point.kind === 'lsn' && compareLsn(point.lsn, end) >= 0;
+  const isPastEnd =
+    point.kind === 'lsn'
+      ? compareLsn(point.lsn, end) >= 0
+      : point.kind === 'time' && point.time.getTime() > transactions.latestTime * 1000;
   if (point.kind !== 'end' && (isOutside || isPastEnd)) return 'restore-point-unreachable';
   transactions.decide(limit?.lsn);
   const all = [...transactions.all()];
