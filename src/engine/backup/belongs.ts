@@ -34,8 +34,8 @@ function setsOfSource(sets: readonly BackupSet[]): readonly BackupSet[] {
 }
 
 /**
- * Throws `chain-mismatch` for an environment that has neither a database nor log in common with the sets of a repository.
- * Returns what the operator has to know of one that has, but lies elsewhere and has a log of its own.
+ * Throws `chain-mismatch` for an environment that has neither a database nor log in common with the sets of a repository, unless
+ * it is in its place and nothing speaks against it. Returns what the operator has to know of one that goes on.
  *
  * @param all the sets of the repository, the oldest first
  */
@@ -49,31 +49,39 @@ export function requireBelongs(
   const newest = sets.at(-1);
   if (!newest) return [];
   const { home } = environment;
-  const isSame = isSamePlace(home, newest.manifest);
-  const evidence = new Evidence(files, environment, sets);
-  if (evidence.hasCommonDatabase()) {
-    return isSame || evidence.goesOn(newest.manifest) ? [] : [elsewhere(home, newest.manifest)];
-  }
-  const relation = evidence.relation();
-  if (relation === 'goes-on' || relation === 'shares') return [];
-  // Nothing speaks against it where one side has nothing to be compared.
-  if (relation === 'unknown' && isSame && evidence.isBare) return [];
-  if (isSame && evidence.isRebuiltWithoutLog()) {
-    return [`every container of ${home} has been made anew since ${newest.id}`];
-  }
+  const notes = notesOnRelated(new Evidence(files, environment, sets), home, newest);
+  if (notes) return notes;
   throw new FigaroError('chain-mismatch', strangerTo(home, repository, newest, sets.length), {
     path: home,
     hint: `each environment needs a repository of its own: choose another --repo. If ${home} is the same environment, rebuilt or migrated, or takes its place from now on, add --new-source once.`,
   });
 }
 
+/** Of an environment that sets are of, what the operator has to know; undefined for another one. */
+function notesOnRelated(evidence: Evidence, home: string, newest: BackupSet): readonly string[] | undefined {
+  const { id, manifest } = newest;
+  const isInPlace = path.resolve(home) === manifest.source;
+  const isSame = isInPlace && hostname() === manifest.host;
+  const hasCommonDatabase = evidence.hasCommonDatabase();
+  if (hasCommonDatabase && isSame) return [];
+  const relation = evidence.relation();
+  // Where there is no log to compare, nobody can say that it does not go on.
+  if (hasCommonDatabase) return relation === 'shares' || relation === 'differs' ? [elsewhere(home, manifest)] : [];
+  if (relation === 'goes-on' || relation === 'shares') return [];
+  if (relation === 'differs' || !isInPlace) return undefined;
+  const since = isSame ? id : `${id}, which was taken on ${manifest.host}`;
+  if (evidence.isBare && !evidence.endsBefore(manifest)) {
+    return isSame ? [] : [`${home} has neither a container nor log that could be compared with ${since}`];
+  }
+  const anew = `every container of ${home} has been made anew since ${since}`;
+  if (evidence.isRebuiltWithoutLog()) return [anew];
+  // The name of a host is no evidence where there is no log; one in use has to be on the machine that it was on.
+  return isSame && evidence.beginsAfter(manifest) ? [`${anew}, and no log file of that time is left`] : undefined;
+}
+
 function strangerTo(home: string, repository: string, { id, manifest }: BackupSet, count: number): string {
   const sets = count === 1 ? `${id}` : `${count} sets, the newest ${id},`;
   return `${home} on ${hostname()} is not the environment that ${repository} is of: that holds ${sets} of ${placeOf(manifest)}, which have neither a container nor log in common with it`;
-}
-
-function isSamePlace(home: string, { source, host }: Manifest): boolean {
-  return path.resolve(home) === source && hostname() === host;
 }
 
 function elsewhere(home: string, manifest: Manifest): string {
@@ -100,7 +108,7 @@ export function withOwnerOf(
 function isRelated(files: Files, environment: Environment, sets: readonly BackupSet[]): boolean {
   try {
     const evidence = new Evidence(files, environment, sets);
-    return evidence.hasCommonDatabase() || evidence.isBare || ['goes-on', 'shares'].includes(evidence.relation());
+    return evidence.isBare || notesOnRelated(evidence, environment.home, sets.at(-1)!) !== undefined;
   } catch (error) {
     if (error instanceof FigaroError) return true;
     throw error;
@@ -154,9 +162,19 @@ class Evidence {
     }
   }
 
-  /** The log goes on from the end of a set, as far as there are files to tell. */
-  goesOn({ log }: Manifest): boolean {
-    return log !== undefined && this.relation() === 'goes-on';
+  /**
+   * The log of the source begins where that of a set ends, or later, as after older files were removed. That of an environment that
+   * was made anew begins with file 1.
+   */
+  beginsAfter({ log }: Manifest): boolean {
+    const first = Math.min(...logPaths(this.#environment).keys());
+    return log !== undefined && Number.isFinite(first) && first > 1 && first >= log.end.file;
+  }
+
+  /** The log of the source ends in a file before that in which a set ends: it is not the same log, which only grows. */
+  endsBefore({ log }: Manifest): boolean {
+    const numbers = [...logPaths(this.#environment).keys()];
+    return log !== undefined && numbers.length > 0 && Math.max(...numbers) < log.end.file;
   }
 
   /**

@@ -10,7 +10,7 @@ import { checksName } from './checks.ts';
 import { type Repository } from './repository.ts';
 import { isInFuture } from './chain-order.ts';
 import { excludedFrom, isUnsound, newerThan } from './chain.ts';
-import { databasesTold, placeOf, plainId } from './manifest.ts';
+import { databasesTold, placeOf, plainId, type Manifest } from './manifest.ts';
 import { goneNow } from './missing.ts';
 import { rehearsalOf } from './retention.ts';
 
@@ -208,9 +208,14 @@ function displaced(chains: readonly ListedChain[]): HealthProblem[] {
   const own = databasesTold(newest.manifest).map(({ databaseId }) => plainId(databaseId));
   if (!before || ids.size === 0 || own.length === 0 || own.some((id) => ids.has(id))) return [];
   const [place, former] = [placeOf(newest.manifest), placeOf(before.manifest)];
-  if (place === former) return [];
+  if (place === former || isRebuiltInPlace(newest.manifest, before.manifest)) return [];
   const message = `${newest.id}, the newest chain, is of ${place}, and has no container in common with the sets of ${former} before it: if that is meant, take a full set with --new-source`;
   return [{ code: 'chain-mismatch', message }];
+}
+
+/** Containers without a log are often made anew, and containers of the other kind have a host name of their own in each run. */
+function isRebuiltInPlace(one: Manifest, other: Manifest): boolean {
+  return one.source === other.source && !one.log && !other.log;
 }
 
 /** Sets that are dated in the future: how old they are is not known. */

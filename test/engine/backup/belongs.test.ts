@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { decodeManifest, encodeManifest, type Manifest } from '../../../src/engine/repository/manifest.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { describeNative } from '../../support/native.ts';
@@ -214,6 +214,73 @@ describeNative('a repository', () => {
     execFileSync('db5.3_load', ['-T', '-t', 'btree', path.join(home, 'm.db')], { input: 'key\nvalue\n' });
     rmSync(path.join(home, 'n.db'));
     expect(await take('offline')).toMatchObject({ exitCode: 5 });
+  });
+
+  test('goes on with an environment without a log that is made anew in its place under the host name of each run', async () => {
+    home = path.join(directory, 'nightly');
+    const load = (): void => {
+      rmSync(home, { recursive: true, force: true });
+      mkdirSync(home);
+      execFileSync('db5.3_load', ['-T', '-t', 'btree', path.join(home, 'n.db')], { input: 'key\nvalue\n' });
+    };
+    load();
+    await goesOn('offline');
+    changeManifests((manifest) => ({ ...manifest, host: '3f2a9c' }));
+    load();
+    expect(await goesOn('offline')).toMatch(
+      /^warning: every container of <dir>\/nightly has been made anew since \S+, which was taken on 3f2a9c\n$/,
+    );
+    const { stdout } = await figaro(['check', '--repo', repo, '--json'], { directory });
+    const { problems } = JSON.parse(stdout) as { problems: { code: string }[] };
+    expect(problems.map(({ code }) => code)).not.toContain('chain-mismatch');
+  });
+
+  test('says nothing of the log of an environment that has none when it has moved', async () => {
+    home = path.join(directory, 'nightly');
+    mkdirSync(home);
+    execFileSync('db5.3_load', ['-T', '-t', 'btree', path.join(home, 'n.db')], { input: 'key\nvalue\n' });
+    await goesOn('offline');
+    const moved = path.join(directory, 'moved');
+    renameSync(home, moved);
+    home = moved;
+    expect(await goesOn('offline')).toBe('');
+  });
+
+  describe('of an environment whose containers were all loaded anew, and whose older log was removed', () => {
+    const refill = Array.from({ length: 2 }, () => 'put a auto 0 900 100 more');
+
+    beforeEach(async () => {
+      await goesOn('hot');
+      await application(home, ['remove auto a.db -', ...a, ...refill, 'checkpoint', 'checkpoint', 'remove-logs']);
+      expect(namesIn(home)).not.toContain('log.0000000001');
+    });
+
+    test('goes on with it in its place, and says so', async () => {
+      expect(await goesOn('hot')).toMatch(
+        /^warning: every container of <dir>\/env has been made anew since \S+, and no log file of that time is left\n/,
+      );
+      expect(await goesOn('hot')).toBe('');
+    });
+
+    test('refuses it elsewhere, and on another host', async () => {
+      const former = home;
+      home = path.join(directory, 'moved');
+      renameSync(former, home);
+      expect(await take('hot')).toMatchObject({ exitCode: 5 });
+      renameSync(home, former);
+      home = former;
+      changeManifests((manifest) => ({ ...manifest, host: 'the-other-host' }));
+      expect(await take('hot')).toMatchObject({ exitCode: 5 });
+    });
+
+    test('refuses a new environment in its place, with containers and without', async () => {
+      await goesOn('hot');
+      for (const commands of [a, []]) {
+        rmSync(home, { recursive: true });
+        await application(home, commands);
+        expect(await take('hot')).toMatchObject({ exitCode: 5 });
+      }
+    });
   });
 
   test('whose manifests do not tell the ids of containers goes on with its environment, and refuses others', async () => {
