@@ -117,11 +117,11 @@ export async function buildProgram(
     const [argument] = command.registeredArguments;
     const environment =
       argument?.name() === 'environment' ? (command.processedArgs[0] as string | undefined) : undefined;
-    const { config } = command.opts<CommonOptions>();
+    const { config, home } = command.opts<CommonOptions & { readonly home?: string }>();
     context.command = commandName(command);
     requireNoEmptyPlaces(command);
     try {
-      const wanted = { config, environment, command: context.command };
+      const wanted = { config, environment, command: context.command, home };
       applySettings(context.files, command, readSettings(context.files, context.io.env, wanted));
     } catch (error) {
       if (environment === undefined || !(error instanceof UnknownName)) throw error;

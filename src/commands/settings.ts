@@ -1,9 +1,11 @@
 /** Values of options that were not given on the command line: from variables, and from the configuration file. */
 
+import path from 'node:path';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
+import { isOutside } from '../engine/environment/db-config.ts';
 import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
-import { configPlaces, findConfig, requireTrusted, tablesFor, UnknownName } from './config-file.ts';
+import { configPlaces, findConfig, requireTrusted, tablesFor, UnknownName, type HoldingTable } from './config-file.ts';
 import { settingNames, variablesAlone, type SettingName } from './setting-names.ts';
 
 /** A command as it is typed: `hot`, `logs prune`. */
@@ -14,6 +16,9 @@ export function commandName(command: Command): string {
 
 /** These belong together: with an environment that is named, a variable meant for another one must not replace one. */
 const ofOneEnvironment: ReadonlySet<string> = new Set(['home', 'repo', 'data-dir', 'log-dir', 'password-file']);
+
+/** Directories of one environment: they hold for the home of the source that names them. */
+const ofOneHome: ReadonlySet<string> = new Set(['data-dir', 'log-dir']);
 
 /** Whoever writes these into a configuration file decides what we run. */
 const runByUs: ReadonlySet<string> = new Set(['run-before', 'run-after', 'run-failed']);
@@ -41,6 +46,8 @@ export interface Wanted {
   readonly environment?: string | undefined;
   /** With the tables of this command. */
   readonly command?: string | undefined;
+  /** The home that the command line names. */
+  readonly home?: string | undefined;
 }
 
 /**
@@ -50,7 +57,7 @@ export interface Wanted {
 export function readSettings(
   files: Files,
   env: Variables,
-  { config, environment, command }: Wanted,
+  { config, environment, command, home }: Wanted,
 ): readonly Setting[] {
   const file = findConfig(files, env, config);
   if (environment !== undefined && !file) {
@@ -59,24 +66,60 @@ export function readSettings(
     });
   }
   const tables = file ? tablesFor(file, environment, command) : [];
+  const candidates = (name: SettingName): readonly Candidate[] => candidatesFor(name, tables, env, file?.path);
+  const homes = candidates('home');
+  const inEffect = home === undefined ? homes[0] : { value: home };
   const settings: Setting[] = [];
   for (const name of [...settingNames, ...variablesAlone]) {
-    const fromFile = tables.find(({ table }) => table[name] !== undefined);
-    const isNamed = environment !== undefined && fromFile?.isNamed === true && ofOneEnvironment.has(name);
-    const variable = isNamed ? undefined : variableFor(name, env);
-    if (variable) settings.push({ name, value: env[variable]!, source: `$${variable}` });
-    else if (fromFile) {
-      const { table, source, command: only } = fromFile;
-      settings.push({
-        name,
-        value: textOf(table[name]),
-        source,
-        file: file!.path,
-        ...(only === undefined ? {} : { command: only }),
-      });
-    }
+    const found = candidates(name).find(
+      (candidate) => !inEffect || !ofOneHome.has(name) || isOfHome(candidate, inEffect, homes),
+    );
+    if (!found) continue;
+    const { from: _from, ...setting } = found;
+    settings.push(setting);
   }
   return settings;
+}
+
+/** A setting that holds unless a more particular one does. */
+interface Candidate extends Setting {
+  readonly from: 'environment' | 'variable' | 'defaults';
+}
+
+/** The more particular ones first. */
+function candidatesFor(
+  name: SettingName,
+  tables: readonly HoldingTable[],
+  env: Variables,
+  file: string | undefined,
+): readonly Candidate[] {
+  const inFile = tables
+    .filter(({ table }) => table[name] !== undefined)
+    .map(({ table, source, isNamed, command: only }): Candidate => {
+      const from = isNamed ? 'environment' : 'defaults';
+      const where = { source, file: file!, ...(only === undefined ? {} : { command: only }) };
+      return { name, value: textOf(table[name]), from, ...where };
+    });
+  const variable = variableFor(name, env);
+  if (variable === undefined) return inFile;
+  const own = ofOneEnvironment.has(name) ? inFile.filter(({ from }) => from === 'environment') : [];
+  const others = inFile.filter((candidate) => !own.includes(candidate));
+  return [...own, { name, value: env[variable]!, source: `$${variable}`, from: 'variable' }, ...others];
+}
+
+/**
+ * Whether directories belong to the home in effect: their own source names it; or names none, and either is that of the
+ * environment that was asked for, or the home is from no more particular source. What lies inside of any home is nobody else's.
+ */
+function isOfHome(
+  { from, value }: Candidate,
+  home: Pick<Setting, 'value'> & Partial<Candidate>,
+  homes: readonly Candidate[],
+): boolean {
+  if (value === '' || (from === 'defaults' && ![value].flat().some(isOutside))) return true;
+  const own = homes.find((candidate) => candidate.from === from && candidate.value !== '');
+  if (own) return path.resolve(String(own.value)) === path.resolve(String(home.value));
+  return from === 'environment' || home.from === 'variable' || home.from === 'defaults';
 }
 
 function textOf(value: unknown): string | readonly string[] {
@@ -119,8 +162,11 @@ export function applySettings(files: Files, command: Command, settings: readonly
 /** Commands that look at one of several sources look at the one given, and a repository rather than an environment. */
 function withOneSource(command: Command, settings: readonly Setting[]): readonly Setting[] {
   if (!command.options.some(({ long }) => long === '--from')) return settings;
-  const isGiven = ['from', 'repo', 'home'].some((key) => command.getOptionValueSource(key) === 'cli');
-  const without = isGiven ? ['repo', 'home'] : settings.some(({ name }) => name === 'repo') ? ['home'] : [];
+  const isGiven = (key: string): boolean => command.getOptionValueSource(key) === 'cli';
+  const isAnyGiven = ['from', 'repo', 'home'].some(isGiven);
+  const hasRepository = settings.some(({ name }) => name === 'repo');
+  const isHome = isAnyGiven ? isGiven('home') : !hasRepository;
+  const without = [...(isAnyGiven ? ['repo', 'home'] : hasRepository ? ['home'] : []), ...(isHome ? [] : ofOneHome)];
   return settings.filter(({ name }) => !without.includes(name));
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
@@ -74,7 +74,7 @@ describe('an environment of the configuration file', () => {
   });
 
   test('is named in place of its options', async () => {
-    expect(await run('hot', 'orders')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    expect(await run('hot', 'orders')).toEqual({ exitCode: 0, stdout: '', stderr: 'created repository <dir>/backup/orders\n' });
     expect(namesIn(path.join(directory, 'backup/orders'))).toHaveLength(2);
     expect(await run('verify', 'orders')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     expect((await run('list', 'orders')).stdout).toContain('1 set');
@@ -217,5 +217,76 @@ describe('an option that can be given several times', () => {
   ])('is refused by name where it is no list of texts, as all others are that are one: %s', async (line, problem) => {
     configure(`[defaults]\n${line}\n`);
     expect(await run('config', 'show')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(problem) });
+  });
+});
+
+describe('directories that are told of one environment', () => {
+  const text = `
+[environments.orders]
+home = "<dir>/orders"
+
+[environments.customers]
+home = "<dir>/customers"
+data-dir = "<dir>/elsewhere"
+log-dir = "<dir>/logs"
+
+[environments.invoices]
+data-dir = "<dir>/elsewhere"
+`;
+  const directories = async (environment: string): Promise<string> =>
+    (await shown('config', 'show', environment)).replaceAll(/^(?!data-dir|log-dir).*\n/gm, '');
+
+  beforeEach(() => {
+    for (const name of ['orders', 'customers', 'elsewhere']) layDemoEnvironment(path.join(directory, name));
+    rmSync(path.join(directory, 'elsewhere/log.0000000001'));
+    configure(text);
+  });
+
+  /** The directories that a set was taken of. */
+  async function outsideOf(...args: readonly string[]): Promise<unknown> {
+    const repo = mkdtempSync(path.join(directory, 'repo-'));
+    const { exitCode, stderr } = await run('hot', '--repo', repo, ...args);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    const [set] = namesIn(repo).filter((name) => name.includes('-'));
+    const manifest = JSON.parse(readFileSync(path.join(repo, set!, 'manifest.json'), 'utf8')) as { outside?: unknown };
+    return manifest.outside;
+  }
+
+  test('by a variable are not backed up with an environment that is named, nor with --home', async () => {
+    env = { ...env, FIGARO_BACKUP_DATA_DIR: path.join(directory, 'elsewhere'), FIGARO_BACKUP_LOG_DIR: directory };
+    expect(await directories('orders')).toBe('');
+    expect(await outsideOf('orders')).toBeUndefined();
+    expect(await outsideOf('--home', path.join(directory, 'orders'))).toBeUndefined();
+    expect(await directories('customers')).toContain('[environments.customers]');
+  });
+
+  test('by the table of another environment, or of all, are not backed up with --home', async () => {
+    const home = path.join(directory, 'orders');
+    expect(await outsideOf('customers', '--home', home)).toBeUndefined();
+    configure(`[defaults]\ndata-dir = "<dir>/elsewhere"\n${text}`);
+    expect(await directories('orders')).toBe('');
+    expect(await outsideOf('--home', home)).toBeUndefined();
+  });
+
+  test('hold for the home of their source, by whatever it is named, and inside of it for every environment', async () => {
+    configure(`[defaults]\ndata-dir = "data"\n${text}`);
+    expect(await directories('orders')).toContain('data-dir  data ');
+    expect(await directories('invoices')).toContain('data-dir  <dir>/elsewhere ');
+    env = {
+      ...env,
+      DB_HOME: path.join(directory, 'orders'),
+      FIGARO_BACKUP_DATA_DIR: path.join(directory, 'elsewhere'),
+    };
+    expect(await directories('orders')).toContain('$FIGARO_BACKUP_DATA_DIR');
+  });
+
+  test('of an environment do not stand in the way of what is looked at instead of it', async () => {
+    env = {
+      ...env,
+      DB_HOME: path.join(directory, 'orders'),
+      FIGARO_BACKUP_DATA_DIR: path.join(directory, 'elsewhere'),
+    };
+    const { exitCode, stderr } = await run('inspect', 'environment', '--from', path.join(directory, 'customers'));
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   });
 });
