@@ -9,6 +9,7 @@ import { type Disk } from './engine/files/files.ts';
 import { programVersion } from './engine/version.ts';
 import { FigaroError } from './errors.ts';
 import { exitStatuses } from './output/exit-codes.ts';
+import { fit, widthOf } from './output/fit.ts';
 import { bugText, colours, errorText } from './output/report.ts';
 
 type CreateCommand = (context: CommandContext) => Command;
@@ -89,7 +90,8 @@ export async function buildProgram(
     .version(programVersion, '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => context.results.write(text),
+      // Only examples are longer than help is wide.
+      writeOut: (text) => context.results.write(fit(text, widthOf(context.io.stdout, context.io.env))),
       // What commander has to say about an error is thrown, and told in our form.
       writeErr: () => {},
       getOutHasColors: () => false,
@@ -153,8 +155,8 @@ function adopt(parent: Command): void {
 }
 
 /** How wide help may be. Some terminals do not know, and say 0. */
-function helpWidth({ stdout }: Io): number {
-  return (stdout.isTTY && stdout.columns) || 80;
+function helpWidth({ stdout, env }: Io): number {
+  return widthOf(stdout, env) ?? 80;
 }
 
 function exitCodeHelp(command: Command): string {
@@ -171,7 +173,11 @@ function tell(error: unknown, argv: readonly string[], context: CommandContext):
   const chalk = colours(io.stderr, io.env, !argv.includes('--no-color'));
   if (error === undefined) return 0;
   if (wantsJson) context.writeErrorDocument(error);
-  io.stderr.write(error instanceof FigaroError ? errorText(error, chalk) : bugText(error, programVersion, chalk));
+  io.stderr.write(
+    error instanceof FigaroError
+      ? errorText(error, chalk, widthOf(io.stderr, io.env))
+      : bugText(error, programVersion, chalk),
+  );
   return context.exitCodeOf(error);
 }
 

@@ -3,6 +3,7 @@ import { assessHealth, defaultMaxAgeMs, type Health, type NewestSet } from '../e
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
+import { bad } from '../output/styles.ts';
 import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
@@ -115,7 +116,10 @@ function toDocument({ restorableUntil, sources: _sources, ...health }: Health): 
 
 function describe({ problems, newest, restorableUntil, lastVerified, lastRehearsed, ...counts }: Health): string {
   const lines = problems
-    .map(({ code, message, hint }) => `[${code}] ${inOneLine(message)}\n${hint === undefined ? '' : `  ${hint}\n`}`)
+    .map(
+      ({ code, message, hint }) =>
+        `${bad(`[${code}]`)} ${inOneLine(message)}\n${hint === undefined ? '' : `  ${hint}\n`}`,
+    )
     .join('');
   const rows = [
     ['newest proven set', newest ? `${newest.set}, ${describeAge(newest)}` : 'none'],

@@ -4,16 +4,18 @@ import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Disk } from '../engine/files/files.ts';
 import { type Watch } from '../engine/pause.ts';
 import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/json.ts';
+import { fit, widthOf } from '../output/fit.ts';
 import { showProgress } from '../output/progress.ts';
 import { colours, errorText, hasColours, warningText } from '../output/report.ts';
 import { Results } from '../output/results.ts';
+import { paint } from '../output/styles.ts';
 import { printable } from '../output/text.ts';
 import { commonHeading } from './options.ts';
 
 /** The streams and surroundings of a run. */
 export interface Io {
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
-  readonly stderr: NodeJS.WritableStream & { isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
 }
@@ -126,8 +128,13 @@ export class CommandContext {
   /** A result that was asked for: one JSON document, or text. */
   print(options: CommonOptions, value: object, text: () => string): void {
     if (options.json) this.#document = value;
-    else if (!options.quiet) this.results.write(printable(text()));
+    else if (!options.quiet) this.results.write(this.#laidOut(options, text()));
     this.#isTold ||= options.json === true || !options.quiet;
+  }
+
+  #laidOut({ color }: CommonOptions, text: string): string {
+    const { stdout, env } = this.io;
+    return paint(fit(printable(text), widthOf(stdout, env)), colours(stdout, env, color !== false));
   }
 
   /** A result that is printed whatever `--quiet` says. */
@@ -141,7 +148,7 @@ export class CommandContext {
     const { stderr, env } = this.io;
     if (!this.problem || this.#isTold) return;
     const { code, message } = this.problem;
-    stderr.write(errorText(new FigaroError(code, message), colours(stderr, env, color)));
+    stderr.write(errorText(new FigaroError(code, message), colours(stderr, env, color), widthOf(stderr, env)));
   }
 
   /** A result that cron does not want to hear of: text only on a terminal, or when asked for. */
@@ -152,8 +159,9 @@ export class CommandContext {
   /** With `--json`, warnings are part of the document. */
   warn(options: CommonOptions, warnings: readonly string[]): void {
     if (options.quiet || options.json) return;
-    const chalk = colours(this.io.stderr, this.io.env, options.color !== false);
-    for (const warning of warnings) this.io.stderr.write(warningText(warning, chalk));
+    const { stderr, env } = this.io;
+    const chalk = colours(stderr, env, options.color !== false);
+    for (const warning of warnings) stderr.write(warningText(warning, chalk, widthOf(stderr, env)));
   }
 
   /** A warning about the run, beside its result. */
@@ -165,7 +173,8 @@ export class CommandContext {
   /** Something that went wrong after the run: its result stands, its exit status does not. */
   addFailure(options: CommonOptions, error: FigaroError): void {
     this.#warnings.push(error.message);
-    this.io.stderr.write(errorText(error, colours(this.io.stderr, this.io.env, options.color !== false)));
+    const { stderr, env } = this.io;
+    stderr.write(errorText(error, colours(stderr, env, options.color !== false), widthOf(stderr, env)));
     this.#isTold = true;
     if (this.exitCode === 0) this.found(error.code, error.message);
   }

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { expire } from '../engine/repository/expire.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { type Decision, type RetentionRules } from '../engine/repository/retention.ts';
+import { caution } from '../output/styles.ts';
 import { formatBytes, formatCount, table } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
@@ -77,7 +78,7 @@ function describe(decisions: readonly Decision[], dryRun: boolean): string {
   const freed = going.reduce((sum, { chain }) => sum + chain.bytes, 0);
   const rows = decisions.map((decision) => {
     const { id, sets, bytes } = decision.chain;
-    const fate = isGoing(decision) ? (dryRun ? 'would go' : 'removed') : 'stays';
+    const fate = isGoing(decision) ? caution(dryRun ? 'would go' : 'removed') : 'stays';
     return [fate, id, formatCount(sets.length, 'set'), formatBytes(bytes), reasonsOf(decision).join('; ')];
   });
   const sum = `${formatCount(going.length, 'chain')} ${dryRun ? 'would go' : 'removed'}, ${formatBytes(freed)}\n`;

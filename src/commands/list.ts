@@ -4,7 +4,7 @@ import { checksName } from '../engine/repository/checks.ts';
 import { goneOf } from '../engine/repository/missing.ts';
 import { excludedFrom } from '../engine/repository/chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
-import { formatLsn } from '../format/lsn.ts';
+import { bad, caution, good } from '../output/styles.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, table } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
@@ -37,52 +37,71 @@ export function listCommand(context: CommandContext): Command {
 function describe({ chains, orphans, broken }: Catalog): string {
   const parts = chains.map(describeChain);
   if (orphans.length > 0) {
-    parts.push(`without their chain:\n${indent(orphans.map(({ set, problem }) => [set.id, problem]))}`);
+    parts.push(`without their chain:\n${indent(orphans.map(({ set, problem }) => [caution(set.id), problem]))}`);
   }
   if (broken.length > 0) {
-    parts.push(`not usable as sets:\n${indent(broken.map(({ id, state, problem }) => [id, `${state}: ${problem}`]))}`);
+    parts.push(
+      `not usable as sets:\n${indent(broken.map(({ id, state, problem }) => [id, `${bad(state)}: ${inOneLine(problem)}`]))}`,
+    );
   }
   return parts.length === 0 ? 'the repository is empty\n' : parts.join('\n');
 }
 
 function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
-  const { source, host, log } = sets[0]!.set.manifest;
-  const reach = window
-    ? `can be recovered to any commit from ${formatCommit(window.first)} to ${formatCommit(window.last)}`
-    : sets.some(({ set }) => set.manifest.unread)
-      ? 'encrypted, and copied without the password: what it can be recovered to is not known'
-      : log
-        ? 'holds no commit'
-        : 'has no log: can be restored as it was copied';
-  const [finding] = sets[0]!.set.manifest.unsound ?? [];
-  const unsound = finding ? `  unsound, a copy of a damaged source: ${inOneLine(finding.message)}\n` : '';
-  const pinned = pin ? `  pinned${pin.note === '' ? '' : `: ${inOneLine(pin.note)}`}\n` : '';
-  const newSource = sets[0]!.set.manifest.newSource
-    ? '  a new source: the chains before it are of another environment\n'
-    : '';
-  const withoutLog = sets[0]!.set.manifest.withoutLog ? '  without its log: databases as they were\n' : '';
-  const gone = goneOf(sets.map(({ set }) => set))
-    .map(
-      ({ path, chain }) => `  gone from the source without the log saying so: ${inOneLine(path)}, last in ${chain}\n`,
-    )
-    .join('');
-  const names = excludedFrom(sets.map(({ set }) => set)).map(inOneLine);
-  const excluded =
-    names.length > 0 ? `  without ${names.join(', ')}, which ${names.length > 1 ? 'were' : 'was'} excluded\n` : '';
-  const title = `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}\n  ${reach}\n${newSource}${withoutLog}${excluded}${unsound}${gone}${pinned}`;
-  return title + indent(sets.map(describeSet));
+  const { source, host, log, unsound, newSource, withoutLog } = sets[0]!.set.manifest;
+  const all = sets.map(({ set }) => set);
+  const names = excludedFrom(all).map(inOneLine);
+  const lines = [
+    `${id}: ${inOneLine(source)} on ${inOneLine(host)}, ${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}`,
+    ...(window
+      ? [
+          `  earliest restore point  ${formatCommit(window.first)}`,
+          `  latest restore point    ${formatCommit(window.last)}`,
+        ]
+      : [
+          `  ${whyNoWindow(
+            all.some(({ manifest }) => manifest.unread),
+            log !== undefined,
+          )}`,
+        ]),
+    ...(newSource ? ['  a new source: the chains before it are of another environment'] : []),
+    ...(withoutLog ? ['  without its log: databases as they were'] : []),
+    ...(names.length > 0 ? [`  without ${names.join(', ')}, which ${names.length > 1 ? 'were' : 'was'} excluded`] : []),
+    ...(unsound?.[0] ? [bad(`  unsound, a copy of a damaged source: ${inOneLine(unsound[0].message)}`)] : []),
+    ...goneOf(all).map(
+      ({ path, chain }) => `  gone from the source without the log saying so: ${inOneLine(path)}, last in ${chain}`,
+    ),
+    ...(pin ? [`  pinned${pin.note === '' ? '' : `: ${inOneLine(pin.note)}`}`] : []),
+  ];
+  return `${lines.join('\n')}\n${setLines(sets)}`;
 }
 
-function describeSet({ set, bytes, lastLook, lastCheck, hasDamagedChecks }: ListedSet): string[] {
-  const { kind, finished, log } = set.manifest;
-  const checked = hasDamagedChecks
-    ? `${checksName} cannot be read: verify it again`
-    : lastCheck
-      ? `verified ${formatTime(lastCheck.time)}${lastCheck.findings > 0 ? `: ${formatCount(lastCheck.findings, 'finding')}` : ''}`
-      : '';
-  const look = lastLook === undefined ? '' : `nothing newer ${formatTime(lastLook)}`;
-  const notes = [look, checked].filter(Boolean).join(', ');
-  return [set.id, kind, formatTime(finished), formatBytes(bytes), log ? formatLsn(log.end) : '', notes];
+function whyNoWindow(isUnread: boolean, hasLog: boolean): string {
+  if (isUnread) return 'encrypted, and copied without the password: what it can be recovered to is not known';
+  return hasLog ? 'holds no commit' : 'has no log: can be restored as it was copied';
+}
+
+/** A line for each set; what there is to say of one below it. The kind of a set is in its name. */
+function setLines(sets: readonly ListedSet[]): string {
+  const rows = sets.map(({ set, bytes, lastCheck, hasDamagedChecks }) => [
+    set.id,
+    formatTime(set.manifest.finished),
+    formatBytes(bytes),
+    lastCheck && lastCheck.findings === 0 && !hasDamagedChecks ? good('verified') : '',
+  ]);
+  const lines = table(rows).trimEnd().split('\n');
+  return sets.map((set, i) => `    ${lines[i]}\n${notesOf(set)}`).join('');
+}
+
+/** What is to be said of a set beside its line. */
+function notesOf({ lastLook, lastCheck, hasDamagedChecks }: ListedSet): string {
+  const notes: string[] = [];
+  if (lastLook !== undefined) notes.push(`nothing newer ${formatTime(lastLook)}`);
+  if (hasDamagedChecks) notes.push(bad(`${checksName} cannot be read: verify it again`));
+  else if (lastCheck && lastCheck.findings > 0) {
+    notes.push(bad(`${formatCount(lastCheck.findings, 'finding')} when verified at ${formatTime(lastCheck.time)}`));
+  }
+  return notes.map((note) => `      ${note}\n`).join('');
 }
 
 function indent(rows: readonly (readonly string[])[]): string {

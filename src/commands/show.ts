@@ -16,6 +16,7 @@ import { rehearsalOf } from '../engine/repository/retention.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { leftOutLines } from '../output/left-out.ts';
+import { bad } from '../output/styles.ts';
 import { type Manifest } from '../engine/repository/manifest.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
@@ -120,8 +121,8 @@ function describe({ listed, containers, history }: Shown, directory: string): st
   ];
   const parts = [
     `${id}\n${indent(facts)}`,
-    `sets:\n${indent(sets.map((set, i) => describeSet(set, sets[i - 1])))}`,
-    `containers, without what is in the log only:\n${indent(containers.map(describeContainer))}`,
+    `sets:\n${indent(setRows(sets))}`,
+    `containers, without what is in the log only:\n${containerLines(containers)}`,
   ];
   const gone = goneOf(sets.map(({ set }) => set));
   if (gone.length > 0) {
@@ -165,19 +166,17 @@ function lastVerified(sets: readonly ListedSet[]): string {
   return `${formatTime(newest)}: ${findings === 0 ? 'no problems' : formatCount(findings, 'finding')}${rest}`;
 }
 
-function describeSet({ set, bytes, lastCheck }: ListedSet, previous: ListedSet | undefined): string[] {
-  const { kind, finished, log, proof } = set.manifest;
+/** A line for each set, whose kind is in its name. */
+function setRows(sets: readonly ListedSet[]): string[][] {
   // A proof counts the whole log of the chain.
-  const before = previous?.set.manifest.proof?.transactionsCommitted ?? 0;
-  return [
+  const commitsAt = (i: number): number => sets[i]?.set.manifest.proof?.transactionsCommitted ?? 0;
+  return sets.map(({ set, bytes, lastCheck }, i) => [
     set.id,
-    kind,
-    formatTime(finished),
+    formatTime(set.manifest.finished),
     formatBytes(bytes),
-    log ? formatLsn(log.end) : '',
-    proof ? `${previous ? '+' : ''}${formatCount(proof.transactionsCommitted - before, 'commit')}` : '',
-    lastCheck && lastCheck.findings > 0 ? formatCount(lastCheck.findings, 'finding') : '',
-  ];
+    set.manifest.proof ? `${i > 0 ? '+' : ''}${formatCount(commitsAt(i) - commitsAt(i - 1), 'commit')}` : '',
+    lastCheck && lastCheck.findings > 0 ? bad(formatCount(lastCheck.findings, 'finding')) : '',
+  ]);
 }
 
 /** A container as the chain has it on disk; what is in the log only is not in it. */
@@ -225,17 +224,28 @@ async function countIn(files: Files, path: string, watch: Watch): Promise<Partia
   }
 }
 
-function describeContainer({ databases, records, xml, problem, ...container }: ShownContainer): string[] {
-  const { name, size, pageSize, method } = container;
-  const row = [name, formatBytes(size), `pages of ${pageSize}`, method];
-  if (databases !== undefined && records !== undefined) {
-    row.push(formatCount(databases, 'database'), formatCount(records, 'record'));
-  }
+/** A line for each container, and what is in it below. */
+function containerLines(containers: readonly ShownContainer[]): string {
+  const rows = containers.map(({ name, size, pageSize, method, records }) => [
+    name,
+    formatBytes(size),
+    `pages of ${pageSize}`,
+    method,
+    ...(records === undefined ? [] : [formatCount(records, 'record')]),
+  ]);
+  const lines = indent(rows).trimEnd().split('\n');
+  return containers.map((container, i) => `${lines[i]}\n${contentLines(container)}`).join('');
+}
+
+function contentLines({ databases, xml, problem }: ShownContainer): string {
+  const parts: string[] = [];
+  if (databases !== undefined) parts.push(formatCount(databases, 'database'));
   if (xml) {
-    const storage = xml.storage === undefined ? '' : xml.storage === 'node' ? ', stored by nodes' : ', stored whole';
-    row.push(`${formatCount(xml.documents, 'document')}${storage}`, formatCount(xml.indexes.length, 'indexed name'));
+    const storage = xml.storage === undefined ? '' : xml.storage === 'node' ? ' stored by nodes' : ' stored whole';
+    parts.push(`${formatCount(xml.documents, 'document')}${storage}`, formatCount(xml.indexes.length, 'indexed name'));
   }
-  return problem === undefined ? row : [...row, problem];
+  const contents = parts.length === 0 ? '' : `    ${parts.join(', ')}\n`;
+  return contents + (problem === undefined ? '' : `    ${inOneLine(problem)}\n`);
 }
 
 function timeline(listed: ListedChain, history: History): string {

@@ -4,6 +4,7 @@ import { verifyRepository } from '../engine/verify/verify-sets.ts';
 import { type Finding } from '../engine/verify/finding.ts';
 import { type VerifyResult } from '../engine/verify/verification.ts';
 import { exitCodes } from '../errors.ts';
+import { bad, good } from '../output/styles.ts';
 import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
@@ -94,12 +95,12 @@ function worstOf(findings: readonly Finding[]): Finding | undefined {
 }
 
 function describe({ sets, records, rehearsed, left, findings }: VerifyResult): string {
-  const lines = findings.map(({ set, code, message }) => `${set}: [${code}] ${inOneLine(message)}`);
+  const lines = findings.map(({ set, code, message }) => `${set}: ${bad(`[${code}]`)} ${inOneLine(message)}`);
   const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
   const pages = sets.reduce((sum, set) => sum + set.pages, 0);
   lines.push(
     `${formatCount(sets.length, 'set')}, ${formatBytes(bytes)}, ${formatCount(pages, 'page')}, ${formatCount(records, 'log record')}: ${
-      findings.length === 0 ? 'all good' : formatCount(findings.length, 'finding')
+      findings.length === 0 ? good('all good') : bad(formatCount(findings.length, 'finding'))
     }`,
   );
   if (rehearsed.length > 0) lines.push(`recovery rehearsed: ${formatCount(rehearsed.length, 'chain')}`);

@@ -4,6 +4,7 @@ import { type InspectedDatabase, type InspectedEnvironment } from '../engine/ins
 import { type InspectedLog, type LogContents } from '../engine/inspect/log.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { oldestReleaseOf } from '../format/releases.ts';
+import { caution } from './styles.ts';
 import { formatBytes, formatCount, formatTime, inOneLine, table } from './text.ts';
 import { standardExternalDirectory } from '../format/names.ts';
 
@@ -19,7 +20,7 @@ export function describeEnvironment(inspected: InspectedEnvironment, isOriginal:
     ...(databases.length > 0 ? [databaseTable(databases)] : []),
     risks.length === 0 ? 'no risks are known\n' : `${formatCount(risks.length, 'risk')}:\n`,
   ];
-  const lines = risks.map(({ message, advice }) => `  - ${inOneLine(message)}\n    ${inOneLine(advice)}\n`);
+  const lines = risks.map(({ message, advice }) => `  - ${caution(inOneLine(message))}\n    ${inOneLine(advice)}\n`);
   return `${parts.join('\n')}${lines.join('')}`;
 }
 
@@ -95,7 +96,7 @@ function contentRows({ versions, first, end, checkpoint, bytesToRedo, endsInChec
 }
 
 function databaseTable(databases: readonly InspectedDatabase[]): string {
-  const header = ['file', 'kind', 'version', 'pages', 'size', 'order', 'protected by', 'log'];
+  const header = ['file', 'kind', 'version', 'pages', 'size', 'order', 'notes'];
   const rows = databases.map(({ name, method, format, subDatabases, isXml, size, isUnlogged }) => {
     const { version, pageSize, littleEndian, checksums, encrypted } = format;
     const inside = subDatabases === undefined ? method : `${formatCount(subDatabases, 'database')}`;
@@ -105,9 +106,10 @@ function databaseTable(databases: readonly InspectedDatabase[]): string {
       String(version),
       `${pageSize} B`,
       formatBytes(size),
-      littleEndian ? 'little-endian' : 'big-endian',
-      encrypted ? 'encryption' : checksums ? 'checksums' : '',
-      isUnlogged === undefined ? '' : isUnlogged ? 'not logged' : 'logged',
+      littleEndian ? 'little' : 'big',
+      [...(encrypted ? ['encrypted'] : checksums ? ['checksums'] : []), ...(isUnlogged ? ['not logged'] : [])].join(
+        ', ',
+      ),
     ].map(inOneLine);
   });
   return table([header, ...rows]);

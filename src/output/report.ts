@@ -2,6 +2,7 @@
 
 import { Chalk, type ChalkInstance } from 'chalk';
 import { type FigaroError } from '../errors.ts';
+import { fit } from './fit.ts';
 import { inOneLine, printable } from './text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,15 +22,21 @@ export function colours(stream: { isTTY?: boolean }, env: Environment, wanted: b
   return new Chalk({ level: hasColours(stream, env, wanted) ? 1 : 0 });
 }
 
-export function errorText(error: FigaroError, chalk: ChalkInstance): string {
+/** @param width of the terminal that it is for */
+export function errorText(error: FigaroError, chalk: ChalkInstance, width?: number): string {
   const { hint } = error.details;
-  const lines = [`${chalk.red(`error [${error.code}]:`)} ${inOneLine(error.message)}`];
-  if (hint !== undefined) lines.push(`${chalk.cyan('hint:')} ${inOneLine(hint)}`);
-  return `${lines.join('\n')}\n`;
+  const lines = [labelled(`error [${error.code}]:`, chalk.red, error.message, width)];
+  if (hint !== undefined) lines.push(labelled('hint:', chalk.cyan, hint, width));
+  return lines.join('');
 }
 
-export function warningText(warning: string, chalk: ChalkInstance): string {
-  return `${chalk.yellow('warning:')} ${inOneLine(warning)}\n`;
+export function warningText(warning: string, chalk: ChalkInstance, width?: number): string {
+  return labelled('warning:', chalk.yellow, warning, width);
+}
+
+function labelled(label: string, colour: (text: string) => string, text: string, width: number | undefined): string {
+  const line = fit(`${label} ${inOneLine(text)}`, width);
+  return `${colour(label)}${line.slice(label.length)}\n`;
 }
 
 /** For something that must not happen: the one message with a stack trace. */

@@ -1,5 +1,7 @@
 /** Text and tables as people read them. */
 
+import { visibleLength } from './styles.ts';
+
 export { formatBytes, formatCommit, formatCount, formatDuration, formatTime } from '../measures.ts';
 
 /** Text without what does something to a terminal: names of files can hold anything. */
@@ -43,12 +45,12 @@ export function table(raw: readonly (readonly string[])[]): string {
   const rows = raw.map((row) => row.map(inOneLine));
   const widths: number[] = [];
   for (const row of rows) {
-    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, visibleLength(cell))));
   }
   return rows
     .map((row) =>
       row
-        .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!)))
+        .map((cell, i) => (i === row.length - 1 ? cell : cell + ' '.repeat(widths[i]! - visibleLength(cell))))
         .join('  ')
         .trimEnd(),
     )

@@ -2,7 +2,7 @@
 
 import { type Second } from '../engine/history/history.ts';
 import { bar, niceStep } from './bars.ts';
-import { formatBytes, formatCount, formatDuration, formatTime, table } from './text.ts';
+import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table } from './text.ts';
 
 /** Something that happened at a moment, drawn into the picture. */
 export interface Mark {
@@ -13,7 +13,7 @@ export interface Mark {
 
 /** Lines of the picture, about, and characters of its longest bar. */
 const lines = 24;
-const barWidth = 40;
+const barWidth = 32;
 /** More lines than this without anything in them become one. */
 const longestSilence = 3;
 
@@ -46,23 +46,26 @@ export function drawTimeline(seconds: readonly Second[], marks: readonly Mark[] 
   for (const { time, text } of marks) spanAt(time).marks.push(text);
   const most = Math.max(...[...spans.values()].map(({ bytes }) => bytes));
   const rows: string[][] = [];
+  const below = new Map<number, readonly string[]>();
   let next = 0;
   for (const i of [...spans.keys()].sort((a, b) => a - b)) {
     rows.push(...silence(start, step, next, i));
-    rows.push(...rowsOf(formatTime(start + i * step), spans.get(i)!, most));
+    const { commits, bytes, marks: texts } = spans.get(i)!;
+    const figures = [formatCount(commits, 'commit'), formatBytes(bytes), bar(bytes, most, barWidth)];
+    rows.push([formatTime(start + i * step), ...(commits > 0 ? figures : [])]);
+    below.set(rows.length - 1, texts);
     next = i + 1;
   }
-  return table(rows);
+  // Beside bars there is no room for marks.
+  const printed = table(rows).trimEnd().split('\n');
+  return printed.map((line, i) => [line, ...(below.get(i) ?? []).map(markLine)].join('\n') + '\n').join('');
+}
+
+function markLine(text: string): string {
+  return `${' '.repeat(formatTime(0).length)}  ◆ ${inOneLine(text)}`;
 }
 
 function silence(start: number, step: number, from: number, to: number): string[][] {
   if (to - from > longestSilence) return [['⋮', `${formatDuration((to - from) * step * 1000)} without a commit`]];
   return Array.from({ length: to - from }, (_, i) => [formatTime(start + (from + i) * step)]);
-}
-
-function rowsOf(time: string, { commits, bytes, marks }: Span, most: number): string[][] {
-  const [first, ...others] = marks.map((mark) => `◆ ${mark}`);
-  const figures =
-    commits > 0 ? [formatCount(commits, 'commit'), formatBytes(bytes), bar(bytes, most, barWidth)] : ['', '', ''];
-  return [[time, ...figures, ...(first === undefined ? [] : [first])], ...others.map((text) => ['', '', '', '', text])];
 }

@@ -98,9 +98,10 @@ describe('list', () => {
     await backup('incremental');
     expect((await run(['list', '--repo', repo])).stdout).toMatchInlineSnapshot(`
       "<set>-hot: <dir>/env on <host>, 2 sets, 1.3 MiB
-        can be recovered to any commit from 2026-11-22T09:23:22Z [2][206028] to 2026-11-22T09:23:25Z [5][254138]
-          <set>-hot          hot          <time>  846.3 KiB  [4][72115]
-          <set>-incremental  incremental  <time>  516.3 KiB  [6][5739]
+        earliest restore point  2026-11-22T09:23:22Z [2][206028]
+        latest restore point    2026-11-22T09:23:25Z [5][254138]
+          <set>-hot          <time>  846.3 KiB
+          <set>-incremental  <time>  516.3 KiB
       "
     `);
   });
@@ -157,7 +158,7 @@ describe('verify', () => {
       recovery rehearsed: 1 chain
       "
     `);
-    expect((await run(['list', '--repo', repo])).stdout).toContain('verified <time>');
+    expect((await run(['list', '--repo', repo])).stdout).toMatch(/ {2}verified\n/);
   });
 
   test('tells every finding and fails', async () => {

@@ -63,7 +63,9 @@ describe('the width of help', () => {
     const texts = await Promise.all(
       documented.map(async ({ words }) => (await figaro([...words, '--help'], surroundings)).stdout),
     );
-    return texts.flatMap((text) => text.split('\n').filter((line) => !/^(Usage: | {2}\$ )/.test(line)));
+    return texts
+      .map((text) => text.replace(/^Usage:[^]*?\n\n/, '').replace(/\nExamples:\n[^]*?(\n\n|$)/, '\n'))
+      .flatMap((text) => text.split('\n'));
   }
   const widest = (lines: readonly string[]): number => Math.max(...lines.map(({ length }) => length));
 

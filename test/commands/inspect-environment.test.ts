@@ -56,9 +56,9 @@ describe('inspect environment', () => {
         checkpoint   [4][175418] of 2026-11-22T09:23:29Z
         to redo      nothing: the log ends in its checkpoint
 
-      file            kind                  version  pages   size       order          protected by  log
-      libretti.dbxml  DB XML, 13 databases  9        8192 B  336.0 KiB  little-endian  checksums     logged
-      opera.dbxml     DB XML, 11 databases  9        4096 B  148.0 KiB  little-endian                logged
+      file            kind                  version  pages   size       order   notes
+      libretti.dbxml  DB XML, 13 databases  9        8192 B  336.0 KiB  little  checksums
+      opera.dbxml     DB XML, 11 databases  9        4096 B  148.0 KiB  little
 
       1 risk:
         - without page checksums, damage by a disk can go unseen: opera.dbxml
@@ -80,9 +80,9 @@ describe('inspect environment', () => {
         checkpoint   [2][205902] of 2026-11-22T09:23:22Z
         to redo      830.6 KiB, from [2][203830]
 
-      file     kind                  version  pages   size       order          protected by  log
-      d.dbxml  DB XML, 11 databases  9        4096 B  120.0 KiB  little-endian                logged
-      e.dbxml  DB XML, 13 databases  9        4096 B  144.0 KiB  little-endian                logged
+      file     kind                  version  pages   size       order   notes
+      d.dbxml  DB XML, 11 databases  9        4096 B  120.0 KiB  little
+      e.dbxml  DB XML, 13 databases  9        4096 B  144.0 KiB  little
 
       1 risk:
         - without page checksums, damage by a disk can go unseen: d.dbxml, e.dbxml

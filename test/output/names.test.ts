@@ -83,7 +83,7 @@ test.each(commands)('%s', async (line) => {
     const name = word.replace('HOSTILE', hostile);
     return i > 0 && places.test(word) && words[i - 1] !== '--only' ? at(name) : name;
   });
-  const { exitCode, stdout, stderr } = await figaro(args, { terminal: 'stdout' });
+  const { exitCode, stdout, stderr } = await figaro(args, { terminal: 'stdout', env: { NO_COLOR: '1' } });
   expect(exitCode).not.toBe(1);
   const printed = `${stdout}\n${stderr}`;
   expect(printed).not.toMatch(/^\W*FAKE/m);

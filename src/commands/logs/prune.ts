@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { pruneLog, type PruneResult } from '../../engine/history/prune.ts';
 import { openRepository } from '../../engine/repository/repository.ts';
+import { caution } from '../../output/styles.ts';
 import { formatBytes, formatCount, table } from '../../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from '../context.ts';
 import { homeOf, repositoryOf } from '../directories.ts';
@@ -79,7 +80,7 @@ function describe({ files, removed }: PruneResult): string {
   const rows = files.map(({ number, size, stays }) => [
     String(number),
     formatBytes(size),
-    stays === undefined ? (removed ? 'removed' : 'would go') : 'stays',
+    stays === undefined ? caution(removed ? 'removed' : 'would go') : 'stays',
     stays ?? '',
   ]);
   return `${table(rows)}${formatCount(going.length, 'file')} ${removed ? 'removed' : 'would go'}, ${formatBytes(bytes)}\n`;
