@@ -130,8 +130,12 @@ export class LogCopy {
     for (;;) {
       this.#extend(this.#current!);
       if (this.#current!.number >= newest) break;
-      const next = this.#open(this.#current!.number + 1);
-      if (!next) break;
+      const number = this.#current!.number + 1;
+      const next = this.#open(number);
+      if (!next) {
+        this.#requireBegun(number, newest);
+        break;
+      }
       const finished = this.#current!;
       // The successor has its header: the file before is complete now.
       try {
@@ -240,6 +244,25 @@ export class LogCopy {
         hint: 'the source cannot be recovered from this log. Run verify on older sets.',
       },
     );
+  }
+
+  /**
+   * A file that cannot be begun with has just been made, and nothing follows it. Throws `log-missing` when it is gone,
+   * `log-corrupt` when it is without a header and a later one is there: a file is written before the next one is made.
+   */
+  #requireBegun(number: number, newest: number): void {
+    const file = this.#source(number);
+    const isThere = this.#files.statThrough(file) !== undefined;
+    if (isThere && number === newest) return;
+    // To be found again when it is looked for again.
+    this.#listed = undefined;
+    this.#listAgainAt = 0;
+    if (!isThere) throw this.#missing(number);
+    throw new FigaroError('log-corrupt', `${file} has no header, but ${logFileName(newest)} is there`, {
+      path: file,
+      lsn: formatLsn({ file: number, offset: 0 }),
+      hint: 'the source cannot be recovered from this log. Run verify on older sets.',
+    });
   }
 
   #missing(number: number): FigaroError {

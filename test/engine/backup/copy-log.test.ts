@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { LogCopy } from '../../../src/engine/backup/copy-log.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
@@ -67,4 +67,33 @@ test('that the next log file is gone is known when the log is followed to its en
   fs.writeFileSync(path.join(home, 'log.0000000004'), '');
   await expect(log.followToEnd()).rejects.toThrow(/log\.0000000003 is gone before it could be copied/);
   log.close();
+});
+
+describe('a gap further on in the log', () => {
+  function copyWithout(number: number): { log: LogCopy; missing: string } {
+    const directory = temporaryDirectory();
+    const home = path.join(directory, 'env');
+    demoApplication(home).commitUpTo([6, 5737]);
+    const missing = path.join(home, `log.000000000${number}`);
+    fs.rmSync(missing);
+    const log = new LogCopy(nodeFiles, { from: home, to: path.join(directory, 'copy'), first: 2, observers: [] });
+    onTestFinished(() => log.close());
+    return { log, missing };
+  }
+
+  test.each([3, 4, 5])('is told at each look: log file %i', async (number) => {
+    const { log } = copyWithout(number);
+    const told = new RegExp(`log\\.000000000${number} is gone before it could be copied`);
+    expect(() => log.follow()).toThrow(told);
+    expect(() => log.follow()).toThrow(told);
+    await expect(log.followToEnd()).rejects.toThrow(told);
+  });
+
+  test('is told of a file without its header, too, but not of one that has just been made', () => {
+    const { log, missing } = copyWithout(4);
+    fs.writeFileSync(missing, '');
+    expect(() => log.follow()).toThrow(/log\.0000000004 has no header, but log\.0000000006 is there/);
+    for (const later of [5, 6]) fs.rmSync(missing.replace('04', `0${later}`));
+    expect(log.follow().file).toBe(3);
+  });
 });
