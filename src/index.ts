@@ -26,6 +26,7 @@ export { Cipher } from './format/crypto.ts';
 export { Pace } from './engine/pace.ts';
 export { type Progress, type Watch } from './engine/pause.ts';
 export {
+  type ContentsOptions,
   type HotOptions,
   type IncrementalOptions,
   type OfflineOptions,

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { openEnvironment } from '../../../src/index.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative, recoverNatively } from '../../support/native.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
@@ -320,5 +321,48 @@ describeNative('directories outside of the environment', () => {
     const at = ['--dir-at', `${data}=${path.join(copies, 'data')}`, '--dir-at', `${logs}=${path.join(copies, 'logs')}`];
     expect(await run(...from, ...at)).toMatchObject({ exitCode: 0 });
     expect(contentsOf(path.join(directory, 'restored'))).toEqual(contentsOf(home));
+  });
+
+  test('a program sees what is in them, and recovers a copy of which it says where they are', async () => {
+    const session = begin('');
+    session.do('leave');
+    for (const name of namesIn(home)) {
+      const to = name === 'a.db' ? data : name.startsWith('log.') ? logs : undefined;
+      if (to !== undefined) fs.renameSync(path.join(home, name), path.join(to, name));
+    }
+    const named = { dataDirectories: [data], logDirectory: logs };
+    const seen = (options?: typeof named): unknown =>
+      openEnvironment(home)
+        .contents(options)
+        .files.map(({ name }) => name)
+        .filter((name) => name !== 'DB_CONFIG')
+        .sort();
+    const all = ['outside-data/a.db', 'outside-logs/log.0000000001'];
+    expect(seen()).toEqual([]);
+    expect(seen(named)).toEqual(all);
+    fs.writeFileSync(path.join(home, 'DB_CONFIG'), `set_data_dir ${data}\nset_lg_dir ${logs}\n`);
+    expect(seen()).toEqual(all);
+    const copies = path.join(directory, 'copies');
+    fs.cpSync(home, path.join(copies, 'env'), { recursive: true });
+    fs.cpSync(logs, path.join(copies, 'logs'), { recursive: true });
+    fs.cpSync(data, path.join(copies, 'data'), { recursive: true });
+    const copy = openEnvironment(path.join(copies, 'env'));
+    const target = path.join(directory, 'restored');
+    await expect(copy.recover({ target })).rejects.toMatchObject({ code: 'format-unsupported' });
+    const directoriesAt = new Map([
+      [data, path.join(copies, 'data')],
+      [logs, path.join(copies, 'logs')],
+    ]);
+    await copy.recover({ target, directoriesAt });
+    expect(contentsOf(target)).toEqual(contentsOf(home));
+  });
+
+  test('a program is refused a new source for an incremental, which could not be one', async () => {
+    const session = begin('');
+    session.do('leave');
+    const environment = openEnvironment(home);
+    await environment.hot({ repository: repo });
+    const options = { repository: repo, newSource: true };
+    await expect(environment.incremental(options)).rejects.toMatchObject({ code: 'usage' });
   });
 });
