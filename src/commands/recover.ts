@@ -23,7 +23,7 @@ import {
   txnArgument,
   type GivenTime,
 } from './options.ts';
-import { copiedDirectories } from './environment-directories.ts';
+import { copiedDirectories, requireNoCopiedDirectories } from './environment-directories.ts';
 
 interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly resetLsns?: true;
@@ -155,6 +155,7 @@ export function recoverCommand(context: CommandContext): Command {
 function sourceOf(files: Files, options: RecoverCommandOptions): RecoverySource {
   const { from, chain, toSet, dirAt } = options;
   if (!from) {
+    requireNoCopiedDirectories(dirAt);
     const repository = openRepository(files, repositoryOf(options));
     return { repository, ...(chain === undefined ? {} : { chain }), ...(toSet === undefined ? {} : { toSet }) };
   }

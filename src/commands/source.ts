@@ -15,7 +15,14 @@ import { type CommonOptions } from './context.ts';
 import { homeOf, repositoryOf } from './directories.ts';
 import { collect } from './options.ts';
 import { withPasswordOption, type PasswordOptions } from './password.ts';
-import { copiedDirectories, directoriesOf, withDirectories, type DirectoryOptions } from './environment-directories.ts';
+import {
+  copiedDirectories,
+  directoriesOf,
+  requireNoCopiedDirectories,
+  requireNoDirectories,
+  withDirectories,
+  type DirectoryOptions,
+} from './environment-directories.ts';
 import { wholeCopies, wholeEnvironment, directoryOf } from '../engine/environment/outside.ts';
 
 export interface SourceOptions extends CommonOptions, PasswordOptions, DirectoryOptions {
@@ -59,6 +66,7 @@ export function findEnvironment(
     throw new FigaroError('usage', `${given.map(([name]) => `--${name}`).join(' and ')} cannot be used together`);
   }
   if (from) {
+    requireNoDirectories(options, '--from');
     const whole = wholeCopies(files, from, options.dirAt);
     return {
       files: whole.files,
@@ -70,6 +78,7 @@ export function findEnvironment(
       isOriginal: false,
     };
   }
+  requireNoCopiedDirectories(options.dirAt);
   if (home !== undefined) {
     const directory = homeOf({ home });
     const whole = wholeEnvironment(files, directory, {
@@ -92,6 +101,7 @@ export function findEnvironment(
     };
   }
   const directory = repositoryOf({ repo });
+  requireNoDirectories(options, '--repo');
   const chosen = chooseChain(files, openRepository(files, directory), chain === undefined ? {} : { chain });
   return {
     files,

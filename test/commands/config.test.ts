@@ -74,7 +74,11 @@ describe('an environment of the configuration file', () => {
   });
 
   test('is named in place of its options', async () => {
-    expect(await run('hot', 'orders')).toEqual({ exitCode: 0, stdout: '', stderr: 'created repository <dir>/backup/orders\n' });
+    expect(await run('hot', 'orders')).toEqual({
+      exitCode: 0,
+      stdout: '',
+      stderr: 'created repository <dir>/backup/orders\n',
+    });
     expect(namesIn(path.join(directory, 'backup/orders'))).toHaveLength(2);
     expect(await run('verify', 'orders')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     expect((await run('list', 'orders')).stdout).toContain('1 set');

@@ -168,11 +168,30 @@ test.each([
   ['recover', '--to', '@out', '--from'],
   ['recover', '--repo', '@repo', '--to'],
   ['failover', 'status', '--standby'],
+  ['failover', 'follow', '--standby', '@out', '--repo'],
 ])('%s %s %s %s with an empty text asks whether a variable is empty', async (...args) => {
   const option = args.findLast((arg) => arg.startsWith('--'))!;
   expect(await refusal(...args, '')).toBe(
     `2 error [usage]: ${option} is empty\nhint: is a variable in the command line that has no value?`,
   );
+});
+
+test.each([
+  [
+    ['recover', '--repo', '@repo', '--to', '@out', '--dir-at', '/data=/copy'],
+    '--dir-at is for plain copies, and needs --from',
+  ],
+  [['logs', 'list', '--home', '@env', '--dir-at', '/data=/copy'], '--dir-at is for plain copies, and needs --from'],
+  [['logs', 'list', '--repo', '@repo', '--dir-at', '/data=/copy'], '--dir-at is for plain copies, and needs --from'],
+  [['logs', 'list', '--from', '@env', '--data-dir', '/data'], '--data-dir and --from cannot be used together'],
+  [['inspect', 'environment', '--from', '@env', '--log-dir', '/log'], '--log-dir and --from cannot be used together'],
+  [['logs', 'list', '--repo', '@repo', '--log-dir', '/log'], '--log-dir and --repo cannot be used together'],
+  [
+    ['failover', 'follow', '--repo', '@repo', '--standby', '@out', '--once', '--data-dir', '/data'],
+    '--data-dir and --repo cannot be used together',
+  ],
+])('directories that would be ignored are refused: %j', async (args, message) => {
+  expect(await refusal(...args)).toContain(`2 error [usage]: ${message}`);
 });
 
 test('a directory that may not be read is told, and no file that is not there', async () => {

@@ -9,10 +9,15 @@ import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCommit, formatDuration, inOneLine } from '../../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
-import { homeOf, standbyOf } from '../directories.ts';
+import { homeOf, repositoryOf, standbyOf } from '../directories.ts';
 import { durationArgument, examples, sizeArgument } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
-import { directoriesOf, withDirectories, type DirectoryOptions } from '../environment-directories.ts';
+import {
+  directoriesOf,
+  requireNoDirectories,
+  withDirectories,
+  type DirectoryOptions,
+} from '../environment-directories.ts';
 import { withStandby, type StandbyOptions } from './standby.ts';
 
 interface FollowCommandOptions extends StandbyOptions, DirectoryOptions {
@@ -96,13 +101,19 @@ function tellStopped(
 }
 
 /** The primary, unless the repository was asked for by name: the configuration of an environment has both. */
-function followedBy({ home, repo, logDir }: FollowCommandOptions, command: Command): Followed {
+function followedBy({ home, repo, dataDir, logDir }: FollowCommandOptions, command: Command): Followed {
   const isGiven = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
   if (isGiven('home') && isGiven('repo')) {
     throw new FigaroError('usage', '--home and --repo cannot be used together: a standby follows one of them');
   }
-  if (repo !== undefined && (isGiven('repo') || home === undefined))
-    return { home: undefined, repo: path.resolve(repo) };
+  if (repo !== undefined && (isGiven('repo') || home === undefined)) {
+    // The configuration of an environment may have them, for its home.
+    requireNoDirectories(
+      { ...(dataDir && isGiven('dataDir') ? { dataDir } : {}), ...(logDir && isGiven('logDir') ? { logDir } : {}) },
+      '--repo',
+    );
+    return { home: undefined, repo: path.resolve(repositoryOf({ repo })) };
+  }
   return { logDirectory: logDir, home: path.resolve(homeOf({ home })), repo: undefined };
 }
 
