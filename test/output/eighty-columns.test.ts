@@ -116,6 +116,7 @@ describe('colours', () => {
     expect(await coloured('verify', '--repo', '@repo', '--verbose')).toContain(green('all good'));
     expect(await coloured('check', '--repo', '@repo', '--max-age', '0s')).toContain(red('[stale]'));
     expect(await coloured('inspect', 'environment', '--home', '@home')).toMatch(
+      // oxlint-disable-next-line no-control-regex
       /- \u001b\[33mwithout page checksums.*\u001b\[39m\n/,
     );
     for (const args of commands.slice(0, 8)) {

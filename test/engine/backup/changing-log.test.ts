@@ -229,7 +229,7 @@ describeNative('a log that changes during a backup', () => {
     // Old bytes behind the end, as a file that is used again has them.
     reserved.fill(0xab, offset + 100);
     writeFileSync(path.join(home, logFileName(file)), reserved);
-    expect((await incremental()).manifest.files).toEqual([]);
+    expect(await incremental()).toHaveProperty('nothingNew');
     truncateSync(path.join(home, logFileName(file)), offset);
     expect((await hot()).manifest.log!.end).toEqual({ file, offset });
     expect(readdirSync(home)).not.toContain('__db.001');
