@@ -82,11 +82,16 @@ describe('the power may fail at any moment', () => {
   test.each<SetKind>(['hot', 'offline', 'incremental'])(
     'of a backup: %s',
     async (kind) => {
-      const home = demo();
-      const before = fingerprint(home);
+      const home = path.join(temporaryDirectory(), 'env');
+      const application = demoApplication(home);
+      application.commitUpTo([4, 72_115]);
       const prepared = new VolatileDisk(disk, nodeFiles);
       const options = { home, repository };
-      if (kind === 'incremental') await takeBackup(prepared.files, 'offline', options);
+      if (kind === 'incremental') {
+        await takeBackup(prepared.files, 'offline', options);
+        application.commitUpTo([6, 5737]);
+      }
+      const before = fingerprint(home);
       const earlier = await soundSets(prepared);
       await atEveryChange(
         prepared,

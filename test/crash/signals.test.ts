@@ -136,7 +136,7 @@ describe('told to stop', () => {
     expect(await outcome).toEqual({
       status,
       signal: null,
-      stderr: 'error [interrupted]: stopped before it was finished\n',
+      stderr: `created repository ${repository}\nerror [interrupted]: stopped before it was finished\n`,
     });
     expect(namesIn(repository)).toEqual(['repository.json']);
   });
