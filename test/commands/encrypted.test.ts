@@ -32,6 +32,8 @@ const withPassword = (...args: readonly string[]): Promise<CliResult> =>
   run([...args, '--password-file', passwordFile]);
 const source = (): string[] => ['--home', home, '--repo', repo];
 const good: CliResult = { exitCode: 0, stdout: '', stderr: '' };
+/** Of the first backup. */
+const created: CliResult = { ...good, stderr: 'created repository <dir>/repo\n' };
 
 async function expectRecovery(...from: readonly string[]): Promise<void> {
   const target = path.join(directory, 'recovered');
@@ -82,11 +84,11 @@ describe('an encrypted environment, with its password', () => {
 
   test('takes the password file from the environment variable', async () => {
     const env = { FIGARO_BACKUP_PASSWORD_FILE: passwordFile };
-    expect(await run(['hot', ...source()], { env })).toEqual(good);
+    expect(await run(['hot', ...source()], { env })).toEqual(created);
   });
 
   test('with a damaged page fails the backup and is found by verify', async () => {
-    expect(await withPassword('hot', ...source())).toEqual(good);
+    expect(await withPassword('hot', ...source())).toEqual(created);
     const [set] = fs.readdirSync(repo).filter((name) => name.includes('-hot-'));
     flipBit(path.join(repo, set!, 'environment', 'secret.db'), 2 * 512 + 300);
     const verified = await withPassword('verify', '--repo', repo);
@@ -236,13 +238,13 @@ describe('a password', () => {
 
   test('ends before a line end of Windows, too', async () => {
     fs.writeFileSync(passwordFile, 'figaro-test\r\n');
-    expect(await withPassword('hot', ...source())).toEqual(good);
+    expect(await withPassword('hot', ...source())).toEqual(created);
   });
 
   test('does no harm where nothing is encrypted', async () => {
     const plain = path.join(directory, 'plain');
     demoApplication(plain).commitUpTo([4, 72_115]);
-    expect(await withPassword('hot', '--home', plain, '--repo', repo)).toEqual(good);
+    expect(await withPassword('hot', '--home', plain, '--repo', repo)).toEqual(created);
     expect(await withPassword('verify', '--rehearse', '--repo', repo)).toEqual(good);
     const target = path.join(directory, 'recovered');
     expect(await withPassword('recover', '--quiet', '--repo', repo, '--to', target)).toEqual(good);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { takeBackup } from '../../src/engine/backup/backup.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
-import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
 
@@ -15,9 +15,12 @@ beforeEach(async () => {
   const directory = temporaryDirectory();
   const home = path.join(directory, 'env');
   repo = path.join(directory, 'repo');
-  layDemoEnvironment(home);
+  const application = demoApplication(home);
+  application.commitUpTo([4, 72_115]);
   ids = [];
   for (const kind of ['hot', 'offline', 'incremental', 'hot'] as const) {
+    // One that finds nothing new makes no set.
+    if (kind === 'incremental') application.commitUpTo([6, 5737]);
     ids.push((await takeBackup(nodeFiles, kind, { home, repository: repo })).id);
   }
 });
@@ -39,9 +42,9 @@ describe('expire', () => {
       {
         "exitCode": 0,
         "stderr": "",
-        "stdout": "stays     <set 1>      1 set   1.3 MiB  pinned: before the move
+        "stdout": "stays     <set 1>      1 set   846.3 KiB  pinned: before the move
       would go  <set 2>  2 sets  1.3 MiB
-      stays     <set 4>      1 set   1.3 MiB  the newest; one of the newest 1
+      stays     <set 4>      1 set   1.3 MiB    the newest; one of the newest 1
       1 chain would go, 1.3 MiB
       ",
       }

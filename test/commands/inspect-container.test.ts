@@ -121,7 +121,7 @@ describe('inspect container', () => {
       `"3 error [container-missing]: f.dbxml is not there, neither in <dir>/env nor as a path"`,
     );
     expect(await refusal('container', home)).toMatchInlineSnapshot(
-      `"3 error [container-missing]: <dir>/env is not a regular file"`,
+      `"3 error [container-missing]: <dir>/env is a directory, not a database file"`,
     );
     expect(await refusal('container', path.join(home, 'log.0000000001'))).toMatchInlineSnapshot(
       `"3 error [container-missing]: <dir>/env/log.0000000001 is no container"`,

@@ -13,7 +13,7 @@ let application: RecordedApplication;
 
 const show = (...args: string[]): Promise<CliResult> => figaro(['show', '--repo', repo, ...args], { directory });
 const take = async (kind: string): Promise<void> => {
-  const { exitCode, stderr } = await figaro([kind, '--home', home, '--repo', repo]);
+  const { exitCode, stderr } = await figaro([kind, '--home', home, '--repo', repo, '--quiet']);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
 };
 const setNamed = (kind: string): string => namesIn(repo).find((name) => name.includes(`-${kind}-`))!;

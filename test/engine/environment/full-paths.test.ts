@@ -33,7 +33,7 @@ describeNative('containers opened by their full path', () => {
   test('inside of the environment are backed up and come back, those made later as well', async () => {
     const session = new Session(home, ['--shared']);
     session.do(`open a auto ${home}/a.db - btree`, 'put a auto 1 200 30 first', 'checkpoint');
-    expect(await take('hot')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await take('hot')).toMatchObject({ exitCode: 0, stderr: 'created repository <dir>/repo\n' });
     session.do(`open b auto ${home}/b.db - btree`, 'put b auto 1 50 30 second', 'put a auto 1 20 40 third');
     session.do(`open c auto ${home}/c.db - hash`, 'put c auto 1 20 40 third', 'close c');
     session.do(`rename auto ${home}/c.db - ${home}/d.db`);
@@ -72,7 +72,10 @@ describeNative('containers opened by their full path', () => {
   test('outside of it are taken where their directory is named', async () => {
     const session = new Session(home, ['--shared']);
     session.do(`open b auto ${far}/b.db - btree`, 'put b auto 1 20 30 x', 'checkpoint');
-    expect(await take('hot', '--data-dir', far)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await take('hot', '--data-dir', far)).toMatchObject({
+      exitCode: 0,
+      stderr: 'created repository <dir>/repo\n',
+    });
     session.do(`open c auto ${far}/c.db - btree`, 'put c auto 1 20 30 y', 'put b auto 1 20 30 y');
     expect(await take('incremental', '--data-dir', far)).toMatchObject({ exitCode: 0, stderr: '' });
     expect(await recover()).toMatchObject({ exitCode: 0, stderr: '' });
