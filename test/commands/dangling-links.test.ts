@@ -39,7 +39,7 @@ test.each([
   ['init --repo @away', 6],
   ['init --repo @away/repo', 5],
   ['hot --home @env --repo @away', 6],
-  ['hot --home @env --repo @away/repo', 6],
+  ['hot --home @env --repo @away/repo', 5],
   ['recover --repo @repo --to @away', 6],
   ['recover --repo @repo --to @away/env', 6],
   ['failover follow --home @env --standby @away --once', 6],

@@ -299,6 +299,8 @@ test('hot, offline, incremental and inspect say the same of containers without a
       ),
     );
   }
+  // No repository is made for what cannot be backed up.
+  expect(namesIn(directory)).not.toContain('new2');
   const { stdout } = await run('inspect', 'environment', '--home', '@nolog');
   expect(stdout.replaceAll(/\s+/g, ' ')).toContain(`- ${truth} bring the log files back. `);
 });

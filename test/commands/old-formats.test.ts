@@ -52,4 +52,5 @@ test.each([
       expect.stringMatching(/^error \[format-unsupported\]: .*Berkeley DB/),
     ]);
   }
+  expect(fs.existsSync(path.join(directory, 'repo'))).toBe(false);
 });

@@ -40,6 +40,7 @@ import {
 import {
   asWriter,
   createRepository,
+  findRepository,
   type LockWait,
   NewSet,
   openRepository,
@@ -58,8 +59,9 @@ import { findGone, findGoneFromChain, warningsOfGone } from './gone.ts';
 import { copyHot } from './hot.ts';
 import { copyIncremental, type IncrementalCopy } from './incremental.ts';
 import { bringsNothing, isProven, isToldGone } from './nothing-new.ts';
-import { copyOffline } from './offline.ts';
+import { copyOffline, lookAtRest } from './offline.ts';
 import { requireNoOlderCopies } from './older-copies.ts';
+import { listSource } from './source.ts';
 import { type InsideNames } from '../environment/environment.ts';
 import { wholeEnvironment } from '../environment/outside.ts';
 
@@ -138,10 +140,11 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
   for (const place of placesOf(files, 'the environment', home, directories)) {
     requireApart(files, place, { what: 'the repository', path: directory });
   }
-  const { repository, created } =
-    kind === 'incremental'
-      ? { repository: openRepository(files, directory), created: false }
-      : createRepository(files, directory);
+  const existing = kind === 'incremental' ? openRepository(files, directory) : findRepository(files, directory);
+  if (!existing) await requireWorthARepository(files, home, kind, choice, options);
+  const { repository, created } = existing
+    ? { repository: existing, created: false }
+    : createRepository(files, directory);
   if (created) options.onCreated?.(repository);
   const write = async (held: Files): Promise<BackupResult> => {
     // Another run may have been waited for.
@@ -209,6 +212,23 @@ async function requireEnvironment(
     throw await noLog(files, environment, watch);
   }
   return environment;
+}
+
+/** No repository is made for an environment of which the first look shows that no full set can be taken. */
+async function requireWorthARepository(
+  files: Files,
+  home: string,
+  kind: SetKind,
+  choice: FileChoice,
+  { keepDamaged, withoutLog, watch = {} }: BackupOptions,
+): Promise<void> {
+  if (kind === 'hot') {
+    await listSource(files, home, { choice, keepDamaged, isGlance: true });
+    return;
+  }
+  const environment = await lookAtRest(files, home, { choice, keepDamaged: keepDamaged === true });
+  if (withoutLog === true || filesOfKind(environment, 'log').length > 0) return;
+  if (await findLogged(files, environment, watch)) throw await noLog(files, environment, watch);
 }
 
 /** There is no log where it should be: nothing can be backed up in use. */

@@ -44,6 +44,17 @@ export interface OfflineOptions {
   readonly onRoom?: ((room: Room) => void) | undefined;
 }
 
+/** The first look, before anything is written. Throws `environment-in-use`, and what `listSource` throws. */
+export async function lookAtRest(
+  files: Files,
+  home: string,
+  { choice, keepDamaged }: Pick<OfflineOptions, 'choice' | 'keepDamaged'>,
+): Promise<Environment> {
+  const { environment } = await listSource(files, home, { choice, keepDamaged, isGlance: true });
+  requireNotInUse(files, environment, hintFor);
+  return environment;
+}
+
 /**
  * Copies an environment and makes sure that it stood still meanwhile. Throws `environment-in-use` when a process has one
  * of its files open for writing, `environment-changed` when anything is different at the end.
@@ -54,9 +65,7 @@ export async function copyOffline(
   set: NewSet,
   { watch, choice, keepDamaged = false, withoutLog = false, onRoom }: OfflineOptions,
 ): Promise<EnvironmentCopy> {
-  // The first look.
-  const { environment } = await listSource(files, home, { choice, keepDamaged, isGlance: true });
-  requireNotInUse(files, environment, hintFor);
+  const environment = await lookAtRest(files, home, { choice, keepDamaged });
   const hasLog = filesOfKind(environment, 'log').length > 0;
   const logDirectory = logDirectoryOf(environment);
   const from = placeOf(files, path.join(home, logDirectory));

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { createDurably, writeDurably } from '../files/durable.ts';
 import { isShortage } from '../files/failures.ts';
-import { removeTree } from '../files/tree.ts';
+import { makeDirectories, removeTree } from '../files/tree.ts';
 import { readIn, readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { requireOwnDirectories } from '../files/own-tree.ts';
@@ -29,7 +29,7 @@ export interface Repository {
 
 /** Opens a repository. Throws `repository-missing` when there is none. */
 export function openRepository(files: Files, directory: string): Repository {
-  const found = openIfThere(files, directory);
+  const found = findRepository(files, directory);
   if (found) return found;
   requireLocal(files, { what: 'the repository', path: directory });
   const there = whatIsThere(files, directory, 'repository');
@@ -53,7 +53,7 @@ export function createRepository(
 ): { readonly repository: Repository; readonly created: boolean } {
   requireLocal(files, { what: 'the repository', path: given });
   const directory = path.resolve(given);
-  const before = openIfThere(files, directory);
+  const before = findRepository(files, directory);
   if (before) return { repository: before, created: false };
   const there = whatIsThere(files, directory, 'repository');
   if (there)
@@ -63,14 +63,14 @@ export function createRepository(
   const other = files.listIfThere(directory)?.find((name) => !name.startsWith(repositoryName) && name !== 'lost+found');
   if (other !== undefined) {
     // What another run put there comes after its repository.json.
-    const found = openIfThere(files, directory);
+    const found = findRepository(files, directory);
     if (found) return { repository: found, created: false };
     throw new FigaroError('target-not-empty', `${directory} is not a repository, and already holds ${other}`, {
       path: directory,
       hint: 'choose an empty directory for a new repository.',
     });
   }
-  if (files.makeDirectory(directory)) files.syncDirectory(path.dirname(directory));
+  makeDirectories(files, directory);
   const id = randomBytes(8).toString('hex');
   const contents = `${JSON.stringify({ format: repositoryFormat, id }, undefined, 2)}\n`;
   const created = createDurably(files, path.join(directory, repositoryName), contents);
@@ -87,7 +87,8 @@ function requireParent(files: Files, directory: string): void {
   });
 }
 
-function openIfThere(files: Files, directory: string): Repository | undefined {
+/** Opens a repository; undefined where there is none. */
+export function findRepository(files: Files, directory: string): Repository | undefined {
   if (files.statThrough(directory)) requireDirectory(files, directory, 'repository');
   const file = path.join(directory, repositoryName);
   const bytes = readIn(files, directory, repositoryName, readOwnIfThere);
