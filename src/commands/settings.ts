@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
-import { isOutside } from '../engine/environment/db-config.ts';
+import { isOutside } from '../format/names.ts';
 import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
 import { configPlaces, findConfig, requireTrusted, tablesFor, UnknownName, type HoldingTable } from './config-file.ts';

@@ -71,3 +71,16 @@ export function fileOfLibrary(name: string): 'registry' | 'replication' | 'tempo
   if (/^BDB\d{5,}(_\d+)?$/.test(name) || name.startsWith('__db.freezer.')) return 'temporary';
   return undefined;
 }
+
+/** A directory of DB_CONFIG relative to home, with `/` and without `.`; `''` is home. */
+export function normalDirectory(directory: string): string {
+  const normal = path.posix.normalize(directory.replaceAll('\\', '/')).replace(/\/+$/, '');
+  return normal === '.' ? '' : normal.replace(/^\.\//, '');
+}
+
+/** True for a directory of DB_CONFIG that is not inside of the environment. */
+export function isOutside(directory: string): boolean {
+  const normal = normalDirectory(directory);
+  const leadsOut = normal === '..' || normal.startsWith('../');
+  return path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut;
+}

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { type Lsn } from '../../format/lsn.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat } from '../files/files.ts';

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { filesOfKind, logPaths, type Environment, type FileOfKind } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';

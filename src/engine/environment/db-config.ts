@@ -1,7 +1,7 @@
 /** `DB_CONFIG`: where an environment keeps its files (format document, 1.1). */
 
 import path, { posix } from 'node:path';
-import { standardExternalDirectory } from '../../format/names.ts';
+import { standardExternalDirectory, normalDirectory, isOutside } from '../../format/names.ts';
 
 export interface DbConfig {
   /** Directories as written, of all kinds. */
@@ -115,12 +115,6 @@ export function parseDbConfig(text: string): DbConfig {
   };
 }
 
-/** A directory of DB_CONFIG relative to home, with `/` and without `.`; `''` is home. */
-export function normalDirectory(directory: string): string {
-  const normal = posix.normalize(directory.replaceAll('\\', '/')).replace(/\/+$/, '');
-  return normal === '.' ? '' : normal.replace(/^\.\//, '');
-}
-
 /** The text of a `DB_CONFIG` in which directories, and what is in them, have moved. All else stays as it is. */
 export function moveInConfig(text: string, moves: ReadonlyMap<string, string>): string {
   const normal = new Map([...moves].map(([from, to]) => [normalDirectory(from), normalDirectory(to)]));
@@ -154,13 +148,6 @@ function* directives(text: string): Generator<{ directive: string; value: string
       yield { directive: directive.toLowerCase(), value };
     }
   }
-}
-
-/** True for a directory of DB_CONFIG that is not inside of the environment. */
-export function isOutside(directory: string): boolean {
-  const normal = normalDirectory(directory);
-  const leadsOut = normal === '..' || normal.startsWith('../');
-  return path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut;
 }
 
 /** The directories of DB_CONFIG that are outside of the environment, as written there. */

@@ -10,7 +10,8 @@ import { logFileNumber } from '../../format/names.ts';
 import { type Files } from '../files/files.ts';
 import { mountedFiles, type Mount } from '../files/mounted-files.ts';
 import { readIfThere, readIn } from '../files/read.ts';
-import { moveInConfig, normalDirectory, parseDbConfig, type DbConfig, isOutside } from './db-config.ts';
+import { moveInConfig, parseDbConfig, type DbConfig } from './db-config.ts';
+import { normalDirectory, isOutside } from '../../format/names.ts';
 import { type InsideNames } from './environment.ts';
 
 /** What is known of the directories of an environment beside its `DB_CONFIG`. */

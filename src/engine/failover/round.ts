@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { compareLsn, earlierLsn, type Lsn } from '../../format/lsn.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';

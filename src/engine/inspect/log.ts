@@ -5,7 +5,7 @@ import { checkpoint } from '../../format/log/records/txn.ts';
 import { compareLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { releaseOfLog } from '../../format/releases.ts';
 import { LogNotes } from '../backup/log-notes.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { findLastCheckpoint } from '../log/find-checkpoint.ts';

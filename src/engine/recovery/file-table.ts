@@ -1,5 +1,5 @@
 import { FigaroError } from '../../errors.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { type Environment } from '../environment/environment.ts';
 import { ExternalFiles } from './external-files.ts';
 import { PageCache } from './page-cache.ts';

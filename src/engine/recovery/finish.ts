@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { frameSize } from '../../format/log/frame.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { withFile } from '../files/read.ts';

@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { isOutside, moveInConfig, normalDirectory } from '../environment/db-config.ts';
+import { isOutside, normalDirectory } from '../../format/names.ts';
+import { moveInConfig } from '../environment/db-config.ts';
 import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { readIfThere } from '../files/read.ts';

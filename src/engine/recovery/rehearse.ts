@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { type Lsn } from '../../format/lsn.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { separateTwins, warningsOfCopies } from '../environment/twins.ts';
 import { type Files } from '../files/files.ts';

@@ -1,7 +1,7 @@
 /** A recovery of some containers of an environment. */
 
 import { FigaroError } from '../../errors.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';

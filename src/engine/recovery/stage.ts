@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { logPaths, type Environment, type EnvironmentFile, type FileOfKind } from '../environment/environment.ts';
 import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
 import { problemOfPage } from '../environment/page-verdict.ts';

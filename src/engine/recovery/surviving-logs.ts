@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { discoverEnvironment, logPlace } from '../environment/discover.ts';
 import { logPaths, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { requireNotInUse } from '../environment/in-use.ts';

@@ -13,7 +13,7 @@ import { requireOwnDirectories } from '../files/own-tree.ts';
 import { repositoryName, requireLocal, requireNoneAbove } from '../places.ts';
 import { requireDirectory, whatIsThere } from '../what-is.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
-import { normalDirectory } from '../environment/db-config.ts';
+import { normalDirectory } from '../../format/names.ts';
 import { readFields } from '../fields.ts';
 import { isInFuture } from './chain-order.ts';
 import { LockSight, sweepLocks, takeLock, type Lock } from './lock.ts';

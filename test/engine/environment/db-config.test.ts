@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { moveInConfig, normalDirectory, parseDbConfig } from '../../../src/engine/environment/db-config.ts';
+import { moveInConfig, parseDbConfig } from '../../../src/engine/environment/db-config.ts';
+import { normalDirectory } from '../../../src/format/names.ts';
 
 /** Far more than it takes, and far less than what grows with the square takes. */
 function expectQuick(work: () => void): void {

@@ -13,7 +13,7 @@ import * as fileops from '../../../format/log/records/fileops.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../../format/lsn.ts';
 import { type LogObserver } from '../../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
-import { normalDirectory } from '../../environment/db-config.ts';
+import { normalDirectory } from '../../../format/names.ts';
 import { type ExternalFiles } from '../external-files.ts';
 import { type FileTable } from '../file-table.ts';
 import { type StoredFile } from '../page-store.ts';
