@@ -1,6 +1,6 @@
 /** `DB_CONFIG`: where an environment keeps its files (format document, 1.1). */
 
-import path, { posix } from 'node:path';
+import { posix } from 'node:path';
 import { standardExternalDirectory, normalDirectory, isOutside } from '../../format/names.ts';
 
 export interface DbConfig {
