@@ -118,7 +118,7 @@ function toDocument({ chains, orphans, broken }: Catalog): object {
 
 /** A set in a list: its manifest without what is in it file by file. */
 export function setDocument({ set, bytes, lastLook, lastCheck, lastRehearsal, hasDamagedChecks }: ListedSet): object {
-  const { files, leftOut: _leftOut, ...manifest } = set.manifest;
+  const { files, leftOut: _leftOut, settings: _settings, ...manifest } = set.manifest;
   return {
     ...manifest,
     fileCount: files.length,

@@ -15,6 +15,7 @@ import { summarize } from '../environment/left-out.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { layerEnvironments } from '../environment/layers.ts';
 import { type Files } from '../files/files.ts';
+import { readIfThere } from '../files/read.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
 import { BackupPlan } from './plan.ts';
 import { type RecoveryReport } from '../recovery/report.ts';
@@ -48,6 +49,7 @@ import {
   type Repository,
 } from '../repository/repository.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
+import { describeFiles } from '../repository/set-environment.ts';
 import { noteLook } from '../repository/last-look.ts';
 import { type Room } from './room.ts';
 import { programVersion } from '../version.ts';
@@ -291,6 +293,8 @@ async function fill(
   const copied = { ...found, ...withoutLog, originalHome: home, insideNames };
   const exclusion = chain ? exclusionOf(chain) : exclude.length > 0 ? { excludes: choice.excludes } : {};
   const whole = { ...(before ? layerEnvironments([before, copied]) : copied), ...exclusion };
+  const settings = settingsOf(files, set.environment);
+  const described = { ...copy, files: describeFiles(copy.files, found) };
   const isUnread = findOpaque(files, whole) !== undefined;
   const look = (): Environment => discoverEnvironment(files, home, { choice, isGlance: true });
   const missing = chain
@@ -319,7 +323,8 @@ async function fill(
     .map(({ name, uid }) => ({ path: name, databaseId: uid }));
   const warnings = [...told, ...warningsOfExcluded(excluded), ...unread, ...unexplained, ...(proof?.notes ?? [])];
   const manifest: Manifest = {
-    ...describe(set, parts, copy, proof, warnings),
+    ...describe(set, parts, described, proof, warnings),
+    settings,
     ...(created.length > 0 ? { created } : {}),
     ...(gone.length > 0 ? { gone } : {}),
     ...(exclude.length > 0 || excluded.length > 0 ? { excluded: { patterns: exclude, databases: excluded } } : {}),
@@ -329,6 +334,12 @@ async function fill(
     ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),
   };
   return { manifest };
+}
+
+/** What DB_CONFIG in a set says. */
+function settingsOf(files: Files, home: string): NonNullable<Manifest['settings']> {
+  const bytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  return bytes ? { dbConfig: Buffer.from(bytes).toString('utf8') } : {};
 }
 
 function unreadWarning(home: string, kind: SetKind): string {

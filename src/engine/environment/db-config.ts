@@ -115,6 +115,24 @@ export function parseDbConfig(text: string): DbConfig {
   };
 }
 
+/** How to tell, by its path inside the environment, which data directory a file is in, and what log records call it. */
+export function placesIn({
+  dataDirectories,
+}: DbConfig): (inside: string) => { logName: string; dataDirectory: string } {
+  // Of two ways to write one directory the first counts.
+  const written = new Map(
+    dataDirectories.map((directory) => [normalDirectory(directory), directory] as const).reverse(),
+  );
+  return (inside) => {
+    // The most specific one counts.
+    for (let directory = posix.dirname(inside); directory !== '.'; directory = posix.dirname(directory)) {
+      const dataDirectory = written.get(directory);
+      if (dataDirectory !== undefined) return { logName: inside.slice(directory.length + 1), dataDirectory };
+    }
+    return { logName: inside, dataDirectory: '' };
+  };
+}
+
 /** The text of a `DB_CONFIG` in which directories, and what is in them, have moved. All else stays as it is. */
 export function moveInConfig(text: string, moves: ReadonlyMap<string, string>): string {
   const normal = new Map([...moves].map(([from, to]) => [normalDirectory(from), normalDirectory(to)]));

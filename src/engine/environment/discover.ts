@@ -53,7 +53,8 @@ function configIfThere(files: Files, home: string): DbConfig | undefined {
   return bytes && parseDbConfig(Buffer.from(bytes).toString('utf8'));
 }
 
-function requireInside(home: string, config: DbConfig): void {
+/** Throws `format-unsupported` for settings of an environment that is not all inside of its directory. */
+export function requireInside(home: string, config: DbConfig): void {
   if (config.sliced) {
     throw new FigaroError('format-unsupported', `${home}: a sliced environment cannot be backed up as a whole`, {
       path: home,

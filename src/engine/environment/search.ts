@@ -8,7 +8,7 @@ import { type Files, type FileOwner, type FileStat, placeOf } from '../files/fil
 import { lockedFile } from '../locked.ts';
 import { logFileNumber, isRegionName, parseExtentName, fileOfLibrary } from '../../format/names.ts';
 import { normalDirectory } from '../../format/names.ts';
-import { type DbConfig } from './db-config.ts';
+import { placesIn, type DbConfig } from './db-config.ts';
 import { type DamagedFile, type Environment, type EnvironmentFile, type FileContent } from './environment.ts';
 import { noChoice, type FileChoice } from './file-choice.ts';
 import { lookInto, readHead } from './file-head.ts';
@@ -22,8 +22,7 @@ export class Search {
   readonly #config: DbConfig;
   readonly #logDirectory: string;
   readonly #externalDirectory: string;
-  /** By what they are relative to home: as DB_CONFIG writes them. */
-  readonly #dataDirectories: ReadonlyMap<string, string>;
+  readonly #placeOf: ReturnType<typeof placesIn>;
   /** Directories that DB_CONFIG names, and those that lead to them. */
   readonly #configured = new Set<string>();
   readonly #choice: FileChoice;
@@ -45,11 +44,14 @@ export class Search {
     this.#logDirectory = normalDirectory(config.logDirectory ?? '.');
     this.#externalDirectory = normalDirectory(config.externalFileDirectory);
     this.#choice = choice;
-    const data = config.dataDirectories.map((written) => [normalDirectory(written), written] as const);
-    // Of two ways to write one directory the first counts.
-    this.#dataDirectories = new Map(data.reverse());
+    this.#placeOf = placesIn(config);
     const create = config.createDirectory === undefined ? [] : [normalDirectory(config.createDirectory)];
-    for (const named of [...this.#dataDirectories.keys(), ...create, this.#logDirectory, this.#externalDirectory]) {
+    for (const named of [
+      ...config.dataDirectories.map(normalDirectory),
+      ...create,
+      this.#logDirectory,
+      this.#externalDirectory,
+    ]) {
       for (
         let leading = named;
         leading !== '' && leading !== '.' && leading !== '/';
@@ -258,7 +260,7 @@ export class Search {
   #classify(directory: string, name: string, own: OwnFiles, full: string, stat: FileStat): void {
     const inside = directory === '' ? name : `${directory}/${name}`;
     const add = (content: FileContent): void => {
-      this.#found.push({ ...content, name: inside, path: full, stat, ...this.#place(inside) });
+      this.#found.push({ ...content, name: inside, path: full, stat, ...this.#placeOf(inside) });
     };
     if (inside === 'DB_CONFIG') return add({ kind: 'config' });
     const logNumber = directory === this.#logDirectory ? logFileNumber(name) : undefined;
@@ -308,15 +310,6 @@ export class Search {
     else if (problem !== undefined) this.#damaged.push({ name: inside, path: full, problem, code: 'page-type' });
     else return false;
     return true;
-  }
-
-  #place(inside: string): { logName: string; dataDirectory: string } {
-    // The most specific one counts.
-    for (let directory = path.posix.dirname(inside); directory !== '.'; directory = path.posix.dirname(directory)) {
-      const written = this.#dataDirectories.get(directory);
-      if (written !== undefined) return { logName: inside.slice(directory.length + 1), dataDirectory: written };
-    }
-    return { logName: inside, dataDirectory: '' };
   }
 }
 

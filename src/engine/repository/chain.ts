@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Environment } from '../environment/environment.ts';
-import { discoverLayers } from '../environment/layers.ts';
+import { layerEnvironments } from '../environment/layers.ts';
+import { setEnvironment } from './set-environment.ts';
 import { chooseFiles, noChoice, type FileChoice } from '../environment/file-choice.ts';
 import { type Files } from '../files/files.ts';
 import { type ManifestFile } from './manifest.ts';
@@ -136,11 +137,10 @@ export function chainEnvironment(
       hint: 'end before this set with --to-set, or use another chain. `figaro-backup verify` shows all that is wrong.',
     });
   }
-  const environment = discoverLayers(
-    files,
-    chain.sets.map(({ directory }) => environmentOf(directory)),
-    { choice: filesTaken(chain.sets.flatMap(({ manifest }) => manifest.files)) },
-  );
+  const choice = filesTaken(chain.sets.flatMap(({ manifest }) => manifest.files));
+  const layers: Environment[] = [];
+  for (const set of chain.sets) layers.push(setEnvironment(files, set, layers.at(-1)?.config, choice));
+  const environment = layerEnvironments(layers);
   const entries = chain.sets.flatMap(({ directory, manifest }) =>
     [...manifest.files, ...(manifest.directories ?? [])].map((entry) => ({
       ...entry,

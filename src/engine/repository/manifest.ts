@@ -1,6 +1,9 @@
 /** The manifest of a backup set: what it holds and what was proven about it. Without one a directory is not a set. */
 
+import { posix } from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { accessMethods, type AccessMethod } from '../../format/magic.ts';
+import { logFileNumber } from '../../format/names.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { readFields, type FieldReader } from '../fields.ts';
 import { type EnvironmentFileKind } from '../environment/environment.ts';
@@ -40,8 +43,25 @@ export interface ManifestFile {
   readonly databaseId?: string;
   /** Databases and extents of queues: in bytes. */
   readonly pageSize?: number;
+  /** Files that are databases, copies of one included: what their first page says. Not in sets of earlier versions, as the next three. */
+  readonly format?: ManifestFormat;
+  /** Plain files that are copies of a database: the id that they have in common. */
+  readonly copyOf?: string;
+  /** Placeholders: the id of the file that they stand for. */
+  readonly standsFor?: string;
+  /** Databases that cannot be read, and were kept. */
+  readonly unreadable?: { readonly problem: string; readonly code: 'page-type' | 'format-unsupported' };
   /** Databases only: written without the log. It is as it was when it was copied, and incrementals cannot update it. */
   readonly unlogged?: true;
+}
+
+/** What one has to know of a database to read its pages. */
+export interface ManifestFormat {
+  readonly method: AccessMethod;
+  readonly version: number;
+  readonly littleEndian: boolean;
+  readonly checksums: boolean;
+  readonly encrypted: boolean;
 }
 
 /** A directory of the source. */
@@ -168,6 +188,8 @@ export interface Manifest {
   readonly logDirectory: string | undefined;
   /** Directories outside of the environment: as it names them, and what each is called in the set, `path`. */
   readonly outside?: readonly OutsideDirectory[];
+  /** The text of the DB_CONFIG in the set, where it has one. Not in sets of earlier versions: they are looked into. */
+  readonly settings?: { readonly dbConfig?: string };
   /** What the set holds, in order of path. */
   readonly files: readonly ManifestFile[];
   /** Not in sets of earlier versions of this program. */
@@ -264,6 +286,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     dataDirectories: reader.strings('dataDirectories'),
     logDirectory: reader.has('logDirectory') ? reader.string('logDirectory') : undefined,
     ...(reader.has('outside') ? { outside: reader.list('outside').map(readOutside) } : {}),
+    ...readSettings(reader.optional('settings')),
     files: readFiles(reader),
     ...(reader.has('directories') ? { directories: reader.list('directories').map(readDirectory) } : {}),
     leftOut: reader.list('leftOut').map(readLeftOut),
@@ -284,6 +307,8 @@ export function decodeManifest(text: string, path: string): Manifest {
   };
 }
 
+const databaseId = /^[0-9a-f]{40}$/;
+const methods = Object.keys(accessMethods) as AccessMethod[];
 const fileKinds = ['database', 'placeholder', 'queue-extent', 'external-file', 'plain', 'log', 'config'] as const;
 
 function readFiles(reader: FieldReader): ManifestFile[] {
@@ -295,11 +320,15 @@ function readFiles(reader: FieldReader): ManifestFile[] {
 
 function readFile(file: FieldReader): ManifestFile {
   const path = file.inside('path');
+  const kind = file.oneOf('kind', fileKinds);
+  if (kind === 'log' && logFileNumber(posix.basename(path)) === undefined) {
+    throw file.problem(`${path} has not the name of a log file`);
+  }
   const sha256 = file.string('sha256');
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw file.problem(`"sha256" of ${path} is no SHA-256`);
   return {
     path,
-    kind: file.oneOf('kind', fileKinds),
+    kind,
     size: file.count('size'),
     sha256,
     mode: file.mode('mode'),
@@ -308,8 +337,36 @@ function readFile(file: FieldReader): ManifestFile {
     modifiedMs: file.milliseconds('modifiedMs'),
     ...(file.has('databaseId') ? { databaseId: readDatabaseId(file) } : {}),
     ...(file.has('pageSize') ? { pageSize: file.countUpTo('pageSize', largestPage) } : {}),
+    ...readFormat(file.optional('format')),
+    ...(file.has('copyOf') ? { copyOf: file.matching('copyOf', databaseId, 'id of a database') } : {}),
+    ...(file.has('standsFor') ? { standsFor: file.matching('standsFor', databaseId, 'id of a database') } : {}),
+    ...readUnreadable(file.optional('unreadable')),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
   };
+}
+
+function readSettings(settings: FieldReader | undefined): Pick<Manifest, 'settings'> {
+  if (!settings) return {};
+  return { settings: settings.has('dbConfig') ? { dbConfig: settings.string('dbConfig') } : {} };
+}
+
+function readFormat(format: FieldReader | undefined): Pick<ManifestFile, 'format'> {
+  if (!format) return {};
+  return {
+    format: {
+      method: format.oneOf('method', methods),
+      version: format.uint32('version'),
+      littleEndian: format.boolean('littleEndian'),
+      checksums: format.boolean('checksums'),
+      encrypted: format.boolean('encrypted'),
+    },
+  };
+}
+
+function readUnreadable(unreadable: FieldReader | undefined): Pick<ManifestFile, 'unreadable'> {
+  if (!unreadable) return {};
+  const code = unreadable.oneOf('code', ['page-type', 'format-unsupported'] as const);
+  return { unreadable: { problem: unreadable.string('problem'), code } };
 }
 
 function readNamed(fields: FieldReader): NamedDatabase {
@@ -325,7 +382,7 @@ function readSetName(fields: FieldReader, name: string): string {
 }
 
 function readDatabaseId(fields: FieldReader): string {
-  return fields.matching('databaseId', /^[0-9a-f]{40}$/, 'id of a database');
+  return fields.matching('databaseId', databaseId, 'id of a database');
 }
 
 function readFindings(reader: FieldReader): SetFinding[] {

@@ -1,16 +1,19 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { hashFile } from '../files/hash.ts';
-import { type Environment } from '../environment/environment.ts';
+import { type DatabaseFormat } from '../../format/page/meta.ts';
+import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
-import { type Chain } from '../repository/chain.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { filesTaken, type Chain } from '../repository/chain.ts';
+import { plainId } from '../repository/manifest.ts';
 import { environmentOf } from '../repository/repository.ts';
 
 /**
  * Makes sure that the environment of a chain is what the manifests of its sets say: every file there, none more, each
- * with its SHA-256. Throws `set-incomplete` or `file-checksum` at the first that is not. Log files that a later set holds
- * further on are not looked at.
+ * with its SHA-256, and each database the one that its manifest tells. Throws `set-incomplete` or `file-checksum` at the first
+ * that is not. Log files that a later set holds further on are not looked at.
  *
  * @param names look at these alone
  */
@@ -28,7 +31,8 @@ export async function requireIntact(
       expected.set(name, { sha256, size, home, file: path.join(home, name), set: id });
     }
   }
-  for (const { name, path: file } of environment.files) {
+  const there = new Map(filesThere(files, chain, environment).map((file) => [file.path, file]));
+  for (const { name, path: file } of there.values()) {
     if (!expected.has(name)) throw damaged('file-checksum', file, 'it is not in the manifest of its set');
   }
   for (const [name, { home, file, sha256, size, set }] of expected) {
@@ -42,6 +46,34 @@ export async function requireIntact(
     const hash = await hashFile(files, file, watch);
     if (hash.sha256 !== sha256) throw damaged('file-checksum', file, 'it does not match its SHA-256 in the manifest');
   }
+  // Manifests may be anybody's: what they tell of databases is believed where nothing is made of it.
+  for (const file of filesOfKind(environment, 'database')) {
+    if (names && !names.has(file.name)) continue;
+    const found = there.get(file.path);
+    if (found?.kind === 'database' && isSame(file.format, found.format)) continue;
+    throw damaged('file-checksum', file.path, 'it is not the database that the manifest of its set tells');
+  }
+}
+
+/** Everything of an environment that lies in the sets, whether or not manifests name it. */
+function filesThere(files: Files, { sets }: Chain, { config }: Environment): readonly EnvironmentFile[] {
+  const choice = filesTaken(sets.flatMap(({ manifest }) => manifest.files));
+  return sets.flatMap(({ directory }) => {
+    const home = environmentOf(directory);
+    return discoverEnvironment(files, home, { choice, inherited: config, wanted: 'copy' }).files;
+  });
+}
+
+function isSame(told: DatabaseFormat, found: DatabaseFormat): boolean {
+  return (
+    plainId(told.uid) === plainId(found.uid) &&
+    told.method === found.method &&
+    told.version === found.version &&
+    told.pageSize === found.pageSize &&
+    told.littleEndian === found.littleEndian &&
+    told.checksums === found.checksums &&
+    told.encrypted === found.encrypted
+  );
 }
 
 /** `file` for a file of a set, in directories of the set; else what it is, as the end of a sentence: links lead elsewhere. */

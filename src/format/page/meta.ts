@@ -69,10 +69,15 @@ export interface DatabaseFormat {
   readonly encrypted: boolean;
   /** The key of encrypted pages; undefined when they are not encrypted, or cannot be read. */
   readonly cipher: Cipher | undefined;
-  /** Where the index of items starts on ordinary pages: 26, 32 with checksums, 64 encrypted. */
+  /** See `indexStartOf`. */
   readonly indexStart: number;
   /** Unique id of the file as hex, 20 bytes; without the key to an encrypted file the last 8 bytes are ciphertext. */
   readonly uid: string;
+}
+
+/** Where the index of items starts on ordinary pages (format document, 4.4.1). */
+export function indexStartOf({ checksums, encrypted }: Pick<DatabaseFormat, 'checksums' | 'encrypted'>): number {
+  return encrypted ? 64 : checksums ? 32 : 26;
 }
 
 /** What the first bytes of a file say it is. */
@@ -143,7 +148,6 @@ export function recognizeFile(head: Uint8Array, cipher?: Cipher): FileRecognitio
     if (problem !== undefined) return { kind: 'damaged', problem };
     const encrypted = encryption === 1;
     const checksums = encrypted || (head[metaAt.metaFlags]! & metaFlag.checksums) !== 0;
-    const indexStart = encrypted ? 64 : checksums ? 32 : 26;
     const key = encrypted ? cipher : undefined;
     const plain = key ? decryptedPage(head, key) : head;
     if (key && new DataView(plain.buffer).getUint32(metaAt.cryptoMagic, littleEndian) !== magic)
@@ -151,7 +155,17 @@ export function recognizeFile(head: Uint8Array, cipher?: Cipher): FileRecognitio
     const uid = uidOf(plain);
     return {
       kind: 'database',
-      format: { method, version, pageSize, littleEndian, checksums, encrypted, cipher: key, indexStart, uid },
+      format: {
+        method,
+        version,
+        pageSize,
+        littleEndian,
+        checksums,
+        encrypted,
+        cipher: key,
+        indexStart: indexStartOf({ checksums, encrypted }),
+        uid,
+      },
     };
   }
   return { kind: 'other' };
