@@ -1,6 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { createRepository } from '../../src/engine/repository/repository.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { type RecordedApplication } from '../../demo/application.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
@@ -33,6 +35,7 @@ beforeEach(async () => {
   repo = path.join(directory, 'repo');
   application = demoApplication(home);
   application.commitUpTo([4, 72_115]);
+  createRepository(nodeFiles, repo);
   await take('hot');
   application.commitUpTo([6, 5737]);
   await take('incremental');
