@@ -1,9 +1,9 @@
 /** What a set holds of an environment, as its manifest says: nothing in the set is opened to know it. */
 
 import path from 'node:path';
-import { logFileNumber } from '../../format/names.ts';
+import { isOutside, logFileNumber, normalDirectory } from '../../format/names.ts';
 import { indexStartOf, type DatabaseFormat } from '../../format/page/meta.ts';
-import { isOutside, normalDirectory, parseDbConfig, placesIn, type DbConfig } from '../environment/db-config.ts';
+import { parseDbConfig, placesIn, type DbConfig } from '../environment/db-config.ts';
 import { discoverEnvironment, requireInside } from '../environment/discover.ts';
 import {
   type DamagedFile,
