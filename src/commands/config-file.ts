@@ -10,7 +10,7 @@ import { commandsWithTables, repeatedSettings, settingNames } from './setting-na
 type Variables = Readonly<Record<string, string | undefined>>;
 type Table = Readonly<Record<string, unknown>>;
 
-export interface ConfigFile {
+interface ConfigFile {
   readonly path: string;
   readonly defaults: Table;
   readonly environments: Readonly<Record<string, Table>>;

@@ -29,7 +29,7 @@ export interface CommonOptions {
   readonly config?: string;
 }
 
-export interface Problem {
+interface Problem {
   readonly code: ErrorCode;
   readonly message: string;
 }

@@ -40,7 +40,7 @@ export interface Setting {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-export interface Wanted {
+interface Wanted {
   /** The file that was asked for. */
   readonly config?: string | undefined;
   readonly environment?: string | undefined;

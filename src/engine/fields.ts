@@ -7,12 +7,12 @@ import { FigaroError } from '../errors.ts';
 const lastSecond = 253_402_300_799;
 
 /** True for a moment as this program writes it: ISO 8601, UTC. */
-export function isTime(text: string): boolean {
+function isTime(text: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
 /** True for a relative path with `/` that stays inside of the directory it is relative to. */
-export function isInside(path: string): boolean {
+function isInside(path: string): boolean {
   // A backslash is an ordinary character of a name, except where it separates.
   if (process.platform === 'win32' && /[\\:]/.test(path)) return false;
   return !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');

@@ -34,7 +34,7 @@ function now(): readonly number[] {
   return [performance.now(), Date.now()];
 }
 
-export interface HeldThing {
+interface HeldThing {
   /** Shows a sign of life; throws `busy` or `target-in-use` when another run took over. */
   readonly renew: () => void;
   /** Throws the same, without a sign. */

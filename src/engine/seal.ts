@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 
 /** Where a text has its SHA-256. */
-export interface Seal {
+interface Seal {
   /** @param json an object, as `JSON.stringify` prints it with two spaces */
   close(json: string): string;
   /** The JSON that was sealed; undefined for a text that is not as it was written. */

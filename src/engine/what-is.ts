@@ -10,7 +10,7 @@ import { type Files } from './files/files.ts';
 import { repositoryName, standbyName } from './places.ts';
 
 /** What can be asked for with a directory. */
-export type Wanted = 'environment' | 'copy' | 'repository' | 'standby';
+type Wanted = 'environment' | 'copy' | 'repository' | 'standby';
 
 type Kind = 'file' | 'container' | 'log file' | 'repository' | 'set' | 'standby' | 'environment' | 'parent' | 'none';
 

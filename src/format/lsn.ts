@@ -9,9 +9,6 @@ export interface Lsn {
 /** No LSN: a page never written by a logged operation, or the end of a chain. */
 export const noLsn: Lsn = { file: 0, offset: 0 };
 
-/** The page was changed by an operation that wrote no record (creation of a new file, for instance). */
-export const notLogged: Lsn = { file: 0, offset: 1 };
-
 /** Negative when `a` comes first, positive when `b` does, zero when they are equal. */
 export function compareLsn(a: Lsn, b: Lsn): number {
   return a.file === b.file ? a.offset - b.offset : a.file - b.file;

@@ -17,7 +17,7 @@ export function logFileNumber(name: string): number | undefined {
 }
 
 /** An extent file by its name: which queue it belongs to, and its number. */
-export interface ExtentName {
+interface ExtentName {
   /** Name of the queue, with the directory of the extent. */
   readonly queue: string;
   readonly number: number;

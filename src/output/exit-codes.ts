@@ -17,7 +17,7 @@ const meanings: Readonly<Record<number, string>> = {
   130: 'interrupted (143: terminated; of any signal: 128 and its number)',
 };
 
-export interface ExitStatus {
+interface ExitStatus {
   readonly status: number;
   readonly meaning: string;
   /** The codes in messages that end with it. */

@@ -42,7 +42,7 @@ export function describeInventory(inventory: ContainerInventory): string {
 }
 
 /** `btree version 9 (Berkeley DB 4.2 to 6.0.20), pages of 4096 bytes, little-endian, no checksums, not encrypted` */
-export function describeFormat({
+function describeFormat({
   method,
   version,
   pageSize,

@@ -10,7 +10,7 @@ import {
 } from './command-line.ts';
 import { exitStatuses } from './exit-codes.ts';
 
-export interface ManualFacts {
+interface ManualFacts {
   readonly version: string;
   /** Options that can be set elsewhere, and the variables that stand for them. */
   readonly settings: readonly { readonly option: string; readonly variables: readonly string[] }[];

@@ -79,7 +79,7 @@ function bytesText(data: Uint8Array | undefined, whole: boolean): string[] {
 }
 
 /** Bytes as text, with a dot for what is not to be seen, or not UTF-8. */
-export function readable(bytes: Uint8Array): string {
+function readable(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('utf8')
     .replaceAll(/[\p{C}\p{Zl}\p{Zp}\uFFFD]/gu, '.');

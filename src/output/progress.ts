@@ -2,14 +2,14 @@ import { type Progress } from '../engine/pause.ts';
 import { formatBytes, formatDuration, inOneLine } from './text.ts';
 
 /** Shows what a long run is doing. */
-export interface ProgressView {
+interface ProgressView {
   update(progress: Progress): void;
   /** A line that stays. */
   note(text: string): void;
   stop(): void;
 }
 
-export interface ProgressOptions {
+interface ProgressOptions {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: boolean;
@@ -18,7 +18,7 @@ export interface ProgressOptions {
 const silent: ProgressView = { update: () => {}, note: () => {}, stop: () => {} };
 
 /** A stream that may be a terminal. */
-export interface ProgressStream extends NodeJS.WritableStream {
+interface ProgressStream extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   /** 0 where the size is not known, as in some containers: ora never returns from drawing on such a terminal. */
   readonly columns?: number;

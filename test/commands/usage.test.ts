@@ -65,7 +65,7 @@ describe('the command line', () => {
 });
 
 test('the version is printed', async () => {
-  expect(await figaro(['--version'])).toEqual({ exitCode: 0, stdout: '0.1.0\n', stderr: '' });
+  expect(await figaro(['--version'])).toEqual({ exitCode: 0, stdout: '0.2.0\n', stderr: '' });
 });
 
 describe('errors', () => {

@@ -10,7 +10,7 @@ const suffixes = { start: '/start', success: '', failure: '/fail' } as const;
 
 export type HeartbeatEvent = keyof typeof suffixes;
 
-export interface HeartbeatPace {
+interface HeartbeatPace {
   /** How long the service may take to answer. */
   readonly timeoutMs: number;
   /** How long to wait after each try but the last. */

@@ -10,7 +10,7 @@ export interface RunResult {
   readonly message?: string;
 }
 
-export interface HookFacts {
+interface HookFacts {
   readonly hook: string;
   readonly command: string;
   readonly environment: string | undefined;

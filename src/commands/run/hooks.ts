@@ -10,7 +10,7 @@ import { heartbeatUrl, sendHeartbeat, type HeartbeatEvent } from './heartbeat.ts
 import { hookEnvironment, type RunResult } from './hook-environment.ts';
 import { runShell } from './shell.ts';
 
-export interface HookOptions extends CommonOptions {
+interface HookOptions extends CommonOptions {
   readonly runBefore?: string;
   readonly runAfter?: string;
   readonly runFailed?: string;
@@ -26,7 +26,7 @@ export interface HookOptions extends CommonOptions {
 
 const defaultTimeoutMs = 300_000;
 
-export type HookName = 'run-before' | 'run-failed' | 'run-after';
+type HookName = 'run-before' | 'run-failed' | 'run-after';
 
 /** Adds the options of commands whose runs have hooks. */
 export function withHooks(command: Command): Command {

@@ -41,7 +41,7 @@ export function growthBefore(
 }
 
 /** Where the pages are. */
-export interface AddedPagesSource {
+interface AddedPagesSource {
   /** When it was listed last. */
   readonly environment: Environment;
   readonly log: LogCopy;

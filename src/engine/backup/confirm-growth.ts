@@ -13,7 +13,7 @@ import { type ContainerCopy } from './copy-container.ts';
 import { type LogCopy } from './copy-log.ts';
 import { apartMs, type PageSource } from './page-source.ts';
 
-export interface GrowthSource {
+interface GrowthSource {
   readonly log: LogCopy;
   readonly growth: Growth;
   /** Grows when `list` finds new files. */

@@ -55,7 +55,7 @@ interface CurrentFile extends OpaqueFile {
 }
 
 /** Where log files are read and written, and what becomes of their records. */
-export interface LogCopyOptions {
+interface LogCopyOptions {
   readonly from: string;
   readonly to: string;
   /** Number of the file to begin with. */

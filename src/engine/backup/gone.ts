@@ -37,7 +37,7 @@ export class RemovedFiles implements LogObserver {
 }
 
 /** What is there now, to be compared with the chain before it. */
-export interface Comparison {
+interface Comparison {
   /** The directory of the source. */
   readonly source: string;
   readonly databases: readonly NamedDatabase[];

@@ -37,7 +37,7 @@ import { settle } from './settle-pages.ts';
 import { listSource, type SourceFiles } from './source.ts';
 import { markUnlogged } from './unlogged-copies.ts';
 
-export interface HotOptions {
+interface HotOptions {
   readonly watch: Watch;
   /** See `settle`. */
   readonly smallBytes?: number;

@@ -32,7 +32,7 @@ export interface IncrementalCopy extends EnvironmentCopy {
   readonly created: readonly FileOfKind<'database'>[];
 }
 
-export interface IncrementalOptions {
+interface IncrementalOptions {
   readonly chain: Chain;
   /** The environment that the chain makes up so far. */
   readonly before: Environment;
@@ -183,7 +183,7 @@ function rearranged(home: string, end: Lsn, how: string): FigaroError {
 }
 
 /** The log of the chain's newest set. Throws `usage` for a chain of an environment without logs. */
-export function requireLog(chain: Chain): ManifestLog {
+function requireLog(chain: Chain): ManifestLog {
   const { log } = chain.sets.at(-1)!.manifest;
   if (log) return log;
   throw new FigaroError('usage', `${chain.id} is a set of an environment without logs: nothing can be added to it`, {

@@ -33,7 +33,7 @@ import { requireRoomFor, type Room } from './room.ts';
 import { listSource } from './source.ts';
 import { markUnlogged } from './unlogged-copies.ts';
 
-export interface OfflineOptions {
+interface OfflineOptions {
   readonly watch: Watch;
   readonly choice?: FileChoice | undefined;
   /** Copy damaged pages and databases as they are, and tell of them. */

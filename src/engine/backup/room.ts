@@ -18,7 +18,7 @@ export interface Room {
   readonly bytesFree: number;
 }
 
-export interface ToBeCopied {
+interface ToBeCopied {
   /** Files but those of the log. */
   readonly others: readonly EnvironmentFile[];
   /** The directory of the log, and the number of the file to begin with; undefined where there is no log. */

@@ -8,7 +8,7 @@ const worthwhileBytes = 64 << 20;
 /** Pieces that are read, written and hashed at the same time. */
 const pieces = 3;
 
-export interface RunningHash {
+interface RunningHash {
   /** A buffer to be filled; what was in it has been hashed. */
   free(): Promise<Uint8Array>;
   /** Takes the next bytes, the beginning of the buffer that was free last. They stay as they are until it is free again. */

@@ -18,7 +18,7 @@ import { type LogNotes } from './log-notes.ts';
 import { type NamedPages } from './named-pages.ts';
 import { apartMs } from './page-source.ts';
 
-export interface Settling {
+interface Settling {
   readonly log: LogCopy;
   readonly notes: LogNotes;
   readonly named: NamedPages;

@@ -24,7 +24,7 @@ export interface SourceFiles {
   readonly warnings: readonly string[];
 }
 
-export interface SourceOptions {
+interface SourceOptions {
   /** What the log that is copied calls databases; nothing by default. */
   readonly namesInLog?: NamesInLog;
   readonly choice?: FileChoice | undefined;

@@ -75,7 +75,7 @@ export async function takeInventory(files: Files, path: string, watch: Watch = {
 }
 
 /** Takes the inventory of a file that is open. */
-export async function inventoryOf(file: DatabaseFile, watch: Watch = {}): Promise<ContainerInventory> {
+async function inventoryOf(file: DatabaseFile, watch: Watch = {}): Promise<ContainerInventory> {
   return new InventoryTaker(file, watch).take();
 }
 

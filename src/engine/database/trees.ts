@@ -28,7 +28,7 @@ export interface DatabaseRecord {
 const maxDepth = 40;
 
 /** The leaves below a page, from left to right. */
-export function* leavesOf(file: DatabaseFile, root: number, count: PageCount): Generator<Page> {
+function* leavesOf(file: DatabaseFile, root: number, count: PageCount): Generator<Page> {
   const stack: { page: Page; next: number }[] = [];
   const enter = (pgno: number): Page | undefined => {
     count.add(pgno);

@@ -6,7 +6,7 @@ import { type Files, type FileStat } from '../files/files.ts';
 import { type Environment } from './environment.ts';
 
 /** What the operator can do about it, in the words of the command. */
-export type InUseHint = (environment: Environment) => string;
+type InUseHint = (environment: Environment) => string;
 
 /**
  * Throws `environment-in-use`, naming the process, when one has a container, a log file or the registry open for writing,

@@ -30,7 +30,7 @@ export interface LeftOut {
 }
 
 /** What a manifest says of files that were left out; of many in one directory, how many. */
-export interface LeftOutSummary {
+interface LeftOutSummary {
   readonly path: string;
   readonly reason: LeftOut['reason'];
   readonly sameAs?: string;

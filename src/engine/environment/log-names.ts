@@ -5,7 +5,7 @@ import { normalDirectory } from '../../format/names.ts';
 import { type Environment } from './environment.ts';
 
 /** A name as log records use it in a copy: relative to a data directory. */
-export interface NameInside {
+interface NameInside {
   readonly name: string;
   /** Undefined where the record has to say. */
   readonly dataDirectory: string | undefined;

@@ -27,7 +27,7 @@ export interface Directories {
   readonly copies?: ReadonlyMap<string, string> | undefined;
 }
 
-export interface WholeEnvironment {
+interface WholeEnvironment {
   /** Shows the environment as if all of its directories were inside. */
   readonly files: Files;
   /** What to call it by through these files. */

@@ -17,7 +17,7 @@ import { logDirectoryIn, standbyEnvironment, type Standby, type StandbyFile, typ
 /** So much log is applied at a time, in bytes: what a round changes is kept until its end. */
 const roundBytes = 256 << 20;
 
-export interface RoundOptions {
+interface RoundOptions {
   readonly cacheBytes?: number;
   readonly watch: Watch;
   /** Looks at what the last round comes to before it happens. */
@@ -103,7 +103,7 @@ function newBytes(number: number, size: number, end: Lsn): number {
 }
 
 /** Where the databases are after a log was applied. */
-export function positionOf(
+function positionOf(
   log: Log,
   analysis: Analysis,
 ): Pick<StandbyState, 'end' | 'lastRecord' | 'neededFrom' | 'lastCommit'> {

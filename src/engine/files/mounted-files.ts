@@ -15,7 +15,7 @@ export interface Mount {
 }
 
 /** A file that is shown with other contents than it has, or that is not there. */
-export interface Replacement {
+interface Replacement {
   readonly name: string;
   readonly contents: Uint8Array;
 }

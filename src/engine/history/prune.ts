@@ -19,7 +19,7 @@ import { hashFile } from '../files/hash.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
 import { wholeEnvironment } from '../environment/outside.ts';
 
-export interface PruneOptions extends LockWait {
+interface PruneOptions extends LockWait {
   readonly home: string;
   /** As for a backup. */
   readonly dataDirectories?: readonly string[] | undefined;

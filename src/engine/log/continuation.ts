@@ -21,7 +21,7 @@ export interface ChainEnd {
   readonly lastRecord: Lsn | undefined;
 }
 
-export interface ContinuationParts {
+interface ContinuationParts {
   /** What is said to continue the chain, for messages. */
   readonly subject: string;
   /** The directory of its log files. */

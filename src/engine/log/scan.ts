@@ -21,7 +21,7 @@ export interface LogEnd {
   readonly damage?: FigaroError;
 }
 
-export interface ScanOptions {
+interface ScanOptions {
   /** The record to start with; the first of the log by default. */
   readonly from?: Lsn;
   /** Check checksums and what lies beyond the end. Off only for a log that was scanned before. */

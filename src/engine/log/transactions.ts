@@ -31,7 +31,7 @@ export interface TransactionInDoubt {
 }
 
 /** A transaction that has not committed. */
-export interface Unfinished {
+interface Unfinished {
   readonly fate: Fate;
   readonly firstLsn: Lsn;
   /** The last record of each of its chains; that of the chain which begins last is the first. */

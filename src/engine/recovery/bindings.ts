@@ -7,7 +7,7 @@ import { type LogObserver } from '../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 
 /** A database as a registration record describes it. */
-export interface Registration {
+interface Registration {
   readonly fileId: number;
   readonly name: string;
   /** Unique id of the file, hex. */

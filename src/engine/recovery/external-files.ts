@@ -10,7 +10,7 @@ import { type Storage } from './storage.ts';
 const block = 4096;
 
 /** Flags of the record that writes one (format document, 3.8). */
-export const writeFileFlag = { append: 1, create: 2, redo: 8 } as const;
+const writeFileFlag = { append: 1, create: 2, redo: 8 } as const;
 
 /**
  * External files by their path in the environment. Their ids are used once, so that a file is created, written and

@@ -9,7 +9,7 @@ import { type Piece } from './piece.ts';
 import { type Storage } from './storage.ts';
 
 /** An extent of a queue, and where it belongs. */
-export interface Extent {
+interface Extent {
   readonly file: StoredFile;
   /** As log records would name it. */
   readonly name: string;

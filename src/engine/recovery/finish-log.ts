@@ -19,7 +19,7 @@ const lastTxnId = 0xffff_ffff;
 const registrationFlag = { bigEndian: 0x1000, checksums: 0x2000, encrypted: 0x4000 } as const;
 
 /** What the finishing records say. */
-export interface Finish {
+interface Finish {
   /** Databases still registered, the latest first, with what is known of their files. */
   readonly open: readonly (Binding & { readonly flags: number })[];
   /** Prepared transactions without an outcome. */

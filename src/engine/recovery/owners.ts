@@ -8,7 +8,7 @@ import { type Files, type FileOwner } from '../files/files.ts';
 export const plainBits = 0o777;
 
 /** What a record, which may be anybody's, says of a file or directory, and what is there on disk. */
-export interface OwnerRecord {
+interface OwnerRecord {
   readonly path: string;
   readonly mode: number;
   readonly uid?: number;

@@ -9,7 +9,7 @@ import { type CachedPage } from './page-cache.ts';
 import { type OpenQuestion, type StoredFile } from './page-store.ts';
 
 /** How often redo met a page in which state (recovery document, C.0.3). */
-export interface RedoCounts {
+interface RedoCounts {
   /** The change was missing and has been made. */
   applied: number;
   /** The page had it already. */
@@ -282,7 +282,7 @@ export function isAboutOlderCopy({ details }: FigaroError): boolean {
 }
 
 /** What recovery does for one record type that changes pages. */
-export interface PageOperation<Body> {
+interface PageOperation<Body> {
   readonly redo: (body: Body, change: Change) => void;
   readonly undo: (body: Body, change: Change) => void;
 }

@@ -25,7 +25,7 @@ function turnedCopy({ bytes, format }: Page): Uint8Array {
 }
 
 /** What a file does not say about the form its pages are stored in. */
-export interface HowStored {
+interface HowStored {
   /** The key of encrypted files. */
   readonly cipher?: Cipher | undefined;
   /** The environment is one of release 6.0. */
@@ -43,7 +43,7 @@ export interface SlotBefore {
 }
 
 /** A page lacks rows that are not in the log. */
-export interface LackingRows {
+interface LackingRows {
   /** Where the log has it that they were put before. */
   readonly lsn: Lsn;
   /** The log gives them away, and not the disk of the source. */

@@ -11,7 +11,7 @@ import { type PreparedRecovery } from './recovery.ts';
 import { type RecoveryReport } from './report.ts';
 import { type Lsn } from '../../format/lsn.ts';
 
-export interface ProofOptions extends RecoveryOptions {
+interface ProofOptions extends RecoveryOptions {
   /** The log, when it has been read already. */
   readonly prepared?: PreparedRecovery | undefined;
   /** The application orders keys in a way of its own, which the check cannot know. */
@@ -23,7 +23,7 @@ export interface ProofOptions extends RecoveryOptions {
   readonly watch?: Watch;
 }
 
-export interface Proof {
+interface Proof {
   /** Undefined for an environment without a log: there is nothing to recover. */
   readonly report: RecoveryReport | undefined;
   /** What was found in the databases that come out. */

@@ -59,7 +59,7 @@ export interface Recovered extends RecoverResult {
   readonly chosenAs: string | undefined;
 }
 
-export interface RecoverFromResult extends Recovered {
+interface RecoverFromResult extends Recovered {
   /**
    * `container-missing`, where containers were excluded on purpose when the sets were made, but maybe not by who recovers.
    * All the rest is in the target, as it has to be; a success it is only to who knows.

@@ -23,7 +23,7 @@ import { type RecoveryReport, reportOf } from './report.ts';
 import { requireSettled, requireKey, requireWhole } from './requirements.ts';
 
 /** Memory for pages unless told otherwise, in bytes. */
-export const defaultCacheBytes = 256 << 20;
+const defaultCacheBytes = 256 << 20;
 
 /** The state after undo and redo, before anything is made to last. */
 export interface RecoveredState extends PreparedRecovery {
@@ -45,7 +45,7 @@ export interface RecoveryOptions {
   readonly watch?: Watch;
 }
 
-export interface RehearsalOptions extends RecoveryOptions {
+interface RehearsalOptions extends RecoveryOptions {
   /** The log, when it has been read already. */
   readonly prepared?: PreparedRecovery;
   /** Looks at the recovered state while it is in memory. */
@@ -86,7 +86,7 @@ export async function rehearse(
 }
 
 /** What undo and redo need. */
-export interface RecoveryInput extends PreparedRecovery {
+interface RecoveryInput extends PreparedRecovery {
   readonly environment: Environment;
   readonly storage: Storage;
   /** Where the storage has the file of a name; where the environment has it, unless told otherwise. */

@@ -18,7 +18,7 @@ const placeOf = (kept: number): number => Math.floor(kept / lengthLimit);
 const lengthOf = (kept: number): number => kept % lengthLimit;
 
 /** Where large temporary files go: what the user says, or the directory that is for such. */
-export function scratchDirectory(files: Files): string {
+function scratchDirectory(files: Files): string {
   const lasting = '/var/tmp';
   return process.env.TMPDIR || (files.statThrough(lasting)?.kind === 'directory' ? lasting : os.tmpdir());
 }

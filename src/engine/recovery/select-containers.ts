@@ -12,7 +12,7 @@ import { rehearse } from './rehearse.ts';
 const nothing: Scope = { has: () => false };
 
 /** A container that was asked for. */
-export interface Selection {
+interface Selection {
   readonly scope: Scope;
   /** How many there would be without. */
   readonly outOf: number;

@@ -1,6 +1,6 @@
 import { type Lsn } from '../../format/lsn.ts';
 
-export interface UndoChain {
+interface UndoChain {
   readonly lsn: Lsn;
   /** Only make sure that the pages hold nothing of it. */
   readonly check: boolean;

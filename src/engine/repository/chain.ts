@@ -106,7 +106,7 @@ export function excludedFrom(sets: readonly BackupSet[]): readonly string[] {
   return [...new Set(sets.flatMap(({ manifest }) => manifest.excluded?.databases ?? []))].sort();
 }
 
-export interface ChainOptions {
+interface ChainOptions {
   /** Ask for every user and group that the manifests name, also for those to whom nothing in the sets belongs. */
   readonly trustOwners?: boolean;
   /** Files are compared with their manifests before they are read: those that grew are found then. */

@@ -18,7 +18,7 @@ export interface Check {
 }
 
 /** What `checks.jsonl` tells. */
-export interface Checks {
+interface Checks {
   /** In order of time. */
   readonly made: readonly Check[];
   /** The newest cannot be read: what it found is not known. */

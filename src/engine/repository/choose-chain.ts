@@ -3,14 +3,14 @@ import { chainsOf, requireNewest, whyOrphaned, type Chain } from './chain.ts';
 import { findChain, isNewestWanted, type ChainChoice } from './find-chain.ts';
 import { readSets, type Repository } from './repository.ts';
 
-export interface ChooseOptions extends ChainChoice {
+interface ChooseOptions extends ChainChoice {
   /** A moment is wanted, which an older chain may have: newer sets that cannot be used do not matter. */
   readonly anyAge?: boolean;
   /** What to do where the newest sets cannot be used. */
   readonly hint?: string;
 }
 
-export interface ChosenChain {
+interface ChosenChain {
   readonly chain: Chain;
   /** Sets that cannot be used, one sentence each: whoever goes on has to know. */
   readonly warnings: readonly string[];

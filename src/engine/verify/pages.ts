@@ -9,12 +9,12 @@ import { largestUnit } from '../pace.ts';
 import { pause, type Watch } from '../pause.ts';
 
 /** Something wrong with a page of a file. */
-export interface PageFinding extends PageProblem {
+interface PageFinding extends PageProblem {
   readonly pgno: number;
 }
 
 /** What one reading of a file told. */
-export interface FileReading {
+interface FileReading {
   readonly size: number;
   readonly sha256: string;
   readonly pages: number;

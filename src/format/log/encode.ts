@@ -45,7 +45,7 @@ class RecordBuilder {
   }
 }
 
-export interface RegisterFields {
+interface RegisterFields {
   readonly opcode: number;
   readonly name: string;
   /** Hex. */
@@ -70,7 +70,7 @@ export function encodeRegister(fields: RegisterFields, logVersion: number): Uint
   return record.build();
 }
 
-export interface CheckpointFields {
+interface CheckpointFields {
   readonly redoFrom: Lsn;
   readonly lastCheckpoint: Lsn;
   /** Seconds since 1970. */

@@ -11,7 +11,7 @@ import { queueStart, slotFlag } from './queue.ts';
 import { deletedFlag, hashItemType, isMetaType, itemType, pageType } from './types.ts';
 
 /** What is wrong with a page. */
-export interface PageFinding {
+interface PageFinding {
   readonly code: 'page-checksum' | 'page-type';
   /** Follows "page N is damaged: ". */
   readonly problem: string;

@@ -6,7 +6,7 @@ import { type Page } from './page.ts';
 export const externalItemSize = 80;
 
 /** What an item says of its external file. */
-export interface ExternalItem {
+interface ExternalItem {
   readonly id: bigint;
   /** Bytes of the contents. */
   readonly size: bigint;

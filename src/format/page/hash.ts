@@ -65,7 +65,7 @@ export function leadingDuplicates(
 }
 
 /** Buckets whose first pages follow each other in the file. */
-export interface BucketGroup {
+interface BucketGroup {
   readonly firstBucket: number;
   /** Of those in use. */
   readonly buckets: number;

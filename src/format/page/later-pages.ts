@@ -18,7 +18,7 @@ const types: ReadonlySet<number> = new Set(Object.values(pageType));
 const highestLevel = 32;
 
 /** Fills a buffer from a position of the file on, and says how much there was. */
-export type ReadAt = (target: Uint8Array, position: number) => number;
+type ReadAt = (target: Uint8Array, position: number) => number;
 
 /**
  * The page size of a file of which page 1, and page 2 where there is one, are pages of a database (format document,
@@ -65,7 +65,7 @@ function* sampleOf(pageCount: number): Generator<number> {
   for (let at = 1; at < pageCount; at += step) yield Math.floor(at);
 }
 
-export interface LikelyFormatOptions {
+interface LikelyFormatOptions {
   /** The key, should the file be encrypted. */
   readonly cipher?: Cipher | undefined;
   /** In bytes; found out when not given. */

@@ -4,7 +4,7 @@ import { type DatabaseFormat } from './meta.ts';
 import { deletedFlag, hashItemType, itemType, pageType } from './types.ts';
 
 /** What one has to know of a page to swap it: `littleEndian` is its order before. */
-export type SwapFormat = Pick<DatabaseFormat, 'littleEndian' | 'indexStart'>;
+type SwapFormat = Pick<DatabaseFormat, 'littleEndian' | 'indexStart'>;
 
 /** Ranges `[from, to)` of u32 on metadata pages that are the same for all access methods. */
 const commonMetaRanges = [

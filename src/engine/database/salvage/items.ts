@@ -70,7 +70,7 @@ export function externalFile(
 }
 
 /** The pages of an overflow chain up to where it breaks; each once. */
-export function* overflowPages(pages: SalvagePages, first: number): Generator<Page, 'whole' | 'broken'> {
+function* overflowPages(pages: SalvagePages, first: number): Generator<Page, 'whole' | 'broken'> {
   const seen = new Set<number>();
   for (let pgno = first; pgno !== 0;) {
     const page = seen.has(pgno) ? undefined : pages.page(pgno);

@@ -30,7 +30,7 @@ export interface SalvageFinding {
 export type OnFinding = (finding: SalvageFinding) => void;
 
 /** A bit for each page of a file. */
-export class PageSet {
+class PageSet {
   readonly #bits: Uint8Array;
 
   constructor(pageCount: number) {

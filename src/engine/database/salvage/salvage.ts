@@ -31,7 +31,7 @@ export interface SalvagedDatabase extends DumpedDatabase {
 /** The name of what belongs to no database that is known: as db_dump -r has it. */
 const others = Buffer.from('__OTHER__');
 
-export interface SalvageOptions {
+interface SalvageOptions {
   readonly onFinding: OnFinding;
   /** In bytes; found out when not given. */
   readonly pageSize?: number | undefined;

@@ -14,7 +14,7 @@ export function align4(n: number): number {
 }
 
 /** Bytes that the leaf item at `offset` takes on a page. */
-export function leafItemSize(page: Page, offset: number): number {
+function leafItemSize(page: Page, offset: number): number {
   switch (page.bytes[offset + 2]! & ~deletedFlag) {
     case itemType.duplicates:
     case itemType.overflow:
