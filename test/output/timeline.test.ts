@@ -11,23 +11,26 @@ test('draws a line for each span, a bar for each size, and marks where they belo
     { time: 112, text: 'after all of it' },
   ];
   expect(drawTimeline(seconds, marks)).toMatchInlineSnapshot(`
-    "1970-01-01T00:01:40Z  3 commits            1.0 KiB  ████████████████████████████████████████
+    "1970-01-01T00:01:40Z  3 commits            1.0 KiB  ████████████████████████████████
     1970-01-01T00:01:41Z
     1970-01-01T00:01:42Z
-    1970-01-01T00:01:43Z  1 commit             512 B    ████████████████████                      ◆ first backup
-                                                                                                  ◆ and another
+    1970-01-01T00:01:43Z  1 commit             512 B    ████████████████
+                          ◆ first backup
+                          ◆ and another
     ⋮                     5s without a commit
     1970-01-01T00:01:49Z  5 commits            1 B      ▏
     1970-01-01T00:01:50Z
     1970-01-01T00:01:51Z
-    1970-01-01T00:01:52Z                                                                          ◆ after all of it
+    1970-01-01T00:01:52Z
+                          ◆ after all of it
     "
   `);
 });
 
 test('draws marks without any commit, and nothing of nothing', () => {
   expect(drawTimeline([], [{ time: 0, text: 'a backup' }])).toMatchInlineSnapshot(`
-    "1970-01-01T00:00:00Z        ◆ a backup
+    "1970-01-01T00:00:00Z
+                          ◆ a backup
     "
   `);
   expect(drawTimeline([])).toBe('');
