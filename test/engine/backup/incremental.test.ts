@@ -2,7 +2,7 @@ import { cpSync, readdirSync, readFileSync, renameSync, truncateSync, unlinkSync
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../../demo/application.ts';
-import { takeBackup } from '../../../src/engine/backup/backup.ts';
+import { takeBackup, type BackupResult } from '../../../src/engine/backup/backup.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment } from '../../../src/engine/repository/chain.ts';
@@ -26,7 +26,7 @@ function hot(): Promise<BackupSet> {
   return takeBackup(nodeFiles, 'hot', { home, repository });
 }
 
-function incremental(chain?: string): Promise<BackupSet> {
+function incremental(chain?: string): Promise<BackupResult> {
   return takeBackup(nodeFiles, 'incremental', { home, repository, ...(chain === undefined ? {} : { chain }) });
 }
 
@@ -80,13 +80,14 @@ describe('an incremental', () => {
     expect(readFileSync(path.join(set.directory, 'environment/log.0000000006'))).toHaveLength(5739);
   });
 
-  test('of a log that did not grow is empty, and a set all the same', async () => {
-    const set = await incremental();
-    expect(set.manifest.files).toEqual([]);
-    expect(set.manifest.log!.end).toEqual(full.manifest.log!.end);
-    expect(set.manifest.log!.lastRecord).toEqual(full.manifest.log!.lastRecord);
+  test('of a log that did not grow is no set: the newest stands for what the source has', async () => {
+    const before = namesIn(repository);
+    const { id, nothingNew } = await incremental();
+    expect({ id, warnings: nothingNew?.warnings }).toEqual({ id: full.id, warnings: [] });
+    expect(namesIn(repository)).toEqual(before);
     application.commitUpTo([5, 110_402]);
-    expect((await incremental()).manifest.parent).toBe(set.id);
+    const next = await incremental();
+    expect({ parent: next.manifest.parent, nothingNew: next.nothingNew }).toEqual({ parent: full.id });
   });
 
   test('goes on where the last log file was complete and is gone, if its records point back', async () => {
@@ -187,7 +188,7 @@ describe('an incremental', () => {
     const { manifest } = await incremental();
     expect(manifest.files.map(({ path: file }) => file)).toEqual(['DB_CONFIG']);
     expect(manifest.warnings).toEqual(['DB_CONFIG has changed since the newest set of the chain']);
-    expect((await incremental()).manifest.warnings).toEqual([]);
+    expect((await incremental()).nothingNew?.warnings).toEqual([]);
   });
 });
 

@@ -98,7 +98,8 @@ test('a container that the log does not change is told of, too, also in a direct
 test('a copy of a container, and an environment of its own, are excluded without a word', async () => {
   fs.copyFileSync(path.join(home, 'd.dbxml'), path.join(home, 'd.bak'));
   demoApplication(path.join(home, 'old/inner')).commitUpTo([4, 72_115]);
-  expect(await take('hot', '--exclude', '*.bak', '--exclude', 'old')).toMatchObject({ exitCode: 0, stderr: '' });
+  const stderr = 'created repository <dir>/repo\n';
+  expect(await take('hot', '--exclude', '*.bak', '--exclude', 'old')).toMatchObject({ exitCode: 0, stderr });
   expect(await onRepo('recover', '--to', out(), '-q')).toMatchObject({ exitCode: 0 });
 });
 

@@ -17,6 +17,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { createRepository } from '../../../src/engine/repository/repository.ts';
 import { layDemoEnvironment } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
@@ -30,6 +31,7 @@ let target: string;
 beforeEach(() => {
   ({ directory, home, repository: repo, target } = newPlace());
   layDemoEnvironment(home);
+  createRepository(nodeFiles, repo);
 });
 
 const run = (...args: readonly string[]): Promise<CliResult> => figaro(args, { directory });
@@ -210,7 +212,7 @@ describe('modes, owners and times', () => {
     mkdirSync(path.join(home, 'private'));
     spawnSync('chmod', ['a+rX', directory, home]);
     chmodSync(path.join(home, name), 0);
-    mkdirSync(repo);
+    mkdirSync(repo, { recursive: true });
     chmodSync(repo, 0o777);
     const program = path.join(import.meta.dirname, '../../../bin/figaro-backup.js');
     const { status, stderr } = spawnSync(process.execPath, [program, 'hot', '--home', home, '--repo', repo], {
