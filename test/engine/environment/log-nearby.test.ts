@@ -45,7 +45,7 @@ async function requireNamed(place: string, advice: string): Promise<void> {
   }
   expect(fs.readdirSync(beside('repo')).filter((name) => name !== 'repository.json')).toEqual([]);
   const inspected = await cli('inspect', 'environment', '--home', home);
-  expect(inspected.stdout).toContain(`there are no log files here, but in ${place}`);
+  expect(inspected.stdout).toContain(`holds no log files, but ${place}`);
   expect(inspected.stdout).toContain(advice);
   for (const more of [[], ['--reset-lsns']]) {
     const recovered = await cli('recover', '--from', home, '--to', beside('out'), ...more);
