@@ -1,8 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { nodeFiles } from '../../src/engine/files/node-files.ts';
-import { createRepository } from '../../src/engine/repository/repository.ts';
 import { temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro } from '../support/run-cli.ts';
 
@@ -46,7 +44,6 @@ test.each([
     ['inspect', 'container', file],
     ['offline', '--home', home, '--repo', path.join(directory, 'repo')],
   ];
-  createRepository(nodeFiles, path.join(directory, 'repo'));
   for (const command of commands) {
     const { exitCode, stderr } = await figaro(command, { directory });
     expect([command[0], exitCode, stderr]).toEqual([
