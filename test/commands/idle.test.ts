@@ -31,6 +31,11 @@ const inRepo = async (command: string, ...more: string[]): Promise<CliResult> =>
   await figaro([command, '--repo', repo, ...more], { directory });
 const sets = (): string[] => namesIn(repo).filter((name) => name.includes('-'));
 
+/** The set that a backup made: of those of one second, the names do not tell which is newer. */
+function idOf({ stdout }: CliResult): string {
+  return (JSON.parse(stdout) as { readonly set: { readonly id: string } }).set.id;
+}
+
 /** Changes a manifest, and seals it again. */
 function change(id: string, by: (manifest: Manifest) => Manifest): void {
   const file = path.join(repo, id, 'manifest.json');
@@ -116,10 +121,11 @@ describe('an incremental of an idle environment', () => {
     await take('incremental', '--include', '*.xml');
     expect(sets()).toHaveLength(2);
     appendFileSync(path.join(home, 'DB_CONFIG'), '# a comment\n');
-    expect((await take('incremental', '--include', '*.xml')).stderr).toContain('DB_CONFIG has changed');
+    const third = await take('incremental', '--include', '*.xml', '--json');
+    expect(third.stdout).toContain('DB_CONFIG has changed');
     expect(await take('incremental', '--include', '*.xml')).toMatchObject({ stderr: '' });
     expect(sets()).toHaveLength(3);
-    change(sets()[2]!, ({ proof: _proof, ...manifest }) => ({ ...manifest, proof: undefined }));
+    change(idOf(third), ({ proof: _proof, ...manifest }) => ({ ...manifest, proof: undefined }));
     await take('incremental');
     expect(sets()).toHaveLength(4);
   });
@@ -162,10 +168,9 @@ describe('check', () => {
   test('tells when the newest set is of another environment, unless that was asked for', async () => {
     layDemoEnvironment(home);
     await take('hot');
-    await take('hot');
+    const id = idOf(await take('hot', '--json'));
     expect(await inRepo('check')).toMatchObject({ exitCode: 0 });
     // As an earlier version took it.
-    const [, id] = sets();
     const foreign = (manifest: Manifest): Manifest => ({
       ...manifest,
       source: '/srv/other',
@@ -173,11 +178,11 @@ describe('check', () => {
         file.databaseId ? { ...file, databaseId: file.databaseId.replaceAll(/./g, 'a') } : file,
       ),
     });
-    change(id!, foreign);
+    change(id, foreign);
     const { exitCode, stdout } = await inRepo('check');
     expect(exitCode).toBe(5);
     expect(stdout).toContain(`[chain-mismatch] ${id}, the newest chain, is of /srv/other on `);
-    change(id!, (manifest) => ({ ...manifest, newSource: true }));
+    change(id, (manifest) => ({ ...manifest, newSource: true }));
     expect(await inRepo('check')).toMatchObject({ exitCode: 0 });
   });
 });
