@@ -104,7 +104,7 @@ describe('errors', () => {
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^error \[internal\]: TypeError: a mistake of the programmer\n {4}at /);
     expect(stderr).toMatch(
-      /\nhint: this is a bug in figaro-backup 0\.1\.0\. Please report it with the lines above\.\n$/,
+      /\nhint: this is a bug in figaro-backup 0\.2\.0\. Please report it with the lines above\.\n$/,
     );
     expect(JSON.parse(stdout)).toEqual({
       schema: 1,

@@ -63,7 +63,7 @@ export function whyNoLog(
     return {
       message: `${home} holds no log files, but ${logged} was written through a log`,
       advice:
-        'bring the log files back. Where there are none any more, stop the application, and take the databases as they are with `figaro-backup offline --without-log`.',
+        'bring the log files back. Where there are none any more, or the log is kept in memory only, stop the application, and take the databases as they are with `figaro-backup offline --without-log`.',
     };
   }
   return {

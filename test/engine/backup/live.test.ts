@@ -18,7 +18,7 @@ import { effort, isLongRun, sampled } from '../../support/effort.ts';
 import { newPlace } from '../../support/place.ts';
 
 /** How long the application writes. */
-const seconds = effort('LIVE_SECONDS', 2, 8);
+const seconds = effort('LIVE_SECONDS', 3, 8);
 
 /** Runs the application until it has something in its files. */
 async function startApplication(home: string, options: readonly string[]): Promise<ChildProcess> {
@@ -58,15 +58,16 @@ describeNative('an application that goes on writing', () => {
     async (_what, pageSize, smallBytes, pauseUs) => {
       const { directory, home, repository } = newPlace();
       const application = await startApplication(home, ['--page-size', pageSize, '--keep-logs', '--pause-us', pauseUs]);
-      await takeBackup(nodeFiles, 'hot', { home, repository, smallBytes });
+      const taken = [await takeBackup(nodeFiles, 'hot', { home, repository, smallBytes })];
       await setTimeout(300);
-      await takeBackup(nodeFiles, 'incremental', { home, repository });
+      taken.push(await takeBackup(nodeFiles, 'incremental', { home, repository }));
       if (application.exitCode === null) await once(application, 'exit');
-      await takeBackup(nodeFiles, 'incremental', { home, repository });
+      taken.push(await takeBackup(nodeFiles, 'incremental', { home, repository }));
 
       const opened = openRepository(nodeFiles, repository);
       const chain = findChain(readSets(nodeFiles, opened).sets);
-      expect(chain.sets).toHaveLength(3);
+      // On a busy machine the application may be through before an incremental begins.
+      expect(chain.sets).toHaveLength(taken.filter(({ nothingNew }) => !nothingNew).length);
       expect((await verifySets(nodeFiles, opened)).findings).toEqual([]);
       const counts: number[] = [];
       for (let n = 1; n <= 3; n++) {

@@ -29,13 +29,13 @@ test('a checkpoint of the last hour is none', () => {
 
 test('a checkpoint that is older than the newest commit by more than an hour is one', () => {
   expect(risksWith({ checkpoint, newestTime: checkpoint.time + 3 * 3600 + 5 })).toEqual([
-    ['old-checkpoint', 'the last checkpoint is 3 hours older than the newest commit'],
+    ['old-checkpoint', 'the last checkpoint is 3h older than the newest commit'],
   ]);
 });
 
 test('much log to redo is one, and says more than the age of the checkpoint', () => {
   const bytesToRedo = 300 << 20;
   expect(risksWith({ checkpoint, newestTime: checkpoint.time + 9999, bytesToRedo })).toEqual([
-    ['much-to-redo', `recovery has to read ${bytesToRedo} bytes of log before the containers are current`],
+    ['much-to-redo', 'recovery has to read 300.0 MiB of log before the containers are current'],
   ]);
 });
