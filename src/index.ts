@@ -41,7 +41,7 @@ export { type FollowForEverOptions, type FollowOnceOptions, type Primary } from 
 
 // What comes back.
 export { type Environment, type EnvironmentFile } from './engine/environment/environment.ts';
-export { type BackupResult, type NothingNew } from './engine/backup/backup.ts';
+export { type BackupResult, type NothingNew } from './engine/backup/backup-options.ts';
 export { type BackupSet } from './engine/repository/backup-set.ts';
 export { type Manifest, type ManifestFile, type SetKind } from './engine/repository/manifest.ts';
 export { type Catalog, type ListedChain, type ListedSet } from './engine/repository/catalog.ts';

@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { takeBackup, type BackupOptions, type BackupResult } from '../engine/backup/backup.ts';
+import { takeBackup } from '../engine/backup/backup.ts';
+import { type BackupOptions, type BackupResult } from '../engine/backup/backup-options.ts';
 import { discoverEnvironment } from '../engine/environment/discover.ts';
 import { requireDirectory } from '../engine/what-is.ts';
 import { type Environment } from '../engine/environment/environment.ts';

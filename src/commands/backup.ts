@@ -2,7 +2,8 @@
 
 import path from 'node:path';
 import { Command, Option } from 'commander';
-import { takeBackup, type NothingNew } from '../engine/backup/backup.ts';
+import { takeBackup } from '../engine/backup/backup.ts';
+import { type NothingNew } from '../engine/backup/backup-options.ts';
 import { Pace } from '../engine/pace.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/backup-set.ts';

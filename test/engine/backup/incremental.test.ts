@@ -2,7 +2,8 @@ import { cpSync, readdirSync, readFileSync, renameSync, truncateSync, unlinkSync
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../../demo/application.ts';
-import { takeBackup, type BackupResult } from '../../../src/engine/backup/backup.ts';
+import { takeBackup } from '../../../src/engine/backup/backup.ts';
+import { type BackupResult } from '../../../src/engine/backup/backup-options.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment } from '../../../src/engine/repository/chain.ts';

@@ -1,0 +1,137 @@
+/** Filling a new set: copying the files, proving them, and what the manifest says. */
+
+import { isToldGone, bringsNothing, isProven } from './nothing-new.ts';
+import { layerEnvironments } from '../environment/layers.ts';
+import { type GoneDatabase, type SetKind, type Manifest } from '../repository/manifest.ts';
+import { copyHot } from './hot.ts';
+import { type Environment, logPaths } from '../environment/environment.ts';
+import { exclusionOf, filesTaken, excludedFrom, chainEnvironment, isUnsound } from '../repository/chain.ts';
+import { keepAttributes, type EnvironmentCopy } from './environment-copy.ts';
+import { discoverEnvironment } from '../environment/discover.ts';
+import { type NewSet } from '../repository/repository.ts';
+import { readIfThere } from '../files/read.ts';
+import { findGoneFromChain, warningsOfGone, findGone } from './gone.ts';
+import { BackupPlan } from './plan.ts';
+import { type NothingNew, type BackupParts } from './backup-options.ts';
+import { describeFiles } from '../repository/set-environment.ts';
+import { findOpaque } from '../environment/opaque.ts';
+import { proveSet } from './prove-set.ts';
+import { describeSet } from './describe-set.ts';
+import path from 'node:path';
+import { type IncrementalCopy, copyIncremental } from './incremental.ts';
+import { copyOffline } from './offline.ts';
+import { summarize } from '../environment/left-out.ts';
+import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
+import { type Files } from '../files/files.ts';
+
+/** More of them in a manifest say nothing new. */
+const mostFindings = 1000;
+
+/** Copies the files and proves them. Returns what the manifest says of it, or what is to be told when nothing is new. */
+export async function fillSet(
+  files: Files,
+  set: NewSet,
+  parts: BackupParts,
+): Promise<{ readonly manifest: Manifest } | Pick<NothingNew, 'warnings'>> {
+  const { kind, home, environment, chain, choice, insideNames, exclude = [] } = parts;
+  const before = chain && chainEnvironment(files, chain);
+  const plan = new BackupPlan(kind, before ?? environment);
+  const watch = { ...parts.watch, plan };
+  const following =
+    chain && before
+      ? await copyIncremental(files, home, { chain, before, set, watch, choice, onRoom: parts.onRoom })
+      : undefined;
+  const copy: EnvironmentCopy & Partial<IncrementalCopy> =
+    following ??
+    (kind === 'hot'
+      ? await copyHot(files, home, set, { ...parts, watch, choice })
+      : await copyOffline(files, home, set, { ...parts, watch, choice }));
+  keepAttributes(files, environment, copy.files, set.environment);
+  const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
+  const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
+  const copied = { ...found, ...withoutLog, originalHome: home, insideNames };
+  const exclusion = chain ? exclusionOf(chain) : exclude.length > 0 ? { excludes: choice.excludes } : {};
+  const whole = { ...(before ? layerEnvironments([before, copied]) : copied), ...exclusion };
+  const settings = settingsOf(files, set.environment);
+  const described = { ...copy, files: describeFiles(copy.files, found) };
+  const isUnread = findOpaque(files, whole) !== undefined;
+  const look = (): Environment => discoverEnvironment(files, home, { choice, isGlance: true });
+  const missing = chain
+    ? findGoneFromChain(files, chain, whole, isUnread, look)
+    : goneFrom(files, copy, isUnread, parts);
+  const gone = missing.filter(({ path: name }) => !choice.excludes(name));
+  const told = [...parts.notes, ...warningsOfGone(gone)];
+  const unread = isUnread ? [unreadWarning(home, kind)] : [];
+  if (following && bringsNothing(following, chain!) && isToldGone(gone, chain!) && isProven(chain!, isUnread)) {
+    return { warnings: [...following.warnings, ...told, ...warningsOfExcluded(excludedFrom(chain!.sets)), ...unread] };
+  }
+  // The proof: recovery of the set, in memory, over the files just written.
+  plan.beginProof(whole);
+  const proof = isUnread ? undefined : await proveSet(files, whole, copy, { ...parts, watch });
+  const report = proof?.report;
+  const findings = [...copy.findings, ...(proof?.findings ?? [])];
+  const unexplained = (copy.unexplained ?? [])
+    .filter(({ logName }) => !report?.databases.includes(logName))
+    .map(
+      ({ path: file }) =>
+        `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
+    );
+  const excluded = excludedDatabases(copy, { report, missing, chain, before, choice });
+  const created = (copy.created ?? [])
+    .filter(({ logName }) => report?.databases.includes(logName))
+    .map(({ name, uid }) => ({ path: name, databaseId: uid }));
+  const warnings = [...told, ...warningsOfExcluded(excluded), ...unread, ...unexplained, ...(proof?.notes ?? [])];
+  const manifest: Manifest = {
+    ...describeSet(set, parts, described, proof, warnings),
+    settings,
+    ...(created.length > 0 ? { created } : {}),
+    ...(gone.length > 0 ? { gone } : {}),
+    ...(exclude.length > 0 || excluded.length > 0 ? { excluded: { patterns: exclude, databases: excluded } } : {}),
+    ...(parts.newSource ? { newSource: true as const } : {}),
+    ...withoutLog,
+    ...(isUnread ? { unread: true } : {}),
+    ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),
+  };
+  return { manifest };
+}
+
+/** What DB_CONFIG in a set says. */
+function settingsOf(files: Files, home: string): NonNullable<Manifest['settings']> {
+  const bytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  return bytes ? { dbConfig: Buffer.from(bytes).toString('utf8') } : {};
+}
+
+function unreadWarning(home: string, kind: SetKind): string {
+  const unchecked =
+    kind === 'incremental'
+      ? 'log records could not be checked'
+      : 'pages were read twice, but neither they nor log records could be checked';
+  return `${home} is encrypted and was copied without the password: ${unchecked}, and recovery was not rehearsed. Use --password-file, here or with verify --rehearse`;
+}
+
+/** What the newest sound chain of this source has, and the new full set has not. */
+function goneFrom(
+  files: Files,
+  copy: EnvironmentCopy,
+  isOpaque: boolean,
+  { home, environment, earlier, acceptMissing, newSource, keepDamaged }: BackupParts,
+): GoneDatabase[] {
+  const before = earlier.findLast(({ sets: [full] }) => !isUnsound(full!) && full!.manifest.source === home);
+  if (!before || !copy.removed || acceptMissing === true || newSource === true) return [];
+  const leftOut = summarize(copy.leftOut);
+  const chains = new Set(earlier.map(({ id }) => id));
+  const databases = copy.files.flatMap(({ path: name, databaseId }) =>
+    databaseId === undefined ? [] : [{ path: name, databaseId }],
+  );
+  return findGone(files, before, {
+    source: home,
+    databases,
+    leftOut,
+    removed: copy.removed,
+    sourceLog: logPaths(environment),
+    firstCopied: copy.log?.firstFile,
+    isOpaque,
+    chains,
+    keepDamaged,
+  });
+}
