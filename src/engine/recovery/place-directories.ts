@@ -20,6 +20,7 @@ interface PlacedDirectory {
 export class PlacedDirectories {
   readonly #files: Files;
   readonly #placed: PlacedDirectory[] = [];
+  readonly #named = new Set<PlacedDirectory>();
 
   constructor(files: Files) {
     this.#files = files;
@@ -44,33 +45,28 @@ export class PlacedDirectories {
 
   /** Gives them their names, all or none. */
   publish(give: (stage: string, copy: string, to: string) => void): void {
-    const named: PlacedDirectory[] = [];
     try {
       for (const placed of this.#placed) {
         placed.lease.confirm();
         give(placed.stage, placed.copy, placed.to);
-        named.push(placed);
+        this.#named.add(placed);
       }
     } catch (error) {
-      this.#takeBack(named);
+      this.takeBack();
       throw error;
     }
   }
 
   /** What came after them went wrong: they lose their names again. */
   takeBack(): void {
-    this.#takeBack(this.#placed.filter(({ stage }) => !this.#files.statIfThere(stage)));
+    for (const { to } of this.#named) discardStage(this.#files, to);
   }
 
-  #takeBack(named: readonly PlacedDirectory[]): void {
-    for (const { to } of named) discardStage(this.#files, to);
-  }
-
-  /** To be called in any case, at the end. */
+  /** To be called in any case, at the end. What is left of stages goes as far as that works. */
   close(): void {
-    for (const { stage, lease } of this.#placed) {
-      lease.stop();
-      if (this.#files.statIfThere(stage)) discardStage(this.#files, stage);
+    for (const placed of this.#placed) {
+      placed.lease.stop();
+      if (!this.#named.has(placed)) discardStage(this.#files, placed.stage);
     }
   }
 }

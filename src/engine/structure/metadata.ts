@@ -7,6 +7,7 @@ import { pageType } from '../../format/page/types.ts';
 import { type FileCheck } from './file-check.ts';
 
 const knownMetaFlags = metaFlag.checksums | metaFlag.rangePartitions | metaFlag.callbackPartitions | metaFlag.sliced;
+const partitioned = metaFlag.rangePartitions | metaFlag.callbackPartitions;
 /** Sliced databases, of btree and of hash (4.4.3). */
 const sliced = { btree: 0x100, hash: 8 } as const;
 
@@ -39,6 +40,7 @@ export function checkMetadata(check: FileCheck, meta: Page): boolean {
     case pageType.queueMeta:
     case pageType.heapMeta:
       if (meta.u32(metaAt.free) !== 0) find('it has free pages, which no queue or heap has');
+      if ((metaFlags & partitioned) !== 0) find('it says that it has partitions, which no queue or heap has');
       if (meta.u32(metaAt.flags) !== 0) find(`it has the unknown flags ${meta.u32(metaAt.flags)}`);
   }
   return check.total === before;
