@@ -4,7 +4,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -91,7 +91,10 @@ test('expire, killed at any time, leaves chains that are whole, and does its wor
   expect(await finish('incremental', ...take)).toEqual(fine);
   const kept = path.join(directory, 'kept');
   cpSync(repository, kept, { recursive: true, preserveTimestamps: true });
-  const newest = setsIn(repository).slice(-2);
+  // Of sets of one second, the names do not tell which is newer.
+  const incremental = setsIn(repository).find((name) => name.includes('-incremental-'))!;
+  const manifest = readFileSync(path.join(repository, incremental, 'manifest.json'), 'utf8');
+  const newest = [(JSON.parse(manifest) as { readonly chain: string }).chain, incremental];
   const random = randomNumbers(11);
   const args = ['expire', '--quiet', '--keep-full', '1', '--repo', repository];
   let killed = 0;
