@@ -12,7 +12,7 @@ export function writeDurably(files: Files, file: string, contents: Uint8Array | 
   const temporary = `${file}.tmp`;
   files.remove(temporary);
   try {
-    writeDraft(files, temporary, contents);
+    writeNew(files, temporary, contents);
     files.rename(temporary, file);
   } catch (error) {
     removeIfPossible(files, temporary);
@@ -29,7 +29,7 @@ export function createDurably(files: Files, file: string, contents: Uint8Array |
   if (files.statIfThere(file)) return false;
   const draft = `${file}.new-${randomBytes(6).toString('hex')}`;
   try {
-    writeDraft(files, draft, contents);
+    writeNew(files, draft, contents);
     if (!files.link(draft, file)) return false;
   } catch (error) {
     // Another run was faster, and has swept.
@@ -42,8 +42,9 @@ export function createDurably(files: Files, file: string, contents: Uint8Array |
   return true;
 }
 
-function writeDraft(files: Files, file: string, contents: Uint8Array | string): void {
-  const opened = files.create(file);
+/** Writes and syncs a file that is not there yet. Its name lasts when its directory is synced. */
+export function writeNew(files: Files, file: string, contents: Uint8Array | string, mode?: number): void {
+  const opened = files.create(file, mode);
   try {
     opened.writeAt(typeof contents === 'string' ? Buffer.from(contents) : contents, 0);
     opened.sync();
@@ -53,7 +54,7 @@ function writeDraft(files: Files, file: string, contents: Uint8Array | string): 
 }
 
 /** Where something else went wrong before, that is what has to be told. */
-function removeIfPossible(files: Files, file: string): void {
+export function removeIfPossible(files: Files, file: string): void {
   try {
     files.remove(file);
   } catch {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { removeIfPossible, writeNew } from './durable.ts';
 import { withFile } from './read.ts';
 import { type Files } from './files.ts';
 
@@ -18,21 +19,11 @@ export function replaceFile(files: Files, name: string, contents: string, beginn
   if (before && before.size > 0) requireBeginning(files, file, beginning);
   const draft = `${file}.tmp-${randomBytes(6).toString('hex')}`;
   try {
-    const opened = files.create(draft, 0o644);
-    try {
-      opened.writeAt(Buffer.from(contents), 0);
-      opened.sync();
-    } finally {
-      opened.close();
-    }
+    writeNew(files, draft, contents, 0o644);
     if (before) files.setOwner(draft, { ...before, mode: before.mode & 0o777 });
     files.rename(draft, file);
   } catch (error) {
-    try {
-      files.remove(draft);
-    } catch {
-      // What went wrong before is what has to be told.
-    }
+    removeIfPossible(files, draft);
     throw error;
   }
   files.syncDirectory(path.dirname(file));

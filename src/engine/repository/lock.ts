@@ -6,6 +6,7 @@ import { readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { doubtMs, expiryMs, fencedFiles, holdLease } from '../lease.ts';
 import { describeThisProcess, isAlive, parseOwner, type Owner } from '../owner.ts';
+import { writeNew } from '../files/durable.ts';
 
 /** The lock of a repository; only one run at a time may write to it. */
 export interface Lock {
@@ -171,13 +172,7 @@ class LockFile {
   #makeDraft(draft: string): string {
     const contents = describeThisProcess();
     try {
-      const opened = this.#files.create(draft);
-      try {
-        opened.writeAt(Buffer.from(contents), 0);
-        opened.sync();
-      } finally {
-        opened.close();
-      }
+      writeNew(this.#files, draft, contents);
       return contents;
     } catch (error) {
       if (!isNoSpace(error)) throw error;
