@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { removeTree } from '../files/tree.ts';
+import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type FileStat, type Files } from '../files/files.ts';
 import { fencedFiles, holdLease, type Lease } from '../lease.ts';
 import { isMarkAlive, markOfThisProcess } from '../owner.ts';
@@ -74,8 +74,28 @@ function isOurs({ uid, mode }: FileStat): boolean {
   return me === undefined || (uid === me && (mode & 0o022) === 0);
 }
 
+/** A stage that a run works in: its files change nothing once another recovery has swept it, and throw `target-in-use`. */
+export interface HeldStage {
+  readonly stage: string;
+  readonly files: Files;
+  readonly lease: Lease;
+}
+
+/** Makes a stage beside a target, and holds it. Throws `target-in-use` when there is one of that name. */
+export function beginStage(files: Files, target: string): HeldStage {
+  makeDirectories(files, path.dirname(target));
+  const stage = newStage(target);
+  makeStage(files, stage);
+  return { stage, ...holdStage(files, stage) };
+}
+
+/** Sweeps what other recoveries left beside a target, by the clock of the file system that a stage of this one tells. */
+export function sweepBeside(files: Files, target: string, stage: string): string[] {
+  return sweepStages(files, target, files.statIfThere(stage)?.changedMs ?? 0);
+}
+
 /** Makes a stage that nobody else can look or write into. Throws `target-in-use` when there is one of that name. */
-export function makeStage(files: Files, stage: string): void {
+function makeStage(files: Files, stage: string): void {
   if (files.makeDirectory(stage, 0o700)) return;
   throw new FigaroError('target-in-use', `${stage} is there already`, { path: stage });
 }

@@ -2,18 +2,15 @@
 
 import path from 'node:path';
 import { type Files } from '../files/files.ts';
-import { makeDirectories, removeTree } from '../files/tree.ts';
-import { type Lease } from '../lease.ts';
-import { discardStage, holdStage, makeStage, newStage, sweepStages } from './leftovers.ts';
+import { removeTree } from '../files/tree.ts';
+import { beginStage, discardStage, sweepBeside, type HeldStage } from './leftovers.ts';
 
 /** New places by what the directories are called inside. */
 export type Placements = ReadonlyMap<string, string>;
 
-interface PlacedDirectory {
-  readonly stage: string;
+interface PlacedDirectory extends HeldStage {
   readonly copy: string;
   readonly to: string;
-  readonly lease: Lease;
 }
 
 /** The directories on their way: whoever made them publishes them or has them discarded. */
@@ -28,13 +25,11 @@ export class PlacedDirectories {
 
   /** Copies a directory of `home` beside its new place, synced, and takes it out of there. Returns warnings. */
   async take(home: string, name: string, to: string): Promise<readonly string[]> {
-    makeDirectories(this.#files, path.dirname(to));
-    const stage = newStage(to);
-    makeStage(this.#files, stage);
-    const { files, lease } = holdStage(this.#files, stage);
+    const held = beginStage(this.#files, to);
+    const { stage, files } = held;
     const copy = path.join(stage, 'environment');
-    this.#placed.push({ stage, copy, to, lease });
-    const warnings = sweepStages(files, to, files.statIfThere(stage)?.changedMs ?? 0);
+    this.#placed.push({ ...held, copy, to });
+    const warnings = sweepBeside(files, to, stage);
     const from = path.join(home, name);
     if (files.statIfThere(from)) await copyTree(files, from, copy);
     else files.makeDirectory(copy);

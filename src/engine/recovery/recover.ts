@@ -10,7 +10,6 @@ import { separateTwins, twinsOf, warningsOfCopies, type Separated } from '../env
 import { warningsOf } from '../environment/left-out.ts';
 import { requireLogGone } from '../environment/log-nearby.ts';
 import { requireStill } from '../environment/unchanged.ts';
-import { makeDirectories } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment } from '../database/check-environment.ts';
@@ -32,7 +31,7 @@ import { finishCopies, finishRecovery, syncTree } from './finish.ts';
 import { giveOwners } from './owners.ts';
 import { checkDatabases, copyDatabases, openStage, withLogNearby } from './stage.ts';
 import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
-import { discardStage, holdStage, makeStage, newStage, sweepStages } from './leftovers.ts';
+import { beginStage, discardStage, sweepBeside } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
 
 export interface RecoverOptions {
@@ -225,14 +224,11 @@ async function rehearseJob(files: Files, job: Job): Promise<Outcome> {
 
 async function doJob(allFiles: Files, job: Job, plan: DirectoryPlan): Promise<Outcome> {
   const { environment, target, watch, check, anyOrder } = job;
-  makeDirectories(allFiles, path.dirname(target));
-  const stage = newStage(target);
-  makeStage(allFiles, stage);
-  const { files, lease } = holdStage(allFiles, stage);
+  const { stage, files, lease } = beginStage(allFiles, target);
   const copies = new BackgroundCopies(files);
   const placed = new PlacedDirectories(allFiles);
   try {
-    const leftovers = sweepStages(files, target, files.statIfThere(stage)?.changedMs ?? 0);
+    const leftovers = sweepBeside(files, target, stage);
     const { home, report, warnings } = await recoverOnStage(files, job, stage, copies);
     const notes: string[] = [];
     if (check) {
