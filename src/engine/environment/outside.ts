@@ -67,10 +67,13 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
     // The library makes it when there is something to put into it.
     const isMissing = written === config.externalFileDirectory && !files.statThrough(at);
     if (!isMissing) requireThere(files, home, written, at, written === logDirectory);
-    const same = isMissing ? undefined : mounts.find((mount) => files.realPath(mount.path) === files.realPath(at));
-    const name = (isMissing ? undefined : insideName(files, home, at)) ?? same?.name ?? nameOf(written);
+    const shown = isMissing
+      ? undefined
+      : (insideName(files, home, at) ??
+        mounts.find((mount) => files.realPath(mount.path) === files.realPath(at))?.name);
+    const name = shown ?? nameOf(written);
     insideNames.set(written, name);
-    if (same || isMissing || !isMountName(name)) continue;
+    if (isMissing || shown !== undefined) continue;
     requireFree(files, home, name, written);
     const isOnlyLog = written === logDirectory && !isDataDirectory(config, known, written);
     mounts.push({ name, path: at, shows: isOnlyLog ? (file) => logFileNumber(file) !== undefined : () => true });
@@ -164,18 +167,12 @@ function insideName(files: Files, home: string, at: string): string | undefined 
   return isOutside(inside) ? undefined : inside.split(path.sep).join('/');
 }
 
-const prefix = 'outside-';
-
-function isMountName(name: string): boolean {
-  return name.startsWith(prefix) && !name.includes('/');
-}
-
 /** Depends on nothing but how the directory is named: it is the same in every set, whatever else DB_CONFIG says. */
 function nameOf(written: string): string {
   const normal = normalDirectory(written);
   const base = path.posix.basename(normal).replaceAll(/[^\w.-]/g, '_');
   const hash = createHash('sha256').update(normal).digest('hex').slice(0, 6);
-  return `${prefix}${base === '' || /^\.+$/.test(base) ? 'directory' : base}-${hash}`;
+  return `outside-${base === '' || /^\.+$/.test(base) ? 'directory' : base}-${hash}`;
 }
 
 function requireFree(files: Files, home: string, name: string, written: string): void {

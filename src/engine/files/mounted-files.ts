@@ -1,6 +1,7 @@
 /** A directory that is in several places, shown as one. */
 
 import path from 'node:path';
+import { writeNew } from './durable.ts';
 import { filesWith } from './files-with.ts';
 import { type Files, type FileStat, type OpenFile } from './files.ts';
 
@@ -83,17 +84,12 @@ export function mountedFiles(files: Files, home: string, mounts: readonly Mount[
       const mount = mountOf(directory);
       if (!mount) return names;
       const shows = place === mount.path ? mount.shows : () => true;
-      return names.filter((name) => shows(name) && !shown.has(path.join(files.realPath(place), name)));
+      const real = files.realPath(place);
+      return names.filter((name) => shows(name) && !shown.has(path.join(real, name)));
     },
     async copy(from, to) {
       if (from !== replaced) return await files.copy(locate(from), to);
-      const made = files.create(to);
-      try {
-        made.writeAt(contents, 0);
-        made.sync();
-      } finally {
-        made.close();
-      }
+      writeNew(files, to, contents);
       files.setOwner(to, statReplaced());
     },
     showsWrites: (file) => files.showsWrites(locate(file)),

@@ -281,6 +281,17 @@ describeNative('directories outside of the environment', () => {
     expect(await run('failover', 'promote', '--standby', standby)).toMatchObject({ exitCode: 0 });
   });
 
+  test('one inside that is named in full, and as a set would call it, is one inside', async () => {
+    const inward = path.join(home, 'outside-logs-3f2a1c');
+    fs.mkdirSync(inward);
+    const session = begin(`set_lg_dir ${inward}\n`);
+    expect((await take('hot')).exitCode).toBe(0);
+    session.do('leave');
+    const full = path.join(repo, setsIn()[0]!, 'environment');
+    expect(fs.readFileSync(path.join(full, 'DB_CONFIG'), 'utf8')).toBe('set_lg_dir outside-logs-3f2a1c\n');
+    expect(namesIn(path.join(full, 'outside-logs-3f2a1c'))).toEqual(['log.0000000001']);
+  });
+
   test('a directory that is not there is told by name', async () => {
     const session = begin(`set_data_dir ${data}\nset_lg_dir ${logs}\n`);
     session.do('leave');
