@@ -6,11 +6,12 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { type Lsn } from '../../format/lsn.ts';
 import { logFileNumber } from '../../format/names.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
-import { firstDifference } from '../files/compare.ts';
 import { type Files } from '../files/files.ts';
+import { differenceInHistory } from '../log/same-history.ts';
 import { databasesTold, placeOf, plainId, type Manifest } from '../repository/manifest.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
 import { environmentOf } from '../repository/repository.ts';
@@ -194,16 +195,18 @@ class Evidence {
         const common = Math.min(has, size);
         if (common < leastInCommon) continue;
         const copy = path.join(environmentOf(directory), name);
-        if (!this.#agree(file, copy, common)) result = 'differs';
+        const lastRecord = end && number === end.file && common === end.offset ? manifest.log?.lastRecord : undefined;
+        const known = { end: { file: number!, offset: common }, lastRecord };
+        if (!this.#agree(file, copy, known)) result = 'differs';
         else return result === 'unknown' && has >= size && number === end?.file ? 'goes-on' : 'shares';
       }
     }
     return result;
   }
 
-  #agree(one: string, other: string, length: number): boolean {
+  #agree(file: string, copy: string, known: { readonly end: Lsn; readonly lastRecord: Lsn | undefined }): boolean {
     try {
-      return firstDifference(this.#files, one, other, length) === undefined;
+      return differenceInHistory(this.#files, file, copy, known) === undefined;
     } catch (error) {
       // The application removes log files, and a set may lack one: then this pair tells nothing.
       if (error instanceof FigaroError && error.details.cause === undefined) return false;

@@ -4,16 +4,16 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { LogCopy, requireSoundEnd } from '../backup/copy-log.ts';
-import { firstDifference } from '../files/compare.ts';
 import { logPaths } from '../environment/environment.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
+import { differenceInHistory } from '../log/same-history.ts';
 import { chainEnvironment, chainsOf } from '../repository/chain.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
-import { logDirectoryIn, partsOf, standbyEnvironment, type Standby } from './standby.ts';
+import { logDirectoryIn, partsOf, standbyEnvironment, type Standby, type StandbyState } from './standby.ts';
 import { logPlace } from '../environment/discover.ts';
 import { type Directories } from '../environment/outside.ts';
 
@@ -80,7 +80,7 @@ export async function takeLogFrom(files: Files, standby: Standby, repo: string):
   const environment = standbyEnvironment(files, standby);
   const { end } = state;
   const ours = logPaths(environment).get(end.file)!;
-  const paths = logThatGoesOn(files, repo, end, ours);
+  const paths = logThatGoesOn(files, repo, state, ours);
   const first = paths.get(end.file);
   const incoming = emptyIncoming(files, directory);
   const numbers = [...paths.keys()].filter((number) => number >= end.file).sort((a, b) => a - b);
@@ -99,7 +99,8 @@ export async function takeLogFrom(files: Files, standby: Standby, repo: string):
  *
  * @param ours the standby's last log file
  */
-function logThatGoesOn(files: Files, repo: string, end: Lsn, ours: string): Map<number, string> {
+function logThatGoesOn(files: Files, repo: string, state: StandbyState, ours: string): Map<number, string> {
+  const { end } = state;
   const { sets } = readSets(files, openRepository(files, repo));
   let best: { readonly paths: Map<number, string>; readonly to: Lsn } | undefined;
   let different: FigaroError | undefined;
@@ -108,7 +109,7 @@ function logThatGoesOn(files: Files, repo: string, end: Lsn, ours: string): Map<
     if (!to || compareLsn(to, best?.to ?? end) < 0) continue;
     const paths = logPaths(chainEnvironment(files, chain));
     if (!paths.has(end.file) && !paths.has(end.file + 1)) continue;
-    const place = differenceFrom(files, paths.get(end.file), ours, end);
+    const place = differenceFrom(files, paths.get(end.file), ours, state);
     if (place) different ??= place;
     else best = { paths, to };
   }
@@ -121,10 +122,16 @@ function logThatGoesOn(files: Files, repo: string, end: Lsn, ours: string): Map<
   });
 }
 
-function differenceFrom(files: Files, file: string | undefined, ours: string, end: Lsn): FigaroError | undefined {
+function differenceFrom(
+  files: Files,
+  file: string | undefined,
+  ours: string,
+  state: StandbyState,
+): FigaroError | undefined {
   if (file === undefined) return undefined;
-  const different = firstDifference(files, file, ours, end.offset);
+  const different = differenceInHistory(files, file, ours, state);
   if (different === undefined) return undefined;
+  const { end } = state;
   return new FigaroError(
     'chain-mismatch',
     `${file} differs from the standby’s at byte ${different}, before ${end.offset}`,

@@ -4,11 +4,11 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { checkpoint } from '../../format/log/records/txn.ts';
 import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
-import { firstDifference } from '../files/compare.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog } from './log-files.ts';
 import { LogReader } from './log-reader.ts';
+import { differenceInHistory } from './same-history.ts';
 import { type LogObserver } from './log-observer.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
@@ -120,10 +120,11 @@ export class Continuation implements LogObserver {
 
   /** Throws unless a file begins with the chain's last one. */
   #requirePrefix(file: string): void {
-    const { offset } = this.#parts.parent.end;
-    const different = firstDifference(this.#files, file, this.#lastFile, offset);
+    const { parent } = this.#parts;
+    const different = differenceInHistory(this.#files, file, this.#lastFile, parent);
     if (different === undefined) return;
-    throw this.#mismatch(`${path.basename(file)} differs from the chain’s at byte ${different}, before ${offset}`);
+    const before = parent.end.offset;
+    throw this.#mismatch(`${path.basename(file)} differs from the chain’s at byte ${different}, before ${before}`);
   }
 
   /** With no file in common, records that point into the chain have to hit: the header alone is weak evidence (I.2). */
