@@ -7,10 +7,8 @@ import { asUsage, commandNamed, inOrder, requireNoEmptyPlaces } from './commands
 import { nodeFiles } from './engine/files/node-files.ts';
 import { type Disk } from './engine/files/files.ts';
 import { programVersion } from './engine/version.ts';
-import { FigaroError } from './errors.ts';
 import { exitStatuses } from './output/exit-codes.ts';
 import { fit, widthOf } from './output/fit.ts';
-import { bugText, colours, errorText } from './output/report.ts';
 
 type CreateCommand = (context: CommandContext) => Command;
 
@@ -56,7 +54,8 @@ const printLines: ReadonlySet<string> = new Set(['logs print']);
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
 export async function run(typed: readonly string[], io: Io, files: Disk = nodeFiles): Promise<number> {
   const argv = inOrder(typed);
-  const context = new CommandContext(io, files);
+  // Whoever is to read the bytes must not find a word between them.
+  const context = new CommandContext(io, files, argv.includes('--to-stdout') ? io.stderr : io.stdout);
   context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
     await parse(await buildProgram(context, commandsFor(argv)), argv);
@@ -95,7 +94,7 @@ export async function buildProgram(
       // What commander has to say about an error is thrown, and told in our form.
       writeErr: () => {},
       getOutHasColors: () => false,
-      getOutHelpWidth: () => helpWidth(context.io),
+      getOutHelpWidth: () => helpWidth(context),
     })
     .configureHelp({ minWidthToWrap: 24, subcommandTerm: (command) => command.name() })
     .addHelpText(
@@ -155,8 +154,8 @@ function adopt(parent: Command): void {
 }
 
 /** How wide help may be. Some terminals do not know, and say 0. */
-function helpWidth({ stdout, env }: Io): number {
-  return widthOf(stdout, env) ?? 80;
+function helpWidth({ reports, io }: CommandContext): number {
+  return widthOf(reports, io.env) ?? 80;
 }
 
 function exitCodeHelp(command: Command): string {
@@ -168,16 +167,10 @@ function exitCodeHelp(command: Command): string {
 
 /** Tells what went wrong, and returns the exit status. With `--json`, stdout gets the one document it always gets. */
 function tell(error: unknown, argv: readonly string[], context: CommandContext): number {
-  const { io } = context;
-  const wantsJson = argv.includes('--json');
-  const chalk = colours(io.stderr, io.env, !argv.includes('--no-color'));
   if (error === undefined) return 0;
-  if (wantsJson) context.writeErrorDocument(error);
-  io.stderr.write(
-    error instanceof FigaroError
-      ? errorText(error, chalk, widthOf(io.stderr, io.env))
-      : bugText(error, programVersion, chalk),
-  );
+  const json = argv.includes('--json');
+  if (json) context.writeErrorDocument(error);
+  context.writeError(error, { json, color: !argv.includes('--no-color') });
   return context.exitCodeOf(error);
 }
 

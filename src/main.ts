@@ -26,9 +26,15 @@ async function runProgram(): Promise<void> {
   // From here on, an error that nobody catches is told by the run.
   stopAtSignals(stop);
   process.exitCode = await run(argv, {
+    // Opened when it is asked for.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
     signal: stop.signal,
   });
+  // Bytes that nobody takes must not keep a run that failed from ending.
+  if (process.exitCode !== 0 && process.stdout.writableLength > 0) process.exit();
 }

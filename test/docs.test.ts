@@ -236,14 +236,14 @@ test('options that there are not are found', () => {
   expect(strangersIn('--keep-hourly N')).toEqual(['--keep-hourly']);
 });
 
-/** Sentences and cells of tables that are long enough to be more than a phrase. */
+/** Sentences and cells of tables that are long enough to be more than a phrase, or a list of options. */
 function sentencesOf(page: string): string[] {
   const prose = proseOf(page).replaceAll(/^(#.*|\|[ -|]*)$/gm, '');
   const blocks = prose.split(/\n\n|\n(?=\s*(?:-|\d\.|\|) ?)/);
   return blocks
     .flatMap((block) => block.replaceAll(/\s+/g, ' ').split(/(?<=[.:;!?]) | \| /))
     .map((sentence) => sentence.replaceAll(/^[\s|-]+|[\s|.:;]+$/g, '').toLowerCase())
-    .filter((sentence) => sentence.replaceAll(/`[^`]*`/g, '').length >= 40);
+    .filter((sentence) => sentence.replaceAll(/`[^`]*`(, )?/g, '').length >= 40);
 }
 
 test('no sentence stands twice', () => {

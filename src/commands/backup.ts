@@ -1,10 +1,14 @@
 /** `offline`, `hot` and `incremental`: one way in, three kinds of set. */
 
 import path from 'node:path';
+import { tmpdir } from 'node:os';
 import { Command, Option } from 'commander';
 import { takeBackup } from '../engine/backup/backup.ts';
-import { type NothingNew } from '../engine/backup/backup-options.ts';
+import { type BackupOptions, type NothingNew } from '../engine/backup/backup-options.ts';
+import { streamBackup } from '../engine/backup/stream-backup.ts';
+import { type Room } from '../engine/backup/room.ts';
 import { Pace } from '../engine/pace.ts';
+import { type Watch } from '../engine/pause.ts';
 import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/backup-set.ts';
 import { type Repository } from '../engine/repository/repository.ts';
@@ -16,6 +20,7 @@ import { homeOf, repositoryOf } from './directories.ts';
 import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
+import { byteOutputOf } from './streams.ts';
 import { directoriesOf, withDirectories, type DirectoryOptions } from './environment-directories.ts';
 
 interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptions, DirectoryOptions {
@@ -30,6 +35,8 @@ interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptio
   readonly acceptMissing?: true;
   readonly newSource?: true;
   readonly withoutLog?: true;
+  readonly toStdout?: true;
+  readonly spool?: string;
 }
 
 const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
@@ -80,6 +87,13 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
       'the repository is of this environment from now on, which has nothing of the earlier sets',
     );
   }
+  if (kind !== 'incremental') {
+    command.option(
+      '--to-stdout',
+      'write the set to standard output as a tar, in place of a repository; reports go to stderr',
+    );
+    command.option('--spool <dir>', 'with --to-stdout, make the set in here first (default: the temporary directory)');
+  }
   if (kind === 'offline') command.option('--without-log', 'take databases whose log is gone as they are');
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
@@ -88,40 +102,79 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
       examples(
         `figaro-backup ${kind} --home /srv/env --repo /backup/env`,
         `DB_HOME=/srv/env FIGARO_BACKUP_REPO=/backup/env figaro-backup ${kind} --json`,
+        ...(kind === 'incremental'
+          ? []
+          : [`figaro-backup ${kind} --home /srv/env --to-stdout --spool /var/spool/backup > /dev/nst0`]),
       ),
     )
     .action(
       hooked(context, async (_environment, options: BackupCommandOptions) => {
+        if (options.toStdout) return await stream(context, kind, options);
+        if (options.spool !== undefined) throw new FigaroError('usage', '--spool is for --to-stdout only');
         const files = unlockedFiles(context, options);
         const set = await context.withWatch(options, (watch, note) =>
           takeBackup(files, kind, {
-            home: homeOf(options),
+            ...commonOptionsOf(options, watch),
             repository: repositoryOf(options),
-            ...directoriesOf(options),
             ...(options.chain === undefined ? {} : { chain: options.chain }),
-            ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
-            ...(options.include === undefined ? {} : { include: options.include }),
-            ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
-            anyOrder: options.anyOrder === true,
-            keepDamaged: options.keepDamaged === true,
-            acceptMissing: options.acceptMissing === true,
-            newSource: options.newSource === true,
-            withoutLog: options.withoutLog === true,
-            onRoom: ({ directory, bytesNeeded, bytesFree }) =>
-              note(
-                `needs about ${formatBytes(bytesNeeded)} at ${path.dirname(directory)}, where ${formatBytes(bytesFree)} are free`,
-              ),
+            onRoom: ({ directory, ...room }) => note(describeRoom({ ...room, place: path.dirname(directory) })),
             onCreated: (repository) => tellCreated(context, options, repository),
-            watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
           }),
         );
         if (set.nothingNew) return tellNothingNew(context, options, set, set.nothingNew);
-        context.madeSet = set.id;
-        context.warn(options, set.manifest.warnings);
-        tellUnsound(context, options, set);
-        context.printSuccess(options, { set: toDocument(set) }, () => describe(set));
+        tellSet(context, options, set);
       }),
     );
+}
+
+/** What all ways of taking a set are asked. */
+function commonOptionsOf(options: BackupCommandOptions, watch: Watch): Omit<BackupOptions, 'repository'> {
+  return {
+    home: homeOf(options),
+    ...directoriesOf(options),
+    ...(options.lockWait === undefined ? {} : { lockWaitMs: options.lockWait }),
+    ...(options.include === undefined ? {} : { include: options.include }),
+    ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+    anyOrder: options.anyOrder === true,
+    keepDamaged: options.keepDamaged === true,
+    acceptMissing: options.acceptMissing === true,
+    newSource: options.newSource === true,
+    withoutLog: options.withoutLog === true,
+    watch: options.maxRate === undefined ? watch : { ...watch, pace: new Pace(options.maxRate) },
+  };
+}
+
+/** The set goes to standard output, and nothing else does. */
+async function stream(context: CommandContext, kind: SetKind, options: BackupCommandOptions): Promise<void> {
+  if (options.repo !== undefined) throw new FigaroError('usage', '--to-stdout and --repo cannot be used together');
+  const out = byteOutputOf(context);
+  const files = unlockedFiles(context, options);
+  const spool = options.spool ?? tmpdir();
+  const set = await context.withWatch(options, (watch, note) =>
+    streamBackup(
+      files,
+      kind as 'hot' | 'offline',
+      {
+        ...commonOptionsOf(options, watch),
+        spool,
+        onRoom: (room) => note(describeRoom({ ...room, place: spool })),
+      },
+      out,
+    ),
+  );
+  context.warn(options, set.leftovers);
+  tellSet(context, options, set);
+}
+
+function tellSet(context: CommandContext, options: CommonOptions, set: BackupSet): void {
+  context.madeSet = set.id;
+  context.warn(options, set.manifest.warnings);
+  tellUnsound(context, options, set);
+  context.printSuccess(options, { set: toDocument(set) }, () => describe(set));
+}
+
+function describeRoom({ place, bytesNeeded, bytesFree }: Omit<Room, 'directory'> & { readonly place: string }): string {
+  return `needs about ${formatBytes(bytesNeeded)} at ${place}, where ${formatBytes(bytesFree)} are free`;
 }
 
 function tellNothingNew(

@@ -6,7 +6,8 @@ import { type Watch } from '../engine/pause.ts';
 import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/json.ts';
 import { fit, widthOf } from '../output/fit.ts';
 import { showProgress } from '../output/progress.ts';
-import { colours, errorText, hasColours, warningText } from '../output/report.ts';
+import { programVersion } from '../engine/version.ts';
+import { bugText, colours, errorText, hasColours, warningText } from '../output/report.ts';
 import { Results } from '../output/results.ts';
 import { paint } from '../output/styles.ts';
 import { printable } from '../output/text.ts';
@@ -14,6 +15,8 @@ import { commonHeading } from './options.ts';
 
 /** The streams and surroundings of a run. */
 export interface Io {
+  /** Read from when a command asks for it. */
+  readonly stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   readonly env: NodeJS.ProcessEnv;
@@ -39,7 +42,9 @@ export class CommandContext {
   readonly io: Io;
   /** What no password opens: `unlockedFiles` has the key, too. */
   readonly files: Disk;
-  /** Standard output as it is, for long results; others use `print`. */
+  /** Where results go: standard output, unless that is for bytes. */
+  readonly reports: Io['stdout'];
+  /** That stream as it is, for long results; others use `print`. */
   readonly results: Results;
   /** The exit status of a run that found something wrong but did its work. */
   exitCode = 0;
@@ -58,10 +63,11 @@ export class CommandContext {
   /** What was found has been printed. */
   #isTold = false;
 
-  constructor(io: Io, files: Disk) {
+  constructor(io: Io, files: Disk, reports = io.stdout) {
     this.io = io;
     this.files = files;
-    this.results = new Results(io.stdout);
+    this.reports = reports;
+    this.results = new Results(reports);
   }
 
   /** Runs engine work with progress and interruption. With `note`, it can say something where progress is shown. */
@@ -133,8 +139,8 @@ export class CommandContext {
   }
 
   #laidOut({ color }: CommonOptions, text: string): string {
-    const { stdout, env } = this.io;
-    return paint(fit(printable(text), widthOf(stdout, env)), colours(stdout, env, color !== false));
+    const { env } = this.io;
+    return paint(fit(printable(text), widthOf(this.reports, env)), colours(this.reports, env, color !== false));
   }
 
   /** A result that is printed whatever `--quiet` says. */
@@ -151,9 +157,21 @@ export class CommandContext {
     stderr.write(errorText(new FigaroError(code, message), colours(stderr, env, color), widthOf(stderr, env)));
   }
 
+  /** An error on stderr; there it is part of the document, where that goes there, too. */
+  writeError(error: unknown, { json, color }: CommonOptions): void {
+    const { stderr, env } = this.io;
+    if (json && this.reports === stderr) return;
+    const chalk = colours(stderr, env, color !== false);
+    stderr.write(
+      error instanceof FigaroError
+        ? errorText(error, chalk, widthOf(stderr, env))
+        : bugText(error, programVersion, chalk),
+    );
+  }
+
   /** A result that cron does not want to hear of: text only on a terminal, or when asked for. */
   printSuccess(options: CommonOptions, value: object, text: () => string): void {
-    if (options.json || options.verbose || this.io.stdout.isTTY) this.print(options, value, text);
+    if (options.json || options.verbose || this.reports.isTTY) this.print(options, value, text);
   }
 
   /** With `--json`, warnings are part of the document. */
@@ -173,8 +191,7 @@ export class CommandContext {
   /** Something that went wrong after the run: its result stands, its exit status does not. */
   addFailure(options: CommonOptions, error: FigaroError): void {
     this.#warnings.push(error.message);
-    const { stderr, env } = this.io;
-    stderr.write(errorText(error, colours(stderr, env, options.color !== false), widthOf(stderr, env)));
+    this.writeError(error, options);
     this.#isTold = true;
     if (this.exitCode === 0) this.found(error.code, error.message);
   }

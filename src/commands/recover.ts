@@ -3,8 +3,15 @@ import { Command, Option } from 'commander';
 import { filesOfKind, type EnvironmentFile } from '../engine/environment/environment.ts';
 import { type Files } from '../engine/files/files.ts';
 import { type Preflight } from '../engine/recovery/preflight.ts';
-import { recoverFrom, type Recovered, type RecoverySource } from '../engine/recovery/recover-from.ts';
+import {
+  recoverFrom,
+  type Recovered,
+  type RecoverFromOptions,
+  type RecoverySource,
+} from '../engine/recovery/recover-from.ts';
+import { recoverFromStream } from '../engine/recovery/recover-stream.ts';
 import { describeMoment, formatTxnId, type Commit, type RestorePoint } from '../engine/recovery/restore-point.ts';
+import { type ChainChoice } from '../engine/repository/find-chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { formatLsn, type Lsn } from '../format/lsn.ts';
@@ -24,6 +31,7 @@ import {
   type GivenTime,
 } from './options.ts';
 import { copiedDirectories, requireNoCopiedDirectories } from './environment-directories.ts';
+import { withByteInput } from './streams.ts';
 
 interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly resetLsns?: true;
@@ -33,6 +41,7 @@ interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
   readonly chain?: string;
   readonly toSet?: string;
   readonly from?: readonly string[];
+  readonly fromStdin?: true;
   readonly to: string;
   readonly toTime?: GivenTime;
   readonly toLsn?: Lsn;
@@ -87,6 +96,10 @@ export function recoverCommand(context: CommandContext): Command {
       collect,
     )
     .addOption(copiedDirectories())
+    .option(
+      '--from-stdin',
+      'the sets of a tar that comes as standard input, as `hot --to-stdout` writes it, or of several, one after the other',
+    )
     .option('--reset-lsns', 'make containers that any environment can open: without LSNs, and without a log')
     .option('--surviving-logs <dir>', 'the log files left of the broken environment: go on to their end')
     .option(
@@ -118,15 +131,17 @@ export function recoverCommand(context: CommandContext): Command {
         'figaro-backup recover --repo /backup/env --to /restore/env --surviving-logs /srv/env',
         'figaro-backup recover --repo /backup/env --to /tmp/before --to-time 2026-11-22T08:15:00Z --only docs.dbxml',
         'figaro-backup recover --from /backup/monday --from /backup/tuesday-logs --to /restore/env',
+        'figaro-backup recover --from-stdin --to /restore/env < /dev/nst0',
       ),
     )
     .action(
       hooked(context, async (_environment, options: RecoverCommandOptions) => {
         const files = unlockedFiles(context, options);
-        const source = sourceOf(files, options);
+        const source = options.fromStdin ? undefined : sourceOf(files, options);
+        if (options.fromStdin) requireStreamAlone(options);
         const restorePoint = restorePointOf(options);
-        const result = await context.withWatch(options, (watch, note) =>
-          recoverFrom(files, source, {
+        const result = await context.withWatch(options, async (watch, note) => {
+          const asked: RecoverFromOptions = {
             target: options.to,
             restorePoint,
             // A dry run has it in its result.
@@ -143,8 +158,10 @@ export function recoverCommand(context: CommandContext): Command {
             ...(options.only ? { only: options.only } : {}),
             ...(options.mapDir ? { moves: options.mapDir } : {}),
             watch,
-          }),
-        );
+          };
+          if (source) return await recoverFrom(files, source, asked);
+          return await withByteInput(context, (input) => recoverFromStream(files, input, choiceOf(options), asked));
+        });
         context.warn(options, result.warnings);
         if (result.lacking) context.addFailure(options, result.lacking);
         context.print(options, toDocument(options, restorePoint, result), () => describe(options, result));
@@ -153,15 +170,32 @@ export function recoverCommand(context: CommandContext): Command {
 }
 
 function sourceOf(files: Files, options: RecoverCommandOptions): RecoverySource {
-  const { from, chain, toSet, dirAt } = options;
+  const { from, dirAt } = options;
   if (!from) {
     requireNoCopiedDirectories(dirAt);
-    const repository = openRepository(files, repositoryOf(options));
-    return { repository, ...(chain === undefined ? {} : { chain }), ...(toSet === undefined ? {} : { toSet }) };
+    return { repository: openRepository(files, repositoryOf(options)), ...choiceOf(options) };
   }
   const other = (['repo', 'chain', 'toSet'] as const).find((name) => options[name] !== undefined);
   if (!other) return { copies: from, ...(dirAt ? { directoriesAt: dirAt } : {}) };
   throw new FigaroError('usage', `--from and --${other === 'toSet' ? 'to-set' : other} cannot be used together`);
+}
+
+function choiceOf({ chain, toSet }: RecoverCommandOptions): ChainChoice {
+  return { ...(chain === undefined ? {} : { chain }), ...(toSet === undefined ? {} : { toSet }) };
+}
+
+function requireStreamAlone(options: RecoverCommandOptions): void {
+  const other = (['repo', 'from'] as const).find((name) => options[name] !== undefined);
+  if (other) throw new FigaroError('usage', `--from-stdin and --${other} cannot be used together`);
+  requireNoCopiedDirectories(options.dirAt);
+  if (!options.dryRun) return;
+  throw new FigaroError(
+    'usage',
+    '--from-stdin and --dry-run cannot be used together: what comes has to be kept somewhere',
+    {
+      hint: '`figaro-backup verify --from-stdin --rehearse` goes through the recovery, and keeps nothing.',
+    },
+  );
 }
 
 function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): RestorePoint {

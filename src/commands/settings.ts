@@ -161,8 +161,13 @@ export function applySettings(files: Files, command: Command, settings: readonly
 
 /** Commands that look at one of several sources look at the one given, and a repository rather than an environment. */
 function withOneSource(command: Command, settings: readonly Setting[]): readonly Setting[] {
-  if (!command.options.some(({ long }) => long === '--from')) return settings;
+  const has = (flag: string): boolean => command.options.some(({ long }) => long === flag);
   const isGiven = (key: string): boolean => command.getOptionValueSource(key) === 'cli';
+  // A set that goes away or comes as a stream has no repository here.
+  if (isGiven('fromStdin') || (isGiven('toStdout') && has('--home'))) {
+    return settings.filter(({ name }) => name !== 'repo');
+  }
+  if (!has('--from')) return settings;
   const isAnyGiven = ['from', 'repo', 'home'].some(isGiven);
   const hasRepository = settings.some(({ name }) => name === 'repo');
   const isHome = isAnyGiven ? isGiven('home') : !hasRepository;

@@ -1,9 +1,12 @@
+import { tmpdir } from 'node:os';
 import { Command, Option } from 'commander';
+import { type Files } from '../engine/files/files.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { verifyRepository } from '../engine/verify/verify-sets.ts';
 import { type Finding } from '../engine/verify/finding.ts';
-import { type VerifyResult } from '../engine/verify/verification.ts';
-import { exitCodes } from '../errors.ts';
+import { type VerifyOptions, type VerifyResult } from '../engine/verify/verification.ts';
+import { verifyStream } from '../engine/verify/verify-stream.ts';
+import { exitCodes, FigaroError } from '../errors.ts';
 import { bad, good } from '../output/styles.ts';
 import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
@@ -11,9 +14,12 @@ import { repositoryOf } from './directories.ts';
 import { durationArgument, examples, shareArgument } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
+import { withByteInput } from './streams.ts';
 
 interface VerifyCommandOptions extends CommonOptions, PasswordOptions {
   readonly repo?: string;
+  readonly fromStdin?: true;
+  readonly spool?: string;
   readonly chain?: string;
   readonly set?: string;
   readonly share?: number;
@@ -51,7 +57,12 @@ export function verifyCommand(context: CommandContext): Command {
       'also go through the recovery of each chain, in memory, and check the structure of the result',
     )
     .option('--any-order', 'with --rehearse, do not check the order of keys: the application has one of its own')
-    .option('--no-record', 'do not note the result in the sets');
+    .option('--no-record', 'do not note the result in the sets')
+    .option(
+      '--from-stdin',
+      'the sets of a tar that comes as standard input, in place of a repository; nothing of it is kept',
+    )
+    .option('--spool <dir>', 'with --from-stdin, put the sets in here meanwhile (default: the temporary directory)');
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(command))))
     .addHelpText(
       'after',
@@ -59,26 +70,15 @@ export function verifyCommand(context: CommandContext): Command {
         'figaro-backup verify --repo /backup/env',
         'figaro-backup verify --repo /backup/env --share 1/7',
         'figaro-backup verify --repo /backup/env --rehearse --json',
+        'figaro-backup verify --from-stdin --spool /var/spool/backup < /dev/nst0',
       ),
     )
     .action(
       hooked(context, async (_environment, options: VerifyCommandOptions) => {
-        const directory = repositoryOf(options);
         const files = unlockedFiles(context, options);
-        const repository = openRepository(files, directory);
-        const result = await context.withWatch(options, (watch) =>
-          verifyRepository(files, repository, {
-            ...(options.chain === undefined ? {} : { chain: options.chain }),
-            ...(options.set === undefined ? {} : { set: options.set }),
-            ...(options.share === undefined ? {} : { share: options.share }),
-            ...(options.budget === undefined ? {} : { budgetMs: options.budget }),
-            quick: options.quick === true,
-            rehearse: options.rehearse === true,
-            anyOrder: options.anyOrder === true,
-            record: options.record,
-            watch,
-          }),
-        );
+        const result = options.fromStdin
+          ? await verifyComing(context, files, options)
+          : await verifyThere(context, files, options);
         context.warn(options, result.warnings);
         const worst = worstOf(result.findings);
         if (worst) context.found(worst.code, `${worst.set}: ${worst.message}`);
@@ -87,6 +87,43 @@ export function verifyCommand(context: CommandContext): Command {
         else context.printSuccess(options, result, () => describe(result));
       }),
     );
+}
+
+async function verifyThere(
+  context: CommandContext,
+  files: Files,
+  options: VerifyCommandOptions,
+): Promise<VerifyResult> {
+  if (options.spool !== undefined) throw new FigaroError('usage', '--spool is for --from-stdin only');
+  const repository = openRepository(files, repositoryOf(options));
+  return await context.withWatch(options, (watch) =>
+    verifyRepository(files, repository, { ...wantedOf(options), record: options.record, watch }),
+  );
+}
+
+/** A stream is kept no longer than it takes to look at it. */
+async function verifyComing(
+  context: CommandContext,
+  files: Files,
+  options: VerifyCommandOptions,
+): Promise<VerifyResult> {
+  if (options.repo !== undefined) throw new FigaroError('usage', '--from-stdin and --repo cannot be used together');
+  const { spool = tmpdir() } = options;
+  return await context.withWatch(options, (watch) =>
+    withByteInput(context, (input) => verifyStream(files, input, spool, { ...wantedOf(options), watch })),
+  );
+}
+
+function wantedOf(options: VerifyCommandOptions): VerifyOptions {
+  return {
+    ...(options.chain === undefined ? {} : { chain: options.chain }),
+    ...(options.set === undefined ? {} : { set: options.set }),
+    ...(options.share === undefined ? {} : { share: options.share }),
+    ...(options.budget === undefined ? {} : { budgetMs: options.budget }),
+    quick: options.quick === true,
+    rehearse: options.rehearse === true,
+    anyOrder: options.anyOrder === true,
+  };
 }
 
 /** Damage weighs more than a gap. */

@@ -12,7 +12,7 @@ function isTime(text: string): boolean {
 }
 
 /** True for a relative path with `/` that stays inside of the directory it is relative to. */
-function isInside(path: string): boolean {
+export function isInside(path: string): boolean {
   // A backslash is an ordinary character of a name, except where it separates.
   if (process.platform === 'win32' && /[\\:]/.test(path)) return false;
   return !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');

@@ -13,7 +13,7 @@ import { CollectingStream } from './run-cli.ts';
 export function callsIn(line: string): string[][] {
   return line
     .split(/&&|[|;()]/)
-    .map((part) => part.replace(/ > \S+\s*$/, '').trim())
+    .map((part) => part.replace(/ [<>] \S+\s*$/, '').trim())
     .map((part) => /^(?:[A-Z_]+=\S+ )*figaro-backup(?: (.*))?$/.exec(part)?.[1])
     .filter((rest) => rest !== undefined)
     .map((rest) => (rest.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll(/^["']|["']$/g, '')));

@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { run } from '../../src/cli.ts';
 import { type Files } from '../../src/engine/files/files.ts';
 import { requireDocumented } from './json-schema.ts';
@@ -13,6 +13,8 @@ export interface CliSurroundings {
   readonly env?: Record<string, string>;
   readonly files?: Files;
   readonly signal?: AbortSignal;
+  /** What standard input gives. */
+  readonly stdin?: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
   /** Which streams say that they are terminals. */
   readonly terminal?: 'stdout' | 'stderr';
   /** How wide they say they are. */
@@ -23,19 +25,30 @@ export interface CliSurroundings {
 
 /** Runs a command line in this process. What it prints with `--json` has to be as the schema says. */
 export async function figaro(args: readonly string[], surroundings: CliSurroundings = {}): Promise<CliResult> {
-  const { env = {}, files, signal, terminal, columns, directory } = surroundings;
+  const { bytes: _bytes, ...result } = await streaming(args, surroundings);
+  return result;
+}
+
+/** As `figaro`, with the bytes that went to standard output. */
+export async function streaming(
+  args: readonly string[],
+  surroundings: CliSurroundings = {},
+): Promise<CliResult & { readonly bytes: Buffer }> {
+  const { env = {}, files, signal, stdin, terminal, columns, directory } = surroundings;
   const stdout = new CollectingStream(terminal === 'stdout', undefined, columns);
   const stderr = new CollectingStream(terminal === 'stderr', undefined, columns);
-  const exitCode = await run(args, { stdout, stderr, env, ...(signal ? { signal } : {}) }, files);
-  requireDocumented(args, stdout.text);
+  const input = stdin ? { stdin: Readable.from(stdin, { objectMode: false }) } : {};
+  const exitCode = await run(args, { ...input, stdout, stderr, env, ...(signal ? { signal } : {}) }, files);
+  requireDocumented(args, args.includes('--to-stdout') ? stderr.text : stdout.text);
   const text = (stream: CollectingStream): string =>
     directory === undefined ? stream.text : stream.text.replaceAll(directory, '<dir>');
-  return { exitCode, stdout: text(stdout), stderr: text(stderr) };
+  return { exitCode, stdout: text(stdout), stderr: text(stderr), bytes: Buffer.concat(stdout.chunks) };
 }
 
 /** A stream that keeps what is written to it, or fails as told. */
 export class CollectingStream extends Writable {
   text = '';
+  readonly chunks: Buffer[] = [];
   readonly isTTY: boolean;
   readonly columns: number;
   readonly #failure: Error | undefined;
@@ -49,7 +62,10 @@ export class CollectingStream extends Writable {
   }
 
   override _write(chunk: string | Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    if (!this.#failure) this.text += chunk.toString();
+    if (!this.#failure) {
+      this.text += chunk.toString();
+      this.chunks.push(Buffer.from(chunk));
+    }
     done(this.#failure ?? null);
   }
 }

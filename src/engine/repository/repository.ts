@@ -46,10 +46,13 @@ export function openRepository(files: Files, directory: string): Repository {
  * so at the same time one makes it, and the others open it: `created` is false for them, and where there is one already. Throws `target-not-empty`,
  * `repository-missing` where there is no directory to make it in, and `usage` inside of another repository or a standby, and
  * for what `requireLocal` refuses.
+ *
+ * @param id of the repository that it is to be a copy of; a new one by default
  */
 export function createRepository(
   files: Files,
   given: string,
+  id = randomBytes(8).toString('hex'),
 ): { readonly repository: Repository; readonly created: boolean } {
   requireLocal(files, { what: 'the repository', path: given });
   const directory = path.resolve(given);
@@ -71,10 +74,13 @@ export function createRepository(
     });
   }
   makeDirectories(files, directory);
-  const id = randomBytes(8).toString('hex');
-  const contents = `${JSON.stringify({ format: repositoryFormat, id }, undefined, 2)}\n`;
-  const created = createDurably(files, path.join(directory, repositoryName), contents);
+  const created = createDurably(files, path.join(directory, repositoryName), describeRepository(id));
   return { repository: created ? { directory, id } : openRepository(files, directory), created };
+}
+
+/** What a repository begins with. */
+export function describeRepository(id: string): string {
+  return `${JSON.stringify({ format: repositoryFormat, id }, undefined, 2)}\n`;
 }
 
 /** Where the directory above is missing, too, it is the disk of the backups that is. */
@@ -123,7 +129,7 @@ export function readSets(
     const directory = path.join(repository.directory, id);
     try {
       requireOwnDirectories(files, [directory, environmentOf(directory)], 'manifest-corrupt');
-      const manifest = readManifest(files, directory, id);
+      const manifest = readManifest(files, directory, id)?.manifest;
       if (manifest) requireOwnDirectories(files, directoriesOf(directory, manifest), 'manifest-corrupt');
       if (manifest) sets.push({ id, directory, manifest });
       else broken.push({ id, directory, state: 'incomplete', code: 'set-incomplete', problem: 'it has no manifest' });
@@ -137,19 +143,20 @@ export function readSets(
   return { sets, broken };
 }
 
-/** The directories that a set has by its manifest, those above others first. */
-function directoriesOf(
-  directory: string,
-  { files, directories = [], dataDirectories, logDirectory }: Manifest,
-): string[] {
-  const within = files.map(({ path: name }) => path.posix.dirname(name));
+function directoriesOf(directory: string, manifest: Manifest): string[] {
+  return directoryNames(manifest).map((name) => path.join(environmentOf(directory), name));
+}
+
+/** The directories that a set may have by its manifest, as names in its environment: those above others first. */
+export function directoryNames({ files, directories = [], dataDirectories, logDirectory }: Manifest): string[] {
+  const within = files.map(({ path: name }) => path.posix.dirname(name)).map((name) => (name === '.' ? '' : name));
   const named = [...dataDirectories, logDirectory ?? ''].map(normalDirectory);
   const found = new Set<string>();
   for (const name of [...within, ...named, ...directories.map((entry) => entry.path)]) {
     for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) found.add(name.slice(0, at));
     found.add(name);
   }
-  return [...found].map((name) => path.join(environmentOf(directory), name));
+  return [...found];
 }
 
 /** Names of the sets in a directory, the newest first, without looking into them. */
@@ -192,11 +199,22 @@ function asManifest<T>(read: () => T): T {
 /** For some hundred thousand files. In bytes. */
 export const manifestLimit = 256 << 20;
 
-function readManifest(files: Files, directory: string, id: string): Manifest | undefined {
+/** A manifest, and its text as it was written: whoever passes it on does not know all that a later version put into it. */
+export interface WrittenManifest {
+  readonly manifest: Manifest;
+  readonly text: Uint8Array;
+}
+
+/** Reads the manifest of a set; undefined where it has none. Throws as `decodeManifest`. */
+export function readManifest(files: Files, directory: string, id: string): WrittenManifest | undefined {
   const file = path.join(directory, 'manifest.json');
-  const bytes = asManifest(() => readOwnIfThere(files, file, manifestLimit));
-  if (!bytes) return undefined;
-  const manifest = decodeManifest(Buffer.from(bytes).toString('utf8'), file);
+  const text = asManifest(() => readOwnIfThere(files, file, manifestLimit));
+  return text && { manifest: manifestFrom(text, file, id), text };
+}
+
+/** The manifest of the set `id`. Throws as `decodeManifest`, and `manifest-corrupt` for that of another set. */
+export function manifestFrom(text: Uint8Array, file: string, id: string): Manifest {
+  const manifest = decodeManifest(Buffer.from(text).toString('utf8'), file);
   if (manifest.id !== id) {
     throw new FigaroError('manifest-corrupt', `${file} is the manifest of ${manifest.id}`, { path: file });
   }
@@ -230,23 +248,35 @@ export class NewSet {
     files.makeDirectory(this.environment);
   }
 
-  /** Makes the set complete: checksums, then directories, then the manifest, each synced before the next. */
   publish(manifest: Manifest): BackupSet {
-    const files = this.#files;
-    writeDurably(files, path.join(this.directory, 'SHA256SUMS'), checksumLines(manifest));
-    syncDirectories(files, this.environment);
-    files.syncDirectory(this.directory);
-    files.syncDirectory(this.#repository.directory);
-    writeDurably(files, path.join(this.directory, 'manifest.json'), encodeManifest(manifest));
+    publishSet(this.#files, this.#repository, this.directory, { manifest, text: encodeManifest(manifest) });
     return { id: this.id, directory: this.directory, manifest };
   }
 
-  /** Removes what there is of an unfinished set. What cannot be removed is swept by the next run. */
   discard(): void {
-    // First of all what would make it a set.
-    this.#files.remove(path.join(this.directory, 'manifest.json'));
-    removeTree(this.#files, this.directory);
+    discardSet(this.#files, this.directory);
   }
+}
+
+/** Makes a set complete: checksums, then directories, then the manifest, each synced before the next. */
+export function publishSet(
+  files: Files,
+  repository: Repository,
+  directory: string,
+  { manifest, text }: { readonly manifest: Manifest; readonly text: Uint8Array | string },
+): void {
+  writeDurably(files, path.join(directory, 'SHA256SUMS'), checksumLines(manifest));
+  syncDirectories(files, environmentOf(directory));
+  files.syncDirectory(directory);
+  files.syncDirectory(repository.directory);
+  writeDurably(files, path.join(directory, 'manifest.json'), text);
+}
+
+/** Removes what there is of an unfinished set. What cannot be removed is swept by the next run. */
+export function discardSet(files: Files, directory: string): void {
+  // First of all what would make it a set.
+  files.remove(path.join(directory, 'manifest.json'));
+  removeTree(files, directory);
 }
 
 /** Removes a set: without its manifest it is none, and what is left of it after a crash is swept by the next run. */

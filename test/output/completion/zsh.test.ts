@@ -63,7 +63,7 @@ describeWith('zsh', 'zsh', 'in zsh, completion', () => {
 
   test('does not offer again what can only be given once', () => {
     expect(offered('recover --to x --to', 'recover --from x --from', 'list -q -')[0]).not.toContain('--to');
-    expect(offered('recover --from x --fro')).toEqual([['--from']]);
+    expect(offered('recover --from x --fro')).toEqual([['--from', '--from-stdin']]);
     expect(offered('list -q --q')).toEqual([[]]);
   });
 

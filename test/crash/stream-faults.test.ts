@@ -1,0 +1,116 @@
+/** Sets that leave and come as streams, with the operating system failing at one call after the other. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { layDemoEnvironment } from '../support/demo-environment.ts';
+import { faultKinds, strideFor, type FaultKind } from '../support/fault-kinds.ts';
+import { Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';
+import { newPlace, type Place } from '../support/place.ts';
+import { streaming, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
+import { fingerprint, namesIn } from '../support/trees.ts';
+
+type Outcome = CliResult & { readonly bytes: Buffer };
+
+/** Runs a command while call `at` of those that the kind hits fails. Counts such calls. */
+async function runWithFault(
+  root: string,
+  { args, ...surroundings }: Run,
+  kind: FaultKind,
+  at: number,
+): Promise<{ readonly calls: number; readonly result: Outcome }> {
+  let calls = 0;
+  const decide = (call: SystemCall): Fault => {
+    if (!kind.hits(call)) return undefined;
+    const n = calls++;
+    if (n < at || (n > at && !kind.lasting)) return undefined;
+    if (kind.code === undefined) throw new Killed();
+    return kind.code;
+  };
+  const result = await withFaults(root, decide, async () => await streaming(args, surroundings));
+  return { calls, result };
+}
+
+interface Run extends CliSurroundings {
+  readonly args: readonly string[];
+}
+
+const spoolIn = ({ directory }: Place): string => path.join(directory, 'spool');
+
+function placed(): Place {
+  const place = newPlace();
+  layDemoEnvironment(place.home);
+  fs.mkdirSync(spoolIn(place));
+  return place;
+}
+
+const leaving = (place: Place): Run => ({
+  args: ['offline', '--quiet', '--home', place.home, '--to-stdout', '--spool', spoolIn(place)],
+});
+
+test.each(Object.entries(faultKinds))(
+  'a set leaves as a whole or not at all, while the disk %s',
+  async (_what, kind) => {
+    const whole = placed();
+    const { calls, result } = await runWithFault(whole.directory, leaving(whole), kind, Infinity);
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    for (let at = 0; at < calls; at += strideFor(calls)) {
+      const place = placed();
+      const source = fingerprint(place.home);
+      const { result: outcome } = await runWithFault(place.directory, leaving(place), kind, at);
+      const context = `call ${at}: ${outcome.stderr}`;
+      expect([0, kind.exitCode], context).toContain(outcome.exitCode);
+      expect(fingerprint(place.home), context).toEqual(source);
+      const { exitCode } = await streaming(['verify', '-q', '--from-stdin'], { stdin: [outcome.bytes] });
+      expect(exitCode === 0, context).toBe(outcome.exitCode === 0);
+      if (!kind.lasting) expect(namesIn(spoolIn(place)), context).toEqual([]);
+      // The process that left something in the spool is gone, but this one is not.
+      for (const left of namesIn(spoolIn(place)))
+        nodeFiles.rename(path.join(spoolIn(place), left), ofNoProcess(place, left));
+      expect(await streaming(leaving(place).args), context).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(namesIn(spoolIn(place)), context).toEqual([]);
+    }
+  },
+  600_000,
+);
+
+/** The name that a stage of a process has which is over. */
+function ofNoProcess(place: Place, name: string): string {
+  return path.join(spoolIn(place), name.replace(/-(\d+)-(\d*)(?=\.[0-9a-f]{6}$)/, '-4194303-$2'));
+}
+
+test.each(Object.entries(faultKinds))(
+  'a set that comes is recovered as a whole or not at all, while the disk %s',
+  async (_what, kind) => {
+    const tar = (await streaming(leaving(placed()).args)).bytes;
+    const coming = ({ target }: Place): Run => ({
+      args: ['recover', '--quiet', '--from-stdin', '--to', target],
+      stdin: [tar],
+    });
+    const whole = newPlace();
+    const { calls, result } = await runWithFault(whole.directory, coming(whole), kind, Infinity);
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    for (let at = 0; at < calls; at += strideFor(calls)) {
+      const place = newPlace();
+      const { result: outcome } = await runWithFault(place.directory, coming(place), kind, at);
+      const context = `call ${at}: ${outcome.stderr}`;
+      expect([0, kind.exitCode], context).toContain(outcome.exitCode);
+      const isThere = fs.existsSync(place.target);
+      expect(isThere || outcome.exitCode !== 0, context).toBe(true);
+      if (isThere) expect(namesIn(place.target), context).toEqual(namesIn(whole.target));
+      if (!kind.lasting) expect(namesIn(place.directory), context).toEqual(isThere ? ['recovered'] : []);
+    }
+  },
+  600_000,
+);
+
+test('streams are as whole when no read and no write does more than half of what it was told', async () => {
+  const place = placed();
+  const half = (): Fault => 'short';
+  const left = await withFaults(place.directory, half, async () => await streaming(leaving(place).args));
+  expect(left).toMatchObject({ exitCode: 0, stderr: '' });
+  const args = ['recover', '--quiet', '--from-stdin', '--to', place.target];
+  const come = await withFaults(place.directory, half, async () => await streaming(args, { stdin: [left.bytes] }));
+  expect(come).toMatchObject({ exitCode: 0, stderr: '' });
+});
