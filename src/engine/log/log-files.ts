@@ -7,6 +7,7 @@ import {
   type LogFileHeader,
 } from '../../format/log/file-header.ts';
 import { fileHeaderSizeOf, type Framing } from '../../format/log/framing.ts';
+import { type Lsn } from '../../format/lsn.ts';
 import { newestLogVersion, oldestLogVersion } from '../../format/magic.ts';
 import { releaseOfLog } from '../../format/releases.ts';
 import { passwordHint } from '../locked.ts';
@@ -27,6 +28,13 @@ export interface Log {
   readonly files: readonly LogFile[];
   /** Paths of files at the end that were created but not yet written; they hold nothing. */
   readonly incomplete: readonly string[];
+  /** A record in the first file: what lies before it is not looked at. Undefined for the first record there is. */
+  readonly start?: Lsn;
+}
+
+/** Nothing that lies before this place is looked at. */
+export function startOf({ files, start }: Log): Lsn {
+  return start ?? { file: files[0]!.number, offset: 0 };
 }
 
 /** Where the records of a file begin, after its header. */

@@ -1,5 +1,5 @@
 import { FigaroError } from '../../errors.ts';
-import { equalLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, equalLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
 import { type ScannedRecord } from './scanned-record.ts';
 
 /**
@@ -8,12 +8,12 @@ import { type ScannedRecord } from './scanned-record.ts';
  * and record before, and nothing else.
  */
 export class RecordLinks {
-  readonly #firstFile: number;
+  readonly #start: Lsn;
   readonly #last = new Map<number, Lsn>();
 
-  /** @param firstFile number of the first file of the log: what lies before it is not known */
-  constructor(firstFile: number) {
-    this.#firstFile = firstFile;
+  /** @param start of the log: what lies before it is not known */
+  constructor(start: Lsn) {
+    this.#start = start;
   }
 
   /** To be called for every record in order. Throws `log-corrupt`. */
@@ -21,7 +21,7 @@ export class RecordLinks {
     const before = txnId === 0 ? undefined : this.#last.get(txnId);
     const isRight =
       isNoLsn(prevLsn) ||
-      (before ? equalLsn(before, prevLsn) : txnId !== 0 && prevLsn.file > 0 && prevLsn.file < this.#firstFile);
+      (before ? equalLsn(before, prevLsn) : txnId !== 0 && prevLsn.file > 0 && compareLsn(prevLsn, this.#start) < 0);
     if (!isRight) {
       throw new FigaroError(
         'log-corrupt',

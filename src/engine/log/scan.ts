@@ -22,12 +22,14 @@ export interface LogEnd {
 }
 
 interface ScanOptions {
-  /** The record to start with; the first of the log by default. */
+  /** The record to start with; where the log starts by default. */
   readonly from?: Lsn;
   /** Check checksums and what lies beyond the end. Off only for a log that was scanned before. */
   readonly verify?: boolean;
   /** Take damage behind this LSN for the end of the log, at the operator's word. */
   readonly acceptDamageAfter?: Lsn;
+  /** How much is read at a time, and how far behind the end records are looked for. In bytes; the whole file by default. */
+  readonly reach?: number;
 }
 
 const windowSize = 4 << 20;
@@ -64,13 +66,13 @@ export function* scanLog(files: Files, log: Log, options: ScanOptions = {}): Gen
 
 /** As `scanLog`, some megabytes at a time, for those who look at millions of records. */
 export function* scanBatches(files: Files, log: Log, options: ScanOptions = {}): Generator<RecordBatch, LogEnd> {
-  const { from, verify = true } = options;
+  const { from = log.start, verify = true, reach = Infinity } = options;
   let lastRecord: Lsn | undefined;
   let first = 0;
   if (from) first = Math.max(0, from.file - log.files[0]!.number);
   for (let i = first; i < log.files.length; i++) {
     const file = log.files[i]!;
-    const scan = new FileScan(files, file, verify);
+    const scan = new FileScan(files, file, verify, reach);
     try {
       if (from && from.file === file.number && from.offset > 0) scan.startAt(from.offset);
       for (let batch = scan.next(); batch; batch = scan.next()) {
@@ -158,6 +160,7 @@ class FileScan {
   readonly #file: LogFile;
   readonly #opened: OpenFile;
   readonly #verify: boolean;
+  readonly #reach: number;
   #window: LogWindow;
   /** Offset of the next record. */
   position: number;
@@ -167,12 +170,13 @@ class FileScan {
   /** Why there are no more records, once there are none. */
   problem: FrameProblem = 'end';
 
-  constructor(files: Files, file: LogFile, verify: boolean) {
+  constructor(files: Files, file: LogFile, verify: boolean, reach: number) {
     this.#file = file;
     this.#verify = verify;
+    this.#reach = reach;
     this.position = firstRecordOf(file);
     this.#opened = openToRead(files, file.path);
-    this.#window = LogWindow.take(windowSize);
+    this.#window = LogWindow.take(Math.min(windowSize, reach));
   }
 
   close(): void {
@@ -273,7 +277,8 @@ class FileScan {
       this.#window.giveBack();
       this.#window = LogWindow.take(needed);
     }
-    const wanted = Math.min(Math.max(0, this.#file.size - start), this.#window.bytes.length);
+    const most = Math.max(needed, Math.min(this.#window.bytes.length, this.#reach));
+    const wanted = Math.min(Math.max(0, this.#file.size - start), most);
     const read = this.#opened.readAt(this.#window.bytes.subarray(0, wanted), start);
     if (read < Math.min(needed, wanted)) {
       throw new FigaroError('environment-changed', `${this.#file.path} became shorter while it was read`, {
@@ -301,7 +306,9 @@ class FileScan {
 
   /** What is wrong when good records lie beyond the place where the records end. */
   damageBehindEnd(): FigaroError | undefined {
-    const beyond = findRecordBeyond(this.#opened, this.#file, this.position);
+    const { framing } = this.#file;
+    const size = Math.min(this.#file.size, this.position + this.#reach);
+    const beyond = findRecordBeyond(this.#opened, { size, framing }, this.position);
     if (beyond === undefined || this.#hasGrown()) return undefined;
     const lsn = { file: this.#file.number, offset: this.position };
     const good = this.#previous === undefined || this.#previous === 0 ? undefined : this.#previous;

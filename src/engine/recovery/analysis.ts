@@ -4,7 +4,7 @@ import { commit } from '../../format/log/records/txn.ts';
 import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
-import { type Log } from '../log/log-files.ts';
+import { startOf, type Log } from '../log/log-files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { type LogObserver } from '../log/log-observer.ts';
 import { RecordLinks } from '../log/record-links.ts';
@@ -46,7 +46,7 @@ for (const code of [
 }
 
 /**
- * Reads the whole log once: who committed, which id means which database, where the log ends, and where recovery has to
+ * Reads a log once, from where it starts: who committed, which id means which database, where the log ends, and where recovery has to
  * stop (recovery document, A.14). Throws what `scanLog` and `Commits` throw.
  */
 export async function analyse(files: Files, log: Log, point: RestorePoint, watch: Watch): Promise<Analysis> {
@@ -56,7 +56,7 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
   const creations = new Creations();
   const names = new DatabaseNames();
   const warnings: string[] = [];
-  const totalBytes = log.files.reduce((sum, { size }) => sum + size, 0);
+  const totalBytes = log.files.reduce((sum, { size }) => sum + size, -startOf(log).offset);
   const others: readonly LogObserver[] = [bindings, names, creations];
   const see = (record: ScannedRecord): void => {
     transactions.see(record);
@@ -70,7 +70,7 @@ export async function analyse(files: Files, log: Log, point: RestorePoint, watch
     }
   };
   const scan = scanBatches(files, log, point.kind === 'lsn' ? { acceptDamageAfter: point.lsn } : {});
-  const links = new RecordLinks(log.files[0]!.number);
+  const links = new RecordLinks(startOf(log));
   let records = 0;
   let logBytes = 0;
   let step = scan.next();

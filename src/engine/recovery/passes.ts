@@ -5,6 +5,7 @@ import { recordAt } from '../../format/log/frame.ts';
 import { commit } from '../../format/log/records/txn.ts';
 import { compareLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
 import { LogReader } from '../log/log-reader.ts';
+import { startOf } from '../log/log-files.ts';
 import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause } from '../pause.ts';
@@ -65,7 +66,7 @@ export class Passes {
 
   async #undoChains(reader: LogReader): Promise<void> {
     const { log, analysis, watch } = this.#recovery;
-    const first: Lsn = { file: log.files[0]!.number, offset: 0 };
+    const first = startOf(log);
     const chains = new UndoChains();
     for (const { fate, chainEnds } of analysis.transactions.unfinished()) {
       for (const lsn of chainEnds) chains.push({ lsn, check: fate === 'ignored' });
@@ -74,7 +75,7 @@ export class Passes {
       const record = reader.read(chain.lsn);
       this.#undoRecord(record, chain.check);
       const { prevLsn } = record;
-      if (!isNoLsn(prevLsn) && compareLsn(prevLsn, first) > 0) {
+      if (!isNoLsn(prevLsn) && compareLsn(prevLsn, first) >= 0) {
         if (compareLsn(prevLsn, record.lsn) >= 0) throw loop(record, prevLsn);
         chains.push({ lsn: prevLsn, check: chain.check });
       }

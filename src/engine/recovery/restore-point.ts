@@ -1,7 +1,7 @@
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { formatCommit, formatLocalTime, formatTime } from '../../measures.ts';
-import { type Log } from '../log/log-files.ts';
+import { startOf, type Log } from '../log/log-files.ts';
 import { type Checkpoint, type CommitOf, type CommitWatch } from '../log/transactions.ts';
 
 /** What recovery is asked to bring an environment to. */
@@ -38,7 +38,7 @@ export interface RestoreWindow {
 /** True when the log begins with the environment: nothing came before it. */
 function startsAtTheBeginning(log: Log): boolean {
   const first = log.files[0]!;
-  return first.number === 1 && first.prev === 0;
+  return first.number === 1 && first.prev === 0 && startOf(log).offset === 0;
 }
 
 /**
@@ -68,8 +68,7 @@ export class Commits implements CommitWatch {
 
   seeCheckpoint(checkpoint: Checkpoint): void {
     this.#latestTime = Math.max(this.#latestTime, checkpoint.time);
-    const start: Lsn = { file: this.#log.files[0]!.number, offset: 0 };
-    if (compareLsn(checkpoint.redoFrom, start) >= 0) this.#usableCheckpoint ??= checkpoint;
+    if (compareLsn(checkpoint.redoFrom, startOf(this.#log)) >= 0) this.#usableCheckpoint ??= checkpoint;
   }
 
   seeCommit({ id, lsn, time }: CommitOf): boolean {

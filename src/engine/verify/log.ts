@@ -7,7 +7,7 @@ import { discoverEnvironment } from '../environment/discover.ts';
 import { logPaths } from '../environment/environment.ts';
 import { firstDifference } from '../files/compare.ts';
 import { type Files } from '../files/files.ts';
-import { isOpaqueLog, openLog, type Log } from '../log/log-files.ts';
+import { isOpaqueLog, openLog, startOf, type Log } from '../log/log-files.ts';
 import { RecordLinks } from '../log/record-links.ts';
 import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
@@ -100,7 +100,7 @@ class LogVerification {
   async #scan(log: Log, watch: Watch): Promise<number | undefined> {
     const scan = scanLog(this.#files, log);
     let at = log.files[0]!.number;
-    const links = log.files[0]!.framing.cipher && new RecordLinks(at);
+    const links = log.files[0]!.framing.cipher && new RecordLinks(startOf(log));
     try {
       let step = scan.next();
       for (; !step.done; step = scan.next()) {
