@@ -16,6 +16,14 @@ export function logFileNumber(name: string): number | undefined {
   return digits !== undefined && number >= 1 && number <= largest ? number : undefined;
 }
 
+/**
+ * What a set calls the tail of log file `number`: its bytes from `offset` on, which the sets before do not have. Sorted by name, tails
+ * come in order, and behind the file itself. The library passes over such names (format document, 2.1).
+ */
+export function logTailName(number: number, offset: number): string {
+  return `${logFileName(number)}.from-${String(offset).padStart(10, '0')}`;
+}
+
 /** An extent file by its name: which queue it belongs to, and its number. */
 interface ExtentName {
   /** Name of the queue, with the directory of the extent. */

@@ -8,6 +8,7 @@ export interface Hooks {
   readonly before?: (operation: Operation, path: string) => void;
   /** After a read; may change what was read. */
   readonly afterRead?: (path: string, bytes: Uint8Array, position: number) => void;
+  readonly afterWrite?: (path: string, bytes: Uint8Array) => void;
   /** After a look at a file; what comes back is seen instead. */
   readonly afterStat?: (path: string, stat: FileStat) => FileStat;
   /** Whether times tell of writes: what the disk says by default, but not where reads can be changed. */
@@ -15,7 +16,7 @@ export interface Hooks {
 }
 
 /** File operations with a test looking on. */
-export function watchedFiles(inner: Files, { before, afterRead, afterStat, showsWrites }: Hooks): Files {
+export function watchedFiles(inner: Files, { before, afterRead, afterWrite, afterStat, showsWrites }: Hooks): Files {
   const see = (operation: Operation, path: string): void => before?.(operation, path);
   const seen = (path: string, stat: FileStat): FileStat => afterStat?.(path, stat) ?? stat;
   const wrap = (opened: OpenFile): OpenFile => ({
@@ -33,6 +34,7 @@ export function watchedFiles(inner: Files, { before, afterRead, afterStat, shows
     writeAt(source, position) {
       see('writeAt', opened.path);
       opened.writeAt(source, position);
+      afterWrite?.(opened.path, source);
     },
     truncate(size) {
       see('truncate', opened.path);

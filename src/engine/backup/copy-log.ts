@@ -8,7 +8,7 @@ import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { firstRecordOf, isOpaqueLog, openLog, requireHeader } from '../log/log-files.ts';
-import { logFileName, logFileNumber } from '../../format/names.ts';
+import { logFileName, logFileNumber, logTailName } from '../../format/names.ts';
 import { scanLog } from '../log/scan.ts';
 import { type LogObserver } from '../log/log-observer.ts';
 import { ScannedRecord } from '../log/scanned-record.ts';
@@ -36,6 +36,8 @@ export interface CopiedLogFile {
   readonly header: CopiedHeader;
   /** Of the source. */
   readonly stat: FileStat;
+  /** Offset in the file of the first byte copied: what is before it is elsewhere. */
+  readonly from: number;
   /** Bytes copied: up to the end of the last record. */
   readonly size: number;
   readonly sha256: string;
@@ -44,6 +46,8 @@ export interface CopiedLogFile {
 /** A log file being copied. */
 interface CurrentFile extends OpaqueFile {
   readonly number: number;
+  /** Where the copy begins: 0, but for the tail of a file. */
+  readonly from: number;
   readonly source: OpenFile;
   readonly target: OpenFile;
   readonly header: CopiedHeader;
@@ -54,12 +58,27 @@ interface CurrentFile extends OpaqueFile {
   lastRecord: number;
 }
 
-/** Where log files are read and written, and what becomes of their records. */
-interface LogCopyOptions {
+/** From where on a log is copied. */
+export interface LogStart {
+  /** The directory of its files. */
   readonly from: string;
-  readonly to: string;
   /** Number of the file to begin with. */
   readonly first: number;
+  /** Where its records go on that are new; undefined for all of it. The last record before is in the same file, if `offset` is not 0. */
+  readonly known?: KnownBeginning | undefined;
+}
+
+/** What of a log file is elsewhere. */
+interface KnownBeginning {
+  /** In bytes. */
+  readonly end: number;
+  /** Offset of the last record in it; 0 while there is only the header. */
+  readonly lastRecord: number;
+}
+
+/** Where log files are read and written, and what becomes of their records. */
+interface LogCopyOptions extends LogStart {
+  readonly to: string;
   /** Nobody writes to it: the last record of an opaque log is not waited for. */
   readonly isAtRest?: boolean;
   /** Shown every record copied; but none of an opaque log. */
@@ -97,7 +116,7 @@ export class LogCopy {
   get end(): Lsn {
     const last = this.#done.at(-1);
     if (this.#current) return { file: this.#current.number, offset: this.#current.end };
-    return { file: last!.number, offset: last!.size };
+    return { file: last!.number, offset: last!.from + last!.size };
   }
 
   /** True when the log is encrypted and the password is not known: its records were not looked at. */
@@ -113,7 +132,7 @@ export class LogCopy {
 
   /** Opens the first file. Throws `log-missing` when it is gone. */
   begin(): void {
-    this.#current ??= this.#open(this.#options.first);
+    this.#current ??= this.#open(this.#options.first, this.#options.known);
     if (!this.#current) throw this.#missing(this.#options.first);
   }
 
@@ -191,11 +210,11 @@ export class LogCopy {
     const current = this.#current;
     if (!current) return;
     this.#current = undefined;
-    const { number, header, source, target, hash, end } = current;
+    const { number, header, source, target, hash, from, end } = current;
     try {
       const stat = source.stat();
       target.sync();
-      this.#done.push({ number, header, stat, size: end, sha256: hash.digest('hex') });
+      this.#done.push({ number, header, stat, from, size: end - from, sha256: hash.digest('hex') });
     } finally {
       source.close();
       target.close();
@@ -273,7 +292,7 @@ export class LogCopy {
   }
 
   /** Begins with a file; undefined while it is not there, or its header is not written. */
-  #open(number: number): CurrentFile | undefined {
+  #open(number: number, known?: KnownBeginning): CurrentFile | undefined {
     const file = this.#source(number);
     const source = this.#files.openIfThere(file);
     if (!source) return undefined;
@@ -286,18 +305,22 @@ export class LogCopy {
         return undefined;
       }
       const header = reading.kind === 'encrypted' ? opaqueHeader(reading.prev) : requireHeader(reading, file);
-      const end = firstRecordOf(header);
-      const head = read.subarray(0, end);
       makeDirectories(this.#files, this.#options.to);
-      const target = this.#files.create(path.join(this.#options.to, logFileName(number)), source.stat().mode);
-      const hash = createHash('sha256').update(head);
+      const { end, lastRecord } = known ?? { end: firstRecordOf(header), lastRecord: 0 };
+      const name = known ? logTailName(number, end) : logFileName(number);
+      const target = this.#files.create(path.join(this.#options.to, name), source.stat().mode);
+      const hash = createHash('sha256');
+      const begun = { number, source, target, header, hash, end, lastRecord, pending: undefined };
+      if (known) return { ...begun, from: end };
+      const head = read.subarray(0, end);
+      hash.update(head);
       try {
         target.writeAt(head, 0);
       } catch (error) {
         target.close();
         throw error;
       }
-      return { number, source, target, header, hash, end, lastRecord: 0, pending: undefined };
+      return { ...begun, from: 0 };
     } catch (error) {
       source.close();
       throw error;
@@ -320,13 +343,13 @@ export class LogCopy {
           : this.#wholeRecords(current, current.header.version, bytes);
       if (done > 0) {
         const whole = bytes.subarray(0, done);
-        current.target.writeAt(whole, current.end);
+        current.target.writeAt(whole, current.end - current.from);
         current.hash.update(whole);
         current.end += done;
         this.lastRecord = { file: current.number, offset: current.lastRecord };
       }
       if (needed === 0 || bytes.length < size) return;
-      size = Math.max(chunkSize, needed);
+      size = Math.max(Math.min(chunkSize, 8 * size), needed);
     }
   }
 
@@ -368,11 +391,20 @@ const waitMs = 20;
 /**
  * Throws `log-corrupt` when good records lie behind the place where a copy of a log being written ends. Of an opaque log
  * nothing can be said.
+ *
+ * @param from a record up to which nothing has to be read again; the first one of the last file by default
+ * @param reach see `ScanOptions`
  */
-export async function requireSoundEnd(files: Files, directory: string, end: Lsn): Promise<void> {
+export async function requireSoundEnd(
+  files: Files,
+  directory: string,
+  end: Lsn,
+  from?: Lsn,
+  reach?: number,
+): Promise<void> {
   for (let i = 1; ; i++) {
     try {
-      return requireSoundTail(files, directory, end.file);
+      return requireSoundTail(files, directory, end.file, from, reach);
     } catch (error) {
       // Records being written just now can look like damage; damage stays.
       if (i === attempts || !(error instanceof FigaroError)) throw error;
@@ -382,10 +414,11 @@ export async function requireSoundEnd(files: Files, directory: string, end: Lsn)
 }
 
 /** Throws `log-corrupt` when good records lie behind the place where the records of a log file end. */
-export function requireSoundTail(files: Files, directory: string, number: number): void {
+export function requireSoundTail(files: Files, directory: string, number: number, from?: Lsn, reach?: number): void {
   const file = path.join(directory, logFileName(number));
   // Removed since: it had a successor then, which says where it ended.
   if (!files.statIfThere(file) || isOpaqueLog(files, [file])) return;
-  const scan = scanLog(files, openLog(files, new Map([[number, file]])));
+  const log = openLog(files, new Map([[number, file]]));
+  const scan = scanLog(files, log, { ...(from ? { from } : {}), ...(reach === undefined ? {} : { reach }) });
   while (!scan.next().done);
 }

@@ -79,6 +79,7 @@ export async function createStandby(
     host: hostname(),
     end: start,
     lastRecord: undefined,
+    taken: { end: log.end, lastRecord: log.lastRecord },
     neededFrom: start,
     lastCommit: undefined,
     rounds: 0,

@@ -18,7 +18,8 @@ import { openRepository, readSets } from '../repository/repository.ts';
 import { createStandby, prepareDirectory, type Followed } from './create.ts';
 import { applyJournal } from './journal.ts';
 import { applyLog } from './round.ts';
-import { partsOf, readStandby, type Standby, type StandbyState } from './standby.ts';
+import { isUnchanged } from './rest.ts';
+import { hasLogToApply, partsOf, readStandby, writeStandby, type Standby, type StandbyState } from './standby.ts';
 import { takeLogFrom, takeLogOf } from './take-log.ts';
 import { clearTrouble, noteTrouble } from './trouble.ts';
 import { wholeEnvironment, type Directories } from '../environment/outside.ts';
@@ -118,13 +119,23 @@ async function goOn(
   const { directory, state } = found;
   requireFollowing(found);
   requireSame(directory, state, followed);
+  if (isUnchanged(files, found)) return writeStandby(files, directory, { ...state, ...idleRound(state) });
   const options = { watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
-  // The run that made it was ended in between.
-  const standby = state.rounds === 0 ? await applyLog(files, found, options) : found;
+  // The run before was ended in between.
+  const before = hasLogToApply(state) ? await applyLog(files, found, options) : found;
   removeTree(files, partsOf(directory).base);
-  if (followed.repo === undefined) await takeLogOf(files, standby, followed.home!, directories?.logDirectory);
-  else await takeLogFrom(files, standby, followed.repo);
-  return await applyLog(files, standby, options);
+  const { standby, look } =
+    followed.repo === undefined
+      ? await takeLogOf(files, before, followed.home!, directories?.logDirectory)
+      : await takeLogFrom(files, before, followed.repo);
+  if (hasLogToApply(standby.state)) return await applyLog(files, standby, options);
+  const seen = look.isAtRest ? look.seen : undefined;
+  return writeStandby(files, directory, { ...standby.state, ...idleRound(standby.state), seen });
+}
+
+/** A round that finds nothing new is one: it says that all is well. */
+function idleRound({ rounds }: StandbyState): Pick<StandbyState, 'rounds' | 'lastRound'> {
+  return { rounds: rounds + 1, lastRound: { finished: new Date().toISOString(), durationMs: 0, logBytes: 0 } };
 }
 
 /** Throws `chain-mismatch` for a standby that was promoted: it has a history of its own. */

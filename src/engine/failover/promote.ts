@@ -21,7 +21,8 @@ import { checkStored } from '../recovery/check-stored.ts';
 import { requireSound } from '../structure/report.ts';
 import { asFollower, requireFollowing } from './follow.ts';
 import { applyLog } from './round.ts';
-import { logDirectoryIn, partsOf, requireStandby, writeStandby, type Standby, type StandbyState } from './standby.ts';
+import { logDirectoryIn } from './standby-environment.ts';
+import { hasLogToApply, partsOf, requireStandby, writeStandby, type Standby, type StandbyState } from './standby.ts';
 import { takeLogFrom, takeLogOf } from './take-log.ts';
 import { wholeEnvironment } from '../environment/outside.ts';
 
@@ -80,8 +81,9 @@ export async function promote(files: Files, options: PromoteOptions): Promise<Pr
 /** The last round, with what survives of the log. After it there is no way back. */
 async function catchUp(files: Files, found: Standby, options: PromoteOptions, warnings: string[]): Promise<Standby> {
   const { check = true, anyOrder = false, watch = {} } = options;
-  const standby = found.state.rounds === 0 ? await applyLog(files, found, { watch }) : found;
-  warnings.push(...(await takeLog(files, standby, options)));
+  const before = hasLogToApply(found.state) ? await applyLog(files, found, { watch }) : found;
+  const { standby, notes } = await takeLog(files, before, options);
+  warnings.push(...notes);
   const { directory, state } = await applyLog(files, standby, {
     watch,
     inspect: async ({ recovered }) => {
@@ -91,22 +93,29 @@ async function catchUp(files: Files, found: Standby, options: PromoteOptions, wa
   return writeStandby(files, directory, { ...state, phase: 'promoting' });
 }
 
-/** Takes what survives of the log. Returns what is to be known of what does not. */
-async function takeLog(files: Files, standby: Standby, options: PromoteOptions): Promise<readonly string[]> {
+/** Takes what survives of the log, and tells what is to be known of what does not. */
+async function takeLog(
+  files: Files,
+  before: Standby,
+  options: PromoteOptions,
+): Promise<{ readonly standby: Standby; readonly notes: readonly string[] }> {
   const { survivingLogs, primaryGone = false, withoutLog = false } = options;
-  const { home, repo } = standby.state;
+  const { home, repo } = before.state;
   const primary = survivingLogs ?? home;
   if (primary !== undefined && !primaryGone && files.statThrough(primary)) {
     const { files: shown, home: at } = wholeEnvironment(files, primary, { logAlone: true, asFarAsThere: true });
     requireNotInUse(shown, discoverEnvironment(shown, at, { insideOnly: true }), () => inUseHint);
   }
-  if (withoutLog)
-    return ['the log of the primary was not looked at: what it committed since the last round is not there'];
-  if (repo !== undefined) await takeLogFrom(files, standby, repo);
-  if (primary === undefined)
-    return ['only what the repository has is there: --surviving-logs adds what is left of the log'];
+  if (withoutLog) {
+    const note = 'the log of the primary was not looked at: what it committed since the last round is not there';
+    return { standby: before, notes: [note] };
+  }
+  const standby = repo === undefined ? before : (await takeLogFrom(files, before, repo)).standby;
+  if (primary === undefined) {
+    return { standby, notes: ['only what the repository has is there: --surviving-logs adds what is left of the log'] };
+  }
   try {
-    await takeLogOf(files, standby, primary);
+    return { standby: (await takeLogOf(files, standby, primary)).standby, notes: [] };
   } catch (error) {
     if (!(error instanceof FigaroError)) throw error;
     const { code, message, details } = error;
@@ -115,7 +124,6 @@ async function takeLog(files: Files, standby: Standby, options: PromoteOptions):
       hint: 'name what is left of the log with --surviving-logs DIR. If nothing is, --without-log promotes as of the last round.',
     });
   }
-  return [];
 }
 
 const inUseHint =

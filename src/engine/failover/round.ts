@@ -1,18 +1,20 @@
 /** One round of a standby: new log is applied to its databases (recovery document, J.4). */
 
 import path from 'node:path';
-import { compareLsn, earlierLsn, type Lsn } from '../../format/lsn.ts';
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, earlierLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
-import { openLog, type Log } from '../log/log-files.ts';
+import { openLog, startOf, type Log } from '../log/log-files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { analyse, type Analysis } from '../recovery/analysis.ts';
 import { runPasses, type RecoveredState } from '../recovery/rehearse.ts';
 import { type PieceKind } from '../recovery/stage.ts';
 import { applyJournal, JournalStorage, type JournaledPiece } from './journal.ts';
-import { logDirectoryIn, standbyEnvironment, type Standby, type StandbyFile, type StandbyState } from './standby.ts';
+import { logDirectoryIn, standbyEnvironment } from './standby-environment.ts';
+import { writeStandby, type Standby, type StandbyFile, type StandbyState } from './standby.ts';
 
 /** So much log is applied at a time, in bytes: what a round changes is kept until its end. */
 const roundBytes = 256 << 20;
@@ -33,18 +35,23 @@ export async function applyLog(files: Files, before: Standby, options: RoundOpti
     const round = isAll ? options : { ...options, inspect: undefined };
     standby = await applyPortion(files, standby, environment, paths, round);
     if (!isAll) continue;
+    requireApplied(files, standby);
     removeOldLog(files, standby, environment);
     return standby;
   }
 }
 
 /** The log files of the next round: all that is needed, and as much new log as fits. */
-function portion(environment: Environment, { end }: StandbyState): { paths: Map<number, string>; isAll: boolean } {
+function portion(
+  environment: Environment,
+  { end, neededFrom }: StandbyState,
+): { paths: Map<number, string>; isAll: boolean } {
   const all = [...logPaths(environment)].sort(([a], [b]) => a - b);
   const sizes = new Map(environment.files.map(({ path: file, stat }) => [file, stat.size]));
   const paths = new Map<number, string>();
   let fresh = 0;
   for (const [number, file] of all) {
+    if (number < neededFrom.file) continue;
     if (number > end.file && fresh >= roundBytes) return { paths, isAll: false };
     paths.set(number, file);
     const size = sizes.get(file)!;
@@ -61,7 +68,7 @@ async function applyPortion(
   { cacheBytes, watch, inspect }: RoundOptions,
 ): Promise<Standby> {
   const began = performance.now();
-  const log = openLog(files, paths);
+  const log = neededLog(openLog(files, paths), directory, before.neededFrom);
   const analysis = await analyse(files, log, { kind: 'end' }, watch);
   const storage = new JournalStorage(files, directory);
   try {
@@ -77,9 +84,13 @@ async function applyPortion(
     }
     const kept = filesOf(after, before);
     const logBytes = [...log.files].reduce((sum, { number, size }) => sum + newBytes(number, size, before.end), 0);
+    const { end } = analysis;
+    const isMoreTaken = before.taken !== undefined && compareLsn(end.lsn, before.taken.end) < 0;
     const state: StandbyState = {
       ...before,
       ...positionOf(log, analysis),
+      taken: isMoreTaken ? before.taken : undefined,
+      seen: undefined,
       rounds: before.rounds + 1,
       lastRound: {
         finished: new Date().toISOString(),
@@ -96,6 +107,33 @@ async function applyPortion(
     storage.close();
     throw error;
   }
+}
+
+/** The log from where a round needs it: what is before is on the pages. Throws `standby-corrupt` when it begins later. */
+function neededLog(log: Log, directory: string, start: Lsn): Log {
+  const [first] = log.files;
+  if (first!.number === start.file) return start.offset === 0 ? log : { ...log, start };
+  throw new FigaroError(
+    'standby-corrupt',
+    `the log of ${directory} begins with ${path.basename(first!.path)}, but the next round needs it from ${formatLsn(start)} on`,
+    {
+      path: first!.path,
+      lsn: formatLsn(start),
+      hint: 'log files were removed from it. Make a new standby with `figaro-backup failover follow` in another directory.',
+    },
+  );
+}
+
+/** What was taken has to be there. When it is not, it is taken once more. */
+function requireApplied(files: Files, { directory, state }: Standby): void {
+  const { taken, end } = state;
+  if (!taken) return;
+  writeStandby(files, directory, { ...state, taken: undefined });
+  throw new FigaroError(
+    'log-corrupt',
+    `the log of ${directory} ends at ${formatLsn(end)}, but went on to ${formatLsn(taken.end)} when it was taken`,
+    { path: directory, lsn: formatLsn(end), hint: 'the next round takes it again. Look for the cause on the disk.' },
+  );
 }
 
 function newBytes(number: number, size: number, end: Lsn): number {
@@ -124,7 +162,7 @@ function positionOf(
  */
 function neededFrom(log: Log, { transactions }: Analysis): Lsn {
   const checkpoint = transactions.checkpoints.at(-1);
-  if (!checkpoint) return { file: log.files[0]!.number, offset: 0 };
+  if (!checkpoint) return startOf(log);
   let from = checkpoint.redoFrom;
   for (const { fate, firstLsn, chainEnds } of transactions.unfinished()) {
     const isOpen = fate === 'undone' && compareLsn(chainEnds[0]!, checkpoint.lsn) > 0;

@@ -8,15 +8,10 @@ import { FigaroError } from '../../errors.ts';
 import { type Lsn } from '../../format/lsn.ts';
 import { readFields, type FieldReader } from '../fields.ts';
 import { whatIsThere } from '../what-is.ts';
-import { metaSize, recognizeFile } from '../../format/page/meta.ts';
-import { normalDirectory } from '../../format/names.ts';
-import { discoverEnvironment } from '../environment/discover.ts';
 import { isOutside } from '../../format/names.ts';
-import { type Environment, type EnvironmentFile } from '../environment/environment.ts';
-import { readOwnIfThere, withFile } from '../files/read.ts';
+import { readOwnIfThere } from '../files/read.ts';
 import { writeDurably } from '../files/durable.ts';
 import { type Files } from '../files/files.ts';
-import { requireOwnTree } from '../files/own-tree.ts';
 import { standbyName } from '../places.ts';
 import { firstLine } from '../seal.ts';
 import { pieceKinds, type PieceKind } from '../recovery/stage.ts';
@@ -48,6 +43,22 @@ export interface LastRound {
   readonly logBytes: number;
 }
 
+/** Log of the primary up to a place. */
+export interface LogUpTo {
+  /** Where the next record would go. */
+  readonly end: Lsn;
+  readonly lastRecord: Lsn | undefined;
+}
+
+/** How everything lay that a round looks into. */
+export interface Seen {
+  readonly paths: readonly string[];
+  /** A directory whose entries were looked at as well. */
+  readonly listed: string | undefined;
+  /** SHA-256 of sizes and times, in hex. */
+  readonly print: string;
+}
+
 /** `standby.json`. */
 export interface StandbyState {
   readonly format: number;
@@ -63,6 +74,8 @@ export interface StandbyState {
   /** The end of the log that was applied, and the last record before it. */
   readonly end: Lsn;
   readonly lastRecord: Lsn | undefined;
+  /** The end of the log that was taken, where it is further: that part is yet to be applied. What lies behind it in our files counts for nothing. */
+  readonly taken?: LogUpTo | undefined;
   /** The next round needs the log from here on (recovery document, J.3). */
   readonly neededFrom: Lsn;
   /** The newest commit that is applied; time in seconds since 1970. */
@@ -70,6 +83,8 @@ export interface StandbyState {
   readonly rounds: number;
   readonly lastRound: LastRound;
   readonly files: readonly StandbyFile[];
+  /** When the last round found nothing new, and nothing had changed for a while. */
+  readonly seen?: Seen | undefined;
   /** ISO 8601. */
   readonly promoted: string | undefined;
 }
@@ -136,6 +151,16 @@ export function requireStandby(files: Files, directory: string): Standby {
   });
 }
 
+/** How far the log goes that a standby has. */
+export function logEndOf({ taken, end, lastRecord }: StandbyState): LogUpTo {
+  return taken ?? { end, lastRecord };
+}
+
+/** True where a run was ended before it had applied what it had taken, and for a new standby. */
+export function hasLogToApply({ rounds, taken }: StandbyState): boolean {
+  return rounds === 0 || taken !== undefined;
+}
+
 /** Writes the state of a standby. Returns the standby as it is then. */
 export function writeStandby(files: Files, directory: string, state: StandbyState): Standby {
   writeDurably(files, path.join(directory, standbyName), firstLine.close(JSON.stringify(state, undefined, 2)));
@@ -163,6 +188,8 @@ export function readState(fields: FieldReader): StandbyState {
   if (format > standbyFormat) return { format, program } as StandbyState;
   const round = fields.part('lastRound');
   const commit = fields.optional('lastCommit');
+  const taken = fields.optional('taken');
+  const seen = fields.optional('seen');
   return {
     format,
     program,
@@ -172,7 +199,7 @@ export function readState(fields: FieldReader): StandbyState {
     ...(fields.has('logDirectory') ? { logDirectory: fields.string('logDirectory') } : {}),
     host: fields.string('host'),
     end: fields.lsnParts('end'),
-    lastRecord: fields.has('lastRecord') ? fields.lsnParts('lastRecord') : undefined,
+    lastRecord: lastRecordOf(fields),
     neededFrom: fields.lsnParts('neededFrom'),
     lastCommit: commit && { lsn: commit.lsnParts('lsn'), time: commit.seconds('time') },
     rounds: fields.count('rounds'),
@@ -182,8 +209,18 @@ export function readState(fields: FieldReader): StandbyState {
       logBytes: round.count('logBytes'),
     },
     files: fields.list('files').map(readStandbyFile),
+    ...(taken ? { taken: { end: taken.lsnParts('end'), lastRecord: lastRecordOf(taken) } } : {}),
+    ...(seen ? { seen: readSeen(seen) } : {}),
     promoted: fields.has('promoted') ? fields.time('promoted') : undefined,
   };
+}
+
+function readSeen(seen: FieldReader): Seen {
+  return { paths: seen.strings('paths'), listed: seen.optionalString('listed'), print: seen.string('print') };
+}
+
+function lastRecordOf(fields: FieldReader): Lsn | undefined {
+  return fields.has('lastRecord') ? fields.lsnParts('lastRecord') : undefined;
 }
 
 function readStandbyFile(file: FieldReader): StandbyFile {
@@ -206,55 +243,4 @@ export function readPieceName(fields: FieldReader, name: string): string {
   const piece = fields.inside(name);
   if (/[/\\]/.test(piece)) throw fields.problem(`"${name}" is no name of a piece`);
   return piece;
-}
-
-/**
- * The standby as an environment that recovery works on: its log, and its databases under their names. Throws
- * `standby-corrupt` where something in it leads elsewhere.
- */
-export function standbyEnvironment(files: Files, { directory, state }: Standby): Environment {
-  const { home, pieces } = partsOf(directory);
-  requireOwnTree(files, home, 'standby-corrupt');
-  const found = discoverEnvironment(files, home);
-  requireUnopened(found);
-  const databases = state.files.map((file) => asEnvironmentFile(files, file, path.join(pieces, file.piece)));
-  const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
-  return { ...found, files: [...found.files, ...databases].sort(byName) };
-}
-
-/** Throws `chain-mismatch` when an application made something in it of its own: the log there is no longer the primary's. */
-function requireUnopened({ home, files, leftOut }: Environment): void {
-  const stranger =
-    files.find(({ kind }) => kind === 'database' || kind === 'placeholder') ??
-    leftOut.find(({ reason }) => reason === 'region' || reason === 'registry');
-  if (!stranger) return;
-  throw new FigaroError('chain-mismatch', `${home} holds ${stranger.name}: an application opened the standby`, {
-    path: stranger.path,
-    hint: 'its log may have a history of its own now. Make a new standby in another directory, and open it only when it is promoted.',
-  });
-}
-
-function asEnvironmentFile(files: Files, file: StandbyFile, at: string): EnvironmentFile {
-  const { kind, name, logName, dataDirectory, mode, uid, gid } = file;
-  return withFile(files, at, (opened) => {
-    const stat = { ...opened.stat(), mode, uid, gid };
-    const head = new Uint8Array(metaSize);
-    const place = { name, path: at, logName, dataDirectory, stat };
-    if (kind !== 'database' && kind !== 'placeholder') return { ...place, kind };
-    const recognition = recognizeFile(head.subarray(0, opened.readAt(head, 0)), files.cipher);
-    if (recognition.kind === 'database') {
-      return { ...place, kind: 'database', format: recognition.format, uid: recognition.format.uid };
-    }
-    if (recognition.kind === 'placeholder') return { ...place, kind: 'placeholder', uid: recognition.uid };
-    throw new FigaroError('page-type', `${at} (${name}) is no database any more: page 0 is damaged`, {
-      path: at,
-      pgno: 0,
-      hint: 'make a new standby with `figaro-backup failover follow` in another directory.',
-    });
-  });
-}
-
-/** Where the environment of a standby has its log files. */
-export function logDirectoryIn(environment: Environment): string {
-  return path.join(environment.home, normalDirectory(environment.config.logDirectory ?? '.'));
 }

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { type Lsn } from '../../format/lsn.ts';
 import { commit } from '../../format/log/records/txn.ts';
 import { type Files } from '../files/files.ts';
 import { requireAmounts } from '../given.ts';
@@ -75,6 +75,9 @@ export function standbyStatus(
   };
 }
 
+/** So much of the primary's log is read at a time, and looked at behind its end. In bytes. */
+const reach = 1 << 20;
+
 function lagOf(files: Files, { end, logDirectory }: StandbyState, home: string, now: Date): Lag {
   const from = logPlace(files, home, { logDirectory });
   const names = files.listIfThere(from);
@@ -86,11 +89,11 @@ function lagOf(files: Files, { end, logDirectory }: StandbyState, home: string, 
   const log = openLog(files, new Map(numbers.map((number) => [number!, path.join(from, logFileName(number!))])));
   let bytes = 0;
   let oldest: number | undefined;
-  const scan = scanLog(files, log, { acceptDamageAfter: { file: 0, offset: 0 } });
+  // What is damaged there is for the next round to say.
+  const scan = scanLog(files, log, { from: end, acceptDamageAfter: { file: 0, offset: 0 }, reach });
   let step = scan.next();
   for (; !step.done; step = scan.next()) {
     const record = step.value;
-    if (compareLsn(record.lsn, end) < 0) continue;
     bytes += record.length;
     oldest ??= bodyAs(record, commit)?.timestamp;
   }

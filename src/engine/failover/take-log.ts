@@ -5,15 +5,18 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { LogCopy, requireSoundEnd } from '../backup/copy-log.ts';
 import { logPaths } from '../environment/environment.ts';
+import { withFile } from '../files/read.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
 import { Continuation } from '../log/continuation.ts';
-import { logFileName } from '../../format/names.ts';
+import { logFileName, logFileNumber, logTailName } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
 import { differenceInHistory } from '../log/same-history.ts';
 import { chainEnvironment, chainsOf } from '../repository/chain.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
-import { logDirectoryIn, partsOf, standbyEnvironment, type Standby, type StandbyState } from './standby.ts';
+import { lookAt, type Look } from './rest.ts';
+import { logEndOf, partsOf, writeStandby, type LogUpTo, type Standby } from './standby.ts';
+import { logDirectoryIn, standbyHome } from './standby-environment.ts';
 import { logPlace } from '../environment/discover.ts';
 import { type Directories } from '../environment/outside.ts';
 
@@ -23,9 +26,21 @@ const hints = {
     'the primary was restored, recovered to an earlier point, or is another environment. Make a new standby in another directory.',
 };
 
+/** What a round took. */
+export interface Taken {
+  /** With what is new in its log files; the one there was when nothing is. */
+  readonly standby: Standby;
+  /** Before anything was read. */
+  readonly look: Look;
+}
+
+/** How far behind the end of the primary's log records are looked for: to its files and back, as they grow, in each round. In bytes. */
+const reach = 256 << 10;
+
 /**
  * Takes the log that a primary has written since the last round. Throws `chain-gap` when some of it is gone, and
- * `chain-mismatch` when the primary has another history than the standby.
+ * `chain-mismatch` when the primary has another history than the standby. What there was before is not read again, whatever the
+ * size of log files.
  *
  * @param home the primary, or what is left of it
  * @param logDirectory where it has its log, when only its application's code says so; as when the standby was made by default
@@ -35,33 +50,105 @@ export async function takeLogOf(
   standby: Standby,
   home: string,
   logDirectory = standby.state.logDirectory,
-): Promise<void> {
+): Promise<Taken> {
   const { directory, state } = standby;
-  const environment = standbyEnvironment(files, standby);
+  const own = ownLog(files, standby);
   const from = logDirectoryOf(files, home, { logDirectory });
-  const chainLog = logPaths(environment);
-  const firstFile = Math.min(...chainLog.keys());
-  const parent = { firstFile, end: state.end, lastRecord: state.lastRecord };
-  const continuation = new Continuation(files, { subject: home, from, chainLog, parent, hints });
+  const { end, lastRecord } = logEndOf(state);
+  const look = lookAt(files, [
+    path.join(home, 'DB_CONFIG'),
+    from,
+    path.join(from, logFileName(end.file)),
+    ...own.paths,
+  ]);
+  const parent = { firstFile: Math.min(...own.log.keys()), end, lastRecord };
+  const continuation = new Continuation(files, { subject: home, from, chainLog: own.log, parent, hints });
   const first = continuation.firstFile();
   const incoming = emptyIncoming(files, directory);
-  const log = new LogCopy(files, { from, to: incoming, first, observers: [continuation] });
+  const known = { end: end.offset, lastRecord: lastRecord?.file === end.file ? lastRecord.offset : 0 };
+  const start = { from, first, known: first === end.file ? known : undefined };
+  const log = new LogCopy(files, { ...start, to: incoming, observers: [continuation] });
+  let to: Lsn;
   try {
-    const end = await log.followToEnd();
+    to = await log.followToEnd();
     log.close();
-    await requireSoundEnd(files, from, end);
+    await requireSoundEnd(files, from, to, log.lastRecord ?? lastRecord, reach);
     const { number, header } = log.copied[0]!;
-    continuation.requireProof({ path: path.join(incoming, logFileName(number)), number, prev: header.prev }, end);
+    continuation.requireProof({ path: path.join(from, logFileName(number)), number, prev: header.prev }, to);
   } finally {
     log.close();
   }
-  const grown = log.copied.filter(({ number, size }) => number !== state.end.file || size > state.end.offset);
-  moveIn(
-    files,
-    incoming,
-    logDirectoryIn(environment),
-    grown.map(({ number }) => number),
-  );
+  const tail = start.known && { path: path.join(incoming, logTailName(end.file, end.offset)), from: 0 };
+  const taken = { end: to, lastRecord: log.lastRecord ?? lastRecord };
+  return { standby: bringIn(files, standby, own, { tail, taken }), look };
+}
+
+/** A standby's log files, and where they are. */
+interface OwnLog {
+  /** Paths by number. */
+  readonly log: ReadonlyMap<number, string>;
+  readonly directory: string;
+  /** What changes when somebody else writes to them. */
+  readonly paths: readonly string[];
+}
+
+/** Throws `chain-mismatch` when an application opened the standby. */
+function ownLog(files: Files, standby: Standby): OwnLog {
+  const environment = standbyHome(files, standby);
+  const directory = logDirectoryIn(environment);
+  const last = path.join(directory, logFileName(logEndOf(standby.state).end.file));
+  return { log: logPaths(environment), directory, paths: [environment.home, directory, last] };
+}
+
+/** What is to be added to the last log file, where there is more of it: all of a file from a place on. */
+interface Tail {
+  readonly path: string;
+  readonly from: number;
+}
+
+/**
+ * Adds to a standby's log what comes in: a tail of its last file, and whole files that are synced. Until its state says so, none of
+ * it counts.
+ */
+function bringIn(
+  files: Files,
+  standby: Standby,
+  own: OwnLog,
+  { tail, taken }: { readonly tail: Tail | undefined; readonly taken: LogUpTo },
+): Standby {
+  const { directory, state } = standby;
+  const { incoming } = partsOf(directory);
+  const before = logEndOf(state).end;
+  const isNew = compareLsn(taken.end, before) > 0;
+  if (isNew) {
+    if (tail) append(files, tail, path.join(own.directory, logFileName(before.file)), before.offset);
+    for (const name of files.listIfThere(incoming) ?? []) {
+      if (logFileNumber(name) !== undefined) files.rename(path.join(incoming, name), path.join(own.directory, name));
+    }
+    files.syncDirectory(own.directory);
+  }
+  removeTree(files, incoming);
+  return isNew ? writeStandby(files, directory, { ...state, taken }) : standby;
+}
+
+const chunkSize = 1 << 20;
+
+/** Writes a tail behind the first `at` bytes of a file, and syncs it. */
+function append(files: Files, { path: tail, from }: Tail, to: string, at: number): void {
+  const target = files.openToWrite(to);
+  try {
+    withFile(files, tail, (source) => {
+      const buffer = new Uint8Array(chunkSize);
+      let done = 0;
+      for (let read = source.readAt(buffer, from); read > 0; read = source.readAt(buffer, from + done)) {
+        target.writeAt(buffer.subarray(0, read), at + done);
+        done += read;
+      }
+    });
+    target.sync();
+  } finally {
+    target.close();
+  }
 }
 
 function logDirectoryOf(files: Files, home: string, known: Directories | undefined): string {
@@ -75,45 +162,49 @@ function logDirectoryOf(files: Files, home: string, known: Directories | undefin
 }
 
 /** Takes the log that the sets of a repository hold beyond the last round. Throws as `takeLogOf` does. */
-export async function takeLogFrom(files: Files, standby: Standby, repo: string): Promise<void> {
+export async function takeLogFrom(files: Files, standby: Standby, repo: string): Promise<Taken> {
   const { directory, state } = standby;
-  const environment = standbyEnvironment(files, standby);
-  const { end } = state;
-  const ours = logPaths(environment).get(end.file)!;
-  const paths = logThatGoesOn(files, repo, state, ours);
-  const first = paths.get(end.file);
+  const own = ownLog(files, standby);
+  const look = lookAt(files, own.paths, repo);
+  const known = logEndOf(state);
+  const { end } = known;
+  const { paths, to } = logThatGoesOn(files, repo, known, own.log.get(end.file)!);
   const incoming = emptyIncoming(files, directory);
-  const numbers = [...paths.keys()].filter((number) => number >= end.file).sort((a, b) => a - b);
-  const grown = numbers.filter(
-    (number) => number > end.file || files.statIfThere(paths.get(number)!)!.size > end.offset,
-  );
-  for (const number of grown) await files.copy(paths.get(number)!, path.join(incoming, logFileName(number)));
+  const last = paths.get(end.file);
+  const later = [...paths.keys()].filter((number) => number > end.file && number <= to.end.file).sort((a, b) => a - b);
+  for (const number of later) await files.copy(paths.get(number)!, path.join(incoming, logFileName(number)));
   // A file that follows on ours says where our last record is.
-  if (!first && grown.length > 0)
-    requireSuccessor(files, path.join(incoming, logFileName(grown[0]!)), grown[0]!, standby);
-  moveIn(files, incoming, logDirectoryIn(environment), grown);
+  if (!last && later.length > 0) requireSuccessor(files, path.join(incoming, logFileName(later[0]!)), later[0]!, known);
+  const tail = last === undefined ? undefined : { path: last, from: end.offset };
+  return { standby: bringIn(files, standby, own, { tail, taken: to }), look };
+}
+
+/** The log of a chain: its files by number, and where they end. */
+interface ChainLog {
+  readonly paths: ReadonlyMap<number, string>;
+  readonly to: LogUpTo;
 }
 
 /**
- * The log, by number, of the chain that goes on furthest from where a standby ends.
+ * The log of the chain that goes on furthest from where a standby ends.
  *
  * @param ours the standby's last log file
  */
-function logThatGoesOn(files: Files, repo: string, state: StandbyState, ours: string): Map<number, string> {
-  const { end } = state;
+function logThatGoesOn(files: Files, repo: string, known: LogUpTo, ours: string): ChainLog {
+  const { end } = known;
   const { sets } = readSets(files, openRepository(files, repo));
-  let best: { readonly paths: Map<number, string>; readonly to: Lsn } | undefined;
+  let best: ChainLog | undefined;
   let different: FigaroError | undefined;
   for (const chain of chainsOf(sets).chains.toReversed()) {
-    const to = chain.sets.at(-1)!.manifest.log?.end;
-    if (!to || compareLsn(to, best?.to ?? end) < 0) continue;
+    const to = chain.sets.at(-1)!.manifest.log;
+    if (!to || compareLsn(to.end, best?.to.end ?? end) < 0) continue;
     const paths = logPaths(chainEnvironment(files, chain));
     if (!paths.has(end.file) && !paths.has(end.file + 1)) continue;
-    const place = differenceFrom(files, paths.get(end.file), ours, state);
+    const place = differenceFrom(files, paths.get(end.file), ours, known);
     if (place) different ??= place;
-    else best = { paths, to };
+    else best = { paths, to: { end: to.end, lastRecord: to.lastRecord } };
   }
-  if (best) return best.paths;
+  if (best) return best;
   if (different) throw different;
   throw new FigaroError('chain-gap', `${repo} does not continue the standby, which ends at ${formatLsn(end)}`, {
     path: repo,
@@ -122,16 +213,11 @@ function logThatGoesOn(files: Files, repo: string, state: StandbyState, ours: st
   });
 }
 
-function differenceFrom(
-  files: Files,
-  file: string | undefined,
-  ours: string,
-  state: StandbyState,
-): FigaroError | undefined {
+function differenceFrom(files: Files, file: string | undefined, ours: string, known: LogUpTo): FigaroError | undefined {
   if (file === undefined) return undefined;
-  const different = differenceInHistory(files, file, ours, state);
+  const different = differenceInHistory(files, file, ours, known);
   if (different === undefined) return undefined;
-  const { end } = state;
+  const { end } = known;
   return new FigaroError(
     'chain-mismatch',
     `${file} differs from the standby’s at byte ${different}, before ${end.offset}`,
@@ -139,13 +225,13 @@ function differenceFrom(
   );
 }
 
-function requireSuccessor(files: Files, file: string, number: number, { state }: Standby): void {
+function requireSuccessor(files: Files, file: string, number: number, { end, lastRecord }: LogUpTo): void {
   const { prev } = openLog(files, new Map([[number, file]])).files[0]!;
-  if (prev === state.lastRecord?.offset) return;
+  if (prev === lastRecord?.offset) return;
   throw new FigaroError(
     'chain-gap',
-    `${file} follows a record at ${prev}, but the standby’s last one is ${state.lastRecord ? formatLsn(state.lastRecord) : 'none'}`,
-    { path: file, lsn: formatLsn(state.end), hint: hints.gap },
+    `${file} follows a record at ${prev}, but the standby’s last one is ${lastRecord ? formatLsn(lastRecord) : 'none'}`,
+    { path: file, lsn: formatLsn(end), hint: hints.gap },
   );
 }
 
@@ -154,13 +240,4 @@ function emptyIncoming(files: Files, directory: string): string {
   removeTree(files, incoming);
   makeDirectories(files, incoming);
   return incoming;
-}
-
-/** Puts synced log files in their place. Each takes that of a shorter one with the same beginning. */
-function moveIn(files: Files, incoming: string, log: string, numbers: readonly number[]): void {
-  for (const number of numbers) {
-    files.rename(path.join(incoming, logFileName(number)), path.join(log, logFileName(number)));
-  }
-  if (numbers.length > 0) files.syncDirectory(log);
-  removeTree(files, incoming);
 }

@@ -14,8 +14,14 @@ import { Session } from '../../support/session.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
 const opened = ['open a auto a.db - btree 1024', 'open b auto b.db - btree 1024'];
+/** All in one transaction: a commit waits for the disk. */
+const put = (database: string, count: number, text: string): string[] => [
+  'begin t',
+  `put ${database} t 0 ${count} 100 ${text}`,
+  'commit t',
+];
 /** Some 700 KB of log: more than is compared before the end. */
-const much = (text: string): string => `put b auto 0 2000 100 ${text}`;
+const much = (text: string): string[] => put('b', 2000, text);
 
 describeNative('a log file of another history', () => {
   let ours: string;
@@ -56,17 +62,17 @@ describeNative('a log file of another history', () => {
   }
 
   test('is told from the one it was restored from, with records of the same length in the same places', async () => {
-    await write(ours, 'put a auto 0 200 100 common');
+    await write(ours, ...put('a', 200, 'common'));
     cpSync(ours, theirs, { recursive: true });
     const { lsn } = endOf(ours);
-    await write(ours, 'put a auto 0 10 100 original', much('same'));
-    await write(theirs, 'put a auto 0 10 100 restored', much('same'));
+    await write(ours, 'put a auto 0 10 100 original', ...much('same'));
+    await write(theirs, 'put a auto 0 10 100 restored', ...much('same'));
     await expectOther(lsn.offset);
   });
 
   test('is told where the end of both is one transaction with the same bytes', async () => {
     // Records are written over: pages that are split would go to the log with whatever is between their items.
-    await write(ours, 'put a auto 0 200 100 common', 'put b auto 0 2500 100 common');
+    await write(ours, ...put('a', 200, 'common'), ...put('b', 2500, 'common'));
     cpSync(ours, theirs, { recursive: true });
     const { lsn } = endOf(ours);
     const bulk = ['begin t', 'put b t 0 2500 100 same'];
@@ -79,30 +85,30 @@ describeNative('a log file of another history', () => {
   });
 
   test('is told where a power failure took the end of the log, and others came in its place', async () => {
-    await write(ours, 'put a auto 0 200 100 common');
+    await write(ours, ...put('a', 200, 'common'));
     const { lsn, lastRecord } = endOf(ours);
     cpSync(ours, theirs, { recursive: true });
-    await write(ours, much('same'));
+    await write(ours, ...much('same'));
     const bytes = readFileSync(logIn(theirs));
     bytes.fill(0, lastRecord!.offset + 20, lsn.offset);
     writeFileSync(logIn(theirs), bytes);
-    await write(theirs, much('same'), 'put b auto 0 100 100 more');
+    await write(theirs, ...much('same'), ...put('b', 100, 'more'));
     await expectOther(lastRecord!.offset);
   });
 
   test('is told where another environment has the same databases and the same numbers', async () => {
-    for (const home of [ours, theirs]) await write(home, 'put a auto 0 200 100 common', much('same'));
+    for (const home of [ours, theirs]) await write(home, ...put('a', 200, 'common'), ...much('same'));
     await expectOther(0);
   });
 
   describe('that is the same', () => {
     test.each([
-      ['commits', [much('same')]],
-      ['a large transaction', ['put a auto 0 10 100 before', 'begin t', 'put b t 0 1000 100 same', 'commit t']],
+      ['commits', ['put a auto 0 10 100 same']],
+      ['a large transaction', much('same')],
     ])('is known by its beginning and what is before the end, after %s', async (_what, commands) => {
-      await write(ours, 'put a auto 0 3000 100 common', ...commands);
+      await write(ours, ...put('a', 3000, 'common'), ...commands);
       cpSync(ours, theirs, { recursive: true });
-      await write(theirs, much('later'));
+      await write(theirs, ...much('later'));
       let read = 0;
       const counting = watchedFiles(nodeFiles, { afterRead: (_path, bytes) => void (read += bytes.length) });
       expect(difference(counting)).toBeUndefined();
@@ -111,7 +117,7 @@ describeNative('a log file of another history', () => {
     });
 
     test('is compared as far back as the last commit', async () => {
-      await write(ours, 'put a auto 0 3000 100 common');
+      await write(ours, ...put('a', 3000, 'common'));
       const { lsn } = endOf(ours);
       await write(ours, 'begin t', 'put b t 0 2000 100 same');
       cpSync(ours, theirs, { recursive: true });
