@@ -34,6 +34,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
     dump: async () => (await import('./commands/dump/dump.ts')).dumpCommand,
   },
   'Keep and remove:': {
+    copy: async () => (await import('./commands/copy.ts')).copyCommand,
     expire: async () => (await import('./commands/expire.ts')).expireCommand,
     pin: async () => (await import('./commands/pin.ts')).pinCommand,
     unpin: async () => (await import('./commands/pin.ts')).unpinCommand,

@@ -36,6 +36,7 @@ export { type RecoverChainOptions } from './api/repository.ts';
 export { type RestorePoint } from './engine/recovery/restore-point.ts';
 export { type VerifyOptions } from './engine/verify/verification.ts';
 export { type RetentionRules } from './engine/repository/retention.ts';
+export { type CopyOptions, type CopyResult } from './engine/transfer/copy-sets.ts';
 export { type HealthRules } from './engine/repository/health.ts';
 export { type FollowForEverOptions, type FollowOnceOptions, type Primary } from './api/standby.ts';
 

@@ -127,6 +127,11 @@ test('a program backs up, checks, expires, recovers and promotes, and is refused
           "offline",
         ],
       ],
+      "mirrored": [
+        1,
+        1,
+        0,
+      ],
       "named": true,
       "nothingNew": [],
       "phases": true,
@@ -145,6 +150,7 @@ test('a program backs up, checks, expires, recovers and promotes, and is refused
       "refusals": {
         "a container of a set that is not intact": "file-checksum",
         "a container that was excluded": "container-missing",
+        "a copy inside the repository": "usage",
         "a directory that is not there": "environment-missing",
         "a rate that is none": "usage",
         "a repository inside a standby": "usage",
@@ -166,6 +172,7 @@ test('a program backs up, checks, expires, recovers and promotes, and is refused
         "an empty password": "password",
         "an older chain in place of a newer set that is damaged": "chain-gap",
         "an option of another kind of set": "usage",
+        "choices that cannot be used together": "usage",
         "following that is stopped": "interrupted",
         "no container at all": "usage",
         "no password": "password",

@@ -213,6 +213,20 @@ test('a standby is made, tells how far it is behind, and takes the place of the 
   expect(existsSync(path.join(directory, 'standby/orders/environment/e.dbxml'))).toBe(true);
 });
 
+test('the line of a crontab for a copy elsewhere makes one, and keeps it up to date', async () => {
+  const application = demoApplication(home);
+  application.commitUpTo([4, 72_115]);
+  await followed('figaro-backup hot orders');
+  const [line] = blocks('docs/scheduling.md', 'A copy elsewhere', 'cron');
+  const typed = line!.replace(/^(\S+\s+){5}/, '').replaceAll('/mnt/offsite', '/tmp');
+  await followed(typed);
+  application.commitUpTo([6, 5737]);
+  await followed('figaro-backup incremental orders');
+  expect(await followed(typed)).toBe('');
+  await followed('figaro-backup verify --repo /tmp/orders');
+  expect(await followed('figaro-backup recover --repo /tmp/orders --to /tmp/found')).toContain('[5][254138]');
+});
+
 describeWith('rsync', 'rsync', 'a copy elsewhere', () => {
   test('is a repository that can be verified and recovered from', async () => {
     demoApplication(home).commitUpTo([4, 72_115]);

@@ -12,6 +12,7 @@ import {
 } from '../engine/repository/repository.ts';
 import { type Decision } from '../engine/repository/retention.ts';
 import { type VerifyOptions, type VerifyResult } from '../engine/verify/verification.ts';
+import { copySets, type CopyOptions, type CopyResult } from '../engine/transfer/copy-sets.ts';
 import { verifyRepository } from '../engine/verify/verify-sets.ts';
 import { type Files } from '../engine/files/files.ts';
 import { openFiles, type OpenOptions } from './open-options.ts';
@@ -48,6 +49,13 @@ export interface OpenRepository extends Repository {
    * the newest sound one, the last one rehearsed and pinned ones always stay. Throws `usage` without a rule, and `busy`.
    */
   expire(options: Omit<ExpireOptions, 'now'>): Promise<readonly Decision[]>;
+  /**
+   * Copies what the repository in `to` lacks: the rest of chains that it has begun to have, and all that are newer than its newest
+   * one, unless `chain`, `newestChain` or `all` say otherwise. What kept single chains from being copied does not throw: it is
+   * in `failures`. Throws `usage`, `set-missing` where there is nothing to copy, `chain-mismatch` for a repository of another
+   * environment, `busy`, and failures of the disk that is written to.
+   */
+  copy(options: CopyOptions): Promise<CopyResult>;
   /** Keeps the chain of a set from being expired; `note` says why. Throws `set-missing` and `busy`. */
   pin(options: PinOptions & { readonly note?: string }): Promise<{ readonly chain: string; readonly pin: Pin }>;
   /** Takes the pin away. `wasPinned` is false when there was none. Throws `set-missing` and `busy`. */
@@ -82,6 +90,7 @@ function opened(files: Files, repository: Repository): OpenRepository {
     verify: (verification) => verifyRepository(files, repository, verification),
     health: (rules) => assessHealth(files, repository, rules),
     expire: (expiry) => expire(files, repository, expiry),
+    copy: (copying) => copySets(files, repository, copying),
     pin: (pin) => pinChain(files, repository, pin),
     unpin: (pin) => unpinChain(files, repository, pin),
   };

@@ -47,6 +47,7 @@ export const commandsWithTables = [
   'verify',
   'check',
   'expire',
+  'copy',
   'logs prune',
 ] as const;
 

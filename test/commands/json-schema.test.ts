@@ -110,6 +110,8 @@ describe('of an environment and its sets', () => {
     'show --repo @repo --timeline',
     'check --repo @repo',
     'check --repo @repo --max-age 0s --min-free 900000G',
+    'copy --repo @repo --to @copy',
+    'copy --repo @repo --to @copy --all --dry-run',
     'expire --repo @repo --keep-full 1',
     'expire --repo @repo --keep-daily 1 --dry-run',
     'logs list --home @env',
