@@ -53,7 +53,7 @@ const descriptions: Readonly<Record<SetKind, { summary: string; description: str
   incremental: {
     summary: 'add the log written since the newest set of a chain',
     description:
-      'Copies the log files that are new or grew, after proving that they continue the chain. Takes seconds; run it often. Where nothing is new, no set is made, and `check` counts that the source was looked at.',
+      'Copies the log files that are new, and of one that grew what is new, after proving that they continue the chain. Takes seconds; run it often. Where nothing is new, no set is made, and `check` counts that the source was looked at.',
   },
 };
 

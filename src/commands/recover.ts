@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
-import { filesOfKind, type EnvironmentFile } from '../engine/environment/environment.ts';
+import { logPaths, type EnvironmentFile } from '../engine/environment/environment.ts';
 import { type Files } from '../engine/files/files.ts';
 import { type Preflight } from '../engine/recovery/preflight.ts';
 import {
@@ -212,9 +212,7 @@ function describe(options: RecoverCommandOptions, result: Recovered): string {
   });
   if (chosenAs !== undefined) rows.push(['chosen as', chosenAs]);
   if (options.survivingLogs !== undefined) rows.push(['surviving logs', options.survivingLogs]);
-  const logs = filesOfKind(environment, 'log')
-    .map(({ logNumber }) => logNumber)
-    .sort((a, b) => a - b);
+  const logs = [...logPaths(environment).keys()].sort((a, b) => a - b);
   if (logs.length > 0) rows.push(['log files', logs.length === 1 ? `${logs[0]}` : `${logs[0]} to ${logs.at(-1)}`]);
   if (result.dryRun) rows.push(['needs', describeNeeds(result.preflight)]);
   const asked = describeAsked(options);

@@ -24,6 +24,14 @@ export function logTailName(number: number, offset: number): string {
   return `${logFileName(number)}.from-${String(offset).padStart(10, '0')}`;
 }
 
+/** Of which log file the name of a tail says that it is one, and from which byte on; undefined for other names. */
+export function parseLogTailName(name: string): { readonly number: number; readonly from: number } | undefined {
+  const [, file, offset] = /^(log\.\d{10})\.from-(\d{10})$/.exec(name) ?? [];
+  const number = file === undefined ? undefined : logFileNumber(file);
+  const from = Number(offset);
+  return number !== undefined && from >= 1 && from <= largest ? { number, from } : undefined;
+}
+
 /** An extent file by its name: which queue it belongs to, and its number. */
 interface ExtentName {
   /** Name of the queue, with the directory of the extent. */

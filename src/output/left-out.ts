@@ -11,6 +11,7 @@ const reasons: Readonly<Record<string, string>> = {
   empty: 'empty',
   environment: 'an environment of its own',
   'log-directory': 'log files that DB_CONFIG does not name',
+  'log-tail': 'the tail of a log file, from a copy of sets',
   excluded: 'excluded',
 };
 

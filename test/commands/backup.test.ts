@@ -101,7 +101,7 @@ describe('list', () => {
         earliest restore point  2026-11-22T09:23:22Z [2][206028]
         latest restore point    2026-11-22T09:23:25Z [5][254138]
           <set>-hot          <time>  846.3 KiB
-          <set>-incremental  <time>  516.3 KiB
+          <set>-incremental  <time>  445.8 KiB
       "
     `);
   });

@@ -11,8 +11,9 @@ import {
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
-import { createRepository } from '../../src/engine/repository/repository.ts';
+import { createRepository, openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { asOfFormat2 } from '../support/earlier-sets.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 
 let directory: string;
@@ -452,8 +453,11 @@ describe('recover of a chain', () => {
     expect(readdirSync(directory).sort()).toEqual(['env', 'repo']);
   });
 
-  test('does not mind a damaged log file that a later set holds, too', async () => {
-    const [full] = await makeChain();
+  test('does not mind a damaged log file that a later set holds, too, as those of earlier versions do', async () => {
+    const [full, first] = await makeChain();
+    asOfFormat2(
+      readSets(nodeFiles, openRepository(nodeFiles, repo)).sets.filter(({ id }) => [full, first].includes(id)),
+    );
     truncateSync(path.join(repo, full, 'environment', 'log.0000000004'), 100);
     expect(await recoverChain('--quiet')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
   });

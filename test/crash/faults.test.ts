@@ -61,6 +61,11 @@ class Place {
     application.commitUpTo([4, 72_115]);
     if (command !== 'offline' && command !== 'init') expect((await figaro(this.arguments('offline'))).exitCode).toBe(0);
     if (command === 'incremental' || command === 'expire') application.commitUpTo([6, 5737]);
+    if (command === 'recover') {
+      // Of a chain whose last log file is in parts.
+      application.commitUpTo([4, 100_000]);
+      expect((await figaro(this.arguments('incremental'))).exitCode).toBe(0);
+    }
     if (command === 'expire') expect((await figaro(this.arguments('offline'))).exitCode).toBe(0);
     // So that there is a result of a check that may not be readable.
     if (command === 'expire') expect((await figaro(['verify', '--quiet', '--repo', this.repository])).exitCode).toBe(0);

@@ -10,6 +10,9 @@ import { readIfThere } from '../../src/engine/files/read.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { rehearse } from '../../src/engine/recovery/rehearse.ts';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
+import { type Environment } from '../../src/engine/environment/environment.ts';
+import { chainEnvironment } from '../../src/engine/repository/chain.ts';
+import { findChain } from '../../src/engine/repository/find-chain.ts';
 import { type SetKind } from '../../src/engine/repository/manifest.ts';
 import { expire } from '../../src/engine/repository/expire.ts';
 import { asWriter, createRepository, openRepository, readSets } from '../../src/engine/repository/repository.ts';
@@ -39,6 +42,22 @@ function demo(): string {
   const home = path.join(temporaryDirectory(), 'env');
   demoApplication(home).commitUpTo([4, 72_115]);
   return home;
+}
+
+/** A full set, and an incremental with the tail of its last log file. */
+async function chainInParts(): Promise<Environment> {
+  const directory = temporaryDirectory();
+  const options = { home: path.join(directory, 'env'), repository: path.join(directory, 'repo') };
+  const application = demoApplication(options.home);
+  application.commitUpTo([4, 72_115]);
+  await takeBackup(nodeFiles, 'offline', options);
+  application.commitUpTo([4, 100_000]);
+  const { manifest } = await takeBackup(nodeFiles, 'incremental', options);
+  expect(manifest.files.some(({ tailOf }) => tailOf)).toBe(true);
+  return chainEnvironment(
+    nodeFiles,
+    findChain(readSets(nodeFiles, openRepository(nodeFiles, options.repository)).sets),
+  );
 }
 
 /** Sets that are listed, after making sure that each of them is whole. */
@@ -144,28 +163,34 @@ describe('the power may fail at any moment', () => {
     });
   }, 600_000);
 
-  test('of a recovery', async () => {
-    const home = demo();
-    const environment = discoverEnvironment(nodeFiles, home);
-    const tree = ({ files }: VolatileDisk): Map<string, string> =>
-      new Map((files.listIfThere(target) ?? []).map((name) => [name, contentsOf(files, path.join(target, name))]));
-    const prepared = new VolatileDisk(disk, nodeFiles);
-    const whole = prepared.copy();
-    await recoverEnvironment(whole.files, { environment, target });
-    const result = tree(whole);
-    await atEveryChange(
-      prepared,
-      async ({ files }) => await recoverEnvironment(files, { environment, target }),
-      async (after, finished) => {
-        // The target is there whole, or not at all.
-        const found = after.files.statIfThere(target);
-        if (finished) expect(found).toBeDefined();
-        if (found) expect(tree(after)).toEqual(result);
-        else await recoverEnvironment(after.files, { environment, target });
-        expect(tree(after)).toEqual(result);
-      },
-    );
-  }, 600_000);
+  test.each([
+    ['a plain copy', () => Promise.resolve(discoverEnvironment(nodeFiles, demo()))],
+    ['a chain whose log is in parts', chainInParts],
+  ] as const)(
+    'of a recovery of %s',
+    async (_what, prepare) => {
+      const environment = await prepare();
+      const tree = ({ files }: VolatileDisk): Map<string, string> =>
+        new Map((files.listIfThere(target) ?? []).map((name) => [name, contentsOf(files, path.join(target, name))]));
+      const prepared = new VolatileDisk(disk, nodeFiles);
+      const whole = prepared.copy();
+      await recoverEnvironment(whole.files, { environment, target });
+      const result = tree(whole);
+      await atEveryChange(
+        prepared,
+        async ({ files }) => await recoverEnvironment(files, { environment, target }),
+        async (after, finished) => {
+          // The target is there whole, or not at all.
+          const found = after.files.statIfThere(target);
+          if (finished) expect(found).toBeDefined();
+          if (found) expect(tree(after)).toEqual(result);
+          else await recoverEnvironment(after.files, { environment, target });
+          expect(tree(after)).toEqual(result);
+        },
+      );
+    },
+    600_000,
+  );
 });
 
 /** Of log files only the size: finishing records tell the time. */

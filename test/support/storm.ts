@@ -11,6 +11,7 @@ import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { chainEnvironment } from '../../src/engine/repository/chain.ts';
 import { findChain } from '../../src/engine/repository/find-chain.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
+import { appendTails, copyOver } from './by-hand.ts';
 import { contentsOf, nativeProgram, recoverNatively, verifyNatively } from './native.ts';
 
 export interface StormOptions {
@@ -148,7 +149,8 @@ export async function recoverBothWays(
   try {
     const environment = chainEnvironment(nodeFiles, chain);
     const { report } = await recoverEnvironment(nodeFiles, { environment, target: ours });
-    for (const set of chain.sets) fs.cpSync(path.join(set.directory, 'environment'), plain, { recursive: true });
+    copyOver(chain.sets, plain);
+    appendTails(plain);
     expect(recoverNatively(plain)).toMatchObject({ ok: true });
     expect(verifyNatively(ours)).toEqual([]);
     expect(verifyNatively(plain)).toEqual([]);

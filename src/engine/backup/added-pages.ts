@@ -8,8 +8,10 @@ import { setTimeout } from 'node:timers/promises';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { type Files } from '../files/files.ts';
-import { Growth } from '../log/growth.ts';
+import { type Growth } from '../log/growth.ts';
 import { isOpaqueLog, openLog } from '../log/log-files.ts';
+import { type LogObserver } from '../log/log-observer.ts';
+import { type LogParts } from '../log/log-parts.ts';
 import { scanLog } from '../log/scan.ts';
 import { type Watch } from '../pause.ts';
 import { type PageOnDisk } from '../recovery/disk-comparison.ts';
@@ -19,25 +21,22 @@ import { type LogCopy } from './copy-log.ts';
 import { apartMs, DamagedPages, PageSource } from './page-source.ts';
 
 /**
- * Goes through the log of a chain from where transactions began that may commit in the log to come. What is seen after
- * that has to be shown to the result.
+ * Shows observers the log of a chain from where transactions began that may commit in the log to come.
  *
- * @param chainLog paths by number
- * @param next number of the first file that is not from the chain
+ * @param chainLog where its files are, by number
  */
-export function growthBefore(
+export function showOpenTransactions(
   files: Files,
-  chainLog: ReadonlyMap<number, string>,
+  chainLog: ReadonlyMap<number, LogParts>,
   { redoFrom }: ManifestLog,
-  next: number,
-): Growth {
-  const growth = new Growth();
-  const first = redoFrom?.file ?? 0;
-  const needed = new Map([...chainLog].filter(([number]) => number >= first && number < next));
-  if (needed.size > 0 && !isOpaqueLog(files, [...needed.values()]))
-    for (const record of scanLog(files, openLog(files, needed), { verify: false })) growth.see(record);
-  growth.takeCommitted();
-  return growth;
+  observers: readonly LogObserver[],
+): void {
+  const needed = new Map([...chainLog].filter(([number]) => number >= (redoFrom?.file ?? 0)));
+  if (needed.size === 0 || isOpaqueLog(files, [...needed.values()])) return;
+  const from = redoFrom ? { from: redoFrom } : {};
+  for (const record of scanLog(files, openLog(files, needed), { ...from, verify: false })) {
+    for (const observer of observers) observer.see(record);
+  }
 }
 
 /** Where the pages are. */

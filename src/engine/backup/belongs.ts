@@ -10,7 +10,10 @@ import { type Lsn } from '../../format/lsn.ts';
 import { logFileNumber } from '../../format/names.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
+import { firstDifference } from '../files/compare.ts';
+import { withFile } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
+import { wholeLogFile, type LogPart } from '../log/log-parts.ts';
 import { differenceInHistory } from '../log/same-history.ts';
 import { databasesTold, placeOf, plainId, type Manifest } from '../repository/manifest.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
@@ -187,26 +190,32 @@ class Evidence {
     let result: LogRelation = 'unknown';
     for (const { directory, manifest } of this.#sets.toReversed()) {
       const end = manifest.log?.end;
-      for (const { path: name, kind, size } of manifest.files.toReversed()) {
-        const number = kind === 'log' ? logFileNumber(path.posix.basename(name)) : undefined;
-        const file = number === undefined ? undefined : source.get(number);
+      for (const { path: name, kind, size, tailOf } of manifest.files.toReversed()) {
+        const number = kind === 'log' ? logFileNumber(path.posix.basename(tailOf?.path ?? name)) : undefined;
+        const [file] = (number === undefined ? undefined : source.get(number)) ?? [];
         if (file === undefined) continue;
-        const has = this.#files.statThrough(file)?.size ?? 0;
+        const from = tailOf?.from ?? 0;
+        const has = (this.#files.statThrough(file.path)?.size ?? 0) - from;
         const common = Math.min(has, size);
         if (common < leastInCommon) continue;
         const copy = path.join(environmentOf(directory), name);
-        const lastRecord = end && number === end.file && common === end.offset ? manifest.log?.lastRecord : undefined;
-        const known = { end: { file: number!, offset: common }, lastRecord };
-        if (!this.#agree(file, copy, known)) result = 'differs';
+        const lastRecord =
+          end && number === end.file && from + common === end.offset ? manifest.log?.lastRecord : undefined;
+        const known = { end: { file: number!, offset: from + common }, lastRecord };
+        if (!this.#agree(file.path, { path: copy, from }, known)) result = 'differs';
         else return result === 'unknown' && has >= size && number === end?.file ? 'goes-on' : 'shares';
       }
     }
     return result;
   }
 
-  #agree(file: string, copy: string, known: { readonly end: Lsn; readonly lastRecord: Lsn | undefined }): boolean {
+  #agree(source: string, copy: LogPart, known: { readonly end: Lsn; readonly lastRecord: Lsn | undefined }): boolean {
     try {
-      return differenceInHistory(this.#files, file, copy, known) === undefined;
+      if (copy.from === 0) return differenceInHistory(this.#files, wholeLogFile(source), [copy], known) === undefined;
+      const length = known.end.offset - copy.from;
+      return withFile(this.#files, source, (file) =>
+        withFile(this.#files, copy.path, (tail) => firstDifference(file, tail, length, copy.from) === undefined),
+      );
     } catch (error) {
       // The application removes log files, and a set may lack one: then this pair tells nothing.
       if (error instanceof FigaroError && error.details.cause === undefined) return false;

@@ -8,6 +8,7 @@ import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { firstRecordOf, isOpaqueLog, openLog, requireHeader } from '../log/log-files.ts';
+import { wholeLogFile } from '../log/log-parts.ts';
 import { logFileName, logFileNumber, logTailName } from '../../format/names.ts';
 import { scanLog } from '../log/scan.ts';
 import { type LogObserver } from '../log/log-observer.ts';
@@ -64,11 +65,11 @@ export interface LogStart {
   readonly from: string;
   /** Number of the file to begin with. */
   readonly first: number;
-  /** Where its records go on that are new; undefined for all of it. The last record before is in the same file, if `offset` is not 0. */
+  /** What is known of that file already: the copy has its tail behind that alone. */
   readonly known?: KnownBeginning | undefined;
 }
 
-/** What of a log file is elsewhere. */
+/** The beginning of a log file, up to a record. */
 interface KnownBeginning {
   /** In bytes. */
   readonly end: number;
@@ -417,8 +418,8 @@ export async function requireSoundEnd(
 export function requireSoundTail(files: Files, directory: string, number: number, from?: Lsn, reach?: number): void {
   const file = path.join(directory, logFileName(number));
   // Removed since: it had a successor then, which says where it ended.
-  if (!files.statIfThere(file) || isOpaqueLog(files, [file])) return;
-  const log = openLog(files, new Map([[number, file]]));
+  if (!files.statIfThere(file) || isOpaqueLog(files, [wholeLogFile(file)])) return;
+  const log = openLog(files, new Map([[number, wholeLogFile(file)]]));
   const scan = scanLog(files, log, { ...(from ? { from } : {}), ...(reach === undefined ? {} : { reach }) });
   while (!scan.next().done);
 }

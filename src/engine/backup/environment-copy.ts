@@ -6,7 +6,7 @@ import { normalDirectory } from '../../format/names.ts';
 import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat } from '../files/files.ts';
-import { logFileName } from '../../format/names.ts';
+import { logFileName, logTailName } from '../../format/names.ts';
 import { type LeftOut } from '../environment/left-out.ts';
 import { type PagesOnDisk } from '../recovery/disk-comparison.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
@@ -121,13 +121,18 @@ export function manifestFiles(
       sha256,
       ...attributesOf(stat),
     })),
-    ...logs.map(({ number, size, sha256, stat }) => ({
-      path: path.posix.join(logDirectory, logFileName(number)),
-      kind: 'log' as const,
-      size,
-      sha256,
-      ...attributesOf(stat),
-    })),
+    ...logs.map(({ number, from, size, sha256, stat }) => {
+      const whole = path.posix.join(logDirectory, logFileName(number));
+      const tail = path.posix.join(logDirectory, logTailName(number, from));
+      return {
+        path: from === 0 ? whole : tail,
+        kind: 'log' as const,
+        size,
+        sha256,
+        ...attributesOf(stat),
+        ...(from === 0 ? {} : { tailOf: { path: whole, from } }),
+      };
+    }),
   ];
   return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

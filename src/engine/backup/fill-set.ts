@@ -47,7 +47,7 @@ export async function fillSet(
       ? await copyHot(files, home, set, { ...parts, watch, choice })
       : await copyOffline(files, home, set, { ...parts, watch, choice }));
   keepAttributes(files, environment, copy.files, set.environment);
-  const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files) });
+  const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files), wanted: 'copy' });
   const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
   const copied = { ...found, ...withoutLog, originalHome: home, insideNames };
   const exclusion = chain ? exclusionOf(chain) : exclude.length > 0 ? { excludes: choice.excludes } : {};

@@ -7,6 +7,7 @@ import { logPaths, type Environment } from '../environment/environment.ts';
 import { summarize } from '../environment/left-out.ts';
 import { type Files } from '../files/files.ts';
 import { openLog } from '../log/log-files.ts';
+import { type LogParts } from '../log/log-parts.ts';
 import { scanLog } from '../log/scan.ts';
 import { type LogObserver } from '../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
@@ -45,7 +46,7 @@ interface Comparison {
   /** Of the log that was copied. */
   readonly removed: RemovedFiles;
   /** The log files of the source, by number, and the first one that is in the copy. */
-  readonly sourceLog: ReadonlyMap<number, string>;
+  readonly sourceLog: ReadonlyMap<number, LogParts>;
   readonly firstCopied: number | undefined;
   /** The log is encrypted, and there is no password: what it removes is not known. */
   readonly isOpaque: boolean;
@@ -140,21 +141,21 @@ function logBetween(
   const end = before.sets.at(-1)!.manifest.log?.end.file;
   if (end === undefined || firstCopied === undefined) return { removed, isWhole: false };
   // The newest ones without a gap: the application may be removing the oldest.
-  const between = new Map<number, string>();
+  const between = new Map<number, LogParts>();
   for (let number = firstCopied - 1; number >= end && sourceLog.has(number); number--) {
     between.set(number, sourceLog.get(number)!);
   }
   try {
     see(removed, files, between);
   } catch (error) {
-    const isVanished = [...between.values()].some((file) => files.statThrough(file) === undefined);
+    const isVanished = [...between.values()].flat().some((part) => files.statThrough(part.path) === undefined);
     if (!(error instanceof FigaroError) || !isVanished) throw error;
     return { removed, isWhole: false };
   }
   return { removed, isWhole: firstCopied - between.size <= end };
 }
 
-function see(removed: RemovedFiles, files: Files, paths: ReadonlyMap<number, string>): void {
+function see(removed: RemovedFiles, files: Files, paths: ReadonlyMap<number, LogParts>): void {
   if (paths.size === 0) return;
   for (const record of scanLog(files, openLog(files, paths))) removed.see(record);
 }

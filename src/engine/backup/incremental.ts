@@ -10,18 +10,19 @@ import { warningsOf } from '../environment/left-out.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
 import { type Files, placeOf } from '../files/files.ts';
 import { Continuation } from '../log/continuation.ts';
-import { logFileName } from '../../format/names.ts';
+import { Growth } from '../log/growth.ts';
+import { logFileName, logTailName } from '../../format/names.ts';
 import { type Watch } from '../pause.ts';
 import { type Chain } from '../repository/chain.ts';
 import { type ManifestLog } from '../repository/manifest.ts';
 import { type NewSet } from '../repository/repository.ts';
-import { growthBefore, readAdded } from './added-pages.ts';
-import { LogCopy, requireSoundEnd } from './copy-log.ts';
+import { readAdded, showOpenTransactions } from './added-pages.ts';
+import { LogCopy, requireSoundEnd, type LogStart } from './copy-log.ts';
 import { copyPlain, type PlainCopy } from './copy-plain.ts';
 import { CreatedDatabases } from './created-databases.ts';
 import { describeLog, logDirectoryOf, manifestFiles, type EnvironmentCopy } from './environment-copy.ts';
 import { LogNotes } from './log-notes.ts';
-import { requireRoomFor, type Room } from './room.ts';
+import { requireRoomFor, tailReach, type Room } from './room.ts';
 import { listSource, type SourceFiles } from './source.ts';
 
 /** A copy of what is new in an environment. */
@@ -72,27 +73,28 @@ export async function copyIncremental(
   const others = environment.files.filter(
     ({ kind, name }) => kind === 'config' || (kind === 'plain' && choice?.includes(name) === true),
   );
-  requireRoomFor(files, set.directory, { others, log: { from, first } }, onRoom);
+  const start = { from, first, known: first === parent.end.file ? knownBeginning(parent) : undefined };
+  requireRoomFor(files, set.directory, { others, log: start }, onRoom);
 
   // The log from there.
   const notes = new LogNotes();
   const created = new CreatedDatabases();
-  const growth = growthBefore(files, chainLog, parent, first);
-  const log = new LogCopy(files, { from, to, first, observers: [notes, created, growth, continuation] });
+  const growth = new Growth();
+  showOpenTransactions(files, chainLog, parent, [created, growth]);
+  growth.takeCommitted();
+  const log = new LogCopy(files, { ...start, to, observers: [notes, created, growth, continuation] });
   try {
     const list = async (): Promise<Environment> => (await listSource(files, home, { choice, namesInLog })).environment;
     const { onDisk, warnings } = await readAdded(files, { environment, log, growth, list }, watch);
     log.close();
-    await requireSoundEnd(files, from, log.end);
+    await requireSoundEnd(files, from, log.end, log.lastRecord ?? parent.lastRecord, tailReach);
     const { number, header } = log.copied[0]!;
     if (log.isOpaque && number !== parent.end.file) throw unprovable(home, from);
-    continuation.requireProof({ path: path.join(to, logFileName(number)), number, prev: header.prev }, log.end);
+    continuation.requireProof({ path: path.join(from, logFileName(number)), number, prev: header.prev }, log.end);
 
     // The parent has what did not grow.
-    const grown = log.copied.filter(({ number, size }) => number !== parent.end.file || size > parent.end.offset);
-    for (const { number } of log.copied) {
-      if (!grown.some((file) => file.number === number)) files.remove(path.join(to, logFileName(number)));
-    }
+    const grown = log.copied.filter(({ size }) => size > 0);
+    if (grown[0] !== log.copied[0]) files.remove(path.join(to, logTailName(first, parent.end.offset)));
 
     // DB_CONFIG goes along: it says where the set has its log files.
     const others: PlainCopy[] = [];
@@ -180,6 +182,11 @@ function rearranged(home: string, end: Lsn, how: string): FigaroError {
       hint: 'DB_CONFIG has changed, and files were moved. Begin a new chain with `figaro-backup hot`.',
     },
   );
+}
+
+/** What the chain has of its last log file. */
+function knownBeginning({ end, lastRecord }: ManifestLog): NonNullable<LogStart['known']> {
+  return { end: end.offset, lastRecord: lastRecord?.file === end.file ? lastRecord.offset : 0 };
 }
 
 /** The log of the chain's newest set. Throws `usage` for a chain of an environment without logs. */

@@ -4,6 +4,7 @@ import { formatLsn } from '../../format/lsn.ts';
 import { type Files } from '../files/files.ts';
 import { findLastCheckpoint } from '../log/find-checkpoint.ts';
 import { isOpaqueLog, openLog } from '../log/log-files.ts';
+import { wholeLogFile } from '../log/log-parts.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 
 const attempts = 3;
@@ -32,7 +33,7 @@ function firstOfOpaque(numbers: readonly number[]): number {
 function lookFromTheEnd(files: Files, directory: string): number {
   const names = files.listIfThere(directory) ?? [];
   const numbers = names.map(logFileNumber).filter((number) => number !== undefined);
-  const paths = numbers.map((number) => path.join(directory, logFileName(number)));
+  const paths = numbers.map((number) => wholeLogFile(path.join(directory, logFileName(number))));
   if (isOpaqueLog(files, paths)) return firstOfOpaque(numbers);
   const hint = 'let the application take a checkpoint, then run the same command again.';
   let previous: number | undefined;
@@ -75,7 +76,7 @@ function lookFromTheEnd(files: Files, directory: string): number {
 /** One file as a log of its own; undefined when nothing was written to it yet. */
 function openSingle(files: Files, number: number, file: string): ReturnType<typeof openLog> | undefined {
   try {
-    return openLog(files, new Map([[number, file]]));
+    return openLog(files, new Map([[number, wholeLogFile(file)]]));
   } catch (error) {
     if (error instanceof FigaroError && error.code === 'log-missing') return undefined;
     throw error;

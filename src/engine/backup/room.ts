@@ -7,7 +7,15 @@ import { formatBytes } from '../../measures.ts';
 import { type EnvironmentFile } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { isOpaqueLog, openLog } from '../log/log-files.ts';
+import { wholeLogFile } from '../log/log-parts.ts';
 import { scanLog } from '../log/scan.ts';
+import { type LogStart } from './copy-log.ts';
+
+/**
+ * So much is read of a log file behind what is known of it, at a time, and so far behind its end good records are looked for. A log
+ * file has its full size from the start, and incrementals are many: they do not read all that is not written yet. Full sets do. In bytes.
+ */
+export const tailReach = 1 << 20;
 
 /** What a set will take, and what there is. */
 export interface Room {
@@ -21,8 +29,8 @@ export interface Room {
 interface ToBeCopied {
   /** Files but those of the log. */
   readonly others: readonly EnvironmentFile[];
-  /** The directory of the log, and the number of the file to begin with; undefined where there is no log. */
-  readonly log: { readonly from: string; readonly first: number } | undefined;
+  /** Undefined where there is no log. */
+  readonly log: LogStart | undefined;
 }
 
 /** Throws `no-space` for a set that cannot fit. */
@@ -47,23 +55,28 @@ export function requireRoomFor(
   );
 }
 
-function logBytes(files: Files, { from, first }: NonNullable<ToBeCopied['log']>): number {
+function logBytes(files: Files, { from, first, known }: LogStart): number {
   const numbers = (files.listIfThere(from) ?? []).map(logFileNumber).filter((number) => number !== undefined);
   const last = Math.max(...numbers);
   return numbers
     .filter((number) => number >= first)
     .map((number) => {
       const file = path.join(from, logFileName(number));
-      return number === last ? bytesWritten(files, number, file) : (files.statThrough(file)?.size ?? 0);
+      const beginning = number === first ? known : undefined;
+      const end = number === last ? endOfRecords(files, number, file, beginning) : (files.statThrough(file)?.size ?? 0);
+      return Math.max(0, end - (beginning?.end ?? 0));
     })
     .reduce((sum, size) => sum + size, 0);
 }
 
 /** A log file may have its full size from the start: what is written is what counts. 0 where that cannot be told. */
-function bytesWritten(files: Files, number: number, file: string): number {
+function endOfRecords(files: Files, number: number, file: string, known: LogStart['known']): number {
   try {
-    if (isOpaqueLog(files, [file])) return files.statThrough(file)?.size ?? 0;
-    const scan = scanLog(files, openLog(files, new Map([[number, file]])));
+    if (isOpaqueLog(files, [wholeLogFile(file)])) return files.statThrough(file)?.size ?? 0;
+    const from = { file: number, offset: known?.lastRecord ?? 0 };
+    const log = openLog(files, new Map([[number, wholeLogFile(file)]]));
+    // Whether it is sound is looked at when it is copied.
+    const scan = scanLog(files, log, known ? { from, verify: false, reach: tailReach } : { from });
     let step = scan.next();
     while (!step.done) step = scan.next();
     return step.value.lsn.offset;

@@ -22,7 +22,7 @@ export interface DiscoverOptions {
   readonly choice?: FileChoice | undefined;
   /** Look once more: what this run has seen to be the application's own, by its name, is taken to be that still. */
   readonly isGlance?: boolean | undefined;
-  /** What the directory was given for. */
+  /** What the directory was given for. Of a copy, tails of log files are part of the log. */
   readonly wanted?: 'environment' | 'copy';
 }
 
@@ -38,7 +38,7 @@ export function discoverEnvironment(
   requireDirectory(files, home, wanted);
   const config = configIfThere(files, home) ?? inherited ?? parseDbConfig('');
   if (!insideOnly) requireInside(home, config);
-  const search = new Search(files, home, config, choice, isGlance);
+  const search = new Search(files, home, config, { choice, isGlance, isCopy: wanted === 'copy' });
   search.begin();
   return search.result();
 }

@@ -4,6 +4,7 @@ import { type FileStat, type FileOwner } from '../files/files.ts';
 import { type FileChoice } from './file-choice.ts';
 import { type LeftOut } from './left-out.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
+import { type LogPart, type LogParts } from '../log/log-parts.ts';
 import { type DbConfig } from './db-config.ts';
 
 interface FilePlace {
@@ -26,7 +27,14 @@ export type FileContent =
   | { readonly kind: 'database'; readonly format: DatabaseFormat; readonly uid: string; readonly logNumber?: undefined }
   /** A stand-in of 512 bytes for a file that an open transaction removes or renames, with the unique id of that. */
   | { readonly kind: 'placeholder'; readonly uid: string; readonly format?: undefined; readonly logNumber?: undefined }
-  | { readonly kind: 'log'; readonly logNumber: number; readonly format?: undefined; readonly uid?: undefined }
+  | {
+      readonly kind: 'log';
+      readonly logNumber: number;
+      /** Offset in the log file of the first byte here: 0 for a whole file, else this is a tail of it. */
+      readonly logFrom: number;
+      readonly format?: undefined;
+      readonly uid?: undefined;
+    }
   | {
       readonly kind:
         /** An extent of a queue. */
@@ -91,7 +99,14 @@ export function filesOfKind<Kind extends EnvironmentFileKind>(
   return environment.files.filter((file): file is FileOfKind<Kind> => file.kind === kind);
 }
 
-/** The log files of an environment by number. */
-export function logPaths(environment: Environment): Map<number, string> {
-  return new Map(filesOfKind(environment, 'log').map((file) => [file.logNumber, file.path]));
+/** Where the log files of an environment are, by number. */
+export function logPaths(environment: Environment): Map<number, LogParts> {
+  const found = new Map<number, LogPart[]>();
+  for (const { logNumber, logFrom, path } of filesOfKind(environment, 'log')) {
+    const parts = found.get(logNumber);
+    if (parts) parts.push({ path, from: logFrom });
+    else found.set(logNumber, [{ path, from: logFrom }]);
+  }
+  for (const parts of found.values()) parts.sort((a, b) => a.from - b.from);
+  return found;
 }

@@ -1,6 +1,6 @@
 import { type Files } from '../files/files.ts';
 import { discoverEnvironment, type DiscoverOptions } from './discover.ts';
-import { type DamagedFile, type Environment, type EnvironmentFile } from './environment.ts';
+import { type DamagedFile, type Environment, type EnvironmentFile, type FileOfKind } from './environment.ts';
 
 /** Lists directories laid over each other, later over earlier. One without DB_CONFIG has the settings of the one before. */
 export function discoverLayers(
@@ -16,14 +16,16 @@ export function discoverLayers(
 
 /**
  * Several copies of one environment as one: files of a later copy take the place of files of the same name in an earlier
- * one, log files those of the same number. Settings are those of the last copy that has a DB_CONFIG.
+ * one, log files those of the same number, and tails add to the log file that they are of. Settings are those of the last copy that has a DB_CONFIG.
  */
 export function layerEnvironments(environments: readonly Environment[]): Environment {
   const found = new Map<string, EnvironmentFile>();
+  const logs = new LayeredLog();
   const damaged = new Map<string, DamagedFile>();
   for (const environment of environments) {
     for (const file of environment.files) {
-      found.set(keyOf(file), file);
+      if (file.kind === 'log') logs.add(file);
+      else found.set(file.name, file);
       damaged.delete(file.name);
     }
     for (const file of environment.damaged) {
@@ -40,7 +42,7 @@ export function layerEnvironments(environments: readonly Environment[]): Environ
     ...insideNamesOf(environments),
     home: last.home,
     config: (configured ?? last).config,
-    files: [...found.values()].sort(byName),
+    files: [...found.values(), ...logs.files()].sort(byName),
     leftOut: environments.flatMap(({ leftOut }) => leftOut),
     damaged: [...damaged.values()].sort(byName),
     owners: new Map(environments.flatMap(({ owners }) => [...owners])),
@@ -48,9 +50,20 @@ export function layerEnvironments(environments: readonly Environment[]): Environ
   };
 }
 
-/** A log file is known by its number, wherever a copy has it; no other file has a name with a NUL. */
-function keyOf({ kind, name, logNumber }: EnvironmentFile): string {
-  return kind === 'log' ? `\0${logNumber}` : name;
+/** Log files are known by their numbers, wherever a copy has them. A whole one takes the place of what is there, a tail adds to it. */
+class LayeredLog {
+  readonly #byNumber = new Map<number, Map<number, FileOfKind<'log'>>>();
+
+  add(file: FileOfKind<'log'>): void {
+    const { logNumber, logFrom } = file;
+    const parts = this.#byNumber.get(logNumber);
+    if (parts && logFrom > 0) parts.set(logFrom, file);
+    else this.#byNumber.set(logNumber, new Map([[logFrom, file]]));
+  }
+
+  files(): FileOfKind<'log'>[] {
+    return [...this.#byNumber.values()].flatMap((parts) => [...parts.values()]);
+  }
 }
 
 function insideNamesOf(environments: readonly Environment[]): Pick<Environment, 'insideNames'> {

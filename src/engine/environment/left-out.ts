@@ -19,6 +19,8 @@ export interface LeftOut {
     | 'environment'
     /** A directory with nothing but log files that DB_CONFIG does not name. */
     | 'log-directory'
+    /** The tail of a log file, as sets have them, in an environment that is no copy. */
+    | 'log-tail'
     /** The operator asked for it. */
     | 'excluded';
   readonly sameAs?: string;
@@ -95,6 +97,10 @@ export function warningsOf(leftOut: readonly LeftOut[]): string[] {
     if (reason === 'environment') {
       warnings.push(
         `${name} is an environment of its own and is left out: back it up by itself, with \`figaro-backup hot --home ${path}\``,
+      );
+    } else if (reason === 'log-tail') {
+      warnings.push(
+        `${name} is the tail of a log file, from a copy of sets, and is left out: Berkeley DB passes over it. If it was not appended before the copy was recovered, what it holds is missing here`,
       );
     } else if (reason === 'same-file') {
       warnings.push(`${name} is another name of ${sameAs} and is left out: recovery makes ${sameAs} alone`);

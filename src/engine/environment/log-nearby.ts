@@ -11,6 +11,7 @@ import { type Files } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { logFileNumber } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
+import { wholeLogFile } from '../log/log-parts.ts';
 import { scanBatches } from '../log/scan.ts';
 import { parseDbConfig } from './db-config.ts';
 import { filesOfKind, type Environment, type FileOfKind } from './environment.ts';
@@ -219,7 +220,7 @@ class NearbySearch {
     let left = mostLog;
     try {
       for (const number of [...logFiles.keys()].sort((a, b) => b - a)) {
-        const log = openLog(this.#files, new Map([[number, logFiles.get(number)!]]));
+        const log = openLog(this.#files, new Map([[number, wholeLogFile(logFiles.get(number)!)]]));
         if ((left -= log.files[0]!.size) < 0) return undefined;
         for (const batch of scanBatches(this.#files, log)) {
           for (let i = 0; i < batch.count; i++) if (codes.has(batch.code(i))) names.see(batch.record(i));

@@ -13,5 +13,5 @@ export function findOpaque(files: Files, environment: Environment): string | und
   const database = filesOfKind(environment, 'database').find(({ format }) => isOpaque(format));
   if (database) return database.path;
   const paths = [...logPaths(environment).values()];
-  return isOpaqueLog(files, paths) ? paths[0] : undefined;
+  return isOpaqueLog(files, paths) ? paths[0]![0]!.path : undefined;
 }

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { logFileNumber } from '../../format/names.ts';
+import { logFileNumber, parseLogTailName } from '../../format/names.ts';
 import { type Files } from '../files/files.ts';
 import { mountedFiles, type Mount } from '../files/mounted-files.ts';
 import { readIfThere, readIn } from '../files/read.ts';
@@ -76,7 +76,7 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
     if (isMissing || shown !== undefined) continue;
     requireFree(files, home, name, written);
     const isOnlyLog = written === logDirectory && !isDataDirectory(config, known, written);
-    mounts.push({ name, path: at, shows: isOnlyLog ? (file) => logFileNumber(file) !== undefined : () => true });
+    mounts.push({ name, path: at, shows: isOnlyLog ? isOfLog : () => true });
   }
   const lines = [text.replace(/\n?$/, text === '' ? '' : '\n'), ...added.map((line) => `${line}\n`)].join('');
   const contents = Buffer.from(moveInConfig(lines, insideNames));
@@ -137,6 +137,10 @@ function withKnown(
     ],
     directories: [...new Set([...config.directories, ...data, ...log])],
   };
+}
+
+function isOfLog(name: string): boolean {
+  return logFileNumber(name) !== undefined || parseLogTailName(name) !== undefined;
 }
 
 function isDataDirectory(config: DbConfig, { dataDirectories = [] }: Directories, written: string): boolean {

@@ -6,7 +6,7 @@ import { regionMagic } from '../../format/magic.ts';
 import { recognizeFile } from '../../format/page/meta.ts';
 import { type Files, type FileOwner, type FileStat, placeOf } from '../files/files.ts';
 import { lockedFile } from '../locked.ts';
-import { logFileNumber, isRegionName, parseExtentName, fileOfLibrary } from '../../format/names.ts';
+import { logFileNumber, isRegionName, parseExtentName, parseLogTailName, fileOfLibrary } from '../../format/names.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { placesIn, type DbConfig } from './db-config.ts';
 import { type DamagedFile, type Environment, type EnvironmentFile, type FileContent } from './environment.ts';
@@ -14,6 +14,13 @@ import { noChoice, type FileChoice } from './file-choice.ts';
 import { lookInto, readHead } from './file-head.ts';
 import { LeftOutList, looksLikeData, type LeftOut } from './left-out.ts';
 import { OwnFiles } from './own-files.ts';
+
+interface SearchOptions {
+  readonly choice?: FileChoice | undefined;
+  readonly isGlance?: boolean;
+  /** Not the environment of an application: tails of log files are part of its log. */
+  readonly isCopy?: boolean;
+}
 
 /** One look through the directories of an environment. */
 export class Search {
@@ -29,6 +36,7 @@ export class Search {
   readonly #found: EnvironmentFile[] = [];
   readonly #leftOut = new LeftOutList();
   readonly #isGlance: boolean;
+  readonly #isCopy: boolean;
   readonly #damaged: DamagedFile[] = [];
   /** Databases that the password does not open. */
   readonly #locked: { readonly name: string; readonly path: string }[] = [];
@@ -36,8 +44,14 @@ export class Search {
   /** The directories that the search is in, by device and inode. */
   readonly #open = new Set<string>();
 
-  constructor(files: Files, home: string, config: DbConfig, choice: FileChoice = noChoice, isGlance = false) {
+  constructor(
+    files: Files,
+    home: string,
+    config: DbConfig,
+    { choice = noChoice, isGlance = false, isCopy = false }: SearchOptions,
+  ) {
     this.#isGlance = isGlance;
+    this.#isCopy = isCopy;
     this.#files = files;
     this.#home = home;
     this.#config = config;
@@ -263,8 +277,13 @@ export class Search {
       this.#found.push({ ...content, name: inside, path: full, stat, ...this.#placeOf(inside) });
     };
     if (inside === 'DB_CONFIG') return add({ kind: 'config' });
-    const logNumber = directory === this.#logDirectory ? logFileNumber(name) : undefined;
-    if (logNumber !== undefined) return add({ kind: 'log', logNumber });
+    if (directory === this.#logDirectory) {
+      const logNumber = logFileNumber(name);
+      if (logNumber !== undefined) return add({ kind: 'log', logNumber, logFrom: 0 });
+      const tail = parseLogTailName(name);
+      if (tail && !this.#isCopy) return this.#leave(inside, full, 'log-tail');
+      if (tail) return add({ kind: 'log', logNumber: tail.number, logFrom: tail.from });
+    }
     if (own.is(name, stat) && !this.#choice.includes(inside)) return this.#leaveFile(directory, name, 'other');
     const lookedAt = Date.now();
     const look = own.databaseAt(name, stat) ?? lookInto(this.#files, full, stat.size);

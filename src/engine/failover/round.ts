@@ -4,10 +4,11 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, earlierLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
-import { logPaths, type Environment } from '../environment/environment.ts';
+import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog, startOf, type Log } from '../log/log-files.ts';
+import { type LogParts } from '../log/log-parts.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { analyse, type Analysis } from '../recovery/analysis.ts';
 import { runPasses, type RecoveredState } from '../recovery/rehearse.ts';
@@ -45,16 +46,16 @@ export async function applyLog(files: Files, before: Standby, options: RoundOpti
 function portion(
   environment: Environment,
   { end, neededFrom }: StandbyState,
-): { paths: Map<number, string>; isAll: boolean } {
+): { paths: Map<number, LogParts>; isAll: boolean } {
   const all = [...logPaths(environment)].sort(([a], [b]) => a - b);
-  const sizes = new Map(environment.files.map(({ path: file, stat }) => [file, stat.size]));
-  const paths = new Map<number, string>();
+  const sizes = new Map(filesOfKind(environment, 'log').map(({ logNumber, stat }) => [logNumber, stat.size]));
+  const paths = new Map<number, LogParts>();
   let fresh = 0;
-  for (const [number, file] of all) {
+  for (const [number, parts] of all) {
     if (number < neededFrom.file) continue;
     if (number > end.file && fresh >= roundBytes) return { paths, isAll: false };
-    paths.set(number, file);
-    const size = sizes.get(file)!;
+    paths.set(number, parts);
+    const size = sizes.get(number)!;
     fresh += number < end.file ? 0 : number === end.file ? Math.max(0, size - end.offset) : size;
   }
   return { paths, isAll: true };
@@ -64,7 +65,7 @@ async function applyPortion(
   files: Files,
   { directory, state: before }: Standby,
   environment: Environment,
-  paths: Map<number, string>,
+  paths: Map<number, LogParts>,
   { cacheBytes, watch, inspect }: RoundOptions,
 ): Promise<Standby> {
   const began = performance.now();

@@ -8,6 +8,7 @@ import { type Files } from '../files/files.ts';
 import { requireAmounts } from '../given.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
+import { wholeLogFile } from '../log/log-parts.ts';
 import { scanLog } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { requireStandby, type StandbyState } from './standby.ts';
@@ -82,11 +83,17 @@ function lagOf(files: Files, { end, logDirectory }: StandbyState, home: string, 
   const from = logPlace(files, home, { logDirectory });
   const names = files.listIfThere(from);
   if (!names) throw new FigaroError('environment-missing', `${from} cannot be read`, { path: from });
-  const numbers = names.map(logFileNumber).filter((number) => number !== undefined && number >= end.file);
+  const numbers = names
+    .map(logFileNumber)
+    .filter((number) => number !== undefined)
+    .filter((number) => number >= end.file);
   if (!numbers.includes(end.file) && !numbers.includes(end.file + 1)) {
     throw new FigaroError('chain-gap', `${from} does not hold ${logFileName(end.file)} any more`, { path: from });
   }
-  const log = openLog(files, new Map(numbers.map((number) => [number!, path.join(from, logFileName(number!))])));
+  const log = openLog(
+    files,
+    new Map(numbers.map((number) => [number, wholeLogFile(path.join(from, logFileName(number)))])),
+  );
   let bytes = 0;
   let oldest: number | undefined;
   // What is damaged there is for the next round to say.

@@ -5,12 +5,12 @@ import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { LogCopy, requireSoundEnd } from '../backup/copy-log.ts';
 import { logPaths } from '../environment/environment.ts';
-import { withFile } from '../files/read.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName, logFileNumber, logTailName } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
+import { copyLogFile, partAt, wholeLogFile, withLogFile, type LogParts } from '../log/log-parts.ts';
 import { differenceInHistory } from '../log/same-history.ts';
 import { chainEnvironment, chainsOf } from '../repository/chain.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
@@ -78,15 +78,16 @@ export async function takeLogOf(
   } finally {
     log.close();
   }
-  const tail = start.known && { path: path.join(incoming, logTailName(end.file, end.offset)), from: 0 };
+  const incomingTail = path.join(incoming, logTailName(end.file, end.offset));
+  const tail = start.known && { file: wholeLogFile(incomingTail), from: 0 };
   const taken = { end: to, lastRecord: log.lastRecord ?? lastRecord };
   return { standby: bringIn(files, standby, own, { tail, taken }), look };
 }
 
 /** A standby's log files, and where they are. */
 interface OwnLog {
-  /** Paths by number. */
-  readonly log: ReadonlyMap<number, string>;
+  /** By number. */
+  readonly log: ReadonlyMap<number, LogParts>;
   readonly directory: string;
   /** What changes when somebody else writes to them. */
   readonly paths: readonly string[];
@@ -102,7 +103,7 @@ function ownLog(files: Files, standby: Standby): OwnLog {
 
 /** What is to be added to the last log file, where there is more of it: all of a file from a place on. */
 interface Tail {
-  readonly path: string;
+  readonly file: LogParts;
   readonly from: number;
 }
 
@@ -134,10 +135,10 @@ function bringIn(
 const chunkSize = 1 << 20;
 
 /** Writes a tail behind the first `at` bytes of a file, and syncs it. */
-function append(files: Files, { path: tail, from }: Tail, to: string, at: number): void {
+function append(files: Files, { file, from }: Tail, to: string, at: number): void {
   const target = files.openToWrite(to);
   try {
-    withFile(files, tail, (source) => {
+    withLogFile(files, file, (source) => {
       const buffer = new Uint8Array(chunkSize);
       let done = 0;
       for (let read = source.readAt(buffer, from); read > 0; read = source.readAt(buffer, from + done)) {
@@ -172,16 +173,16 @@ export async function takeLogFrom(files: Files, standby: Standby, repo: string):
   const incoming = emptyIncoming(files, directory);
   const last = paths.get(end.file);
   const later = [...paths.keys()].filter((number) => number > end.file && number <= to.end.file).sort((a, b) => a - b);
-  for (const number of later) await files.copy(paths.get(number)!, path.join(incoming, logFileName(number)));
+  for (const number of later) await copyLogFile(files, paths.get(number)!, path.join(incoming, logFileName(number)));
   // A file that follows on ours says where our last record is.
   if (!last && later.length > 0) requireSuccessor(files, path.join(incoming, logFileName(later[0]!)), later[0]!, known);
-  const tail = last === undefined ? undefined : { path: last, from: end.offset };
+  const tail = last === undefined ? undefined : { file: last, from: end.offset };
   return { standby: bringIn(files, standby, own, { tail, taken: to }), look };
 }
 
 /** The log of a chain: its files by number, and where they end. */
 interface ChainLog {
-  readonly paths: ReadonlyMap<number, string>;
+  readonly paths: ReadonlyMap<number, LogParts>;
   readonly to: LogUpTo;
 }
 
@@ -190,7 +191,7 @@ interface ChainLog {
  *
  * @param ours the standby's last log file
  */
-function logThatGoesOn(files: Files, repo: string, known: LogUpTo, ours: string): ChainLog {
+function logThatGoesOn(files: Files, repo: string, known: LogUpTo, ours: LogParts): ChainLog {
   const { end } = known;
   const { sets } = readSets(files, openRepository(files, repo));
   let best: ChainLog | undefined;
@@ -213,10 +214,16 @@ function logThatGoesOn(files: Files, repo: string, known: LogUpTo, ours: string)
   });
 }
 
-function differenceFrom(files: Files, file: string | undefined, ours: string, known: LogUpTo): FigaroError | undefined {
-  if (file === undefined) return undefined;
-  const different = differenceInHistory(files, file, ours, known);
+function differenceFrom(
+  files: Files,
+  theirs: LogParts | undefined,
+  ours: LogParts,
+  known: LogUpTo,
+): FigaroError | undefined {
+  if (theirs === undefined) return undefined;
+  const different = differenceInHistory(files, theirs, ours, known);
   if (different === undefined) return undefined;
+  const file = partAt(theirs, different);
   const { end } = known;
   return new FigaroError(
     'chain-mismatch',
@@ -226,7 +233,7 @@ function differenceFrom(files: Files, file: string | undefined, ours: string, kn
 }
 
 function requireSuccessor(files: Files, file: string, number: number, { end, lastRecord }: LogUpTo): void {
-  const { prev } = openLog(files, new Map([[number, file]])).files[0]!;
+  const { prev } = openLog(files, new Map([[number, wholeLogFile(file)]])).files[0]!;
   if (prev === lastRecord?.offset) return;
   throw new FigaroError(
     'chain-gap',

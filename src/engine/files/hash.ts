@@ -7,24 +7,24 @@ import { type Files } from './files.ts';
 import { openToRead } from './read.ts';
 
 /**
- * SHA-256 of a file and how many bytes it has, or those of its beginning.
+ * SHA-256 of a file and how many bytes it has, or of a part of it.
  *
- * @param end in bytes: nothing from there on is read
+ * @param part in bytes: nothing before `from`, and nothing from `end` on, is read
  */
 export async function hashFile(
   files: Files,
   file: string,
   watch: Watch,
-  end = Infinity,
+  { from = 0, end = Infinity }: { readonly from?: number; readonly end?: number } = {},
 ): Promise<{ readonly sha256: string; readonly size: number }> {
   const opened = openToRead(files, file);
   try {
     const hash = createHash('sha256');
     const buffer = new Uint8Array(Math.max(1, Math.min(unitOf(watch), opened.stat().size + 1)));
     let size = 0;
-    while (size < end) {
-      const wanted = buffer.subarray(0, Math.min(buffer.length, end - size));
-      const bytes = wanted.subarray(0, opened.readAt(wanted, size));
+    while (from + size < end) {
+      const wanted = buffer.subarray(0, Math.min(buffer.length, end - from - size));
+      const bytes = wanted.subarray(0, opened.readAt(wanted, from + size));
       if (bytes.length === 0) break;
       hash.update(bytes);
       size += bytes.length;

@@ -112,19 +112,24 @@ async function whyKept(
     if (!olderThanChain) return `no set holds it: it is from before ${chain.id}`;
     return foundIn(files, first);
   }
-  // The newest copy is the whole one.
-  const holder = chain.sets.findLast(({ manifest }) => entryOf(manifest.files, logNumber) !== undefined);
-  if (!holder) return `no set of ${chain.id} holds it`;
-  const found = foundIn(files, holder);
-  if (found !== undefined) return found;
-  if (holder.manifest.unread) return `${holder.id} holds it, but was not proven: it is encrypted`;
-  const entry = entryOf(holder.manifest.files, logNumber)!;
-  const copy = path.join(environmentOf(holder.directory), entry.path);
-  if (!(await beginsAs(files, copy, entry, watch))) {
-    return `the copy in ${holder.id} is damaged: verify the repository`;
-  }
-  if (!(await beginsAs(files, source, entry, watch))) {
-    return `the copy in ${holder.id} holds other records: this log has another history`;
+  const held = heldIn(chain, logNumber);
+  if (held.length === 0) return `no set of ${chain.id} holds it`;
+  let known = 0;
+  for (const { set, entry } of held) {
+    const { size, tailOf } = entry;
+    const found = foundIn(files, set);
+    if (found !== undefined) return found;
+    if (set.manifest.unread) return `${set.id} holds it, but was not proven: it is encrypted`;
+    const from = tailOf?.from ?? 0;
+    const copy = path.join(environmentOf(set.directory), entry.path);
+    if (from !== known || !(await isAs(files, copy, { end: size }, entry, watch))) {
+      return `the copy in ${set.id} is damaged: verify the repository`;
+    }
+    known = from + size;
+    // Log files may have room behind their last record.
+    if (!(await isAs(files, source, { from, end: known }, entry, watch))) {
+      return `the copy in ${set.id} holds other records: this log has another history`;
+    }
   }
   return undefined;
 }
@@ -136,17 +141,32 @@ function foundIn(files: Files, set: BackupSet): string | undefined {
   return (made.at(-1)?.findings ?? 0) > 0 ? `the last verification found something in ${set.id}` : undefined;
 }
 
-function entryOf<T extends { readonly kind: string; readonly path: string }>(
-  entries: readonly T[],
-  number: number,
-): T | undefined {
+/** What the sets of a chain have of a log file: the newest copy that begins it, and its tails behind that. */
+function heldIn({ sets }: Chain, number: number): { readonly set: BackupSet; readonly entry: ManifestFile }[] {
   const name = logFileName(number);
-  return entries.find(({ kind, path: file }) => kind === 'log' && path.posix.basename(file) === name);
+  const found = sets.flatMap((set) =>
+    set.manifest.files
+      .filter(({ kind, path: file, tailOf }) => kind === 'log' && path.posix.basename(tailOf?.path ?? file) === name)
+      .map((entry) => ({ set, entry })),
+  );
+  return found.slice(
+    Math.max(
+      0,
+      found.findLastIndex(({ entry }) => !entry.tailOf),
+    ),
+  );
 }
 
-/** True when a file begins with what the set holds: log files may have room behind their last record. */
-async function beginsAs(files: Files, file: string, { size, sha256 }: ManifestFile, watch: Watch): Promise<boolean> {
-  return (await hashFile(files, file, watch, size)).sha256 === sha256;
+/** True when a file, or a part of it, is what a manifest says. */
+async function isAs(
+  files: Files,
+  file: string,
+  part: { readonly from?: number; readonly end: number },
+  { size, sha256 }: ManifestFile,
+  watch: Watch,
+): Promise<boolean> {
+  const hash = await hashFile(files, file, watch, part);
+  return hash.size === size && hash.sha256 === sha256;
 }
 
 function remove(files: Files, decided: readonly PrunedFile[]): void {

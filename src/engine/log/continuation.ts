@@ -7,6 +7,7 @@ import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog } from './log-files.ts';
+import { wholeLogFile, type LogParts } from './log-parts.ts';
 import { LogReader } from './log-reader.ts';
 import { differenceInHistory } from './same-history.ts';
 import { type LogObserver } from './log-observer.ts';
@@ -27,7 +28,7 @@ interface ContinuationParts {
   /** The directory of its log files. */
   readonly from: string;
   /** The chain's log files by number. */
-  readonly chainLog: ReadonlyMap<number, string>;
+  readonly chainLog: ReadonlyMap<number, LogParts>;
   readonly parent: ChainEnd;
   /** What the operator can do. */
   readonly hints: { readonly gap: string; readonly mismatch: string };
@@ -49,7 +50,7 @@ export class Continuation implements LogObserver {
   readonly #parts: ContinuationParts;
   readonly #references: BackReference[] = [];
   /** The chain's last log file, in the chain. */
-  readonly #lastFile: string;
+  readonly #lastFile: LogParts;
 
   constructor(files: Files, parts: ContinuationParts) {
     this.#files = files;
@@ -103,8 +104,11 @@ export class Continuation implements LogObserver {
     const { parent } = this.#parts;
     const { number, prev } = first;
     if (compareLsn(end, parent.end) < 0) throw this.#mismatch(`its log ends at ${formatLsn(end)}`);
-    // The source was compared before; what counts is what was copied.
-    if (number === parent.end.file) return this.#requirePrefix(first.path);
+    // It was compared before it was copied; unless it is gone by now, nobody has put another one in its place since.
+    if (number === parent.end.file) {
+      if (this.#files.statThrough(first.path)) this.#requirePrefix(first.path);
+      return;
+    }
     const last = parent.lastRecord;
     if (!last || last.file !== number - 1 || prev < last.offset) {
       const place = last ? formatLsn(last) : 'none';
@@ -121,7 +125,7 @@ export class Continuation implements LogObserver {
   /** Throws unless a file begins with the chain's last one. */
   #requirePrefix(file: string): void {
     const { parent } = this.#parts;
-    const different = differenceInHistory(this.#files, file, this.#lastFile, parent);
+    const different = differenceInHistory(this.#files, wholeLogFile(file), this.#lastFile, parent);
     if (different === undefined) return;
     const before = parent.end.offset;
     throw this.#mismatch(`${path.basename(file)} differs from the chain’s at byte ${different}, before ${before}`);

@@ -11,14 +11,16 @@ import { type Lsn } from '../../format/lsn.ts';
 import { newestLogVersion, oldestLogVersion } from '../../format/magic.ts';
 import { releaseOfLog } from '../../format/releases.ts';
 import { passwordHint } from '../locked.ts';
-import { withFile } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName } from '../../format/names.ts';
+import { withLogFile, type LogParts } from './log-parts.ts';
 
 /** One log file of a log, as it was when it was looked at. */
 export interface LogFile extends LogFileHeader {
   readonly number: number;
+  /** Of its beginning. */
   readonly path: string;
+  readonly parts: LogParts;
   /** Physical size in bytes; says nothing about where the records end. */
   readonly size: number;
 }
@@ -46,13 +48,14 @@ export function firstRecordOf({ framing }: { readonly framing: Framing }): numbe
  * Looks at the headers of log files given by number. Throws `log-missing` when there is none or numbers are missing in
  * between, `log-corrupt` for a damaged header, `format-unsupported` for versions and encryption that are not read.
  */
-export function openLog(files: Files, paths: ReadonlyMap<number, string>): Log {
+export function openLog(files: Files, paths: ReadonlyMap<number, LogParts>): Log {
   const numbers = [...paths.keys()].sort((a, b) => a - b);
   const found: LogFile[] = [];
   const incomplete: string[] = [];
   for (const number of numbers.toReversed()) {
-    const file = paths.get(number)!;
-    const read = readLogFile(files, number, file, found.length > 0);
+    const parts = paths.get(number)!;
+    const file = parts[0]!.path;
+    const read = readLogFile(files, number, parts, found.length > 0);
     if (read) {
       found.unshift(read);
     } else if (found.length === 0) {
@@ -77,8 +80,9 @@ export function openLog(files: Files, paths: ReadonlyMap<number, string>): Log {
 const largestLogFile = 2 ** 32;
 
 /** @param opens the password, if there is one, opens another file of the log */
-function readLogFile(files: Files, number: number, file: string, opens: boolean): LogFile | undefined {
-  return withFile(files, file, (opened) => {
+function readLogFile(files: Files, number: number, parts: LogParts, opens: boolean): LogFile | undefined {
+  return withLogFile(files, parts, (opened) => {
+    const file = opened.path;
     const { size } = opened.stat();
     if (size > largestLogFile) {
       throw new FigaroError('log-corrupt', `${file} has ${size} bytes, more than a log file can have`, {
@@ -91,7 +95,7 @@ function readLogFile(files: Files, number: number, file: string, opens: boolean)
     if (reading.kind === 'incomplete') return undefined;
     const damaged = { kind: 'damaged', problem: 'its header does not match its checksum' } as const;
     const header = requireHeader(reading.kind === 'locked' && opens ? damaged : reading, file);
-    return { number, path: file, size, ...header };
+    return { number, path: file, parts, size, ...header };
   });
 }
 
@@ -135,10 +139,10 @@ export function requireHeader(reading: HeaderReading, file: string): LogFileHead
 }
 
 /** True for a log that is encrypted where no password was given: only the frames of its records can be read. */
-export function isOpaqueLog(files: Files, paths: Iterable<string>): boolean {
-  for (const file of paths) {
+export function isOpaqueLog(files: Files, paths: Iterable<LogParts>): boolean {
+  for (const parts of paths) {
     const head = new Uint8Array(longestFileHeader);
-    const read = withFile(files, file, (opened) => head.subarray(0, opened.readAt(head, 0)));
+    const read = withLogFile(files, parts, (opened) => head.subarray(0, opened.readAt(head, 0)));
     const { kind } = readFileHeader(read, files.cipher);
     if (kind !== 'incomplete') return kind === 'encrypted';
   }

@@ -2,9 +2,9 @@ import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { isSound } from '../../format/log/framing.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import { openToRead } from '../files/read.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
 import { firstRecordOf, logFile, type Log, type LogFile } from './log-files.ts';
+import { openLogFile } from './log-parts.ts';
 import { ScannedRecord } from './scanned-record.ts';
 
 const randomWindow = 1 << 20;
@@ -47,7 +47,7 @@ export class LogReader {
     if (lsn.offset < firstRecordOf(file) || lsn.offset + shortest > file.size) throw fail();
     if (this.#number !== file.number || !this.#opened) {
       this.close();
-      this.#opened = openToRead(this.#files, file.path);
+      this.#opened = openLogFile(this.#files, file.parts);
       this.#number = file.number;
       this.#window = new Uint8Array(0);
     }

@@ -6,8 +6,8 @@ import { type Cipher } from '../../format/crypto.ts';
 import { type Lsn } from '../../format/lsn.ts';
 import { checkpoint, commit } from '../../format/log/records/txn.ts';
 import { firstDifference } from '../files/compare.ts';
-import { openToRead } from '../files/read.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
+import { withLogFile, type LogParts } from './log-parts.ts';
 import { debugBit } from './scanned-record.ts';
 
 /** So much of the beginning is compared: the header and the first records. In bytes. */
@@ -31,24 +31,18 @@ const stretchSize = 128 << 10;
  */
 export function differenceInHistory(
   files: Files,
-  file: string,
-  known: string,
+  file: LogParts,
+  known: LogParts,
   { end, lastRecord }: { readonly end: Lsn; readonly lastRecord: Lsn | undefined },
 ): number | undefined {
-  const theirs = openToRead(files, file);
-  try {
-    const ours = openToRead(files, known);
-    try {
-      const last = lastRecord?.file === end.file ? lastRecord.offset : 0;
+  const last = lastRecord?.file === end.file ? lastRecord.offset : 0;
+  return withLogFile(files, file, (theirs) =>
+    withLogFile(files, known, (ours) => {
       if (tellsSame(theirs, ours, end.offset, new Marks(ours, last, files.cipher))) return undefined;
-    } finally {
-      ours.close();
-    }
-  } finally {
-    theirs.close();
-  }
-  // For people: where the histories part.
-  return firstDifference(files, file, known, end.offset);
+      // For people: where the histories part.
+      return firstDifference(theirs, ours, end.offset);
+    }),
+  );
 }
 
 function tellsSame(theirs: OpenFile, ours: OpenFile, end: number, marks: Marks): boolean {

@@ -3,10 +3,10 @@ import { frameProblem, recordAt, type FrameProblem } from '../../format/log/fram
 import { LogWindow } from '../../format/log/frames.ts';
 import { plainFraming } from '../../format/log/framing.ts';
 import { compareLsn, formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
-import { openToRead } from '../files/read.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
 import { findRecordBeyond } from './find-beyond.ts';
 import { firstRecordOf, type Log, type LogFile } from './log-files.ts';
+import { openLogFile, partAt } from './log-parts.ts';
 import { debugBit, ScannedRecord } from './scanned-record.ts';
 
 /** Where a scan came to the end of the log. */
@@ -175,7 +175,7 @@ class FileScan {
     this.#verify = verify;
     this.#reach = reach;
     this.position = firstRecordOf(file);
-    this.#opened = openToRead(files, file.path);
+    this.#opened = openLogFile(files, file.parts);
     this.#window = LogWindow.take(Math.min(windowSize, reach));
   }
 
@@ -331,8 +331,9 @@ const describe: Readonly<Record<FrameProblem, string>> = {
 };
 
 function corrupt(file: LogFile, lsn: Lsn, problem: string, hint?: string): FigaroError {
-  return new FigaroError('log-corrupt', `${file.path} is damaged at ${formatLsn(lsn)}: ${problem}`, {
-    path: file.path,
+  const path = partAt(file.parts, lsn.offset);
+  return new FigaroError('log-corrupt', `${path} is damaged at ${formatLsn(lsn)}: ${problem}`, {
+    path,
     lsn: formatLsn(lsn),
     hint: hint ?? 'copy the file again, or use an older set.',
   });

@@ -1,4 +1,5 @@
 import { type Files } from '../files/files.ts';
+import { copyLogFile, type LogParts } from '../log/log-parts.ts';
 
 /** So many at a time: between two steps of a copy the caller's work may take its turn, which is long. */
 const lanes = 16;
@@ -16,14 +17,22 @@ export class BackgroundCopies {
   }
 
   add(from: string, to: string): void {
-    const lane = this.#count++ % lanes;
-    this.#lanes[lane] = this.#lanes[lane]!.then(() => this.#copy(from, to));
+    this.#begin(() => this.#files.copy(from, to));
   }
 
-  async #copy(from: string, to: string): Promise<void> {
+  addLog(parts: LogParts, to: string): void {
+    this.#begin(() => copyLogFile(this.#files, parts, to));
+  }
+
+  #begin(copy: () => Promise<void>): void {
+    const lane = this.#count++ % lanes;
+    this.#lanes[lane] = this.#lanes[lane]!.then(() => this.#run(copy));
+  }
+
+  async #run(copy: () => Promise<void>): Promise<void> {
     if (this.#stopped) return;
     try {
-      await this.#files.copy(from, to);
+      await copy();
     } catch (error) {
       this.#stopped = true;
       this.#failure ??= { error };

@@ -6,9 +6,9 @@ import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
-import { withFile } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { logFile } from '../log/log-files.ts';
+import { withLogFile, type LogParts } from '../log/log-parts.ts';
 import { logFileName } from '../../format/names.ts';
 import { pause, type Watch } from '../pause.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from './finish-log.ts';
@@ -60,7 +60,7 @@ function finishLog(files: Files, stage: Stage, { log, analysis, table }: Recover
   const lastRecord = limit?.lsn ?? end.lastRecord;
   if (!lastRecord) return;
   const last = logFile(log, lastRecord.file)!;
-  const cut: Lsn = limit ? afterRecord(files, last.path, limit.lsn) : end.lsn;
+  const cut: Lsn = limit ? afterRecord(files, last.parts, limit.lsn) : end.lsn;
   const directory = path.join(stage.home, stage.logDirectory);
   for (const { number } of log.files) {
     if (number > cut.file) files.remove(path.join(directory, logFileName(number)));
@@ -76,8 +76,8 @@ function finishLog(files: Files, stage: Stage, { log, analysis, table }: Recover
 }
 
 /** Where the record after the one at `lsn` goes. */
-function afterRecord(files: Files, file: string, lsn: Lsn): Lsn {
-  return withFile(files, file, (opened) => {
+function afterRecord(files: Files, parts: LogParts, lsn: Lsn): Lsn {
+  return withLogFile(files, parts, (opened) => {
     const frame = new Uint8Array(frameSize);
     opened.readAt(frame, lsn.offset);
     const length = new DataView(frame.buffer).getUint32(4, true);

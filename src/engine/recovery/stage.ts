@@ -2,14 +2,20 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
-import { logPaths, type Environment, type EnvironmentFile, type FileOfKind } from '../environment/environment.ts';
+import {
+  filesOfKind,
+  logPaths,
+  type Environment,
+  type EnvironmentFile,
+  type FileOfKind,
+} from '../environment/environment.ts';
 import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
 import { problemOfPage } from '../environment/page-verdict.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
-import { openLog } from '../log/log-files.ts';
+import { openLog, type LogFile } from '../log/log-files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { type Analysis } from './analysis.ts';
 import { type BackgroundCopies } from './background-copies.ts';
@@ -20,7 +26,7 @@ export interface Stage {
   readonly home: string;
   /** Databases, under names of their own. */
   readonly pieces: string;
-  /** Where the copy of a file of the environment is, or will be; undefined for those left out. */
+  /** Where the copy of a file of the environment is, or will be; undefined for those left out, and for log files. */
   readonly pathOf: (name: string) => string | undefined;
   /** Where log files are, relative to `home`. */
   readonly logDirectory: string;
@@ -37,14 +43,16 @@ export function openStage(files: Files, environment: Environment, stage: string,
   makeDirectories(files, pieces);
   for (const directory of environment.directories) makeDirectories(files, path.join(home, directory));
   const paths = new Map<string, string>();
-  const skipped = new Set(incompleteLogs(files, environment));
   for (const file of environment.files) {
-    if (skipped.has(file.path)) continue;
+    if (file.kind === 'log') continue;
     const to = isPiece(file) ? path.join(pieces, String(paths.size)) : path.join(home, file.name);
     paths.set(file.name, to);
     if (!isPiece(file)) copies.add(file.path, to);
   }
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
+  const names = new Map(filesOfKind(environment, 'log').map(({ path: file, name }) => [file, name]));
+  for (const { path: file, parts } of logFilesOf(files, environment))
+    copies.addLog(parts, path.join(home, names.get(file)!));
   return { home, pieces, pathOf: (name) => paths.get(name), logDirectory };
 }
 
@@ -109,9 +117,10 @@ export function withLogNearby({ home, path: log }: LogNearby): string {
     : `give that directory as well, \`--from ${home} --from ${log}\`.`;
 }
 
-function incompleteLogs(files: Files, environment: Environment): readonly string[] {
+/** Those that hold anything. */
+function logFilesOf(files: Files, environment: Environment): readonly LogFile[] {
   const paths = logPaths(environment);
-  return paths.size === 0 ? [] : openLog(files, paths).incomplete;
+  return paths.size === 0 ? [] : openLog(files, paths).files;
 }
 
 /** Looks at the bytes of a copy as they pass: whole pages, from the first on. */

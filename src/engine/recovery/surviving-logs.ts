@@ -10,6 +10,7 @@ import { type Files } from '../files/files.ts';
 import { Continuation, type ChainEnd } from '../log/continuation.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
 import { openLog, type Log } from '../log/log-files.ts';
+import { wholeLogFile } from '../log/log-parts.ts';
 import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
 import { wholeEnvironment } from '../environment/outside.ts';
@@ -47,8 +48,8 @@ export async function withSurvivingLogs(
   const numbers = (files.listIfThere(directory) ?? [])
     .map(logFileNumber)
     .filter((number) => number !== undefined && number >= first) as number[];
-  const paths = new Map(numbers.map((number) => [number, path.join(directory, logFileName(number))]));
-  const log = openLog(files, paths);
+  const pathOf = (number: number): string => path.join(directory, logFileName(number));
+  const log = openLog(files, new Map(numbers.map((number) => [number, wholeLogFile(pathOf(number))])));
   const scan = scanLog(files, log);
   let step = scan.next();
   for (let count = 0; !step.done; step = scan.next()) {
@@ -58,10 +59,11 @@ export async function withSurvivingLogs(
   continuation.requireProof(log.files[0]!, step.value.lsn);
 
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
-  const survivors = [...paths].map(([number, from]): EnvironmentFile => {
+  const survivors = numbers.map((number): EnvironmentFile => {
     const name = path.posix.join(logDirectory, logFileName(number));
+    const from = pathOf(number);
     const stat = files.statThrough(from)!;
-    return { kind: 'log', name, path: from, logName: name, dataDirectory: '', stat, logNumber: number };
+    return { kind: 'log', name, path: from, logName: name, dataDirectory: '', stat, logNumber: number, logFrom: 0 };
   });
   const kept = environment.files.filter(({ kind, logNumber }) => kind !== 'log' || logNumber < first);
   return { ...environment, files: [...kept, ...survivors] };

@@ -3,14 +3,14 @@
 import { posix } from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { accessMethods, type AccessMethod } from '../../format/magic.ts';
-import { logFileNumber } from '../../format/names.ts';
+import { logFileName, logFileNumber, parseLogTailName } from '../../format/names.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { readFields, type FieldReader } from '../fields.ts';
 import { type EnvironmentFileKind } from '../environment/environment.ts';
 import { lastField } from '../seal.ts';
 
 /** Raised when a change makes older programs misread a manifest. */
-export const manifestFormat = 2;
+export const manifestFormat = 3;
 
 /** The oldest that is read. */
 const oldestFormat = 1;
@@ -51,8 +51,17 @@ export interface ManifestFile {
   readonly standsFor?: string;
   /** Databases that cannot be read, and were kept. */
   readonly unreadable?: { readonly problem: string; readonly code: 'page-type' | 'format-unsupported' };
+  /** Incrementals, log files: this is what one grew by since the set before, which file by its path, and from which byte on. */
+  readonly tailOf?: LogTail;
   /** Databases only: written without the log. It is as it was when it was copied, and incrementals cannot update it. */
   readonly unlogged?: true;
+}
+
+/** Of a log file that the sets before have the beginning of. */
+export interface LogTail {
+  readonly path: string;
+  /** In bytes. */
+  readonly from: number;
 }
 
 /** What one has to know of a database to read its pages. */
@@ -268,6 +277,9 @@ export function decodeManifest(text: string, path: string): Manifest {
   if (kind === 'incremental' ? parent === undefined || chain === id : parent !== undefined || chain !== id) {
     throw corrupt(`it is ${kind}, continues ${parent ?? 'nothing'} and belongs to the chain ${chain}`);
   }
+  const files = readFiles(reader);
+  const tail = files.find(({ tailOf }) => tailOf);
+  if (tail && kind !== 'incremental') throw corrupt(`it is ${kind}, and ${tail.path} is only the tail of a log file`);
   return {
     format,
     program: reader.string('program'),
@@ -287,7 +299,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     logDirectory: reader.has('logDirectory') ? reader.string('logDirectory') : undefined,
     ...(reader.has('outside') ? { outside: reader.list('outside').map(readOutside) } : {}),
     ...readSettings(reader.optional('settings')),
-    files: readFiles(reader),
+    files,
     ...(reader.has('directories') ? { directories: reader.list('directories').map(readDirectory) } : {}),
     leftOut: reader.list('leftOut').map(readLeftOut),
     ...readExclusion(reader.optional('excluded')),
@@ -321,9 +333,9 @@ function readFiles(reader: FieldReader): ManifestFile[] {
 function readFile(file: FieldReader): ManifestFile {
   const path = file.inside('path');
   const kind = file.oneOf('kind', fileKinds);
-  if (kind === 'log' && logFileNumber(posix.basename(path)) === undefined) {
-    throw file.problem(`${path} has not the name of a log file`);
-  }
+  const tailOf = readTail(file.optional('tailOf'));
+  if (kind === 'log' && !isLogName(path, tailOf)) throw file.problem(`${path} has not the name of a log file`);
+  if (kind !== 'log' && tailOf) throw file.problem(`${path} is no log file, but the tail of one`);
   const sha256 = file.string('sha256');
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw file.problem(`"sha256" of ${path} is no SHA-256`);
   return {
@@ -341,8 +353,21 @@ function readFile(file: FieldReader): ManifestFile {
     ...(file.has('copyOf') ? { copyOf: file.matching('copyOf', databaseId, 'id of a database') } : {}),
     ...(file.has('standsFor') ? { standsFor: file.matching('standsFor', databaseId, 'id of a database') } : {}),
     ...readUnreadable(file.optional('unreadable')),
+    ...(tailOf ? { tailOf } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
   };
+}
+
+function readTail(tail: FieldReader | undefined): LogTail | undefined {
+  return tail && { path: tail.inside('path'), from: tail.count('from') };
+}
+
+/** What a file of the log is called says which part of which file it is. */
+function isLogName(path: string, tailOf: LogTail | undefined): boolean {
+  if (!tailOf) return logFileNumber(posix.basename(path)) !== undefined;
+  const told = parseLogTailName(posix.basename(path));
+  if (told?.from !== tailOf.from) return false;
+  return tailOf.path === posix.join(posix.dirname(path), logFileName(told.number));
 }
 
 function readSettings(settings: FieldReader | undefined): Pick<Manifest, 'settings'> {

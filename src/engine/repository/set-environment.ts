@@ -54,14 +54,17 @@ export function setEnvironment(
 
 /** What a file is, as its first page said when it was copied. */
 function contentOf(entry: ManifestFile): FileContent {
-  const { path: name, kind, format: told, databaseId, copyOf, pageSize, standsFor } = entry;
+  const { path: name, kind, format: told, databaseId, copyOf, pageSize, standsFor, tailOf } = entry;
   const uid = databaseId ?? copyOf;
   if (told && uid !== undefined && pageSize !== undefined) {
     const format: DatabaseFormat = { ...told, pageSize, uid, cipher: undefined, indexStart: indexStartOf(told) };
     return { kind: 'database', format, uid };
   }
   if (standsFor !== undefined) return { kind: 'placeholder', uid: standsFor };
-  if (kind === 'log') return { kind, logNumber: logFileNumber(path.posix.basename(name))! };
+  if (kind === 'log') {
+    const of = path.posix.basename(tailOf?.path ?? name);
+    return { kind, logNumber: logFileNumber(of)!, logFrom: tailOf?.from ?? 0 };
+  }
   return { kind: kind === 'database' || kind === 'placeholder' ? 'plain' : kind };
 }
 

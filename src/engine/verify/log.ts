@@ -3,11 +3,12 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { logFileName } from '../../format/names.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { logPaths } from '../environment/environment.ts';
-import { firstDifference } from '../files/compare.ts';
 import { type Files } from '../files/files.ts';
 import { isOpaqueLog, openLog, startOf, type Log } from '../log/log-files.ts';
+import { firstLogDifference, withLogFile, type LogParts } from '../log/log-parts.ts';
 import { RecordLinks } from '../log/record-links.ts';
 import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
@@ -36,20 +37,26 @@ export async function verifyLog(files: Files, chain: Chain, report: Report, watc
   return scan.records;
 }
 
-/** Each set's copy of a log file has to begin with the parent's. */
+/** Each set's copy of a log file has to begin with the parent's; a tail is what comes behind that. */
 function comparePrefixes(files: Files, { sets }: Chain, report: Report): void {
-  const known = new Map<number, string>();
+  const known = new Map<number, LogParts>();
   for (const set of sets) {
-    for (const [number, file] of logPaths(discoverEnvironment(files, environmentOf(set.directory)))) {
-      const earlier = known.get(number);
-      known.set(number, file);
-      if (earlier === undefined) continue;
-      const length = files.statIfThere(earlier)?.size ?? 0;
-      const different = firstDifference(files, earlier, file, length);
-      if (different === undefined) continue;
-      const name = path.basename(file);
-      const message = `${name} differs at byte ${different} from the one in the set before, which has ${length} bytes`;
-      report({ set: set.id, code: 'chain-mismatch', message, path: name });
+    const copy = discoverEnvironment(files, environmentOf(set.directory), { wanted: 'copy' });
+    for (const [number, parts] of logPaths(copy)) {
+      const earlier = known.get(number) ?? [];
+      const isTail = parts[0]!.from > 0;
+      known.set(number, isTail ? [...earlier, ...parts] : parts);
+      if (earlier.length === 0 || isTail) continue;
+      try {
+        const length = withLogFile(files, earlier, (opened) => opened.stat().size);
+        const different = firstLogDifference(files, earlier, parts, length);
+        if (different === undefined) continue;
+        const name = logFileName(number);
+        const message = `${name} differs at byte ${different} from the one in the set before, which has ${length} bytes`;
+        report({ set: set.id, code: 'chain-mismatch', message, path: name });
+      } catch (error) {
+        report(findingOf(set, error));
+      }
     }
   }
 }
@@ -115,7 +122,7 @@ class LogVerification {
       this.#requireEnd(step.value.lsn);
       return undefined;
     } catch (error) {
-      this.#report(findingOf(this.#setOf(at), error));
+      this.#report(findingOf(this.#setOf(at, error), error));
       return at;
     }
   }
@@ -136,13 +143,12 @@ class LogVerification {
     this.#report({ set: last.id, code: 'log-corrupt', message, lsn: formatLsn(end) });
   }
 
-  /** The newest set that holds a log file. */
-  #setOf(number: number): BackupSet {
+  /** The set that what is wrong with a log file is in: the newest one that holds it, where nobody knows the place. */
+  #setOf(number: number, error: unknown): BackupSet {
     const { sets } = this.#chain;
-    const name = path.basename(this.#log.files.find((file) => file.number === number)!.path);
-    const holds = ({ manifest }: BackupSet): boolean =>
-      manifest.files.some(({ path: file, kind }) => kind === 'log' && path.posix.basename(file) === name);
-    return sets.findLast(holds) ?? sets.at(-1)!;
+    const { path: first } = this.#log.files.find((file) => file.number === number)!;
+    const place = (error instanceof FigaroError ? error.details.path : undefined) ?? first;
+    return sets.findLast(({ directory }) => place.startsWith(`${directory}${path.sep}`)) ?? sets.at(-1)!;
   }
 }
 

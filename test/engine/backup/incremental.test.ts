@@ -69,10 +69,10 @@ describe('an incremental', () => {
     full = await hot();
   });
 
-  test('holds the log files that are new or grew, whole', async () => {
+  test('holds the log files that are new, whole, and of the one that grew what it grew by', async () => {
     application.commitUpTo([6, 5737]);
     const set = await incremental();
-    expect(logsOf(set)).toEqual(['log.0000000004', 'log.0000000005', 'log.0000000006']);
+    expect(logsOf(set)).toEqual(['log.0000000004.from-0000072115', 'log.0000000005', 'log.0000000006']);
     expect(set.manifest.log).toMatchObject({
       firstFile: full.manifest.log!.firstFile,
       lastFile: 6,
@@ -98,7 +98,7 @@ describe('an incremental', () => {
     application.commitUpTo([6, 5737]);
     unlinkSync(path.join(home, 'log.0000000004'));
     const set = await incremental();
-    expect(logsOf(set)).toEqual(['log.0000000005', 'log.0000000006']);
+    expect(logsOf(set)).toEqual(['log.0000000005.from-0000000028', 'log.0000000006']);
   });
 
   test('is refused when log files in between are gone', async () => {

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { openEnvironment } from '../../../src/index.ts';
+import { appendTails, copyOver } from '../../support/by-hand.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { contentsOf, describeNative, recoverNatively } from '../../support/native.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
@@ -91,7 +92,16 @@ describeNative('directories outside of the environment', () => {
     expect((await take('incremental')).exitCode).toBe(0);
     const byHand = path.join(directory, 'by-hand');
     fs.mkdirSync(byHand);
-    for (const set of setsIn()) fs.cpSync(path.join(repo, set, 'environment'), byHand, { recursive: true });
+    copyOver(
+      setsIn().map((set) => ({ directory: path.join(repo, set) })),
+      byHand,
+    );
+    appendTails(
+      path.join(
+        byHand,
+        namesIn(byHand).find((name) => name.startsWith('outside-logs'))!,
+      ),
+    );
     const before = [fingerprint(logs), fingerprint(data)];
     recoverNatively(byHand);
     const target = path.join(directory, 'restored');

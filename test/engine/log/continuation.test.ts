@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { Continuation, type ChainEnd } from '../../../src/engine/log/continuation.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
+import { wholeLogFile, type LogParts } from '../../../src/engine/log/log-parts.ts';
 import { scanLog, type LogEnd } from '../../../src/engine/log/scan.ts';
 import { type ScannedRecord } from '../../../src/engine/log/scanned-record.ts';
 import { logFileName, logFileNumber } from '../../../src/format/names.ts';
@@ -29,14 +30,16 @@ beforeEach(() => {
 
 const inSource = (number: number): string => path.join(source, logFileName(number));
 
-function logIn(directory: string, from = 0): Map<number, string> {
+function logIn(directory: string, from = 0): Map<number, LogParts> {
   const numbers = namesIn(directory)
     .map(logFileNumber)
     .filter((number) => number !== undefined && number >= from);
-  return new Map((numbers as number[]).map((number) => [number, path.join(directory, logFileName(number))]));
+  return new Map(
+    (numbers as number[]).map((number) => [number, wholeLogFile(path.join(directory, logFileName(number)))]),
+  );
 }
 
-function scan(paths: ReadonlyMap<number, string>, see: (record: ScannedRecord) => void = () => {}): LogEnd {
+function scan(paths: ReadonlyMap<number, LogParts>, see: (record: ScannedRecord) => void = () => {}): LogEnd {
   const steps = scanLog(nodeFiles, openLog(nodeFiles, paths));
   let step = steps.next();
   for (; !step.done; step = steps.next()) see(step.value);
@@ -91,7 +94,7 @@ describe('a log that continues a chain', () => {
 
 describe('a log does not continue a chain', () => {
   test('when there is none', async () => {
-    for (const file of logIn(source).values()) fs.rmSync(file);
+    for (const number of logIn(source).keys()) fs.rmSync(inSource(number));
     expect(await refusal(() => begin().firstFile())).toMatch(/^log-missing: .*\/env holds no log files; /);
   });
 

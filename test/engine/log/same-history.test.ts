@@ -5,6 +5,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
+import { wholeLogFile } from '../../../src/engine/log/log-parts.ts';
 import { differenceInHistory } from '../../../src/engine/log/same-history.ts';
 import { scanLog, type LogEnd } from '../../../src/engine/log/scan.ts';
 import { flipBit } from '../../support/damage.ts';
@@ -42,7 +43,7 @@ describeNative('a log file of another history', () => {
   }
 
   function endOf(home: string): LogEnd {
-    const scan = scanLog(nodeFiles, openLog(nodeFiles, new Map([[1, logIn(home)]])));
+    const scan = scanLog(nodeFiles, openLog(nodeFiles, new Map([[1, wholeLogFile(logIn(home))]])));
     let step = scan.next();
     while (!step.done) step = scan.next();
     return step.value;
@@ -50,7 +51,7 @@ describeNative('a log file of another history', () => {
 
   function difference(files = nodeFiles): number | undefined {
     const { lsn: end, lastRecord } = endOf(ours);
-    return differenceInHistory(files, logIn(theirs), logIn(ours), { end, lastRecord });
+    return differenceInHistory(files, wholeLogFile(logIn(theirs)), wholeLogFile(logIn(ours)), { end, lastRecord });
   }
 
   /** Both wrote as much since, and neither has what the other has. */

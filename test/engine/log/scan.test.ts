@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { logPaths } from '../../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { logFileName } from '../../../src/format/names.ts';
+import { wholeLogFile } from '../../../src/engine/log/log-parts.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog, type LogEnd } from '../../../src/engine/log/scan.ts';
 import { corpusCase, corpusCases } from '../../support/corpus.ts';
@@ -44,7 +45,10 @@ describe('the end of a log', () => {
   const numbers = (): number[] => fs.readdirSync(directory).map((name) => Number(name.slice(4)));
   const file = (number: number): string => path.join(directory, logFileName(number));
   const scan = (): { end: LogEnd; records: number } => {
-    const scanning = scanLog(nodeFiles, openLog(nodeFiles, new Map(numbers().map((number) => [number, file(number)]))));
+    const scanning = scanLog(
+      nodeFiles,
+      openLog(nodeFiles, new Map(numbers().map((number) => [number, wholeLogFile(file(number))]))),
+    );
     let records = 0;
     let step = scanning.next();
     for (; !step.done; step = scanning.next()) records += 1;

@@ -49,7 +49,7 @@ describeNative('stricter than db5.3_recover', () => {
     const environment = discoverEnvironment(nodeFiles, home);
     const records = [...scanLog(nodeFiles, openLog(nodeFiles, logPaths(environment)))].map(({ lsn }) => lsn);
     const cut = records[Math.floor(records.length / 2)]!;
-    for (const [number, file] of logPaths(environment)) if (number > cut.file) fs.rmSync(file);
+    for (const [number, [file]] of logPaths(environment)) if (number > cut.file) fs.rmSync(file!.path);
     fs.truncateSync(path.join(home, logFileName(cut.file)), cut.offset);
     const error = await expectFailure('not-recoverable', recover);
     expect(error.message).toMatch(/page \d+ was last changed at \[\d+\]\[\d+\], but the log ends at \[\d+\]\[\d+\]/);

@@ -83,7 +83,7 @@ test('a manifest with any byte changed is corrupt', async () => {
 test('a manifest of a newer program is refused by the number of its format', async () => {
   const newer = seal({ ...asJson(), format: 7, kind: 'telepathic' });
   const error = await expectFailure('format-unsupported', () => decodeManifest(newer, 'manifest.json'));
-  expect(error.message).toBe('manifest.json has manifest format 7, newer than 2');
+  expect(error.message).toBe('manifest.json has manifest format 7, newer than 3');
 });
 
 const file = { path: 'a', kind: 'log', size: 1, sha256: 'a'.repeat(64), mode: 0, modifiedMs: 0 };

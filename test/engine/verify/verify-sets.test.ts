@@ -21,6 +21,7 @@ import { type VerifyOptions, type VerifyResult } from '../../../src/engine/verif
 import { corpusCase } from '../../support/corpus.ts';
 import { flipBit } from '../../support/damage.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
+import { asOfFormat2 } from '../../support/earlier-sets.ts';
 import { namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
@@ -150,6 +151,7 @@ describe('everything that is wrong is told:', () => {
   });
 
   test('a log file that does not begin as the parent’s', async () => {
+    asOfFormat2([full, incremental]);
     flipBit(inside(full, 'log.0000000004'), 5000);
     expect(told(await verify())).toContainEqual(
       expect.stringContaining('incremental [chain-mismatch] log.0000000004 differs at byte 5000'),
