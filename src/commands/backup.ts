@@ -225,10 +225,13 @@ function describe({ id, manifest }: BackupSet): string {
   if (manifest.unsound) lines.push('kept as a copy of a damaged source: not proven');
   else if (manifest.proof && !manifest.log) lines.push('proven sound: the structure of every database was checked');
   else if (manifest.proof) {
-    const { transactionsCommitted, changesRedone, changesUndone } = manifest.proof;
+    const { transactionsCommitted, changesRedone, changesUndone, from, anew } = manifest.proof;
+    const how = from === undefined ? '' : `, on from ${from}`;
     lines.push(
-      `proven recoverable: ${formatCount(transactionsCommitted, 'transaction')} in the log, ${formatCount(changesRedone, 'change')} to redo, ${changesUndone} to undo`,
+      `proven recoverable${how}: ${formatCount(transactionsCommitted, 'transaction')} in the log, ${formatCount(changesRedone, 'change')} to redo, ${changesUndone} to undo`,
     );
+    if (anew !== undefined)
+      lines.push(`the whole chain was rehearsed, since the last proof left nothing to go on from: ${anew}`);
   }
   if (manifest.unread) lines.push('encrypted, and copied without the password: not proven recoverable');
   else if (manifest.log) lines.push(`can be restored up to ${formatCommit(manifest.log.lastCommit)}`);

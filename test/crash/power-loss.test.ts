@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { takeBackup } from '../../src/engine/backup/backup.ts';
+import { type BackupResult } from '../../src/engine/backup/backup-options.ts';
 import { followOnce } from '../../src/engine/failover/follow.ts';
 import { promote } from '../../src/engine/failover/promote.ts';
 import { partsOf, requireStandby } from '../../src/engine/failover/standby.ts';
@@ -18,6 +19,7 @@ import { expire } from '../../src/engine/repository/expire.ts';
 import { asWriter, createRepository, openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { keptState, rehearsedState } from '../support/proof-states.ts';
 import { piecesOf } from '../support/standby.ts';
 import { PowerLoss, VolatileDisk, type Survival } from '../support/power-loss.ts';
 import { fingerprint } from '../support/trees.ts';
@@ -129,6 +131,35 @@ describe('the power may fail at any moment', () => {
     },
     600_000,
   );
+
+  test('of an incremental whose proof goes on from the one before', async () => {
+    const home = path.join(temporaryDirectory(), 'env');
+    const application = demoApplication(home);
+    application.commitUpTo([4, 72_115]);
+    const prepared = new VolatileDisk(disk, nodeFiles);
+    const take = ({ files }: VolatileDisk, kind: SetKind = 'incremental'): Promise<BackupResult> =>
+      takeBackup(files, kind, { home, repository });
+    await take(prepared, 'offline');
+    application.commitUpTo([5, 28]);
+    const { id } = await take(prepared);
+    application.commitUpTo([5, 110_402]);
+    const tried = prepared.copy();
+    expect((await take(tried)).manifest.proof!.from).toBe(id);
+    const [whole, source] = [await rehearsedState(repository, tried.files), fingerprint(home)];
+    await atEveryChange(
+      prepared,
+      (during) => take(during),
+      async (after) => {
+        // What was left behind is of a set that is there, whole, or it counts for nothing.
+        after.files.remove(path.join(repository, 'lock'));
+        const set = await take(after);
+        if (!set.nothingNew) expect(set.manifest.proof!.state).toBeDefined();
+        expect(keptState(repository, after.files)).toEqual(whole);
+      },
+      2,
+    );
+    expect(fingerprint(home)).toEqual(source);
+  }, 600_000);
 
   test('of a repository that is made', async () => {
     await atEveryChange(

@@ -48,6 +48,9 @@ export function describeSet(
       changesRedone: report?.changesRedone ?? 0,
       changesUndone: report?.changesUndone ?? 0,
       structure: proof.structure,
+      ...(proof.how?.from === undefined ? {} : { from: proof.how.from }),
+      ...(proof.how?.anew === undefined ? {} : { anew: proof.how.anew }),
+      ...(proof.how?.state === undefined ? {} : { state: proof.how.state }),
     },
     warnings: [...new Set([...copy.warnings, ...unexplained, ...(report?.warnings ?? [])])],
   };
@@ -69,6 +72,7 @@ function describeLog(
     redoFrom: notes.checkpoint?.redoFrom ?? parent?.redoFrom,
     firstCommit: report?.window.first,
     lastCommit: report?.window.last,
-    recoveryRequired: !report || report.changesRedone > 0 || report.changesUndone > 0,
+    recoveryRequired:
+      parent?.recoveryRequired === true || !report || report.changesRedone > 0 || report.changesUndone > 0,
   };
 }

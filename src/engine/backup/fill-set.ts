@@ -67,7 +67,7 @@ export async function fillSet(
   }
   // The proof: recovery of the set, in memory, over the files just written.
   plan.beginProof(whole);
-  const proof = isUnread ? undefined : await proveSet(files, whole, copy, { ...parts, watch });
+  const proof = isUnread ? undefined : await proveSet(files, whole, copy, set, { ...parts, watch });
   const report = proof?.report;
   const findings = [...copy.findings, ...(proof?.findings ?? [])];
   const unexplained = (copy.unexplained ?? [])

@@ -7,7 +7,9 @@ import { type EnvironmentCopy } from './environment-copy.ts';
 import { requireSound } from '../structure/report.ts';
 import { type SetFinding } from '../repository/manifest.ts';
 import { type BackupParts } from './backup-options.ts';
-import { proveRecoverable } from '../recovery/proof.ts';
+import { proveChain, type ChainProof } from '../proofs/prove-chain.ts';
+import { proveRecoverable, type Proof } from '../recovery/proof.ts';
+import { type NewSet } from '../repository/repository.ts';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { requireNoOlderCopies } from './older-copies.ts';
 
@@ -23,10 +25,14 @@ const keepable: ReadonlySet<ErrorCode> = new Set([
   'format-unsupported',
 ]);
 
+type HowProven = Partial<Pick<ChainProof, 'from' | 'anew' | 'state'>>;
+
 /** What was proven of a set, or what keeps it from being recovered, when it is kept all the same. */
 export interface SetProof {
   readonly report: RecoveryReport | undefined;
   readonly structure: 'all' | 'changed' | undefined;
+  /** How the chain of an incremental was proven. */
+  readonly how?: HowProven;
   readonly findings: readonly SetFinding[];
   readonly notes: readonly string[];
 }
@@ -36,6 +42,7 @@ export async function proveSet(
   files: Files,
   whole: Environment,
   { copiedAfter, onDisk }: EnvironmentCopy,
+  set: NewSet,
   { environment, chain, watch = {}, anyOrder = false, keepDamaged = false }: BackupParts,
 ): Promise<SetProof> {
   watch.onProgress?.({ phase: 'prove that it can be recovered' });
@@ -43,13 +50,11 @@ export async function proveSet(
   const looked = chain?.sets.every(({ manifest }) => manifest.proof?.structure !== undefined) === true;
   const changedSince = looked ? chain!.sets.at(-1)!.manifest.log?.end : undefined;
   try {
-    const { report, structure } = await proveRecoverable(files, whole, {
-      watch,
-      anyOrder,
-      changedSince,
-      copiedAfter,
-      onDisk,
-    });
+    const options = { watch, anyOrder, changedSince, copiedAfter, onDisk };
+    const proof: Proof & HowProven = chain
+      ? await proveChain(files, whole, { repository: set.repository, chain, set: set.id }, options)
+      : await proveRecoverable(files, whole, options);
+    const { report, structure, from, anew, state } = proof;
     const findings = structure.findings.map(({ path: name, pgno, code, message }) => ({
       path: name,
       pgno,
@@ -58,7 +63,8 @@ export async function proveSet(
     }));
     if (!keepDamaged) requireSound(structure, 'this copy');
     if (!chain) await requireNoOlderCopies(files, environment, whole, copiedAfter, watch);
-    return { report, structure: changedSince ? 'changed' : 'all', findings, notes: structure.notes };
+    const proven = { report, structure: changedSince ? 'changed' : 'all', findings, notes: structure.notes } as const;
+    return { ...proven, how: { from, anew, state } };
   } catch (error) {
     if (!(error instanceof FigaroError)) throw error;
     const { code, message, details } = error;

@@ -269,6 +269,17 @@ export class Transactions implements LogObserver {
     return this.#notUndoable;
   }
 
+  /** The first records of prepared transactions without an outcome, and of what is a part of them. */
+  beginningsInDoubt(): Lsn[] {
+    const open = this.#openAtEnd;
+    const found: Lsn[] = [];
+    for (let slot = 0; slot < open.count; slot++) {
+      if (!open.isTaken(slot) || !this.#isInDoubt(open, slot)) continue;
+      open.visitFamily(slot, (member) => found.push(open.firstLsn(member)));
+    }
+    return found;
+  }
+
   /** Prepared transactions without an outcome up to the limit. */
   inDoubt(): TransactionInDoubt[] {
     const open = this.#openAtEnd;

@@ -12,8 +12,8 @@ import { scanBatches, type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
 import { Creations, fileOperationCodes } from './record-operations/fileops.ts';
-import { FileBindings } from './bindings.ts';
-import { Commits, type Commit, type RestorePoint } from './restore-point.ts';
+import { FileBindings, type Binding } from './bindings.ts';
+import { Commits, type Commit, type CommitsBefore, type RestorePoint } from './restore-point.ts';
 
 /** What one pass over a log tells. */
 export interface Analysis {
@@ -33,6 +33,12 @@ export interface Analysis {
   readonly warnings: readonly string[];
 }
 
+/** What is known of the log before the place where it starts. */
+export interface KnownBefore {
+  readonly bindings: readonly Binding[];
+  readonly commits: CommitsBefore;
+}
+
 /** The records that analysis decodes: few among many. */
 const isNoted = new Uint8Array(256);
 for (const code of [
@@ -49,10 +55,16 @@ for (const code of [
  * Reads a log once, from where it starts: who committed, which id means which database, where the log ends, and where recovery has to
  * stop (recovery document, A.14). Throws what `scanLog` and `Commits` throw.
  */
-export async function analyse(files: Files, log: Log, point: RestorePoint, watch: Watch): Promise<Analysis> {
-  const commits = new Commits(log, point);
+export async function analyse(
+  files: Files,
+  log: Log,
+  point: RestorePoint,
+  watch: Watch,
+  known?: KnownBefore,
+): Promise<Analysis> {
+  const commits = new Commits(log, point, known?.commits);
   const transactions = new Transactions(commits);
-  const bindings = new FileBindings();
+  const bindings = new FileBindings(known?.bindings);
   const creations = new Creations();
   const names = new DatabaseNames();
   const warnings: string[] = [];

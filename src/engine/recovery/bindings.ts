@@ -58,6 +58,14 @@ export class FileBindings implements LogObserver {
   /** Registrations taken for such as 5.0 repeats at checkpoints, of files whose end lies before the log. */
   readonly takenForStale: { readonly lsn: Lsn; readonly name: string; readonly inUseFor: string }[] = [];
 
+  /** @param known what is known of the log before the place from which on records are shown, from `knownBefore` */
+  constructor(known: readonly Binding[] = []) {
+    for (const binding of known) {
+      this.#of(binding.fileId).push({ ...binding });
+      if (binding.inMemory) this.#memoryUids.add(binding.uid);
+    }
+  }
+
   static readonly notedCodes: readonly number[] = [inMemoryCreate, recycle, register, registerBefore61].map(
     ({ code }) => code,
   );
@@ -162,6 +170,22 @@ export class FileBindings implements LogObserver {
       }
     }
     return open.sort((a, b) => compareLsn(b.from, a.from) || b.fileId - a.fileId);
+  }
+
+  /**
+   * What has to be known of the log before `lsn` to go on from there: what ids stand for there, and, where the log is of 5.0, which
+   * repeats what it has closed, what they stood for once.
+   */
+  knownBefore(lsn: Lsn, logVersion: number): Binding[] {
+    const open: Binding[] = [];
+    const closed = new Map<string, Binding>();
+    for (const binding of this.all()) {
+      const { fileId, uid, metaPgno, from, to } = binding;
+      if (compareLsn(from, lsn) >= 0) continue;
+      if (to === undefined || compareLsn(to, lsn) >= 0) open.push({ ...binding, to: undefined });
+      else if (logVersion === versionOf50) closed.set(`${fileId} ${uid} ${metaPgno}`, binding);
+    }
+    return [...closed.values(), ...open];
   }
 
   /** True when the log has changes of a file to tell, or says that there are none. */

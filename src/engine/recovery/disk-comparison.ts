@@ -5,7 +5,7 @@ import { viewOf, type ByteRange } from '../../format/byte-range.ts';
 import { modeOf } from '../../format/log/cursor.ts';
 import { adj, cadjust, cdel, irep, repl, split, splitFlag } from '../../format/log/records/btree.ts';
 import { addrem, itemMode, merge, pgFree, pgFreedata, pgnoChange, relink } from '../../format/log/records/db.ts';
-import { equalLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, equalLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { headerSize, Page } from '../../format/page/page.ts';
 import { unloggedTypes } from '../log/growth.ts';
@@ -43,9 +43,16 @@ export class DiskComparison {
   readonly #unfinished = new Map<PageOnDisk, Unfinished>();
   readonly #compared = new Set<PageOnDisk>();
 
-  constructor(onDisk: PagesOnDisk) {
+  readonly #from: Lsn | undefined;
+
+  /**
+   * @param from where those begin that go on: transactions that have added pages and commit behind it began behind it, too. A page
+   * that is on disk as it was before has nothing of them, and what a bulk transaction puts there is on disk when it commits.
+   */
+  constructor(onDisk: PagesOnDisk, from?: Lsn) {
     this.#onDisk = onDisk.pages;
     this.#isAll = onDisk.isAll;
+    this.#from = from;
   }
 
   /** A page is about to be changed, or has been for the last time. */
@@ -97,6 +104,7 @@ export class DiskComparison {
     if (!this.#isAll) return;
     for (const [pgno, there] of this.#pagesOf(file) ?? []) {
       const page = file.page(pgno);
+      if (this.#from && isLogged(there.lsn) && compareLsn(there.lsn, this.#from) < 0) continue;
       if (this.#compared.has(there) || !page || !takesRows(page) || !takesRows(there)) continue;
       const lsn = formatLsn(there.lsn);
       throw new FigaroError(

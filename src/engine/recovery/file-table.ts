@@ -186,6 +186,11 @@ export class FileTable {
     }
   }
 
+  /** Extents that belong to no queue. */
+  strays(): Iterable<StrayExtent> {
+    return this.#strayExtents.values();
+  }
+
   /** Names of extents that belong to no queue: they are not part of the result. */
   get strayExtents(): readonly string[] {
     return [...this.#strayExtents.keys()].sort();

@@ -35,6 +35,11 @@ export class OverlayPiece<Kept> implements Piece {
     return this.#size;
   }
 
+  /** Bytes of the file below that still count. */
+  get below(): number {
+    return this.#below;
+  }
+
   /** What was written, by position. */
   get written(): ReadonlyMap<number, Kept> {
     return this.#written;

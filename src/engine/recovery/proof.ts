@@ -9,9 +9,10 @@ import { type StructureReport } from '../structure/report.ts';
 import { rehearse, type RecoveredState, type RecoveryOptions } from './rehearse.ts';
 import { type PreparedRecovery } from './recovery.ts';
 import { type RecoveryReport } from './report.ts';
+import { type Storage } from './storage.ts';
 import { type Lsn } from '../../format/lsn.ts';
 
-interface ProofOptions extends RecoveryOptions {
+export interface ProofOptions extends RecoveryOptions {
   /** The log, when it has been read already. */
   readonly prepared?: PreparedRecovery | undefined;
   /** The application orders keys in a way of its own, which the check cannot know. */
@@ -20,10 +21,14 @@ interface ProofOptions extends RecoveryOptions {
   readonly changedSince?: Lsn | undefined;
   /** Looks at the recovered state while it is in memory. */
   readonly inspect?: (state: RecoveredState) => Promise<void>;
+  /** Is given the recovered state while it is in memory, when it is sound. */
+  readonly keep?: (state: RecoveredState) => void;
+  /** See `rehearse`. */
+  readonly storage?: Storage | undefined;
   readonly watch?: Watch;
 }
 
-interface Proof {
+export interface Proof {
   /** Undefined for an environment without a log: there is nothing to recover. */
   readonly report: RecoveryReport | undefined;
   /** What was found in the databases that come out. */
@@ -38,7 +43,7 @@ interface Proof {
 export async function proveRecoverable(
   files: Files,
   environment: Environment,
-  { prepared, anyOrder = false, changedSince, inspect, ...recovery }: ProofOptions = {},
+  { prepared, anyOrder = false, changedSince, inspect, keep, ...recovery }: ProofOptions = {},
 ): Promise<Proof> {
   const watch = recovery.watch ?? {};
   const options = { anyOrder, watch };
@@ -53,6 +58,7 @@ export async function proveRecoverable(
       await inspect?.(state);
       const checked = state.recovered.filter((file) => !changedSince || file.changedSince(changedSince));
       structure = await checkStored(checked, options);
+      if (structure.total === 0) keep?.(state);
     },
   });
   return { report, structure };

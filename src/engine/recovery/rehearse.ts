@@ -8,7 +8,7 @@ import { separateTwins, warningsOfCopies } from '../environment/twins.ts';
 import { type Files } from '../files/files.ts';
 import { openLog } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
-import { analyse, lastLsn } from './analysis.ts';
+import { analyse, lastLsn, type KnownBefore } from './analysis.ts';
 import { FileOperations } from './record-operations/fileops.ts';
 import { finishQueue } from './record-operations/queue.ts';
 import { noteOverdueSlots } from './record-operations/queue-slots.ts';
@@ -31,6 +31,21 @@ export interface RecoveredState extends PreparedRecovery {
   /** The files of the table that are in scope. */
   readonly recovered: readonly StoredFile[];
   readonly report: RecoveryReport;
+  /** Names of databases that native recovery would lose. */
+  readonly lostNatively: readonly string[];
+  /** What there is to say of files, whatever the log does. */
+  readonly notes: readonly string[];
+}
+
+/** What those know who go on with a log, over files as they are after the log before. */
+export interface Continued {
+  /** The record to start with, and what is known of the log before. */
+  readonly from: Lsn;
+  readonly known: KnownBefore;
+  /** Unique ids of the databases that the log before has made. */
+  readonly made: ReadonlySet<string>;
+  readonly lostNatively: readonly string[];
+  readonly notes: readonly string[];
 }
 
 export interface RecoveryOptions {
@@ -42,6 +57,7 @@ export interface RecoveryOptions {
   readonly onDisk?: PagesOnDisk | undefined;
   /** Databases whose pages are recovered; file operations are gone through for all. */
   readonly scope?: Scope;
+  readonly continued?: Continued | undefined;
   readonly watch?: Watch;
 }
 
@@ -50,18 +66,21 @@ interface RehearsalOptions extends RecoveryOptions {
   readonly prepared?: PreparedRecovery;
   /** Looks at the recovered state while it is in memory. */
   readonly inspect?: (state: RecoveredState) => Promise<void>;
+  /** Where the bytes of files are; whoever gives it closes it. Memory over the files of the environment by default. */
+  readonly storage?: Storage | undefined;
 }
 
 /** Reads the log of an environment and finds out what recovery to the point asked for means. */
 export async function prepareRecovery(
   files: Files,
   environment: Environment,
-  { restorePoint = { kind: 'end' }, watch = {} }: RecoveryOptions,
+  { restorePoint = { kind: 'end' }, continued, watch = {} }: RecoveryOptions,
 ): Promise<PreparedRecovery> {
   requireWhole(environment);
   requireKey(environment);
-  const log = openLog(files, logPaths(environment));
-  return { log, analysis: await analyse(files, log, restorePoint, watch) };
+  const opened = openLog(files, logPaths(environment));
+  const log = continued ? { ...opened, start: continued.from } : opened;
+  return { log, analysis: await analyse(files, log, restorePoint, watch, continued?.known) };
 }
 
 /**
@@ -75,13 +94,14 @@ export async function rehearse(
   options: RehearsalOptions = {},
 ): Promise<RecoveryReport> {
   const prepared = options.prepared ?? (await prepareRecovery(files, environment, options));
-  const storage = new OverlayStorage(files);
+  const ownStorage = options.storage ? undefined : new OverlayStorage(files);
+  const storage = options.storage ?? ownStorage!;
   try {
     const state = await runPasses(files, { ...prepared, environment, storage }, options);
     await options.inspect?.(state);
     return state.report;
   } finally {
-    storage.close();
+    ownStorage?.close();
   }
 }
 
@@ -102,15 +122,15 @@ function pathsIn({ files }: Environment): (name: string) => string {
 export async function runPasses(
   files: Files,
   { environment, log, analysis, storage, pathOf = pathsIn(environment) }: RecoveryInput,
-  { cacheBytes = defaultCacheBytes, scope = everything, copiedAfter, onDisk, watch = {} }: RecoveryOptions,
+  { cacheBytes = defaultCacheBytes, scope = everything, continued, copiedAfter, onDisk, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
   const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
   const table = new FileTable(separated.environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
-  const fileOperations = new FileOperations(table, analysis.creations);
+  const fileOperations = new FileOperations(table, analysis.creations, continued);
   const recovery: Recovery = { files, environment, log, analysis, table, fileOperations, scope, watch };
   const passes = new Passes(recovery);
   passes.change.copiedAfter = copiedAfter;
-  const comparison = onDisk && new DiskComparison(onDisk);
+  const comparison = onDisk && new DiskComparison(onDisk, continued?.from);
   passes.change.comparison = comparison;
   await passes.undo();
   await passes.redo();
@@ -125,9 +145,10 @@ export async function runPasses(
   if (comparison) for (const file of table) comparison.requireCompared(file);
   const recovered = [...table].filter(({ uid }) => uid !== undefined && scope.has(uid));
   const made = reportOf(recovery, recovered, passes.change);
-  const warnings = [...warningsOfCopies(separated), ...made.warnings];
+  const notes = continued?.notes ?? warningsOfCopies(separated);
   const paths = [...new Set(excluded.values())].sort();
-  return { log, analysis, table, recovered, report: { ...made, excluded: paths, warnings } };
+  const report = { ...made, excluded: paths, warnings: [...notes, ...made.warnings] };
+  return { log, analysis, table, recovered, report, lostNatively: [...fileOperations.nativeWouldLose], notes };
 }
 
 /**

@@ -35,6 +35,16 @@ export interface RestoreWindow {
   readonly last: Commit | undefined;
 }
 
+/** Commits of a log up to a place. */
+export interface CommitsBefore {
+  /** The first one that recovery can end with. */
+  readonly firstReachable: Commit | undefined;
+  readonly last: Commit | undefined;
+  readonly count: number;
+  /** The place: what is read again before it does not count again. */
+  readonly end: Lsn;
+}
+
 /** True when the log begins with the environment: nothing came before it. */
 function startsAtTheBeginning(log: Log): boolean {
   const first = log.files[0]!;
@@ -60,10 +70,22 @@ export class Commits implements CommitWatch {
   /** Of commits and checkpoints, in seconds since 1970. */
   #latestTime = 0;
   #usableCheckpoint: Checkpoint | undefined;
+  /** What came before the log: it is on the files that the log is read for. */
+  readonly #before: CommitsBefore | undefined;
 
-  constructor(log: Log, point: RestorePoint) {
+  /** @param before commits of the log before the place where it starts, when it has been read up to there */
+  constructor(log: Log, point: RestorePoint, before?: CommitsBefore) {
     this.#log = log;
     this.#point = point;
+    this.#before = before;
+    this.#count = before?.count ?? 0;
+    this.#firstReachable = before?.firstReachable;
+    this.#last = before?.last;
+  }
+
+  /** What those have to know who go on from the end of this log. */
+  forNext(end: Lsn): CommitsBefore {
+    return { firstReachable: this.#firstReachable, last: this.#last, count: this.#count, end };
   }
 
   seeCheckpoint(checkpoint: Checkpoint): void {
@@ -75,14 +97,15 @@ export class Commits implements CommitWatch {
     const commit: Commit = { lsn, time };
     // Before the first checkpoint whose redo point the log holds, transactions may have begun that the log cannot undo
     // (recovery document, F.1, A.9); a log from the very beginning has none.
-    if (this.#usableCheckpoint || startsAtTheBeginning(this.#log)) this.#firstReachable ??= commit;
+    const isReachable = this.#usableCheckpoint || this.#before || startsAtTheBeginning(this.#log);
+    if (isReachable) this.#firstReachable ??= commit;
     this.#last = commit;
     this.#latestTime = Math.max(this.#latestTime, time);
     this.#isBeyond ||= !this.#belongs(commit);
     if (this.#point.kind === 'transaction' && id === this.#point.id) this.#asked.push(commit);
     if (this.#isBeyond) return true;
     this.#lastWithin = commit;
-    this.#count += 1;
+    if (!this.#before || compareLsn(lsn, this.#before.end) >= 0) this.#count += 1;
     return false;
   }
 
@@ -127,7 +150,7 @@ export class Commits implements CommitWatch {
    * begun before it whose changes are on the pages, and others may be missing (recovery document, F.2).
    */
   requireStart(): void {
-    if (startsAtTheBeginning(this.#log) || this.#usableCheckpoint) return;
+    if (startsAtTheBeginning(this.#log) || this.#before || this.#usableCheckpoint) return;
     const first = this.#log.files[0]!;
     throw new FigaroError(
       'not-recoverable',

@@ -166,6 +166,12 @@ export interface ManifestProof {
    * others having been checked with the sets before. Not in sets of earlier versions of this program, which did not look.
    */
   readonly structure?: 'all' | 'changed';
+  /** Incrementals: the set whose proof this one goes on from. Undefined where the whole chain was rehearsed. */
+  readonly from?: string;
+  /** Why the whole chain was rehearsed though the set before has left something to go on from. */
+  readonly anew?: string;
+  /** SHA-256 of what the proof leaves behind for the next one. */
+  readonly state?: string;
 }
 
 /** What a set says of itself: `manifest.json`. */
@@ -314,12 +320,16 @@ export function decodeManifest(text: string, path: string): Manifest {
       changesRedone: proof.count('changesRedone'),
       changesUndone: proof.count('changesUndone'),
       ...(proof.has('structure') ? { structure: proof.oneOf('structure', ['all', 'changed'] as const) } : {}),
+      ...(proof.has('from') ? { from: readSetName(proof, 'from') } : {}),
+      ...(proof.has('anew') ? { anew: proof.string('anew') } : {}),
+      ...(proof.has('state') ? { state: proof.matching('state', sha256Text, 'SHA-256') } : {}),
     },
     warnings: reader.strings('warnings'),
   };
 }
 
 const databaseId = /^[0-9a-f]{40}$/;
+const sha256Text = /^[0-9a-f]{64}$/;
 const methods = Object.keys(accessMethods) as AccessMethod[];
 const fileKinds = ['database', 'placeholder', 'queue-extent', 'external-file', 'plain', 'log', 'config'] as const;
 
@@ -337,7 +347,7 @@ function readFile(file: FieldReader): ManifestFile {
   if (kind === 'log' && !isLogName(path, tailOf)) throw file.problem(`${path} has not the name of a log file`);
   if (kind !== 'log' && tailOf) throw file.problem(`${path} is no log file, but the tail of one`);
   const sha256 = file.string('sha256');
-  if (!/^[0-9a-f]{64}$/.test(sha256)) throw file.problem(`"sha256" of ${path} is no SHA-256`);
+  if (!sha256Text.test(sha256)) throw file.problem(`"sha256" of ${path} is no SHA-256`);
   return {
     path,
     kind,

@@ -221,6 +221,20 @@ export function manifestFrom(text: Uint8Array, file: string, id: string): Manife
   return manifest;
 }
 
+/** Where what proofs leave behind is, by chain. */
+export function proofsIn({ directory }: Repository): string {
+  return path.join(directory, 'proofs');
+}
+
+/** Removes what the proofs of a chain have left behind. */
+function removeProofs(files: Files, repository: Repository, chain: string): void {
+  const proofs = proofsIn(repository);
+  // A link leads to what somebody put elsewhere: not ours to empty.
+  if (files.statIfThere(proofs)?.kind !== 'directory') return;
+  removeTree(files, path.join(proofs, chain));
+  if (files.listIfThere(proofs)?.length === 0) files.removeEmptyDirectory(proofs);
+}
+
 /** Where a set keeps the copy of the environment. */
 export function environmentOf(directory: string): string {
   return path.join(directory, 'environment');
@@ -231,13 +245,13 @@ export class NewSet {
   readonly id: string;
   readonly directory: string;
   readonly environment: string;
+  readonly repository: Repository;
   readonly #files: Files;
-  readonly #repository: Repository;
 
   /** Creates the directory. Throws `busy` when there is one of that name, which chance forbids. */
   constructor(files: Files, repository: Repository, kind: SetKind, started: Date) {
     this.#files = files;
-    this.#repository = repository;
+    this.repository = repository;
     const stamp = started.toISOString().replaceAll(/[-:]|\.\d+/g, '');
     this.id = `${stamp}-${kind}-${randomBytes(3).toString('hex')}`;
     this.directory = path.join(repository.directory, this.id);
@@ -249,7 +263,7 @@ export class NewSet {
   }
 
   publish(manifest: Manifest): BackupSet {
-    publishSet(this.#files, this.#repository, this.directory, { manifest, text: encodeManifest(manifest) });
+    publishSet(this.#files, this.repository, this.directory, { manifest, text: encodeManifest(manifest) });
     return { id: this.id, directory: this.directory, manifest };
   }
 
@@ -280,11 +294,12 @@ export function discardSet(files: Files, directory: string): void {
 }
 
 /** Removes a set: without its manifest it is none, and what is left of it after a crash is swept by the next run. */
-export function removeSet(files: Files, repository: Repository, { directory }: BackupSet): void {
+export function removeSet(files: Files, repository: Repository, { id, directory }: BackupSet): void {
   files.remove(path.join(directory, 'manifest.json'));
   files.syncDirectory(directory);
   removeTree(files, directory);
   files.syncDirectory(repository.directory);
+  removeProofs(files, repository, id);
 }
 
 /** The contents of SHA256SUMS, for `sha256sum -c` in the directory of the set. */
@@ -382,6 +397,9 @@ function sweep(files: Files, repository: Repository): void {
     // A run that stood still, and goes on now, does not find it any more: it cannot make half of it a set.
     files.rename(directory, `${directory}${sweptSuffix}`);
     removeSwept(files, `${directory}${sweptSuffix}`);
+  }
+  for (const chain of files.listIfThere(proofsIn(repository)) ?? []) {
+    if (!files.statIfThere(path.join(repository.directory, chain))) removeProofs(files, repository, chain);
   }
 }
 

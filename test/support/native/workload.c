@@ -4,7 +4,9 @@
  *
  * workload --home DIR --seed N --ops N [--kill-after N] [--page-size N] [--checksum] [--big-endian]
  *          [--cache-kb N] [--log-max N] [--no-rename] [--no-remove] [--no-compact] [--hash] [--clean]
- *          [--auto-remove]
+ *          [--auto-remove] [--pause-every N]
+ *
+ * It pauses with a line of its own, when all of the log is on disk, and goes on with a line that it is given.
  */
 #include "common.h"
 
@@ -30,7 +32,7 @@ static DB_ENV *environment;
 static struct database databases[MAX_DATABASES];
 static int count;
 static struct transaction transactions[MAX_OPEN];
-static long done, kill_after;
+static long done, kill_after, pause_every;
 static int page_size, checksum, encrypted, big_endian, no_rename, no_remove, no_compact, with_hash;
 static int serial;
 
@@ -251,6 +253,13 @@ static void work(void)
         }
     }
     done++;
+    if (pause_every > 0 && done % pause_every == 0) {
+        char line[16];
+        must("flush", environment->log_flush(environment, NULL));
+        puts("paused");
+        fflush(stdout);
+        if (!fgets(line, sizeof line, stdin)) _exit(0);
+    }
     if (kill_after > 0 && done >= kill_after) kill(getpid(), SIGKILL);
 }
 
@@ -260,6 +269,7 @@ int main(int argc, char **argv)
     random_state = (uint64_t)number(argc, argv, "--seed", 1);
     long ops = number(argc, argv, "--ops", 1000);
     kill_after = number(argc, argv, "--kill-after", 0);
+    pause_every = number(argc, argv, "--pause-every", 0);
     page_size = (int)number(argc, argv, "--page-size", 0);
     checksum = flag(argc, argv, "--checksum");
     encrypted = option(argc, argv, "--password", NULL) != NULL;

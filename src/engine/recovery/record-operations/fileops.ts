@@ -86,6 +86,14 @@ export class Creations implements LogObserver {
   }
 }
 
+/** What the log before has done to files. */
+interface FilesBefore {
+  /** Unique ids of those that it has made. */
+  readonly made: ReadonlySet<string>;
+  /** Names of those that native recovery would lose. */
+  readonly lostNatively: readonly string[];
+}
+
 export class FileOperations {
   readonly #table: FileTable;
   readonly #creations: Creations;
@@ -94,7 +102,7 @@ export class FileOperations {
   /** Ids of files that a redone record asked for and that are not there, with the name to tell people. */
   readonly missing = new Map<string, { readonly name: string; readonly lsn: Lsn }>();
   /** Files that native recovery loses: created and renamed after the copy (E.3a). */
-  readonly nativeWouldLose = new Set<string>();
+  readonly nativeWouldLose: Set<string>;
   /** Files that lost a name to one that had it already. */
   readonly #displaced = new Map<
     StoredFile,
@@ -106,8 +114,13 @@ export class FileOperations {
   /** Inside the environment. */
   readonly #externalDirectory: string;
 
-  constructor(table: FileTable, creations: Creations) {
+  /** Unique ids of files that are there because the log before has made them: native recovery begins without them. */
+  readonly #made: ReadonlySet<string>;
+
+  constructor(table: FileTable, creations: Creations, before?: FilesBefore) {
     this.#table = table;
+    this.#made = before?.made ?? new Set();
+    this.nativeWouldLose = new Set(before?.lostNatively);
     this.#external = table.externalFiles;
     this.#externalDirectory = normalDirectory(table.environment.config.externalFileDirectory);
     this.#creations = creations;
@@ -228,7 +241,7 @@ export class FileOperations {
     const file = this.#table.byUid(body.uid);
     if (!file || (file.name !== undefined && file.name !== oldName)) return;
     if (
-      !this.#table.initialUids.has(body.uid) &&
+      (!this.#table.initialUids.has(body.uid) || this.#made.has(body.uid)) &&
       this.#creations.uidOf(body.oldName) === undefined &&
       !isPassing(newName)
     ) {

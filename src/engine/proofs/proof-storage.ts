@@ -1,0 +1,93 @@
+/** Storage of a proof: copies in the chain are only read, under what proofs before have left behind, under what this one changes. */
+
+import { type Cipher } from '../../format/crypto.ts';
+import { openToRead } from '../files/read.ts';
+import { type Files } from '../files/files.ts';
+import { OpenFiles } from '../files/open-files.ts';
+import { OverlayPiece } from '../recovery/overlay-piece.ts';
+import { Scratch } from '../recovery/scratch.ts';
+import { type Storage } from '../recovery/storage.ts';
+import { type BlockTree } from './block-tree.ts';
+
+/** What a proof has found of a file. */
+export interface Below {
+  /** The copy in the chain, if there is one, and how many bytes of it still count. */
+  readonly base: string | undefined;
+  readonly baseBytes: number;
+  /** What proofs before have changed. */
+  readonly blocks?: { readonly tree: BlockTree; readonly name: string } | undefined;
+  /** In bytes. */
+  readonly size: number;
+}
+
+export class ProofPiece extends OverlayPiece<number> {
+  readonly was: Below;
+
+  constructor(scratch: Scratch, was: Below, opened: OpenFiles) {
+    super(scratch, was.size, (target, position) => readFrom(was, opened, target, position));
+    this.was = was;
+  }
+}
+
+function readFrom({ base, baseBytes, blocks }: Below, opened: OpenFiles, target: Uint8Array, position: number): number {
+  if (blocks && readBlock(blocks.tree, target, position)) return target.length;
+  const length = Math.max(0, Math.min(target.length, baseBytes - position));
+  const done = base !== undefined && length > 0 ? opened.get(base).readAt(target.subarray(0, length), position) : 0;
+  target.fill(0, done);
+  const size = blocks?.tree.blockSize ?? Infinity;
+  // Within one block, it is known by now that the tree has none.
+  if (!blocks || (position % size) + target.length <= size) return target.length;
+  const end = position + target.length;
+  for (let at = position - (position % size); at < end; at += size) {
+    const from = Math.max(at, position);
+    const to = Math.min(at + size, end);
+    readBlock(blocks.tree, target.subarray(from - position, to - position), from);
+  }
+  return target.length;
+}
+
+/** Fills `target`, which lies within one block; false when the tree does not have the block, or it is more than one. */
+function readBlock(tree: BlockTree, target: Uint8Array, position: number): boolean {
+  const { blockSize } = tree;
+  const offset = position % blockSize;
+  const number = (position - offset) / blockSize;
+  if (target.length === blockSize && offset === 0) return tree.read(number, target);
+  if (offset + target.length > blockSize) return false;
+  const block = new Uint8Array(blockSize);
+  if (!tree.read(number, block)) return false;
+  target.set(block.subarray(offset, offset + target.length));
+  return true;
+}
+
+export class ProofStorage implements Storage {
+  readonly cipher: Cipher | undefined;
+  readonly #files: Files;
+  readonly #opened: OpenFiles;
+  readonly #scratch: Scratch;
+  readonly #known: ReadonlyMap<string, Below>;
+
+  /** @param known what proofs before have found of a file, by the path that the environment has for it */
+  constructor(files: Files, known: ReadonlyMap<string, Below> = new Map()) {
+    this.#files = files;
+    this.cipher = files.cipher;
+    this.#known = known;
+    this.#scratch = new Scratch(files);
+    this.#opened = new OpenFiles((file) => openToRead(files, file));
+  }
+
+  existing(file: string): ProofPiece {
+    const known = this.#known.get(file);
+    if (known) return new ProofPiece(this.#scratch, known, this.#opened);
+    const size = this.#files.statIfThere(file)?.size ?? 0;
+    return new ProofPiece(this.#scratch, { base: file, baseBytes: size, size }, this.#opened);
+  }
+
+  create(): ProofPiece {
+    return new ProofPiece(this.#scratch, { base: undefined, baseBytes: 0, size: 0 }, this.#opened);
+  }
+
+  close(): void {
+    this.#opened.close();
+    this.#scratch.close();
+  }
+}
