@@ -50,6 +50,7 @@ export function describeSet(
       structure: proof.structure,
       ...(proof.how?.from === undefined ? {} : { from: proof.how.from }),
       ...(proof.how?.anew === undefined ? {} : { anew: proof.how.anew }),
+      ...(proof.how?.pagesOnly?.length ? { pagesOnly: proof.how.pagesOnly } : {}),
       ...(proof.how?.state === undefined ? {} : { state: proof.how.state }),
     },
     warnings: [...new Set([...copy.warnings, ...unexplained, ...(report?.warnings ?? [])])],

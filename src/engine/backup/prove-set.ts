@@ -25,7 +25,7 @@ const keepable: ReadonlySet<ErrorCode> = new Set([
   'format-unsupported',
 ]);
 
-type HowProven = Partial<Pick<ChainProof, 'from' | 'anew' | 'state'>>;
+type HowProven = Partial<Pick<ChainProof, 'from' | 'anew' | 'pagesOnly' | 'state'>>;
 
 /** What was proven of a set, or what keeps it from being recovered, when it is kept all the same. */
 export interface SetProof {
@@ -54,7 +54,7 @@ export async function proveSet(
     const proof: Proof & HowProven = chain
       ? await proveChain(files, whole, { repository: set.repository, chain, set: set.id }, options)
       : await proveRecoverable(files, whole, options);
-    const { report, structure, from, anew, state } = proof;
+    const { report, structure, from, anew, pagesOnly = [], state } = proof;
     const findings = structure.findings.map(({ path: name, pgno, code, message }) => ({
       path: name,
       pgno,
@@ -64,7 +64,7 @@ export async function proveSet(
     if (!keepDamaged) requireSound(structure, 'this copy');
     if (!chain) await requireNoOlderCopies(files, environment, whole, copiedAfter, watch);
     const proven = { report, structure: changedSince ? 'changed' : 'all', findings, notes: structure.notes } as const;
-    return { ...proven, how: { from, anew, state } };
+    return { ...proven, how: { from, anew, pagesOnly, state } };
   } catch (error) {
     if (!(error instanceof FigaroError)) throw error;
     const { code, message, details } = error;

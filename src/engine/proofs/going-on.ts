@@ -82,12 +82,12 @@ const sizeless: Omit<FileStat, 'size'> = {
 };
 
 function belowOf(
-  { baseBytes, size, blocks }: ProvenFile,
+  { baseBytes, size, unchecked, blocks }: ProvenFile,
   copy: EnvironmentFile | undefined,
   directory: string,
   opened: OpenFiles,
 ): Below {
-  const below = { base: copy?.path, baseBytes, size };
+  const below = { base: copy?.path, baseBytes, size, unchecked };
   if (!blocks) return below;
   const file = path.join(directory, blocks.file);
   return {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { normalDirectory } from '../../format/names.ts';
 import { removeTree } from '../files/tree.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
+import { type StoredFile } from '../recovery/page-store.ts';
 import { type RecoveredState } from '../recovery/rehearse.ts';
 import { type PieceKind } from '../recovery/stage.ts';
 import { proofsIn, type Repository } from '../repository/repository.ts';
@@ -31,10 +32,13 @@ interface Ended {
   readonly state: RecoveredState;
   /** Names of the copies in the chain, by their paths. */
   readonly nameOf: (file: string) => string;
+  /** Pages that have changed since the structure of their database was checked; 0 for those that are not told. */
+  readonly unchecked: ReadonlyMap<StoredFile, number>;
 }
 
 /** Writes the state that a proof ended in, in place of the one before. Returns its SHA-256; undefined where there is nothing to go on from. */
-export function keepState(files: Files, { repository, chain, set, before, state, nameOf }: Ended): string | undefined {
+export function keepState(files: Files, ended: Ended): string | undefined {
+  const { repository, chain, set, before, state, nameOf } = ended;
   const { analysis } = state;
   const from = neededFrom(analysis);
   if (!from) return undefined;
@@ -47,7 +51,7 @@ export function keepState(files: Files, { repository, chain, set, before, state,
   if (files.makeDirectory(directory)) files.syncDirectory(proofsIn(repository));
   let next = before?.next ?? 1;
   const kept: ProvenFile[] = [];
-  for (const entry of entriesOf(state)) {
+  for (const entry of entriesOf(state, ended.unchecked)) {
     kept.push(keepFile(files, directory, entry, () => `${next++}.blocks`, nameOf));
   }
   const used = new Set(kept.map(({ blocks }) => blocks?.file));
@@ -82,15 +86,27 @@ interface Entry {
   readonly dataDirectory: string;
   readonly piece: ProofPiece;
   readonly blockSize: number;
+  readonly unchecked?: number;
 }
 
-function* entriesOf({ recovered, table }: RecoveredState): Generator<Entry> {
+function* entriesOf(
+  { recovered, table }: RecoveredState,
+  unchecked: ReadonlyMap<StoredFile, number>,
+): Generator<Entry> {
   for (const file of recovered) {
     const { dataDirectory, format, extents, pageCount } = file;
     file.flush();
     // Pages allocated and never written.
     file.piece.shorten((extents ? 1 : pageCount) * format.pageSize);
-    yield { kind: 'database', logName: file.name!, dataDirectory, piece: own(file.piece), blockSize: format.pageSize };
+    const piece = own(file.piece);
+    yield {
+      kind: 'database',
+      logName: file.name!,
+      dataDirectory,
+      piece,
+      blockSize: format.pageSize,
+      unchecked: unchecked.get(file) ?? piece.was.unchecked,
+    };
   }
   for (const { file, name, piece } of table.extents()) {
     const { dataDirectory, format } = file;
@@ -105,7 +121,7 @@ function* entriesOf({ recovered, table }: RecoveredState): Generator<Entry> {
   }
 }
 
-function own(piece: object): ProofPiece {
+export function own(piece: object): ProofPiece {
   if (piece instanceof ProofPiece) return piece;
   throw new Error('a file is not in the storage of the proof');
 }
@@ -113,7 +129,7 @@ function own(piece: object): ProofPiece {
 function keepFile(
   files: Files,
   directory: string,
-  { kind, logName, dataDirectory, piece, blockSize }: Entry,
+  { kind, logName, dataDirectory, piece, blockSize, unchecked = 0 }: Entry,
   newName: () => string,
   nameOf: (file: string) => string,
 ): ProvenFile {
@@ -127,6 +143,7 @@ function keepFile(
     base: base === undefined ? undefined : nameOf(base),
     baseBytes: Math.min(baseBytes, piece.below),
     size: piece.size,
+    unchecked,
   };
   const size = blocks?.tree.blockSize ?? blockSize;
   const changed = changedBlocks(piece, size);

@@ -40,6 +40,8 @@ export interface ProvenFile {
   readonly baseBytes: number;
   /** In bytes. */
   readonly size: number;
+  /** Pages of a database that have changed since its whole structure was checked. */
+  readonly unchecked: number;
   /** What the log has changed. */
   readonly blocks: { readonly file: string; readonly size: number; readonly root: TreeRoot } | undefined;
 }
@@ -163,6 +165,7 @@ function readFile(file: FieldReader): ProvenFile {
     base: file.has('base') ? file.inside('base') : undefined,
     baseBytes: file.count('baseBytes'),
     size: file.count('size'),
+    unchecked: file.count('unchecked'),
     blocks: blocks && {
       file: blocks.matching('file', /^\d+\.blocks$/, 'file of blocks'),
       size: blocks.count('size'),

@@ -18,6 +18,8 @@ export interface Below {
   readonly blocks?: { readonly tree: BlockTree; readonly name: string } | undefined;
   /** In bytes. */
   readonly size: number;
+  /** Pages of a database that have changed since its whole structure was checked. */
+  readonly unchecked: number;
 }
 
 export class ProofPiece extends OverlayPiece<number> {
@@ -29,30 +31,35 @@ export class ProofPiece extends OverlayPiece<number> {
   }
 }
 
-function readFrom({ base, baseBytes, blocks }: Below, opened: OpenFiles, target: Uint8Array, position: number): number {
-  if (blocks && readBlock(blocks.tree, target, position)) return target.length;
-  const length = Math.max(0, Math.min(target.length, baseBytes - position));
-  const done = base !== undefined && length > 0 ? opened.get(base).readAt(target.subarray(0, length), position) : 0;
-  target.fill(0, done);
-  const size = blocks?.tree.blockSize ?? Infinity;
-  // Within one block, it is known by now that the tree has none.
-  if (!blocks || (position % size) + target.length <= size) return target.length;
+function readFrom(was: Below, opened: OpenFiles, target: Uint8Array, position: number): number {
+  const { blocks } = was;
+  if (!blocks) return readBase(was, opened, target, position);
+  const { tree } = blocks;
+  const { blockSize } = tree;
   const end = position + target.length;
-  for (let at = position - (position % size); at < end; at += size) {
-    const from = Math.max(at, position);
-    const to = Math.min(at + size, end);
-    readBlock(blocks.tree, target.subarray(from - position, to - position), from);
+  // Neighbours that were never changed are read together.
+  let unchanged = position;
+  for (let at = position - (position % blockSize); at < end; at += blockSize) {
+    const [from, to] = [Math.max(at, position), Math.min(at + blockSize, end)];
+    if (!readBlock(tree, at / blockSize, target.subarray(from - position, to - position), from - at)) continue;
+    if (unchanged < from) readBase(was, opened, target.subarray(unchanged - position, from - position), unchanged);
+    unchanged = to;
   }
+  if (unchanged < end) readBase(was, opened, target.subarray(unchanged - position), unchanged);
   return target.length;
 }
 
-/** Fills `target`, which lies within one block; false when the tree does not have the block, or it is more than one. */
-function readBlock(tree: BlockTree, target: Uint8Array, position: number): boolean {
+function readBase({ base, baseBytes }: Below, opened: OpenFiles, target: Uint8Array, position: number): number {
+  const length = Math.max(0, Math.min(target.length, baseBytes - position));
+  const done = base !== undefined && length > 0 ? opened.get(base).readAt(target.subarray(0, length), position) : 0;
+  target.fill(0, done);
+  return target.length;
+}
+
+/** Fills `target` with a part of a block that begins at `offset` in it; false when the tree does not have the block. */
+function readBlock(tree: BlockTree, number: number, target: Uint8Array, offset: number): boolean {
   const { blockSize } = tree;
-  const offset = position % blockSize;
-  const number = (position - offset) / blockSize;
-  if (target.length === blockSize && offset === 0) return tree.read(number, target);
-  if (offset + target.length > blockSize) return false;
+  if (target.length === blockSize) return tree.read(number, target);
   const block = new Uint8Array(blockSize);
   if (!tree.read(number, block)) return false;
   target.set(block.subarray(offset, offset + target.length));
@@ -79,11 +86,11 @@ export class ProofStorage implements Storage {
     const known = this.#known.get(file);
     if (known) return new ProofPiece(this.#scratch, known, this.#opened);
     const size = this.#files.statIfThere(file)?.size ?? 0;
-    return new ProofPiece(this.#scratch, { base: file, baseBytes: size, size }, this.#opened);
+    return new ProofPiece(this.#scratch, { base: file, baseBytes: size, size, unchecked: 0 }, this.#opened);
   }
 
   create(): ProofPiece {
-    return new ProofPiece(this.#scratch, { base: undefined, baseBytes: 0, size: 0 }, this.#opened);
+    return new ProofPiece(this.#scratch, { base: undefined, baseBytes: 0, size: 0, unchecked: 0 }, this.#opened);
   }
 
   close(): void {

@@ -5,11 +5,12 @@ import { equalLsn } from '../../format/lsn.ts';
 import { type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { proveRecoverable, type Proof, type ProofOptions } from '../recovery/proof.ts';
+import { type StoredFile } from '../recovery/page-store.ts';
 import { type RecoveredState } from '../recovery/rehearse.ts';
 import { type Chain } from '../repository/chain.ts';
 import { type Repository } from '../repository/repository.ts';
 import { goOnFrom } from './going-on.ts';
-import { dropState, keepState } from './keep-state.ts';
+import { dropState, keepState, own } from './keep-state.ts';
 import { ProofStorage } from './proof-storage.ts';
 import { readProofState, requireOwnPlace, stateDirectory, type ProofState } from './proof-state.ts';
 
@@ -19,9 +20,13 @@ export interface ChainProof extends Proof {
   readonly from: string | undefined;
   /** Why it does not go on, though that set has left something to go on from. */
   readonly anew: string | undefined;
+  /** Names of databases of which only the pages that have changed were looked at, each by itself. */
+  readonly pagesOnly: readonly string[];
   /** SHA-256 of what this one leaves behind; undefined where that could not be written. */
   readonly state: string | undefined;
 }
+
+type KeptProof = Omit<ChainProof, 'from' | 'anew'>;
 
 interface ChainParts {
   readonly repository: Repository;
@@ -29,6 +34,12 @@ interface ChainParts {
   readonly chain: Chain;
   readonly set: string;
 }
+
+/**
+ * The whole structure of a database is checked when a quarter of its pages has changed since, and in any case when it has at most this many:
+ * to read all of a large one for each small change would make the cost grow with what is old.
+ */
+const fewPages = 1024;
 
 /** These are of the run, and not of what it works on. */
 const ofTheRun: ReadonlySet<ErrorCode> = new Set(['interrupted', 'busy']);
@@ -61,7 +72,10 @@ export async function proveChain(
   }
   const storage = new ProofStorage(files);
   try {
-    const proof = await proveAndKeep(files, whole, whole, parts, { ...options, storage }, undefined);
+    // Who counted pages that have changed since a structure was checked is gone.
+    const isLost = parts.chain.sets.some(({ manifest }) => (manifest.proof?.pagesOnly ?? []).length > 0);
+    const changedSince = isLost ? parts.chain.sets[0]!.manifest.log?.end : options.changedSince;
+    const proof = await proveAndKeep(files, whole, whole, parts, { ...options, changedSince, storage }, undefined);
     return { ...proof, from: undefined, anew };
   } finally {
     storage.close();
@@ -84,7 +98,7 @@ async function goOn(
   parts: ChainParts,
   before: ProofState,
   options: ProofOptions,
-): Promise<Proof & Pick<ChainProof, 'state'>> {
+): Promise<KeptProof> {
   const { environment, storage, made, close } = goOnFrom(
     files,
     whole,
@@ -106,20 +120,32 @@ async function proveAndKeep(
   { repository, chain, set }: ChainParts,
   options: ProofOptions,
   before: ProofState | undefined,
-): Promise<Proof & Pick<ChainProof, 'state'>> {
+): Promise<KeptProof> {
   const names = new Map(whole.files.map((file) => [file.path, file.name]));
   const nameOf = (file: string): string => names.get(file)!;
+  const pagesOnly: string[] = [];
+  const unchecked = new Map<StoredFile, number>();
+  const pagesOf = (file: StoredFile): Iterable<number> | undefined => {
+    const piece = own(file.piece);
+    const { pageSize } = file.format;
+    const changed = piece.was.unchecked + piece.written.size;
+    const isWhole = !before || file.extents || file.pageCount <= fewPages || changed >= file.pageCount / 4;
+    unchecked.set(file, isWhole ? 0 : changed);
+    if (isWhole) return undefined;
+    pagesOnly.push(file.name!);
+    return [...piece.written.keys()].map((position) => position / pageSize);
+  };
   let sha256: string | undefined;
   const keep = (state: RecoveredState): void => {
     try {
-      sha256 = keepState(files, { repository, chain: chain.id, set, before, state, nameOf });
+      sha256 = keepState(files, { repository, chain: chain.id, set, before, state, nameOf, unchecked });
     } catch (error) {
       if (!(error instanceof FigaroError) || ofTheRun.has(error.code)) throw error;
       giveUp(files, repository, chain.id);
     }
   };
-  const proof = await proveRecoverable(files, environment, { ...options, keep });
-  return { ...proof, state: sha256 };
+  const proof = await proveRecoverable(files, environment, { ...options, pagesOf, keep });
+  return { ...proof, pagesOnly, state: sha256 };
 }
 
 /** A state that cannot be written is no reason to fail, and takes no room from what has to be. */

@@ -4,7 +4,7 @@ import { type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment } from '../database/check-environment.ts';
-import { checkStored } from './check-stored.ts';
+import { checkStored, type PagesToCheck } from './check-stored.ts';
 import { type StructureReport } from '../structure/report.ts';
 import { rehearse, type RecoveredState, type RecoveryOptions } from './rehearse.ts';
 import { type PreparedRecovery } from './recovery.ts';
@@ -19,6 +19,8 @@ export interface ProofOptions extends RecoveryOptions {
   readonly anyOrder?: boolean;
   /** The databases that no record from here on is about were proven before, and are not looked at again. */
   readonly changedSince?: Lsn | undefined;
+  /** Of which databases only some pages are looked at; of none by default. */
+  readonly pagesOf?: PagesToCheck;
   /** Looks at the recovered state while it is in memory. */
   readonly inspect?: (state: RecoveredState) => Promise<void>;
   /** Is given the recovered state while it is in memory, when it is sound. */
@@ -43,7 +45,7 @@ export interface Proof {
 export async function proveRecoverable(
   files: Files,
   environment: Environment,
-  { prepared, anyOrder = false, changedSince, inspect, keep, ...recovery }: ProofOptions = {},
+  { prepared, anyOrder = false, changedSince, pagesOf, inspect, keep, ...recovery }: ProofOptions = {},
 ): Promise<Proof> {
   const watch = recovery.watch ?? {};
   const options = { anyOrder, watch };
@@ -57,7 +59,7 @@ export async function proveRecoverable(
     inspect: async (state) => {
       await inspect?.(state);
       const checked = state.recovered.filter((file) => !changedSince || file.changedSince(changedSince));
-      structure = await checkStored(checked, options);
+      structure = await checkStored(checked, options, pagesOf);
       if (structure.total === 0) keep?.(state);
     },
   });

@@ -170,6 +170,11 @@ export interface ManifestProof {
   readonly from?: string;
   /** Why the whole chain was rehearsed though the set before has left something to go on from. */
   readonly anew?: string;
+  /**
+   * Large databases of which only the pages that have changed were looked at, each by itself: their whole structure was checked with a set
+   * before, and is again when a quarter of them has changed since. Names as the log has them.
+   */
+  readonly pagesOnly?: readonly string[];
   /** SHA-256 of what the proof leaves behind for the next one. */
   readonly state?: string;
 }
@@ -322,6 +327,7 @@ export function decodeManifest(text: string, path: string): Manifest {
       ...(proof.has('structure') ? { structure: proof.oneOf('structure', ['all', 'changed'] as const) } : {}),
       ...(proof.has('from') ? { from: readSetName(proof, 'from') } : {}),
       ...(proof.has('anew') ? { anew: proof.string('anew') } : {}),
+      ...(proof.has('pagesOnly') ? { pagesOnly: proof.strings('pagesOnly') } : {}),
       ...(proof.has('state') ? { state: proof.matching('state', sha256Text, 'SHA-256') } : {}),
     },
     warnings: reader.strings('warnings'),

@@ -391,9 +391,9 @@ function sweep(files: Files, repository: Repository): void {
     if (name.startsWith(`${repositoryName}.`)) files.remove(entry);
     else if (name.endsWith(sweptSuffix) && setName.test(name.slice(0, -sweptSuffix.length))) removeSwept(files, entry);
   }
-  for (const { state, directory } of readSets(files, repository).broken) {
-    // A link leads to what somebody put elsewhere: not ours to empty.
-    if (state !== 'incomplete' || files.statIfThere(directory)?.kind !== 'directory') continue;
+  for (const name of files.listIfThere(repository.directory) ?? []) {
+    const directory = path.join(repository.directory, name);
+    if (!setName.test(name) || !isUnfinished(files, directory)) continue;
     // A run that stood still, and goes on now, does not find it any more: it cannot make half of it a set.
     files.rename(directory, `${directory}${sweptSuffix}`);
     removeSwept(files, `${directory}${sweptSuffix}`);
@@ -401,6 +401,13 @@ function sweep(files: Files, repository: Repository): void {
   for (const chain of files.listIfThere(proofsIn(repository)) ?? []) {
     if (!files.statIfThere(path.join(repository.directory, chain))) removeProofs(files, repository, chain);
   }
+}
+
+/** A link leads to what somebody put elsewhere: not ours to empty. */
+function isUnfinished(files: Files, directory: string): boolean {
+  if (files.statIfThere(path.join(directory, 'manifest.json'))) return false;
+  const inside = files.statIfThere(environmentOf(directory));
+  return files.statIfThere(directory)?.kind === 'directory' && (!inside || inside.kind === 'directory');
 }
 
 const sweptSuffix = '.swept';
