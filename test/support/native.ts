@@ -98,8 +98,8 @@ export function recoverNatively(
   password?: string,
 ): { readonly ok: boolean; readonly messages: string } {
   const args = [...options, ...withPassword(password), '-h', directory];
-  const { status, stderr } = spawnSync('db5.3_recover', args, { encoding: 'utf8' });
-  return { ok: status === 0, messages: stderr };
+  const { status, signal, stderr } = spawnSync('db5.3_recover', args, { encoding: 'utf8' });
+  return { ok: status === 0, messages: signal === null ? stderr : `${stderr}${signal}` };
 }
 
 /** What `db5.3_verify` finds wrong with the databases of a directory. */

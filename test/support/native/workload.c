@@ -4,9 +4,10 @@
  *
  * workload --home DIR --seed N --ops N [--kill-after N] [--page-size N] [--checksum] [--big-endian]
  *          [--cache-kb N] [--log-max N] [--no-rename] [--no-remove] [--no-compact] [--hash] [--clean]
- *          [--auto-remove] [--pause-every N]
+ *          [--auto-remove] [--pause-every N] [--pause-us N]
  *
  * It pauses with a line of its own, when all of the log is on disk, and goes on with a line that it is given.
+ * Of no operations it does as many as it can until it is killed.
  */
 #include "common.h"
 
@@ -270,6 +271,7 @@ int main(int argc, char **argv)
     long ops = number(argc, argv, "--ops", 1000);
     kill_after = number(argc, argv, "--kill-after", 0);
     pause_every = number(argc, argv, "--pause-every", 0);
+    useconds_t pause_us = (useconds_t)number(argc, argv, "--pause-us", 0);
     page_size = (int)number(argc, argv, "--page-size", 0);
     checksum = flag(argc, argv, "--checksum");
     encrypted = option(argc, argv, "--password", NULL) != NULL;
@@ -291,7 +293,10 @@ int main(int argc, char **argv)
                                    DB_CREATE | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_LOCK | DB_INIT_MPOOL | DB_PRIVATE, 0640));
     must("flags", environment->set_flags(environment, DB_TXN_WRITE_NOSYNC, 1));
     for (int i = 0; i < 6; i++) create_database();
-    for (long i = 0; i < ops; i++) work();
+    for (long i = 0; ops == 0 || i < ops; i++) {
+        work();
+        if (pause_us) usleep(pause_us);
+    }
     for (int t = 0; t < MAX_OPEN; t++)
         while (transactions[t].depth > 0) end_level(&transactions[t], 1);
     if (flag(argc, argv, "--clean")) {
