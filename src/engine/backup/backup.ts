@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { isLogInMemory } from '../environment/config-risks.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { chooseFiles, type FileChoice } from '../environment/file-choice.ts';
@@ -125,7 +126,7 @@ async function requireEnvironment(
     throw noEnvironment(files, home, 'environment', elsewhere);
   }
   // Log files that lie there are of another time.
-  if (environment.config.logInMemory && kind !== 'offline') {
+  if (isLogInMemory(environment.config) && kind !== 'offline') {
     throw new FigaroError('log-missing', `${home} keeps its log in memory: it cannot be backed up while it is in use`, {
       path: path.join(home, 'DB_CONFIG'),
       hint: 'let the application write its log to files, then take a full backup.',

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
+import { flagRisks } from '../environment/config-risks.ts';
 import { filesOfKind, logPaths, type Environment, type FileOfKind } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
@@ -121,7 +122,7 @@ export async function copyIncremental(
       findings: [],
       leftOut: environment.leftOut,
       warnings: [
-        ...environment.config.risks,
+        ...flagRisks(environment.config).map(({ message }) => message),
         ...newlyLeftOut(chain, source),
         ...changedConfig(chain, others),
         ...unloggedDatabases(chain),

@@ -14,12 +14,8 @@ export interface DbConfig {
   readonly logDirectory: string | undefined;
   /** Where external files are. */
   readonly externalFileDirectory: string;
-  /** The log is never written to a disk. */
-  readonly logInMemory: boolean;
   /** Flags that are on, of the environment and of its log, in lower case. */
   readonly flags: readonly string[];
-  /** Properties that matter to somebody who makes backups, as sentences. */
-  readonly risks: readonly string[];
   /** Set when the environment is split into slices, which are environments of their own. */
   readonly sliced: boolean;
 }
@@ -39,18 +35,6 @@ const directoryDirectives: ReadonlySet<string> = new Set([
   'set_ext_file_dir',
 ]);
 
-/** Flags that endanger backups, by name in lower case. */
-const riskyFlags: Readonly<Record<string, string>> = {
-  db_log_autoremove: 'the application removes log files by itself (db_log_autoremove): back up often enough',
-  db_log_auto_remove: 'the application removes log files by itself (db_log_auto_remove): back up often enough',
-  db_log_inmemory: 'the log is kept in memory (db_log_inmemory): there is nothing to recover from',
-  db_log_in_memory: 'the log is kept in memory (db_log_in_memory): there is nothing to recover from',
-  db_txn_nosync: 'commits do not wait for the disk (db_txn_nosync): the newest may be missing',
-  db_txn_write_nosync: 'commits do not wait for the disk (db_txn_write_nosync): the newest may be missing',
-};
-
-const inMemoryFlags: ReadonlySet<string> = new Set(['db_log_inmemory', 'db_log_in_memory']);
-
 /** Reads the text of a `DB_CONFIG` file; every text is a valid one. */
 export function parseDbConfig(text: string): DbConfig {
   const named = new Set<string>();
@@ -59,8 +43,6 @@ export function parseDbConfig(text: string): DbConfig {
   let logDirectory: string | undefined;
   let externalFileDirectory = standardExternalDirectory;
   let sliced = false;
-  let logInMemory = false;
-  const risks = new Set<string>();
   const flags = new Set<string>();
   for (const { directive, value } of directives(text)) {
     if (directoryDirectives.has(directive)) named.add(value);
@@ -93,11 +75,8 @@ export function parseDbConfig(text: string): DbConfig {
       case 'log_set_config':
       case 'set_log_config': {
         const [flag = '', state] = value.toLowerCase().split(/\s+/);
-        const risk = riskyFlags[flag];
-        if (risk !== undefined && state !== 'off') risks.add(risk);
         if (state === 'off') flags.delete(flag);
         else if (flag !== '') flags.add(flag);
-        if (inMemoryFlags.has(flag)) logInMemory = state !== 'off';
         break;
       }
     }
@@ -108,9 +87,7 @@ export function parseDbConfig(text: string): DbConfig {
     createDirectory,
     logDirectory,
     externalFileDirectory,
-    logInMemory,
     flags: [...flags],
-    risks: [...risks],
     sliced,
   };
 }

@@ -4,12 +4,12 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { readIfThere, readIn } from '../files/read.ts';
 import { type Files, placeOf } from '../files/files.ts';
+import { placeRisks } from './config-risks.ts';
 import { parseDbConfig, type DbConfig } from './db-config.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { type FileChoice } from './file-choice.ts';
 import { Search } from './search.ts';
 import { type Environment } from './environment.ts';
-import { outsideOf } from './db-config.ts';
 import { type Directories, wholeEnvironment } from './outside.ts';
 import { requireDirectory } from '../what-is.ts';
 
@@ -55,22 +55,12 @@ function configIfThere(files: Files, home: string): DbConfig | undefined {
 
 /** Throws `format-unsupported` for settings of an environment that is not all inside of its directory. */
 export function requireInside(home: string, config: DbConfig): void {
-  if (config.sliced) {
-    throw new FigaroError('format-unsupported', `${home}: a sliced environment cannot be backed up as a whole`, {
-      path: home,
-      hint: 'back up each directory __db.sliceNNN as an environment of its own.',
-    });
-  }
-  const [directory] = outsideOf(config);
-  if (directory === undefined) return;
-  throw new FigaroError(
-    'format-unsupported',
-    `${home}: DB_CONFIG names the directory ${directory}, outside of the environment`,
-    {
-      path: path.join(home, 'DB_CONFIG'),
-      hint: `of a copy, say where it has that directory: --dir-at ${directory}=DIR. It may be the directory itself.`,
-    },
-  );
+  const [risk] = placeRisks(config);
+  if (risk === undefined) return;
+  throw new FigaroError('format-unsupported', `${home}: ${risk.message}`, {
+    path: path.join(home, 'DB_CONFIG'),
+    hint: risk.advice,
+  });
 }
 
 /** Where an environment keeps its log. */

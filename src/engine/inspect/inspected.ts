@@ -2,6 +2,7 @@
 
 import { type InspectedLog } from './log.ts';
 import { type DatabaseMethod } from '../database/database-file.ts';
+import { type Risk } from '../environment/config-risks.ts';
 import { type EnvironmentFileKind, type Environment, type DamagedFile } from '../environment/environment.ts';
 import { type LogNearby } from '../environment/log-nearby.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
@@ -44,12 +45,4 @@ export interface InspectedEnvironment {
   /** The process that has it open, in words; undefined when none was seen, which proves nothing. */
   readonly usedBy: string | undefined;
   readonly risks: readonly Risk[];
-}
-
-export interface Risk {
-  readonly code: string;
-  /** What is so, and what it means. */
-  readonly message: string;
-  /** What to do about it. */
-  readonly advice: string;
 }

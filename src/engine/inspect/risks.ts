@@ -4,12 +4,13 @@ import path from 'node:path';
 import { formatLsn } from '../../format/lsn.ts';
 import { foreignHint } from '../../format/releases.ts';
 import { formatBytes, formatDuration } from '../../measures.ts';
+import { flagRisks, isLogInMemory, placeRisks, type Risk } from '../environment/config-risks.ts';
 import { outsideOf } from '../environment/db-config.ts';
 import { whyNoLog } from '../environment/log-nearby.ts';
 import { twinsOf } from '../environment/twins.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { logFileName } from '../../format/names.ts';
-import { type InspectedEnvironment, type Risk } from './inspected.ts';
+import { type InspectedEnvironment } from './inspected.ts';
 import { type InspectedLog } from './log.ts';
 
 /** Redo of so much log takes a while, in bytes. */
@@ -17,20 +18,15 @@ const muchToRedo = 256 << 20;
 /** A checkpoint so far behind the newest commit is old, in seconds. */
 const oldCheckpoint = 3600;
 
-/** Flags of DB_CONFIG by what they mean: the log has other names for them than the environment. */
-const flags = {
-  removal: ['db_log_autoremove', 'db_log_auto_remove'],
-  memory: ['db_log_inmemory', 'db_log_in_memory'],
-  unsynced: ['db_txn_nosync', 'db_txn_write_nosync', 'db_log_nosync'],
-} as const;
-
 /** Everything that is known to be a risk, the worst first. */
 export function findRisks(inspected: Omit<InspectedEnvironment, 'risks'>): Risk[] {
+  const { config } = inspected.environment;
   return [
     ...damageRisks(inspected),
     ...strayRisks(inspected),
     ...logRisks(inspected),
-    ...configRisks(inspected),
+    ...flagRisks(config),
+    ...placeRisks(config),
     ...containerRisks(inspected),
   ];
 }
@@ -88,8 +84,8 @@ function strayRisks({ environment }: Omit<InspectedEnvironment, 'risks'>): Risk[
 
 function logRisks({ log, environment, logElsewhere, loggedDatabase }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
   if (!log) {
-    const { logInMemory, logDirectory = '' } = environment.config;
-    if (logInMemory || outsideOf(environment.config).includes(logDirectory)) return [];
+    const { config } = environment;
+    if (isLogInMemory(config) || outsideOf(config).includes(config.logDirectory ?? '')) return [];
     const code = logElsewhere ? 'log-elsewhere' : loggedDatabase === undefined ? 'no-log' : 'log-lost';
     return [{ code, ...whyNoLog(environment, loggedDatabase, logElsewhere) }];
   }
@@ -144,53 +140,6 @@ function checkpointRisks(
       code: 'old-checkpoint',
       message: `the last checkpoint is ${formatDuration((newestTime - checkpoint.time) * 1000)} older than the newest commit`,
       advice: 'let the application take checkpoints more often: recovery gets faster, and logs can be removed.',
-    });
-  }
-  return risks;
-}
-
-function configRisks({ environment: { config } }: Omit<InspectedEnvironment, 'risks'>): Risk[] {
-  const risks: Risk[] = [];
-  const flagged = (names: readonly string[]): string | undefined => names.find((name) => config.flags.includes(name));
-  const removal = flagged(flags.removal);
-  if (removal !== undefined) {
-    risks.push({
-      code: 'log-auto-remove',
-      message: `the library removes log files by itself (${removal} in DB_CONFIG): a chain of backups can lose some`,
-      advice:
-        'take the flag out and remove logs with `figaro-backup logs prune`, or back up more often than checkpoints remove logs.',
-    });
-  }
-  const memory = flagged(flags.memory);
-  if (memory !== undefined) {
-    risks.push({
-      code: 'log-in-memory',
-      message: `the log is kept in memory (${memory} in DB_CONFIG): after a crash nothing can be recovered`,
-      advice: 'take the flag out, or back up with `offline` while nobody writes.',
-    });
-  }
-  const unsynced = flagged(flags.unsynced);
-  if (unsynced !== undefined) {
-    risks.push({
-      code: 'commits-not-synced',
-      message: `commits do not wait for the disk (${unsynced} in DB_CONFIG): a crash can lose the newest, and so can a backup`,
-      advice: 'take the flag out where every commit counts.',
-    });
-  }
-  const outside = outsideOf(config);
-  if (outside.length > 0) {
-    risks.push({
-      code: 'outside',
-      message: `DB_CONFIG names directories outside of the environment, and they are not there: ${outside.join(', ')}`,
-      advice:
-        'no backup can be taken like this. Is the disk mounted that holds them? Of a copy, say where it has them with --dir-at.',
-    });
-  }
-  if (config.sliced) {
-    risks.push({
-      code: 'sliced',
-      message: 'the environment is sliced: it cannot be backed up as a whole',
-      advice: 'back up each directory __db.sliceNNN as an environment of its own.',
     });
   }
   return risks;
