@@ -3,14 +3,15 @@
  * some are tried; FAULT_EVERY=1 tries all.
  */
 
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
-import { faultKinds as kinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
+import { countCalls, faultKinds as kinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
 import { withFaults } from '../support/faulty-system.ts';
 import { figaro } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
@@ -87,84 +88,99 @@ function newestOf(repository: string): string {
   return readSets(nodeFiles, openRepository(nodeFiles, repository)).sets.at(-1)!.id;
 }
 
-test.each(commands.flatMap((command) => Object.keys(kinds).map((kind) => [command, kind] as const)))(
-  '%s, while the disk %s',
-  async (command, what) => {
-    const kind = kinds[what]!;
-    const prepared = new Place(temporaryDirectory());
+describe.each(commands)('%s', (command) => {
+  let directory: string;
+  let prepared: Place;
+  let calls: Readonly<Record<string, number>>;
+  /** What is recovered when nothing fails. */
+  let recovered: readonly string[];
+
+  beforeAll(async () => {
+    directory = mkdtempSync(path.join(tmpdir(), 'figaro-test-'));
+    prepared = new Place(path.join(directory, 'prepared'));
     await prepared.prepare(command);
-    const whole = new Place(temporaryDirectory());
+    const whole = new Place(path.join(directory, 'whole'));
     cpSync(prepared.directory, whole.directory, { recursive: true, preserveTimestamps: true });
-    const { calls, result } = await runWithFault(whole.directory, whole.arguments(command), kind, Infinity);
-    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(calls).toBeGreaterThan(3);
-    const recovered = fingerprintOf(whole.target);
-    let failed = 0;
-    let tried = 0;
-    for (let at = 0; at < calls; at += strideFor(calls)) {
-      const place = new Place(temporaryDirectory());
-      cpSync(prepared.directory, place.directory, { recursive: true, preserveTimestamps: true });
-      const source = fingerprint(place.home);
-      const before = setsOf(place.repository);
-      const untouched = command === 'expire' ? [newestOf(place.repository)] : before;
-      const contentsNow = (): unknown =>
-        untouched.map((id) =>
-          fingerprint(path.join(place.repository, id)).filter((line) => !line.startsWith('pin.json')),
-        );
-      const contents = contentsNow();
-      const { result: outcome } = await runWithFault(place.directory, place.arguments(command), kind, at);
-      const context = `call ${at}: ${outcome.stderr}`;
-      tried++;
-      if (outcome.exitCode !== 0) failed++;
-      expect([0, kind.exitCode], context).toContain(outcome.exitCode);
-      if (kind.code !== undefined && outcome.exitCode !== 0)
-        expect(outcome.stderr, context).toMatch(/^error \[[a-z-]+\]: .*\n(hint: .*\n)?$/);
+    const counted = await countCalls(whole.directory, whole.arguments(command));
+    expect(counted.result).toMatchObject({ exitCode: 0, stderr: '' });
+    calls = counted.calls;
+    recovered = fingerprintOf(whole.target);
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
 
-      // The source and earlier sets are as they were.
-      expect(fingerprint(place.home), context).toEqual(source);
-      expect(contentsNow(), context).toEqual(contents);
+  test.each(Object.keys(kinds))(
+    'while the disk %s',
+    async (what) => {
+      const kind = kinds[what]!;
+      const ofKind = calls[what]!;
+      expect(ofKind).toBeGreaterThan(3);
+      let failed = 0;
+      let tried = 0;
+      for (let at = 0; at < ofKind; at += strideFor(ofKind)) {
+        const place = new Place(temporaryDirectory());
+        cpSync(prepared.directory, place.directory, { recursive: true, preserveTimestamps: true });
+        const source = fingerprint(place.home);
+        const before = setsOf(place.repository);
+        const untouched = command === 'expire' ? [newestOf(place.repository)] : before;
+        const contentsNow = (): unknown =>
+          untouched.map((id) =>
+            fingerprint(path.join(place.repository, id)).filter((line) => !line.startsWith('pin.json')),
+          );
+        const contents = contentsNow();
+        const { result: outcome } = await runWithFault(place.directory, place.arguments(command), kind, at);
+        const context = `call ${at}: ${outcome.stderr}`;
+        tried++;
+        if (outcome.exitCode !== 0) failed++;
+        expect([0, kind.exitCode], context).toContain(outcome.exitCode);
+        if (kind.code !== undefined && outcome.exitCode !== 0)
+          expect(outcome.stderr, context).toMatch(/^error \[[a-z-]+\]: .*\n(hint: .*\n)?$/);
 
-      // What was made is listed and whole, or not there.
-      await requireSound(place.repository);
-      const isDone = place.isDone(command, before.length);
-      expect(isDone || outcome.exitCode !== 0, context).toBe(true);
-      // What was made and could not be synced is taken back, if anything still works.
-      if (!kind.lasting && makes.has(command)) expect(isDone && outcome.exitCode !== 0, context).toBe(false);
-      if (command === 'recover' && isDone) expect(fingerprintOf(place.target), context).toEqual(recovered);
+        // The source and earlier sets are as they were.
+        expect(fingerprint(place.home), context).toEqual(source);
+        expect(contentsNow(), context).toEqual(contents);
 
-      // The same command does it now. The process that holds the lock is gone, but this one is not.
-      nodeFiles.remove(path.join(place.repository, 'lock'));
-      if (outcome.exitCode !== 0 && !(command === 'recover' && isDone)) {
-        expect(await figaro(place.arguments(command)), context).toMatchObject({ exitCode: 0 });
-        expect(place.isDone(command, before.length), context).toBe(true);
-        if (command === 'recover') expect(fingerprintOf(place.target), context).toEqual(recovered);
+        // What was made is listed and whole, or not there.
         await requireSound(place.repository);
+        const isDone = place.isDone(command, before.length);
+        expect(isDone || outcome.exitCode !== 0, context).toBe(true);
+        // What was made and could not be synced is taken back, if anything still works.
+        if (!kind.lasting && makes.has(command)) expect(isDone && outcome.exitCode !== 0, context).toBe(false);
+        if (command === 'recover' && isDone) expect(fingerprintOf(place.target), context).toEqual(recovered);
+
+        // The same command does it now. The process that holds the lock is gone, but this one is not.
+        nodeFiles.remove(path.join(place.repository, 'lock'));
+        if (outcome.exitCode !== 0 && !(command === 'recover' && isDone)) {
+          expect(await figaro(place.arguments(command)), context).toMatchObject({ exitCode: 0 });
+          expect(place.isDone(command, before.length), context).toBe(true);
+          if (command === 'recover') expect(fingerprintOf(place.target), context).toEqual(recovered);
+          await requireSound(place.repository);
+        }
+        // And nothing else is left lying about, after the next run that writes.
+        if (command === 'init') expect((await figaro(place.arguments('expire'))).exitCode, context).toBe(0);
+        expect(namesIn(place.repository), context).toEqual([...setsOf(place.repository), 'repository.json'].sort());
+        rmSync(place.directory, { recursive: true });
       }
-      // And nothing else is left lying about, after the next run that writes.
-      if (command === 'init') expect((await figaro(place.arguments('expire'))).exitCode, context).toBe(0);
-      expect(namesIn(place.repository), context).toEqual([...setsOf(place.repository), 'repository.json'].sort());
-      rmSync(place.directory, { recursive: true });
-    }
-    console.log(`${command}: the disk ${what} at ${tried} of ${calls} calls, and ${failed} failed`);
-  },
-  3_600_000,
-);
+      console.log(`${command}: the disk ${what} at ${tried} of ${ofKind} calls, and ${failed} failed`);
+    },
+    3_600_000,
+  );
+
+  test('while no read and no write does more than half of what it was told', async () => {
+    const place = new Place(temporaryDirectory());
+    cpSync(prepared.directory, place.directory, { recursive: true, preserveTimestamps: true });
+    const before = setsOf(place.repository).length;
+    const result = await withFaults(
+      place.directory,
+      () => 'short',
+      async () => await figaro(place.arguments(command)),
+    );
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(place.isDone(command, before)).toBe(true);
+    await requireSound(place.repository);
+  });
+});
 
 /** Names and sizes: finishing records tell the time. */
 function fingerprintOf(directory: string): readonly string[] {
   return existsSync(directory) ? fingerprint(directory).map((line) => line.split(' ').slice(0, 2).join(' ')) : [];
 }
-
-test.each(commands)('%s, while no read and no write does more than half of what it was told', async (command) => {
-  const place = new Place(temporaryDirectory());
-  await place.prepare(command);
-  const before = setsOf(place.repository).length;
-  const result = await withFaults(
-    place.directory,
-    () => 'short',
-    async () => await figaro(place.arguments(command)),
-  );
-  expect(result).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(place.isDone(command, before)).toBe(true);
-  await requireSound(place.repository);
-});

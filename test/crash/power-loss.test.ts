@@ -83,18 +83,17 @@ async function atEveryChange(
   await work(whole);
   const total = whole.operations;
   expect(total).toBeGreaterThan(5);
-  const stride = total < 20 ? 1 : effort('FAULT_EVERY', 16 * every, every);
-  for (let n = 0; n <= total; n += stride) {
-    for (const survival of survivals) {
-      const tried = prepared.copy();
-      tried.losePowerAt(n);
-      const outcome = await work(tried).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      if (outcome !== undefined && !(outcome instanceof PowerLoss)) throw outcome;
-      await check(tried.restarted(survival, randomNumbers(n)), outcome === undefined);
-    }
+  const stride = total < 20 ? 1 : effort('FAULT_EVERY', Math.ceil(total / 3), every);
+  // The last one is after all of its work.
+  for (let n = total % stride; n <= total; n += stride) {
+    const tried = prepared.copy();
+    tried.losePowerAt(n);
+    const outcome = await work(tried).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (outcome !== undefined && !(outcome instanceof PowerLoss)) throw outcome;
+    for (const survival of survivals) await check(tried.restarted(survival, randomNumbers(n)), outcome === undefined);
   }
   console.log(`power lost at ${Math.floor(total / stride) + 1} of ${total + 1} places in ${survivals.length} ways`);
 }

@@ -36,14 +36,28 @@ export const faultKinds: Readonly<Record<string, FaultKind>> = {
   'is gone, the process killed': { code: undefined, hits: changing, lasting: true, exitCode: exitCodes.internal },
 };
 
-const manyCalls = 20;
 const someCalls = effort('FAULT_CALLS', 2, 20);
 
 /** Every so many calls are tried; FAULT_EVERY says how many. */
 export function strideFor(calls: number): number {
   const { FAULT_EVERY: every } = process.env;
   if (every !== undefined) return Number(every);
-  return calls > manyCalls ? Math.round(calls / someCalls) : 1;
+  return Math.max(1, Math.round(calls / someCalls));
+}
+
+/** How many calls each kind would hit while a command line runs without faults below `root`. */
+export async function countCalls(
+  root: string,
+  args: readonly string[],
+): Promise<{ calls: Readonly<Record<string, number>>; result: CliResult }> {
+  const calls: Record<string, number> = {};
+  for (const name of Object.keys(faultKinds)) calls[name] = 0;
+  const decide = (call: SystemCall): Fault => {
+    for (const [name, { hits }] of Object.entries(faultKinds)) if (hits(call)) calls[name]! += 1;
+    return undefined;
+  };
+  const result = await withFaults(root, decide, async () => await figaro(args));
+  return { calls, result };
 }
 
 /** Runs a command line while call `at` of those that the kind hits fails below `root`. Counts such calls. */
