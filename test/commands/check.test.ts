@@ -1,10 +1,11 @@
 import { chmodSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { withFaults } from '../support/faulty-system.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { prepared } from '../support/prepared.ts';
 
 const taken = new Date('2026-11-22T10:00:00Z');
 const hours = (n: number): Date => new Date(taken.getTime() + n * 3_600_000);
@@ -12,16 +13,18 @@ const hours = (n: number): Date => new Date(taken.getTime() + n * 3_600_000);
 let directory: string;
 let repo: string;
 
-beforeEach(async () => {
+const laid = prepared(async ({ home, repository }) => {
   vi.useFakeTimers({ toFake: ['Date'], now: taken });
-  directory = temporaryDirectory();
-  repo = path.join(directory, 'repo');
-  const home = path.join(directory, 'env');
   const application = demoApplication(home);
   application.commitUpTo([4, 72_115]);
-  await figaro(['offline', '--quiet', '--home', home, '--repo', repo]);
+  await figaro(['offline', '--quiet', '--home', home, '--repo', repository]);
   application.commitUpTo([6, 5737]);
-  await figaro(['incremental', '--quiet', '--home', home, '--repo', repo]);
+  await figaro(['incremental', '--quiet', '--home', home, '--repo', repository]);
+  vi.useRealTimers();
+});
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'], now: taken });
+  ({ directory, repository: repo } = laid());
 });
 
 afterEach(() => {

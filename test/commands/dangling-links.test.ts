@@ -3,19 +3,22 @@
 import { readdirSync, renameSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { prepared } from '../support/prepared.ts';
 
 let directory: string;
 
-beforeEach(async () => {
-  directory = temporaryDirectory();
-  const application = demoApplication(path.join(directory, 'env'));
-  application.commitUpTo([4, 72_115]);
+const laid = prepared(async (place) => {
+  ({ directory } = place);
+  demoApplication(place.home).commitUpTo([4, 72_115]);
   await run('hot --home @env --repo @repo');
   await run('hot --home @env --repo @repo');
   symlinkSync('/nonexistent/disk', path.join(directory, 'away'));
+});
+beforeEach(() => {
+  ({ directory } = laid());
 });
 
 const run = async (line: string): Promise<CliResult> =>

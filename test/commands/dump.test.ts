@@ -4,8 +4,9 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli.ts';
-import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { layDemoEnvironment } from '../support/demo-environment.ts';
 import { CollectingStream, figaro, type CliResult } from '../support/run-cli.ts';
+import { prepared } from '../support/prepared.ts';
 
 const expected = JSON.parse(readFileSync(path.join(import.meta.dirname, '../../demo/expected.json'), 'utf8')) as {
   points: { time: string; databases: Record<string, string> }[];
@@ -16,12 +17,13 @@ let directory: string;
 let home: string;
 let container: string;
 
-beforeEach(async () => {
-  directory = temporaryDirectory();
-  const crashed = path.join(directory, 'crashed');
-  home = path.join(directory, 'env');
+const laid = prepared(async (place) => {
+  const crashed = path.join(place.directory, 'crashed');
   layDemoEnvironment(crashed);
-  expect((await figaro(['recover', '--from', crashed, '--to', home])).exitCode).toBe(0);
+  expect((await figaro(['recover', '--from', crashed, '--to', place.home])).exitCode).toBe(0);
+});
+beforeEach(() => {
+  ({ directory, home } = laid());
   container = path.join(home, 'e.dbxml');
 });
 

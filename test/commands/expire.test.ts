@@ -3,26 +3,27 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { takeBackup } from '../../src/engine/backup/backup.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { prepared } from '../support/prepared.ts';
 
 let repo: string;
 let ids: string[];
 
 /** Three chains; the second has an incremental. */
-beforeEach(async () => {
-  const directory = temporaryDirectory();
-  const home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
-  const application = demoApplication(home);
+const laid = prepared(async (place) => {
+  const application = demoApplication(place.home);
   application.commitUpTo([4, 72_115]);
   ids = [];
   for (const kind of ['hot', 'offline', 'incremental', 'hot'] as const) {
     // One that finds nothing new makes no set.
     if (kind === 'incremental') application.commitUpTo([6, 5737]);
-    ids.push((await takeBackup(nodeFiles, kind, { home, repository: repo })).id);
+    ids.push((await takeBackup(nodeFiles, kind, place)).id);
   }
+});
+beforeEach(() => {
+  ({ repository: repo } = laid());
 });
 
 async function run(...args: readonly string[]): Promise<CliResult> {

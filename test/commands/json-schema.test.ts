@@ -14,7 +14,8 @@ import { demoApplication } from '../support/demo-environment.ts';
 import { problemOf, schema } from '../support/json-schema.ts';
 import { figaro } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
-import { newPlace } from '../support/place.ts';
+import { newPlace, type Place } from '../support/place.ts';
+import { prepared } from '../support/prepared.ts';
 
 let directory: string;
 let home: string;
@@ -36,12 +37,12 @@ async function documentOf(line: string): Promise<Record<string, unknown>> {
 const isResult = (line: string): object => ({ schema: 1, command: line.split(/ (?=[@-]|orders|\d)/)[0] });
 
 /** A full set, and an incremental after it; the last log is in neither. */
-async function takeSets(): Promise<void> {
-  const application = demoApplication(home);
+async function takeSets({ home: source, repository }: Place): Promise<void> {
+  const application = demoApplication(source);
   application.commitUpTo([4, 72_115]);
-  await figaro(['hot', '--home', home, '--repo', repo]);
+  await figaro(['hot', '--home', source, '--repo', repository]);
   application.commitUpTo([5, 110_402]);
-  await figaro(['incremental', '--home', home, '--repo', repo]);
+  await figaro(['incremental', '--home', source, '--repo', repository]);
   application.commitUpTo([6, 5737]);
 }
 
@@ -91,7 +92,10 @@ describe('the schema', () => {
 });
 
 describe('of an environment and its sets', () => {
-  beforeEach(takeSets);
+  const laid = prepared(takeSets);
+  beforeEach(() => {
+    ({ directory, home, repository: repo } = laid());
+  });
 
   test.each([
     'init --repo @new',
@@ -181,11 +185,14 @@ describe('of an environment and its sets', () => {
 });
 
 describe('of a repository without sets', () => {
-  beforeEach(async () => {
-    await takeSets();
-    for (const id of namesIn(repo).filter((name) => name !== 'repository.json')) {
-      rmSync(path.join(repo, id), { recursive: true });
+  const laid = prepared(async (place) => {
+    await takeSets(place);
+    for (const id of namesIn(place.repository).filter((name) => name !== 'repository.json')) {
+      rmSync(path.join(place.repository, id), { recursive: true });
     }
+  });
+  beforeEach(() => {
+    ({ directory, home, repository: repo } = laid());
   });
 
   test.each(['list --repo @repo', 'verify --repo @repo', 'check --repo @repo', 'expire --repo @repo --keep-full 1'])(

@@ -3,15 +3,14 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { createRepository } from '../../src/engine/repository/repository.ts';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
-import { type RecordedApplication } from '../../demo/application.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { prepared } from '../support/prepared.ts';
 
 let directory: string;
 let home: string;
 let repo: string;
-let application: RecordedApplication;
 
 const show = (...args: string[]): Promise<CliResult> => figaro(['show', '--repo', repo, ...args], { directory });
 const take = async (kind: string): Promise<void> => {
@@ -29,16 +28,17 @@ function settled(text: string): string {
     .replaceAll(/ +$/gm, '');
 }
 
-beforeEach(async () => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
-  application = demoApplication(home);
+const laid = prepared(async (place) => {
+  ({ home, repository: repo } = place);
+  const application = demoApplication(home);
   application.commitUpTo([4, 72_115]);
   createRepository(nodeFiles, repo);
   await take('hot');
   application.commitUpTo([6, 5737]);
   await take('incremental');
+});
+beforeEach(() => {
+  ({ directory, home, repository: repo } = laid());
 });
 
 test('shows a chain: its sets, its containers, and how far it reaches', async () => {

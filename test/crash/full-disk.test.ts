@@ -6,27 +6,28 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { demoApplication } from '../support/demo-environment.ts';
 import { withFaults } from '../support/faulty-system.ts';
 import { figaro } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { prepared } from '../support/prepared.ts';
 
 let directory: string;
 let repo: string;
 
-beforeEach(async () => {
-  directory = temporaryDirectory();
-  repo = path.join(directory, 'repo');
-  const home = path.join(directory, 'env');
+const laid = prepared(async ({ home, repository }) => {
   const application = demoApplication(home);
   application.commitUpTo([4, 72_115]);
   for (const end of [
     [5, 110_402],
     [6, 5737],
   ] as const) {
-    expect((await figaro(['offline', '--quiet', '--home', home, '--repo', repo])).exitCode).toBe(0);
+    expect((await figaro(['offline', '--quiet', '--home', home, '--repo', repository])).exitCode).toBe(0);
     application.commitUpTo(end);
   }
+});
+beforeEach(() => {
+  ({ directory, repository: repo } = laid());
 });
 
 const expire = ['expire', '--keep-full', '1', '--repo'];

@@ -14,6 +14,7 @@ import { compareDatabases, corpusCase } from '../../support/corpus.ts';
 import { demoApplication } from '../../support/demo-environment.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { newPlace } from '../../support/place.ts';
+import { prepared } from '../../support/prepared.ts';
 
 let directory: string;
 let home: string;
@@ -63,10 +64,15 @@ describe('an incremental', () => {
   let application: RecordedApplication;
   let full: BackupSet;
 
-  beforeEach(async () => {
+  const laid = prepared(async (place) => {
+    ({ home, repository } = place);
+    demoApplication(home).commitUpTo([4, 72_115]);
+    full = await hot();
+  });
+  beforeEach(() => {
+    ({ directory, home, repository } = laid());
     application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
-    full = await hot();
   });
 
   test('holds the log files that are new, whole, and of the one that grew what it grew by', async () => {

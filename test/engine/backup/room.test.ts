@@ -2,28 +2,27 @@
 
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { type RecordedApplication } from '../../../demo/application.ts';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { type Room } from '../../../src/engine/backup/room.ts';
 import { filesWith } from '../../../src/engine/files/files-with.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type SetKind } from '../../../src/engine/repository/manifest.ts';
-import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
+import { demoApplication } from '../../support/demo-environment.ts';
 import { figaro } from '../../support/run-cli.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
+import { prepared } from '../../support/prepared.ts';
 
 let home: string;
 let repository: string;
-let application: RecordedApplication;
 
-beforeEach(async () => {
-  const directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repository = path.join(directory, 'repo');
-  application = demoApplication(home);
+const laid = prepared(async (place) => {
+  const application = demoApplication(place.home);
   application.commitUpTo([4, 72_115]);
-  await takeBackup(nodeFiles, 'hot', { home, repository });
+  await takeBackup(nodeFiles, 'hot', place);
   application.commitUpTo([6, 5737]);
+});
+beforeEach(() => {
+  ({ home, repository } = laid());
 });
 
 const kinds: readonly SetKind[] = ['hot', 'offline', 'incremental'];

@@ -6,9 +6,10 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { checksumLines } from '../../../src/engine/repository/repository.ts';
 import { decodeManifest, encodeManifest, type Manifest } from '../../../src/engine/repository/manifest.ts';
-import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
+import { demoApplication } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { fingerprint, namesIn } from '../../support/trees.ts';
+import { prepared } from '../../support/prepared.ts';
 
 let directory: string;
 let home: string;
@@ -19,12 +20,13 @@ const run = (...args: readonly string[]): Promise<CliResult> => figaro(args, { d
 const inRepo = (...args: readonly string[]): Promise<CliResult> => run(...args, '--repo', repo);
 const inSet = (name: string): string => path.join(repo, set, name);
 
-beforeEach(async () => {
-  directory = temporaryDirectory();
-  home = path.join(directory, 'env');
-  repo = path.join(directory, 'repo');
+const laid = prepared(async (place) => {
+  ({ home, repository: repo } = place);
   demoApplication(home).commitUpTo([4, 72_115]);
   expect((await inRepo('hot', '--home', home)).exitCode).toBe(0);
+});
+beforeEach(() => {
+  ({ directory, home, repository: repo } = laid());
   set = namesIn(repo).find((name) => name.includes('-hot-'))!;
 });
 

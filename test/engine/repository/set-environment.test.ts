@@ -13,17 +13,16 @@ import { findChain } from '../../../src/engine/repository/find-chain.ts';
 import { decodeManifest, encodeManifest, type Manifest } from '../../../src/engine/repository/manifest.ts';
 import { environmentOf, openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { corpusCase, removeUnpacked } from '../../support/corpus.ts';
-import { type RecordedApplication } from '../../../demo/application.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
+import { prepared } from '../../support/prepared.ts';
 
 afterAll(removeUnpacked);
 
 let directory: string;
 let home: string;
 let repo: string;
-let application: RecordedApplication;
 
 /** Files that note what is opened in the sets. */
 function noting(): { readonly files: Files; readonly opened: string[] } {
@@ -75,8 +74,9 @@ beforeEach(() => {
 });
 
 describe('of a chain of an environment in directories, with copies of a database and files of the application', () => {
-  beforeEach(async () => {
-    application = demoApplication(home);
+  const laid = prepared(async (place) => {
+    ({ home, repository: repo } = place);
+    const application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
     fs.mkdirSync(path.join(home, 'data'));
     fs.renameSync(path.join(home, 'd.dbxml'), path.join(home, 'data/d.dbxml'));
@@ -86,6 +86,9 @@ describe('of a chain of an environment in directories, with copies of a database
     expect(await take('hot', '--include', '*.xml')).toMatchObject({ exitCode: 0 });
     application.commitUpTo([6, 5737]);
     expect(await take('incremental')).toMatchObject({ exitCode: 0 });
+  });
+  beforeEach(() => {
+    ({ directory, home, repository: repo } = laid());
   });
 
   test('nothing is opened to know the environment, and it is what a look into the sets tells', () => {

@@ -24,6 +24,7 @@ import { demoApplication, temporaryDirectory } from '../../support/demo-environm
 import { asOfFormat2 } from '../../support/earlier-sets.ts';
 import { namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { prepared } from '../../support/prepared.ts';
 
 const pageSize = 4096;
 
@@ -31,15 +32,15 @@ let repository: string;
 let full: BackupSet;
 let incremental: BackupSet;
 
-beforeEach(async () => {
-  const directory = temporaryDirectory();
-  const home = path.join(directory, 'env');
-  repository = path.join(directory, 'repo');
-  const application = demoApplication(home);
+const laid = prepared(async (place) => {
+  const application = demoApplication(place.home);
   application.commitUpTo([4, 72_115]);
-  full = await takeBackup(nodeFiles, 'hot', { home, repository });
+  full = await takeBackup(nodeFiles, 'hot', place);
   application.commitUpTo([6, 5737]);
-  incremental = await takeBackup(nodeFiles, 'incremental', { home, repository });
+  incremental = await takeBackup(nodeFiles, 'incremental', place);
+});
+beforeEach(() => {
+  ({ repository } = laid());
 });
 
 function verify(options: VerifyOptions = {}): Promise<VerifyResult> {
