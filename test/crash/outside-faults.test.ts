@@ -2,23 +2,22 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
-import { faultKinds as kinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { demoApplication } from '../support/demo-environment.ts';
+import { countCalls, faultKinds as kinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
 import { figaro } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
+import { type Place } from '../support/place.ts';
+import { prepared } from '../support/prepared.ts';
 
 /** An environment whose log and containers are beside it. */
-function prepare(): string {
-  const directory = temporaryDirectory();
-  const home = path.join(directory, 'env');
+function lay({ directory, home }: Place): void {
   demoApplication(home).commitUpTo([4, 72_115]);
   for (const name of ['logs', 'data']) fs.mkdirSync(path.join(directory, name));
   for (const name of namesIn(home)) {
     fs.renameSync(path.join(home, name), path.join(directory, name.startsWith('log.') ? 'logs' : 'data', name));
   }
   fs.writeFileSync(path.join(home, 'DB_CONFIG'), 'set_data_dir ../data\nset_lg_dir ../logs\n');
-  return directory;
 }
 
 const source = (directory: string): unknown =>
@@ -42,42 +41,48 @@ function madeIn(directory: string): readonly string[] {
   return namesIn(directory).filter((name) => !['env', 'data', 'logs', 'repo'].includes(name));
 }
 
-test.each(Object.keys(kinds).flatMap((what) => [['hot', what] as const, ['recover', what] as const]))(
-  '%s of directories outside, while the disk %s',
-  async (command, what) => {
-    const kind = kinds[what]!;
-    const prepared = prepare();
-    if (command === 'recover') expect(await figaro(hot(prepared))).toMatchObject({ exitCode: 0 });
-    const argumentsFor = command === 'hot' ? hot : recover;
-    const copyOf = (): string => {
-      const directory = temporaryDirectory();
-      fs.cpSync(prepared, directory, { recursive: true, preserveTimestamps: true });
-      return directory;
-    };
-    const whole = copyOf();
-    const { calls, result } = await runWithFault(whole, argumentsFor(whole), kind, Infinity);
-    expect(result).toMatchObject({ exitCode: 0 });
-    for (let at = 0; at < calls; at += strideFor(calls)) {
-      const directory = copyOf();
-      const before = source(directory);
-      const { result: outcome } = await runWithFault(directory, argumentsFor(directory), kind, at);
-      const context = `call ${at}: ${outcome.stderr}`;
-      expect([0, kind.exitCode], context).toContain(outcome.exitCode);
-      expect(source(directory), context).toEqual(before);
-      if (command === 'recover' && !kind.lasting) {
-        expect(madeIn(directory), context).toEqual(outcome.exitCode === 0 ? ['to', 'to-logs'] : []);
-      }
-      // The target has its name last: with it, all is there.
-      if (command === 'recover' && fs.existsSync(path.join(directory, 'to'))) {
-        expect(namesIn(path.join(directory, 'to-logs')), context).toEqual(namesIn(path.join(whole, 'to-logs')));
-      }
-      fs.rmSync(path.join(directory, 'repo/lock'), { force: true });
-      if (outcome.exitCode !== 0 && !madeIn(directory).includes('to-logs')) {
-        expect(await figaro(argumentsFor(directory)), context).toMatchObject({ exitCode: 0 });
+describe.each(['hot', 'recover'])('%s of directories outside', (command) => {
+  const argumentsFor = command === 'hot' ? hot : recover;
+  const laid = prepared(async (place) => {
+    lay(place);
+    if (command === 'recover') expect(await figaro(hot(place.directory))).toMatchObject({ exitCode: 0 });
+  });
+  let counted: Awaited<ReturnType<typeof countCalls>>;
+  let logs: readonly string[] | undefined;
+
+  beforeAll(async () => {
+    const { directory } = laid();
+    counted = await countCalls(directory, argumentsFor(directory));
+    expect(counted.result).toMatchObject({ exitCode: 0 });
+    if (command === 'recover') logs = namesIn(path.join(directory, 'to-logs'));
+  });
+
+  test.each(Object.keys(kinds))(
+    'while the disk %s',
+    async (what) => {
+      const kind = kinds[what]!;
+      const calls = counted.calls[what]!;
+      for (let at = 0; at < calls; at += strideFor(calls)) {
+        const { directory } = laid();
+        const before = source(directory);
+        const { result: outcome } = await runWithFault(directory, argumentsFor(directory), kind, at);
+        const context = `call ${at}: ${outcome.stderr}`;
+        expect([0, kind.exitCode], context).toContain(outcome.exitCode);
         expect(source(directory), context).toEqual(before);
+        if (command === 'recover' && !kind.lasting) {
+          expect(madeIn(directory), context).toEqual(outcome.exitCode === 0 ? ['to', 'to-logs'] : []);
+        }
+        // The target has its name last: with it, all is there.
+        if (command === 'recover' && fs.existsSync(path.join(directory, 'to'))) {
+          expect(namesIn(path.join(directory, 'to-logs')), context).toEqual(logs);
+        }
+        fs.rmSync(path.join(directory, 'repo/lock'), { force: true });
+        if (outcome.exitCode !== 0 && !madeIn(directory).includes('to-logs')) {
+          expect(await figaro(argumentsFor(directory)), context).toMatchObject({ exitCode: 0 });
+          expect(source(directory), context).toEqual(before);
+        }
       }
-      fs.rmSync(directory, { recursive: true });
-    }
-  },
-  3_600_000,
-);
+    },
+    3_600_000,
+  );
+});

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { getCurrentTest } from 'vitest/suite';
 import { nativeProgram } from './native.ts';
 
 const longestWaitMs = 30_000;
@@ -31,7 +32,8 @@ export class Session {
     });
     fs.closeSync(output);
     fs.rmSync(pipes, { recursive: true });
-    onTestFinished(async () => await this.die());
+    // Before all tests, whoever starts it ends it.
+    if (getCurrentTest() !== undefined) onTestFinished(async () => await this.die());
   }
 
   /** Has commands done, one after the other, without giving way to anybody in this process. */

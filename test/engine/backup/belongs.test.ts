@@ -11,6 +11,7 @@ import { describeNative } from '../../support/native.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { Session } from '../../support/session.ts';
 import { fingerprint, namesIn } from '../../support/trees.ts';
+import { prepared } from '../../support/prepared.ts';
 
 let directory: string;
 let home: string;
@@ -56,7 +57,10 @@ describeNative('a repository', () => {
     await session.leave();
   }
 
-  beforeEach(async () => await application(home, a));
+  const laid = prepared(async (place) => await application(place.home, a));
+  beforeEach(() => {
+    ({ directory, home, repository: repo } = laid());
+  });
 
   test.each(['hot', 'offline'])('refuses %s of another environment, and says what both are', async (kind) => {
     await goesOn('hot');
@@ -249,10 +253,15 @@ describeNative('a repository', () => {
   describe('of an environment whose containers were all loaded anew, and whose older log was removed', () => {
     const refill = Array.from({ length: 2 }, () => 'put a auto 0 900 100 more');
 
-    beforeEach(async () => {
+    const older = prepared(async (place) => {
+      ({ home, repository: repo } = place);
+      await application(home, a);
       await goesOn('hot');
       await application(home, ['remove auto a.db -', ...a, ...refill, 'checkpoint', 'checkpoint', 'remove-logs']);
       expect(namesIn(home)).not.toContain('log.0000000001');
+    });
+    beforeEach(() => {
+      ({ directory, home, repository: repo } = older());
     });
 
     test('goes on with it in its place, and says so', async () => {

@@ -27,6 +27,7 @@ import { type RecordedApplication } from '../../../demo/application.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { contentsOf } from '../../support/native.ts';
+import { prepared } from '../../support/prepared.ts';
 
 let directory: string;
 let home: string;
@@ -120,8 +121,17 @@ test('a repository is followed as well, also into its next chain', async () => {
 });
 
 describe('is refused by name', () => {
-  beforeEach(async () => {
+  const laid = prepared(async (place) => {
+    ({ directory, home } = place);
+    standby = path.join(directory, 'standby');
+    demoApplication(home).commitUpTo([4, 72_115]);
     await follow();
+  });
+  beforeEach(() => {
+    ({ directory, home } = laid());
+    standby = path.join(directory, 'standby');
+    application = demoApplication(home);
+    application.commitUpTo([4, 72_115]);
   });
 
   test('log that was removed before it was followed', async () => {

@@ -4,21 +4,19 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demoApplication } from '../../support/demo-environment.ts';
-import { type RecordedApplication } from '../../../demo/application.ts';
 import { decodeManifest, encodeManifest, type Manifest } from '../../../src/engine/repository/manifest.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
 import { newPlace } from '../../support/place.ts';
+import { prepared } from '../../support/prepared.ts';
 
 let directory: string;
 let home: string;
 let repo: string;
-let application: RecordedApplication;
 
 beforeEach(() => {
   ({ directory, home, repository: repo } = newPlace());
-  application = demoApplication(home);
-  application.commitUpTo([4, 72_115]);
+  demoApplication(home).commitUpTo([4, 72_115]);
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -47,11 +45,17 @@ function edit(set: string, change: (manifest: Manifest) => Manifest): void {
 
 describe('a set that was made while the clock was in 2099', () => {
   let wrong: string;
-  beforeEach(async () => {
+  const laid = prepared(async (place) => {
+    ({ home, repository: repo } = place);
+    const application = demoApplication(home);
+    application.commitUpTo([4, 72_115]);
     vi.useFakeTimers({ toFake: ['Date'], now: new Date('2099-01-01T00:00:00Z') });
     wrong = await take('hot');
     vi.useRealTimers();
     application.commitUpTo([6, 5737]);
+  });
+  beforeEach(() => {
+    ({ directory, home, repository: repo } = laid());
   });
 
   test.each([false, true])('is not the newest once another was made (by an earlier version: %s)', async (isOld) => {
@@ -107,11 +111,17 @@ test('a rehearsal that is dated in the future is a finding, and not the last one
 describe('a newer set whose manifest is damaged', () => {
   let sound: string;
   let damaged: string;
-  beforeEach(async () => {
+  const laid = prepared(async (place) => {
+    ({ home, repository: repo } = place);
+    const application = demoApplication(home);
+    application.commitUpTo([4, 72_115]);
     sound = await take('hot');
     application.commitUpTo([6, 5737]);
     damaged = await take('incremental');
     fs.appendFileSync(path.join(repo, damaged, 'manifest.json'), ' ');
+  });
+  beforeEach(() => {
+    ({ directory, home, repository: repo } = laid());
   });
 
   test.each([[], ['-q'], ['--dry-run']])(
@@ -173,12 +183,11 @@ test('a chain that is expired while it is verified is no finding', async () => {
 describe('a container that the log at hand does not speak of', () => {
   let first: string;
   const quiet = 'q.dbxml';
-  beforeEach(async () => {
+  const laid = prepared(async (place) => {
+    ({ directory, home, repository: repo } = place);
+    demoApplication(home).commitUpTo([4, 72_115]);
     // The recorded log never speaks of it.
     const bytes = fs.readFileSync(path.join(home, 'd.dbxml'));
-    fs.rmSync(home, { recursive: true });
-    application = demoApplication(home);
-    application.commitUpTo([4, 72_115]);
     const whole = path.join(directory, 'whole');
     expect((await run('recover', '--from', home, '--to', whole)).exitCode).toBe(0);
     const clean = fs.readFileSync(path.join(whole, 'd.dbxml'));
@@ -192,6 +201,9 @@ describe('a container that the log at hand does not speak of', () => {
     }
     fs.writeFileSync(path.join(home, quiet), clean);
     first = await take('hot');
+  });
+  beforeEach(() => {
+    ({ directory, home, repository: repo } = laid());
   });
 
   test.each(['hot', 'offline'])('and is removed is told by %s and check, and its last chain is kept', async (kind) => {
