@@ -5,8 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { onTestFinished } from 'vitest';
-import { getCurrentTest } from 'vitest/suite';
+import { onTestFinished, TestRunner } from 'vitest';
 import { nativeProgram } from './native.ts';
 
 const longestWaitMs = 30_000;
@@ -33,7 +32,7 @@ export class Session {
     fs.closeSync(output);
     fs.rmSync(pipes, { recursive: true });
     // Before all tests, whoever starts it ends it.
-    if (getCurrentTest() !== undefined) onTestFinished(async () => await this.die());
+    if (TestRunner.getCurrentTest() !== undefined) onTestFinished(async () => await this.die());
   }
 
   /** Has commands done, one after the other, without giving way to anybody in this process. */
