@@ -5,7 +5,7 @@ import { takeBackup } from '../../src/engine/backup/backup.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
-import { namesIn } from '../support/trees.ts';
+import { namesIn, namesInRepository } from '../support/trees.ts';
 import { prepared } from '../support/prepared.ts';
 
 let repo: string;
@@ -33,7 +33,7 @@ async function run(...args: readonly string[]): Promise<CliResult> {
 }
 
 function sets(): string[] {
-  return namesIn(repo).filter((name) => name !== 'repository.json');
+  return namesInRepository(repo).filter((name) => name !== 'repository.json');
 }
 
 describe('expire', () => {

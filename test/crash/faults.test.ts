@@ -14,7 +14,7 @@ import { demoApplication, temporaryDirectory } from '../support/demo-environment
 import { countCalls, faultKinds as kinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
 import { withFaults } from '../support/faulty-system.ts';
 import { figaro } from '../support/run-cli.ts';
-import { fingerprint, namesIn } from '../support/trees.ts';
+import { fingerprint, namesIn, namesInRepository } from '../support/trees.ts';
 
 const commands = ['init', 'offline', 'hot', 'incremental', 'recover', 'expire', 'pin'] as const;
 type CommandName = (typeof commands)[number];
@@ -157,7 +157,9 @@ describe.each(commands)('%s', (command) => {
         }
         // And nothing else is left lying about, after the next run that writes.
         if (command === 'init') expect((await figaro(place.arguments('expire'))).exitCode, context).toBe(0);
-        expect(namesIn(place.repository), context).toEqual([...setsOf(place.repository), 'repository.json'].sort());
+        expect(namesInRepository(place.repository), context).toEqual(
+          [...setsOf(place.repository), 'repository.json'].sort(),
+        );
         rmSync(place.directory, { recursive: true });
       }
       console.log(`${command}: the disk ${what} at ${tried} of ${ofKind} calls, and ${failed} failed`);

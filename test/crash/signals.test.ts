@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { finish, start } from '../support/program.ts';
 import { figaro } from '../support/run-cli.ts';
-import { fingerprint, namesIn } from '../support/trees.ts';
+import { fingerprint, namesIn, namesInRepository } from '../support/trees.ts';
 import { effort, sampled } from '../support/effort.ts';
 
 function setsIn(repository: string): string[] {
@@ -75,7 +75,7 @@ describe('killed at any time', () => {
         // The dead process still holds the lock, and its unfinished set lies there.
         if (command === 'recover' && existsSync(target)) continue;
         expect(await figaro([command, '--quiet', ...args])).toEqual(done);
-        expect(namesIn(repository)).toEqual([...setsIn(repository), 'repository.json'].sort());
+        expect(namesInRepository(repository)).toEqual([...setsIn(repository), 'repository.json'].sort());
         expect(namesIn(directory)).toEqual(['env', 'kept', ...(command === 'recover' ? ['recovered'] : []), 'repo']);
       }
       console.log(`${command}: killed ${killed} times`);
@@ -112,7 +112,7 @@ test('expire, killed at any time, leaves chains that are whole, and does its wor
     expect(setsIn(repository)).toEqual(expect.arrayContaining(newest));
     expect(await figaro(['verify', '--quiet', '--repo', repository])).toEqual(done);
     expect(await figaro(args)).toEqual(done);
-    expect(namesIn(repository)).toEqual([...newest, 'repository.json'].sort());
+    expect(namesInRepository(repository)).toEqual([...newest, 'repository.json'].sort());
   }
   console.log(`expire: killed ${killed} times`);
 }, 600_000);
@@ -159,7 +159,7 @@ describe('told to stop', () => {
     const { status, signal } = await outcome;
     expect([status, signal]).toEqual(signal === null ? [143, null] : [null, 'SIGINT']);
     expect(await figaro(['hot', '--quiet', '--home', home, '--repo', repository])).toEqual(done);
-    expect(namesIn(repository)).toEqual([...setsIn(repository), 'repository.json']);
+    expect(namesInRepository(repository)).toEqual([...setsIn(repository), 'repository.json']);
     expect(setsIn(repository)).toHaveLength(1);
   });
 

@@ -26,6 +26,13 @@ export function namesIn(directory: string): string[] {
   }
 }
 
+/** Names in a repository, sorted, without what proofs left behind for the next ones: that has to be of sets that it holds. */
+export function namesInRepository(repository: string): string[] {
+  const names = namesIn(repository);
+  for (const id of namesIn(path.join(repository, 'proofs'))) expect(names).toContain(id);
+  return names.filter((name) => name !== 'proofs');
+}
+
 /** The error that work fails with. */
 export async function failureOf(work: () => unknown): Promise<FigaroError> {
   try {
