@@ -11,7 +11,7 @@ import { takeBackup } from './backup.ts';
 import { type BackupOptions } from './backup-options.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
 
-export interface StreamOptions extends Omit<BackupOptions, 'repository' | 'chain' | 'onCreated'> {
+interface StreamOptions extends Omit<BackupOptions, 'repository' | 'chain' | 'onCreated'> {
   /** The directory that the set is made in; that of temporary files by default. */
   readonly spool?: string;
 }

@@ -27,7 +27,7 @@ const hints = {
 };
 
 /** What a round took. */
-export interface Taken {
+interface Taken {
   /** With what is new in its log files; the one there was when nothing is. */
   readonly standby: Standby;
   /** Before anything was read. */

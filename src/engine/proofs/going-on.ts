@@ -12,7 +12,7 @@ import { ProofStorage, type Below, type ProofPiece } from './proof-storage.ts';
 import { type ProofState, type ProvenFile } from './proof-state.ts';
 
 /** An environment as a proof has left it, with new log. */
-export interface GoingOn {
+interface GoingOn {
   readonly environment: Environment;
   readonly storage: ProofStorage;
   /** Unique ids of the databases that the log has made. */

@@ -44,7 +44,7 @@ export async function recoverFromStream(
 }
 
 /** Incrementals alone say what changed, and not what was there. */
-export function requireChain(files: Files, repository: Repository): void {
+function requireChain(files: Files, repository: Repository): void {
   const { sets } = readSets(files, repository);
   const { chains, orphans } = chainsOf(sets);
   const [first] = orphans;

@@ -6,7 +6,7 @@ import { type BackupSet } from '../repository/backup-set.ts';
 import { type Repository } from '../repository/repository.ts';
 
 /** A repository, and the sets in it. */
-export interface Contents {
+interface Contents {
   readonly repository: Repository;
   /** The oldest first. */
   readonly sets: readonly BackupSet[];

@@ -13,7 +13,7 @@ function spoolName(): string {
   return uid === undefined ? 'figaro-backup' : `figaro-backup-${uid}`;
 }
 
-export interface Spool {
+interface Spool {
   /** A repository that only this run knows. */
   readonly repository: Repository;
   /** For all that is done to it. */

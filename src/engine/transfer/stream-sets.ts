@@ -12,7 +12,7 @@ import { bytesOf, sendSet } from './send-set.ts';
 import { TarSink, type ByteSink } from './tar-sink.ts';
 
 /** Which sets; the newest chain by default. */
-export interface StreamChoice extends CopyChoice {
+interface StreamChoice extends CopyChoice {
   /** Only this one, whose chain has to be had from elsewhere. */
   readonly set?: string | undefined;
 }
