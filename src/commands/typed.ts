@@ -54,6 +54,12 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   promote: ['failover promote'],
 };
 
+/** Options that a command has not, and people look for there, by what commander says of them: what to do instead. */
+const missingOptions: Readonly<Record<string, string>> = {
+  "incremental: unknown option '--to-stdout'":
+    'an incremental is nothing without its chain: take it into a repository, then `figaro-backup copy --set latest --to-stdout` writes it.',
+};
+
 /** The command at the end of the words of `help`. Throws `usage` for one that there is not. */
 export function commandNamed(program: Command, words: readonly string[]): Command {
   let command = program;
@@ -74,6 +80,8 @@ export function asUsage({ code, message }: CommanderError, program: Command, arg
   }
   const [first = '', suggestion] = message.replace(/^error: /, '').split('\n');
   const unknown = code === 'commander.unknownCommand' ? /'(.*)'/.exec(first)?.[1] : undefined;
+  const elsewhere = missingOptions[`${argv[0]}: ${first}`];
+  if (elsewhere !== undefined) return new FigaroError('usage', first, { hint: elsewhere });
   const ours = unknown !== undefined && (Object.hasOwn(otherNames, unknown) || suggestion === undefined);
   return new FigaroError('usage', first.replace(/\.$/, ''), {
     hint: ours ? hintFor(group ?? program, unknown) : (suggestion?.replaceAll(/[()]/g, '').toLowerCase() ?? seeHelp),

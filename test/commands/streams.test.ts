@@ -43,7 +43,7 @@ async function demoStream(): Promise<Buffer> {
 
 function unpack(tar: Buffer, place: string): void {
   fs.mkdirSync(place);
-  execFileSync('tar', ['x', '-C', place], { input: tar });
+  execFileSync('tar', ['x', '-C', place], { input: tar, stdio: ['pipe', 'ignore', 'ignore'] });
 }
 
 describe('a set that leaves as a stream', () => {
@@ -81,6 +81,26 @@ describe('a set that leaves as a stream', () => {
       'SET/SHA256SUMS',
       'SET/manifest.json',
     ]);
+  });
+
+  test('has all names, whatever is in them, and files without a byte', async () => {
+    layDemoEnvironment(home);
+    const long = path.join('d'.repeat(120), 'e'.repeat(120), 'f'.repeat(120));
+    const names = ['ünï.txt', 'a\nb.txt', 'back\\slash.txt', 'empty.txt', path.join(long, 'deep.txt')];
+    fs.mkdirSync(path.join(home, long), { recursive: true });
+    for (const name of names) fs.writeFileSync(path.join(home, name), name === 'empty.txt' ? '' : name);
+    fs.utimesSync(path.join(home, 'empty.txt'), -5, 4_102_444_800);
+    fs.utimesSync(path.join(home, 'ünï.txt'), -5, -5);
+    const { bytes } = await streaming([...toStdout(), '--include', '**/*.txt', '--quiet']);
+    const stdin = [bytes];
+    expect((await figaro(['recover', '-q', '--from-stdin', '--to', target], { stdin })).exitCode).toBe(0);
+    unpack(bytes, repository);
+    const [id] = namesIn(repository);
+    for (const at of [target, path.join(repository, id!, 'environment')]) {
+      for (const name of names) {
+        expect(fs.readFileSync(path.join(at, name), 'utf8')).toBe(name === 'empty.txt' ? '' : name);
+      }
+    }
   });
 
   test('has nothing else on standard output: reports, JSON and help go to standard error', async () => {
@@ -122,6 +142,10 @@ describe('a set that leaves as a stream', () => {
     const env = { FIGARO_BACKUP_REPO: repository };
     expect((await streaming(toStdout(), { env })).exitCode).toBe(0);
     expect(fs.existsSync(repository)).toBe(false);
+    expect(await figaro(['incremental', '--home', home, '--to-stdout'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('`figaro-backup copy --set latest --to-stdout` writes it') as string,
+    });
     expect(await figaro(['hot', '--home', home, '--repo', repository, '--spool', spool])).toMatchObject({
       exitCode: 2,
       stderr: 'error [usage]: --spool is for --to-stdout only\n',
@@ -261,6 +285,9 @@ describe('a set that comes as a stream', () => {
     });
     expect({ exitCode, stdout, stderr }).toEqual({ ...from, stdout: from.stdout.replace('/other', '/recovered') });
     expect(namesIn(directory)).toEqual(['env', 'other', 'recovered', 'repo', 'spool']);
+    const again = ['recover', '--from-stdin', '--to', path.join(directory, 'again'), '--json'];
+    const { files } = JSON.parse((await figaro(again, { stdin: [tar] })).stdout) as { files: { from: string }[] };
+    expect(files[0]!.from).toMatch(/^\d{8}T\d{6}Z-hot-[0-9a-f]{6}\/environment\/d\.dbxml$/);
   });
 
   test('is verified, and nothing of it is kept', async () => {

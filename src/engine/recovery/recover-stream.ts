@@ -34,7 +34,9 @@ export async function recoverFromStream(
     await receiveSets(files, repository, input, options.watch ?? {});
     requireChain(files, repository);
     const result = await recoverFrom(files, { ...choice, repository }, options);
-    return { ...result, warnings: [...leftovers, ...result.warnings] };
+    // Where they lay is gone by the time that it is told.
+    const copied = result.copied.map((file) => ({ ...file, path: path.relative(repository.directory, file.path) }));
+    return { ...result, copied, warnings: [...leftovers, ...result.warnings] };
   } catch (error) {
     throw lease.reasonOf(error);
   } finally {
