@@ -10,6 +10,7 @@ import { Pace } from '../../src/engine/pace.ts';
 import { takeLock } from '../../src/engine/repository/lock.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { copySets } from '../../src/engine/transfer/copy-sets.ts';
+import { FigaroError } from '../../src/errors.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, streaming, type CliResult } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
@@ -264,7 +265,7 @@ describe('what is not copied', () => {
     ['a manifest', (set: string) => path.join(set, 'manifest.json')],
     ['a set', (set: string) => set],
   ])('what a link leads to: %s', async (_what, place) => {
-    const [, , newest] = names();
+    const [full, incremental, newest] = names();
     const at = place(path.join(repository, newest));
     const elsewhere = path.join(directory, 'elsewhere');
     fs.renameSync(at, elsewhere);
@@ -272,13 +273,8 @@ describe('what is not copied', () => {
     const { exitCode, stderr } = await run();
     expect([4, 5, 6]).toContain(exitCode);
     expect(stderr).toContain(' link');
-    expect(setsIn(copy)).toEqual(names2(newest));
+    expect(setsIn(copy)).toEqual([full, incremental]);
   });
-
-  /** The sets that are there whatever becomes of the newest. */
-  function names2(newest: string): string[] {
-    return namesIn(repository).filter((name) => name !== newest && name !== 'repository.json');
-  }
 
   test('a set without a manifest, and one whose manifest is damaged: where it is the newest, that is an error', async () => {
     const [, incremental, newest] = names();
@@ -326,6 +322,29 @@ describe('what is not copied', () => {
     fs.rmSync(path.join(copy, newest), { recursive: true });
     expect(await run()).toMatchObject({ exitCode: 0, stderr: '' });
     expect(setsIn(copy)).toEqual(names());
+  });
+
+  test('older chains, where the newest one there is damaged or cannot be read', async () => {
+    const [full, , newest] = names();
+    await run();
+    await figaro(['hot', '-q', '--home', home, '--repo', repository]);
+    await run();
+    const last = setsIn(copy).at(-1)!;
+    await figaro(['pin', full, '--repo', copy]);
+    await figaro(['expire', '-q', '--repo', copy, '--keep-full', '1']);
+    expect(setsIn(copy)).not.toContain(newest);
+    const manifest = path.join(copy, last, 'manifest.json');
+    const hiding = filesWith(nodeFiles, {
+      openOwnIfThere: (file) => {
+        if (file !== manifest) return nodeFiles.openOwnIfThere(file);
+        throw new FigaroError('io', `${file}: cannot open`, { path: file, cause: new Error('EIO') });
+      },
+    });
+    const hidden = await figaro(['copy', '--repo', repository, '--to', copy], { files: hiding });
+    expect(hidden).toMatchObject({ exitCode: 6, stderr: expect.stringContaining('nothing was copied') as string });
+    fs.writeFileSync(manifest, '{}');
+    expect((await run()).exitCode).toBe(4);
+    expect(setsIn(copy)).not.toContain(newest);
   });
 
   test('what is expired meanwhile', async () => {

@@ -10,6 +10,11 @@ export interface BackupSet {
   readonly manifest: Manifest;
 }
 
+/** The disk failed to show it: nothing is known of what it is. */
+export function isHidden({ code }: BrokenSet): boolean {
+  return code === 'io' || code === 'not-permitted';
+}
+
 /** A directory that looks like a set and is none. */
 export interface BrokenSet {
   readonly id: string;

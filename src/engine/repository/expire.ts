@@ -4,6 +4,7 @@ import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { requireAmounts, requireCounts } from '../given.ts';
 import { pause } from '../pause.ts';
+import { isHidden } from './backup-set.ts';
 import { listSets, type Catalog, type ListedChain } from './catalog.ts';
 import { asWriter, removeSet, type LockWait, type Repository } from './repository.ts';
 import { decideRetention, type Decision, type RetentionRules } from './retention.ts';
@@ -57,7 +58,7 @@ function requireReadable({ broken, unread }: Catalog): void {
   for (const { code, message, details } of unread) {
     throw new FigaroError(code, message, { ...details, hint: 'nothing was removed. See to that file first.' });
   }
-  const hidden = broken.find(({ code }) => code === 'io' || code === 'not-permitted');
+  const hidden = broken.find(isHidden);
   if (!hidden) return;
   throw new FigaroError(hidden.code, `${hidden.id} cannot be read: ${hidden.problem}`, {
     path: hidden.directory,

@@ -53,7 +53,8 @@ export function wantedChains(from: Held, to: Held, choice: CopyChoice): readonly
   if (choice.newestChain) return [findChain(from.sets, {}, from.broken)];
   const { chains } = chainsOf(from.sets);
   if (choice.all) return chains;
-  const there = new Set(chainsOf(to.sets).chains.map(({ id }) => id));
+  // One that is damaged there is there, and its place in the order is known from here.
+  const there = new Set([...chainsOf(to.sets).chains, ...to.broken].map(({ id }) => id));
   const order = orderOf([...from.sets, ...to.sets]);
   const newest = Math.max(-1, ...[...there].map((id) => order.indexOf(id)));
   return chains.filter(({ id }) => there.has(id) || order.indexOf(id) > newest);

@@ -5,7 +5,7 @@ import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { requireApart, requireOutside, sourcesHere } from '../places.ts';
-import { type BackupSet } from '../repository/backup-set.ts';
+import { isHidden, type BackupSet } from '../repository/backup-set.ts';
 import { chainsOf, newerThan, whyOrphaned, type Chain } from '../repository/chain.ts';
 import { noteLook, readLook } from '../repository/last-look.ts';
 import {
@@ -88,6 +88,16 @@ function nothingToCopy({ directory }: Repository): FigaroError {
   });
 }
 
+/** What the disk fails to show may be the newest there is, and then everything would seem to be newer than what is there. */
+function requireShown({ broken }: Held): void {
+  const hidden = broken.find(isHidden);
+  if (!hidden) return;
+  throw new FigaroError(hidden.code, `${hidden.id} cannot be read: ${hidden.problem}`, {
+    path: hidden.directory,
+    hint: 'nothing was copied. See to that set first.',
+  });
+}
+
 class Copy {
   readonly #files: Files;
   readonly #from: Repository;
@@ -108,6 +118,7 @@ class Copy {
     const from = readSets(this.#files, this.#from);
     const to = this.#to ? readSets(this.#files, this.#to) : nothing;
     if (this.#to) {
+      requireShown(to);
       requireSameEnvironment({ repository: this.#from, sets: from.sets }, { repository: this.#to, sets: to.sets });
     }
     const chains = wantedChains(from, to, this.#options);
@@ -172,10 +183,13 @@ class Copy {
   #tellUnusable({ sets, broken }: Held, isNamed: boolean): void {
     const newer = isNamed ? [] : newerThan(chainsOf(sets).chains.at(-1), sets, broken);
     for (const { id, directory, problem } of newer) {
+      const hidden = broken.find((set) => set.id === id && isHidden(set));
       this.#failures.push(
-        new FigaroError('chain-gap', `${id} is not copied: it ${problem}`, {
+        new FigaroError(hidden?.code ?? 'chain-gap', `${id} is not copied: it ${problem}`, {
           path: directory,
-          hint: 'begin a new chain with `figaro-backup hot`, and see what is wrong with this one.',
+          hint: hidden
+            ? 'see to that set, then run the same command again.'
+            : 'begin a new chain with `figaro-backup hot`, and see what is wrong with this one.',
         }),
       );
     }
