@@ -1,5 +1,6 @@
 /** Chains whose log files grew from set to set: random logs of Berkeley DB 5.3, restored by it from plain copies. */
 
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -17,6 +18,7 @@ import { scanLog } from '../../../src/engine/log/scan.ts';
 import { recoverFrom } from '../../../src/engine/recovery/recover-from.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { type Lsn } from '../../../src/format/lsn.ts';
+import { logTailName } from '../../../src/format/names.ts';
 import { verifySets } from '../../../src/engine/verify/verify-sets.ts';
 import { appendTails, copyOver } from '../../support/by-hand.ts';
 import { flipBit } from '../../support/damage.ts';
@@ -111,6 +113,20 @@ describeNative('a chain whose log files grew from set to set', () => {
     },
     120_000,
   );
+
+  test('has names for its tails that Berkeley DB passes over', async () => {
+    const { home } = newPlace();
+    const application = new Session(home);
+    application.do('open db auto a.db - btree', 'put db auto 1 20 500 first', 'flush');
+    await application.die();
+    const name = path.join(home, logTailName(9, 100));
+    fs.writeFileSync(name, 'no log');
+    const { stdout } = spawnSync('db5.3_archive', ['-l', '-h', home], { encoding: 'utf8' });
+    expect(stdout).toBe('log.0000000001\n');
+    expect(recoverNatively(home)).toMatchObject({ ok: true });
+    expect(Object.keys(contentsOf(home))).toEqual(['a.db ']);
+    expect(fs.readFileSync(name, 'utf8')).toBe('no log');
+  });
 
   test('lets a log file of the source go that it holds in parts, unless one of them is not what it was', async () => {
     const { home, repository } = newPlace();
