@@ -46,6 +46,7 @@ export { type BackupResult, type NothingNew } from './engine/backup/backup-optio
 export { type BackupSet } from './engine/repository/backup-set.ts';
 export { type Manifest, type ManifestFile, type SetKind } from './engine/repository/manifest.ts';
 export { type Catalog, type ListedChain, type ListedSet } from './engine/repository/catalog.ts';
+export { type WriterRun } from './engine/repository/writer.ts';
 export { type Recovered } from './engine/recovery/recover-from.ts';
 export { type RecoveryReport } from './engine/recovery/report.ts';
 export { type Preflight } from './engine/recovery/preflight.ts';

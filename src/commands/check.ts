@@ -3,8 +3,9 @@ import { assessHealth, defaultMaxAgeMs, type Health, type NewestSet } from '../e
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
-import { bad } from '../output/styles.ts';
+import { bad, caution } from '../output/styles.ts';
 import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table } from '../output/text.ts';
+import { describeWriter } from '../output/writer.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { requireMetricsApart, writeMetrics } from './metrics-file.ts';
@@ -114,7 +115,8 @@ function toDocument({ restorableUntil, sources: _sources, ...health }: Health): 
   return { ...health, restorableUntil: restorableUntil === undefined ? undefined : formatTime(restorableUntil) };
 }
 
-function describe({ problems, newest, restorableUntil, lastVerified, lastRehearsed, ...counts }: Health): string {
+function describe(health: Health): string {
+  const { problems, newest, restorableUntil, lastVerified, lastRehearsed, run, leftUnfinished, ...counts } = health;
   const lines = problems
     .map(
       ({ code, message, hint }) =>
@@ -130,6 +132,16 @@ function describe({ problems, newest, restorableUntil, lastVerified, lastRehears
       'repository',
       `${formatCount(counts.chains, 'chain')}, ${formatCount(counts.sets, 'set')}, ${formatBytes(counts.bytes)}, ${formatBytes(counts.freeBytes)} free`,
     ],
+    ...(run?.state === 'in-progress' ? [['in progress', describeWriter(run)]] : []),
+    ...(run?.state === 'over' ? [[caution('did not finish'), describeWriter(run)]] : []),
+    ...(leftUnfinished > 0
+      ? [
+          [
+            caution('left unfinished'),
+            `${formatCount(leftUnfinished, 'set')}: the next run that writes removes ${leftUnfinished > 1 ? 'them' : 'it'}`,
+          ],
+        ]
+      : []),
   ];
   return lines + table(rows);
 }

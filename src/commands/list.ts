@@ -1,11 +1,14 @@
 import { Command } from 'commander';
 import { listSets, type Catalog, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
+import { type BrokenSet } from '../engine/repository/backup-set.ts';
 import { checksName } from '../engine/repository/checks.ts';
 import { goneOf } from '../engine/repository/missing.ts';
 import { excludedFrom } from '../engine/repository/chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
+import { type WriterRun } from '../engine/repository/writer.ts';
 import { bad, caution, good } from '../output/styles.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, table } from '../output/text.ts';
+import { describeWriter } from '../output/writer.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { examples } from './options.ts';
@@ -34,7 +37,7 @@ export function listCommand(context: CommandContext): Command {
     });
 }
 
-function describe({ chains, orphans, broken }: Catalog): string {
+function describe({ chains, orphans, broken, run, underWay }: Catalog): string {
   const parts = chains.map(describeChain);
   if (orphans.length > 0) {
     parts.push(`without their chain:\n${indent(orphans.map(({ set, problem }) => [caution(set.id), problem]))}`);
@@ -44,7 +47,17 @@ function describe({ chains, orphans, broken }: Catalog): string {
       `not usable as sets:\n${indent(broken.map(({ id, state, problem }) => [id, `${bad(state)}: ${inOneLine(problem)}`]))}`,
     );
   }
-  return parts.length === 0 ? 'the repository is empty\n' : parts.join('\n');
+  if (run) parts.push(describeRun(run, underWay, broken));
+  if (chains.length === 0 && orphans.length === 0 && broken.length === 0) parts.unshift('the repository is empty\n');
+  return parts.join('\n');
+}
+
+function describeRun(run: WriterRun, underWay: readonly BrokenSet[], broken: readonly BrokenSet[]): string {
+  const isOver = run.state === 'over';
+  const about = `${isOver ? caution('a run that did not finish') : 'in progress'}: ${describeWriter(run)}\n`;
+  if (!isOver) return about + indent(underWay.map(({ id }) => [id, 'not finished yet']));
+  const left = broken.some(({ state }) => state === 'incomplete') ? ', and removes what is incomplete' : '';
+  return `${about}    the next one that writes takes over its lock${left}\n`;
 }
 
 function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
@@ -108,11 +121,13 @@ function indent(rows: readonly (readonly string[])[]): string {
   return table(rows).replaceAll(/^(?=.)/gm, '    ');
 }
 
-function toDocument({ chains, orphans, broken }: Catalog): object {
+function toDocument({ chains, orphans, broken, run, underWay }: Catalog): object {
   return {
     chains: chains.map(({ sets, ...chain }) => ({ ...chain, sets: sets.map(setDocument) })),
     orphans: orphans.map(({ problem, ...set }) => ({ ...setDocument(set), problem })),
     broken: broken.map(({ id, state, problem }) => ({ id, state, problem })),
+    run,
+    underWay: underWay.map(({ id }) => id),
   };
 }
 

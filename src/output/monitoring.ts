@@ -63,7 +63,12 @@ export function prometheusText(repository: string, health: Health | undefined, n
     ],
     ['chains', 'Chains in the repository.', health?.chains],
     ['sets', 'Sets in chains.', health?.sets],
-    ['other_sets', 'Sets without their chain, damaged or unfinished.', health?.others],
+    ['other_sets', 'Sets without their chain, damaged, or left unfinished.', health?.others],
+    [
+      'run_started_timestamp_seconds',
+      'When the run began that writes to the repository now.',
+      health?.run?.state === 'in-progress' ? time(health.run.since) : undefined,
+    ],
     ['bytes', 'Bytes in sets.', health?.bytes],
     ['free_bytes', 'Room left for the repository.', health?.freeBytes],
   ];

@@ -70,10 +70,10 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
     ? { repository: existing, created: false }
     : createRepository(files, directory);
   if (created) options.onCreated?.(repository);
-  const write = async (held: Files): Promise<BackupResult> => {
+  const write = async (held: Files, watch: Watch): Promise<BackupResult> => {
     // Another run may have been waited for.
     const started = new Date();
-    const environment = await requireEnvironment(held, home, kind, choice, options.watch, true);
+    const environment = await requireEnvironment(held, home, kind, choice, watch, true);
     const chain = kind === 'incremental' ? chainToContinue(held, repository, options.chain) : undefined;
     const { chains: earlier, orphans } = kind === 'incremental' ? noChains : chainsOf(readSets(held, repository).sets);
     const before = [...orphans, ...earlier.flatMap(({ sets }) => sets)];
@@ -82,7 +82,7 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
     try {
       const newSource = options.newSource === true && before.length > 0;
       const found = { home, started, environment, chain, earlier, choice, insideNames };
-      const parts = { ...options, ...found, kind, newSource, notes };
+      const parts = { ...options, ...found, kind, newSource, notes, watch };
       const filled = await fillSet(held, set, parts);
       if ('manifest' in filled) return set.publish(filled.manifest);
       discard(set);

@@ -55,13 +55,13 @@ export interface PruneResult {
  * read and compared now. Files go from the oldest on, so that the log never has a gap.
  */
 export async function pruneLog(disk: Files, repository: Repository, options: PruneOptions): Promise<PruneResult> {
-  const { keep = 0, olderThanChain = false, confirm = false, watch = {} } = options;
+  const { keep = 0, olderThanChain = false, confirm = false } = options;
   const home = path.resolve(options.home);
   const { files } = wholeEnvironment(disk, home, options);
   for (const place of placesOf(files, 'the environment', home, configOf(files, home).directories)) {
     requireApart(files, place, { what: 'the repository', path: repository.directory });
   }
-  const prune = async (held: Files): Promise<PruneResult> => {
+  const prune = async (held: Files, watch: Watch = {}): Promise<PruneResult> => {
     const environment = discoverEnvironment(files, home);
     const logs = [...filesOfKind(environment, 'log')].sort((a, b) => a.logNumber - b.logNumber);
     const needed = findFirstLogFile(files, placeOf(files, path.join(home, logDirectoryOf(environment))));
@@ -86,7 +86,7 @@ export async function pruneLog(disk: Files, repository: Repository, options: Pru
     return { chain: chain.id, files: decided, removed: confirm };
   };
   // No backup may be under way that counts on a file.
-  return confirm ? await asWriter(files, repository, prune, options) : await prune(files);
+  return confirm ? await asWriter(files, repository, prune, options) : await prune(files, options.watch);
 }
 
 function requireSameSource({ id, sets }: Chain, home: string): void {

@@ -6,8 +6,10 @@ import { readLook } from './last-look.ts';
 import { type ManifestCommit } from './manifest.ts';
 import { type OnFailure } from './note-failure.ts';
 import { readPin, type Pin } from './pins.ts';
-import { readSets, type Repository } from './repository.ts';
+import { type Repository } from './repository.ts';
 import { type BackupSet, type BrokenSet } from './backup-set.ts';
+import { readSetsAndRun } from './under-way.ts';
+import { type WriterRun } from './writer.ts';
 
 /** A set as a catalog shows it. */
 export interface ListedSet {
@@ -45,15 +47,19 @@ export interface Catalog {
   /** In order of time of their full sets. */
   readonly chains: readonly ListedChain[];
   readonly orphans: readonly OrphanedSet[];
-  /** Directories that are no sets: unfinished, or with a manifest that cannot be trusted. */
+  /** Directories that are no sets: left unfinished, or with a manifest that cannot be trusted. */
   readonly broken: readonly BrokenSet[];
+  /** The run that writes to the repository, or that ended without giving back its lock. */
+  readonly run: WriterRun | undefined;
+  /** Directories that the run in progress is making sets of, or is removing. */
+  readonly underWay: readonly BrokenSet[];
   /** Pins and checks that the system could not read: what they say of their set is not known. */
   readonly unread: readonly FigaroError[];
 }
 
 /** Everything in a repository, by chains. Only manifests are read; whether they are true is what `verifySets` checks. */
 export function listSets(files: Files, repository: Repository): Catalog {
-  const { sets, broken } = readSets(files, repository);
+  const { sets, broken, underWay, run } = readSetsAndRun(files, repository);
   const { chains, orphans } = chainsOf(sets);
   const unread: FigaroError[] = [];
   const onFailure = (failure: FigaroError): void => void unread.push(failure);
@@ -61,6 +67,8 @@ export function listSets(files: Files, repository: Repository): Catalog {
     chains: chains.map((chain) => describeChain(files, chain, onFailure)),
     orphans: orphans.map((set) => ({ ...describeSet(files, set, onFailure), problem: whyOrphaned(sets, set) })),
     broken,
+    run,
+    underWay,
     unread,
   };
 }

@@ -20,7 +20,7 @@ export interface ExpireOptions extends LockWait, RetentionRules {
  * what to keep, `busy`, and what keeps a set, its pin or its checks from being read: then nothing is removed.
  */
 export async function expire(files: Files, repository: Repository, options: ExpireOptions): Promise<Decision[]> {
-  const { dryRun = false, now = new Date(), watch = {} } = options;
+  const { dryRun = false, now = new Date() } = options;
   requireRules(options);
   const decide = (): Decision[] => {
     const catalog = listSets(files, repository);
@@ -31,7 +31,7 @@ export async function expire(files: Files, repository: Repository, options: Expi
   return await asWriter(
     files,
     repository,
-    async (held) => {
+    async (held, watch) => {
       const decisions = decide();
       for (const { chain, reasons } of decisions) {
         if (reasons.length > 0) continue;

@@ -13,6 +13,7 @@ import { excludedFrom, isUnsound, newerThan } from './chain.ts';
 import { databasesTold, placeOf, plainId, type Manifest } from './manifest.ts';
 import { goneNow } from './missing.ts';
 import { rehearsalOf } from './retention.ts';
+import { type WriterRun } from './writer.ts';
 
 /** What is asked of backups. */
 export interface HealthRules {
@@ -60,8 +61,12 @@ export interface Health {
   readonly lastRehearsed: string | undefined;
   readonly chains: number;
   readonly sets: number;
-  /** Orphans, damaged and unfinished sets. */
+  /** Orphans, damaged sets, and those that a run left unfinished. */
   readonly others: number;
+  /** How many of these were left unfinished. */
+  readonly leftUnfinished: number;
+  /** The run that writes to the repository, or that ended without giving back its lock. */
+  readonly run: WriterRun | undefined;
   readonly bytes: number;
   readonly freeBytes: number;
   /** The environments on this machine that sets were made of. */
@@ -118,6 +123,8 @@ export function assessHealth(files: Files, repository: Repository, rules: Health
     chains: chains.length,
     sets: sets.length,
     others: orphans.length + broken.length,
+    leftUnfinished: broken.filter(({ state }) => state === 'incomplete').length,
+    run: catalog.run,
     bytes: [...sets, ...orphans].reduce((sum, { bytes }) => sum + bytes, 0),
     freeBytes,
     sources: sourcesHere(

@@ -10,6 +10,8 @@ import { writeNew } from '../files/durable.ts';
 
 /** The lock of a repository; only one run at a time may write to it. */
 export interface Lock {
+  /** Tells it from the locks of other runs. */
+  readonly mark: string;
   /** For all that is written under the lock: they change nothing once another run has taken it over, and throw `busy`. */
   readonly files: Files;
   /** As of a `Lease`. */
@@ -45,6 +47,7 @@ export function takeLock(files: Files, repository: string, sight = new LockSight
   const hold = files.hold(path.join(repository, lockName));
   const lease = holdLease({ renew: () => file.renew(held), requireMine: () => file.requireMine(held) });
   return {
+    mark: markOf(held.contents),
     files: fencedFiles(files, lease),
     reasonOf: (failure) => lease.reasonOf(failure),
     release: () => {
@@ -59,6 +62,38 @@ export function takeLock(files: Files, repository: string, sight = new LockSight
 }
 
 const lockName = 'lock';
+
+/** A lock as it looks to those who do not want it. */
+interface SeenLock extends Pick<Found, 'owner'> {
+  readonly mark: string;
+  /** False where the next run takes it over, or would soon. */
+  readonly isAlive: boolean;
+}
+
+/** Looks at the lock, and writes nothing to learn what time it is for the file system: that of this machine has to do. */
+export function seeLock(files: Files, repository: string): SeenLock | undefined {
+  const file = path.join(repository, lockName);
+  const found = findLock(files, file);
+  if (!found) return undefined;
+  const isAlive = goesOn(found, () => Date.now() - found.changedMs) || files.isHeld(file);
+  return { owner: found.owner, mark: markOf(found.contents), isAlive };
+}
+
+function markOf(contents: string): string {
+  return createHash('sha256').update(contents).digest('hex').slice(0, 16);
+}
+
+function findLock(files: Files, file: string): Found | undefined {
+  const bytes = readOwnIfThere(files, file);
+  const stat = bytes && files.statIfThere(file);
+  if (!stat) return undefined;
+  const contents = Buffer.from(bytes).toString('utf8');
+  return { contents, owner: parseOwner(contents), changedMs: stat.changedMs };
+}
+
+function goesOn({ owner }: Found, silentMs: () => number): boolean {
+  return owner ? isAlive(owner, silentMs) : silentMs() < expiryMs;
+}
 
 /** Removes what runs left that were killed while they took the lock. Only for who holds it. */
 export function sweepLocks(files: Files, repository: string): void {
@@ -141,11 +176,7 @@ class LockFile {
   }
 
   #find(): Found | undefined {
-    const bytes = readOwnIfThere(this.#files, this.#file);
-    const stat = bytes && this.#files.statIfThere(this.#file);
-    if (!stat) return undefined;
-    const contents = Buffer.from(bytes).toString('utf8');
-    return { contents, owner: parseOwner(contents), changedMs: stat.changedMs };
+    return findLock(this.#files, this.#file);
   }
 
   /** The lock appears with its contents, or not at all. */
@@ -213,16 +244,13 @@ class LockFile {
   }
 
   #guardOf(contents: string): LockFile {
-    const name = createHash('sha256').update(contents).digest('hex').slice(0, 16);
-    return new LockFile(this.#files, this.#repository, `${this.#file}-${name}`, new LockSight());
+    return new LockFile(this.#files, this.#repository, `${this.#file}-${markOf(contents)}`, new LockSight());
   }
 
   #isAlive(found: Found): boolean {
-    const { owner, changedMs } = found;
     const unchangedMs = this.#sight.unchangedMs(found);
-    const silentMs = (): number => Math.max(this.#now() - changedMs, unchangedMs);
-    const goesOn = owner ? isAlive(owner, silentMs) : silentMs() < expiryMs;
-    return goesOn || this.#files.isHeld(this.#file);
+    const silentMs = (): number => Math.max(this.#now() - found.changedMs, unchangedMs);
+    return goesOn(found, silentMs) || this.#files.isHeld(this.#file);
   }
 
   /** The clock of the file system: those of the machines that share it may differ. */

@@ -19,6 +19,7 @@ import { isInFuture } from './chain-order.ts';
 import { LockSight, sweepLocks, takeLock, type Lock } from './lock.ts';
 import { decodeManifest, encodeManifest, setName, type Manifest, type SetKind } from './manifest.ts';
 import { type BrokenSet, type BackupSet } from './backup-set.ts';
+import { notePhases } from './writer.ts';
 
 const repositoryFormat = 1;
 
@@ -334,21 +335,23 @@ export interface LockWait {
 /**
  * Runs `write` as the only writer of the repository. What unfinished runs left behind is swept first. Throws `busy` when
  * another run does not finish in time. The files that `write` gets change nothing when this run stood still for so long that
- * another one took over: everything has to go through them.
+ * another one took over: everything has to go through them. Phases that the watch is told are seen by who looks at the repository.
  */
 export async function asWriter<T>(
   files: Files,
   repository: Repository,
-  write: (files: Files) => Promise<T>,
+  write: (files: Files, watch: Watch) => Promise<T>,
   { lockWaitMs = 0, watch = {} }: LockWait = {},
 ): Promise<T> {
   const lock = await waitForLock(files, repository, performance.now() + lockWaitMs, watch);
+  const phases = notePhases(lock.files, repository.directory, lock.mark, watch);
   try {
     sweep(lock.files, repository);
-    return await write(lock.files);
+    return await write(lock.files, phases.watch);
   } catch (error) {
     throw lock.reasonOf(error);
   } finally {
+    phases.end();
     release(lock);
   }
 }

@@ -76,7 +76,12 @@ export async function copySets(files: Files, from: Repository, options: CopyOpti
     ? { repository: existing, created: false }
     : createRepository(files, options.to, from.id);
   if (created) options.onCreated?.(repository);
-  return await asWriter(files, repository, (held) => new Copy(held, from, repository, options).perform(), options);
+  return await asWriter(
+    files,
+    repository,
+    (held, watch) => new Copy(held, from, repository, { ...options, watch }).perform(),
+    options,
+  );
 }
 
 const nothing: Held = { sets: [], broken: [] };

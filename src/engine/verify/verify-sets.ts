@@ -5,7 +5,8 @@ import { type Files } from '../files/files.ts';
 import { requireAmounts } from '../given.ts';
 import { chainsOf, whyOrphaned } from '../repository/chain.ts';
 import { findChain, findSet } from '../repository/find-chain.ts';
-import { readSets, type Repository } from '../repository/repository.ts';
+import { type Repository } from '../repository/repository.ts';
+import { readSetsAndRun } from '../repository/under-way.ts';
 import { Verification, type VerifyOptions, type VerifyResult } from './verification.ts';
 
 /** As `verifySets`, for whoever relies on what is there: throws `set-missing` where there is nothing to verify, too. */
@@ -29,16 +30,17 @@ export async function verifySets(
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   requireCompatible(options);
-  const { sets, broken } = readSets(files, repository);
+  const { sets, broken, underWay } = readSetsAndRun(files, repository);
+  const unusable = [...broken, ...underWay];
   const verification = new Verification(files, options);
   if (options.set !== undefined) {
-    const set = findSet(sets, options.set, broken);
+    const set = findSet(sets, options.set, unusable);
     await verification.verifySet(set);
     verification.note(set, false);
     return verification.result();
   }
   if (options.chain !== undefined) {
-    await verification.verifyChain(findChain(sets, { chain: options.chain }, broken));
+    await verification.verifyChain(findChain(sets, { chain: options.chain }, unusable));
     return verification.result();
   }
   const { chains, orphans } = chainsOf(sets);
@@ -50,7 +52,7 @@ export async function verifySets(
   }
   for (const { id, state, code, problem } of broken) {
     if (state === 'damaged') verification.find({ set: id, code, message: problem });
-    else verification.warnings.push(`${id} was not finished and is no set; the next backup removes it`);
+    else verification.warnings.push(`${id} was not finished and is not a set; the next backup removes it`);
   }
   return verification.result();
 }

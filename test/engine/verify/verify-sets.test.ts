@@ -193,7 +193,7 @@ test('an unfinished set is no finding, and is not touched', async () => {
   chmodSync(incremental.directory, 0o755);
   const result = await verify();
   expect(told(result)).toEqual([]);
-  expect(result.warnings).toEqual([`${incremental.id} was not finished and is no set; the next backup removes it`]);
+  expect(result.warnings).toEqual([`${incremental.id} was not finished and is not a set; the next backup removes it`]);
   expect(existsSync(incremental.directory)).toBe(true);
 });
 
