@@ -18,6 +18,12 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** Sizes that are not the same, so that this shows: to the byte where they read alike otherwise. */
+export function formatSizes(one: number, other: number): readonly [string, string] {
+  const [a, b] = [formatBytes(one), formatBytes(other)];
+  return a === b ? [formatCount(one, 'byte'), formatCount(other, 'byte')] : [a, b];
+}
+
 /** `3d 4h`, `2h 5m`, `12s`, `under 1s`: the two largest units, rounded down. */
 export function formatDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000);

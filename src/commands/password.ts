@@ -5,6 +5,7 @@ import { withFile } from '../engine/files/read.ts';
 import { type Files } from '../engine/files/files.ts';
 import { withCipher } from '../engine/files/files-with.ts';
 import { FigaroError } from '../errors.ts';
+import { formatBytes } from '../measures.ts';
 import { Cipher, whyNoPassword } from '../format/crypto.ts';
 import { type CommandContext } from './context.ts';
 
@@ -33,7 +34,8 @@ function readPassword(files: Files, file: string): Uint8Array {
   let end = bytes.length;
   // An editor ends the line; it is no part of the password.
   if (bytes[end - 1] === 10) end -= bytes[end - 2] === 13 ? 2 : 1;
-  if (size > longest) throw unusable(file, `it has ${size} bytes`);
+  if (size > longest)
+    throw unusable(file, `it has ${formatBytes(size)}, more than the ${formatBytes(longest)} of a password`);
   const password = bytes.subarray(0, Math.max(0, end));
   const problem = whyNoPassword(password);
   if (problem !== undefined) throw unusable(file, problem);

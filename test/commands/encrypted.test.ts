@@ -228,7 +228,11 @@ describe('a password', () => {
       },
       'is not a regular file',
     ],
-    ['is another file', () => fs.writeFileSync(passwordFile, 'x'.repeat(5000)), 'it has 5000 bytes'],
+    [
+      'is another file',
+      () => fs.writeFileSync(passwordFile, 'x'.repeat(5000)),
+      'it has 4.9 KiB, more than the 4.0 KiB of a password',
+    ],
   ])('whose file %s is no password', async (_what, spoil, problem) => {
     spoil();
     const { exitCode, stderr } = await withPassword('hot', ...source());

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { programVersion } from '../../engine/version.ts';
 import { FigaroError } from '../../errors.ts';
+import { formatDuration } from '../../measures.ts';
 import { maskedUrl } from '../../output/text.ts';
 
 /** What is appended to the path of the URL. */
@@ -79,7 +80,7 @@ async function send(url: URL, timeoutMs: number, signal: AbortSignal | undefined
     return { problem: `the answer was ${status}`, isFinal: status < 500 && status !== 408 && status !== 429 };
   } catch (error) {
     if (signal?.aborted) return { problem: 'interrupted' };
-    if (timeout.aborted) return { problem: `no answer within ${timeoutMs / 1000} s` };
+    if (timeout.aborted) return { problem: `no answer within ${formatDuration(timeoutMs)}` };
     return { problem: codeOf(error) };
   }
 }

@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatDuration } from '../../measures.ts';
 
 interface ShellOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -51,7 +52,7 @@ export async function runShell(command: string, options: ShellOptions): Promise<
     ]);
     if (first === 'ended') return await ended;
     const isGone = await stop(child, ended);
-    const why = first === 'timeout' ? `took longer than ${options.timeoutMs / 1000} s` : 'was interrupted';
+    const why = first === 'timeout' ? `took longer than ${formatDuration(options.timeoutMs)}` : 'was interrupted';
     return isGone ? `${why} and was stopped` : `${why} and could not be stopped`;
   } finally {
     timeout.catch(() => {});

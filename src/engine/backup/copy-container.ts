@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { formatSizes } from '../../measures.ts';
 import { setTimeout } from 'node:timers/promises';
 import { type EnvironmentFile } from '../environment/environment.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
@@ -338,7 +339,10 @@ export class ContainerCopy {
     const copy = this.#files.openIfThere(this.target)!;
     try {
       const { size } = source.stat();
-      if (size !== this.stat.size) return `it had ${this.stat.size} bytes, and has ${size}`;
+      if (size !== this.stat.size) {
+        const [had, has] = formatSizes(this.stat.size, size);
+        return `it had ${had}, and has ${has}`;
+      }
       const buffer = this.#bufferFor(this.size, watch);
       const copied = new Uint8Array(buffer.length);
       for (let position = 0; position < this.size;) {

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { formatBytes, formatSizes } from '../../measures.ts';
 import { externalFilePath, externalItem, externalItemSize } from '../../format/page/external.ts';
 import { type Page } from '../../format/page/page.ts';
 import { parseDbConfig } from '../environment/db-config.ts';
@@ -43,12 +44,13 @@ export function readExternalItem(
   try {
     const { size } = opened.stat();
     if (BigInt(size) !== item.size) {
-      throw file.broken(page.pgno, `its external file ${external} has ${size} bytes, not ${item.size}`);
+      const [has, told] = formatSizes(size, Number(item.size));
+      throw file.broken(page.pgno, `its external file ${external} has ${has}, not ${told}`);
     }
     if (size > maxSize) {
       throw new FigaroError(
         'format-unsupported',
-        `${external} has ${size} bytes, which is too much to be read at once`,
+        `${external} has ${formatBytes(size)}, more than the ${formatBytes(maxSize)} that can be read at once`,
         {
           path: external,
         },

@@ -1,13 +1,17 @@
 /** Whether files stood still while they were read: what is left to look at where other processes cannot be seen. */
 
 import { FigaroError } from '../../errors.ts';
+import { formatSizes } from '../../measures.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { type Environment } from './environment.ts';
 
 /** How a file differs from an earlier look, as the end of a sentence; undefined when it does not. */
 export function differenceSince(before: FileStat, now: FileStat | undefined): string | undefined {
   if (!now) return 'it is gone';
-  if (now.size !== before.size) return `it had ${before.size} bytes, and has ${now.size}`;
+  if (now.size !== before.size) {
+    const [had, has] = formatSizes(before.size, now.size);
+    return `it had ${had}, and has ${has}`;
+  }
   if (now.mtimeMs !== before.mtimeMs || now.inode !== before.inode) return 'it was written to';
   return undefined;
 }

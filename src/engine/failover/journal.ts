@@ -7,6 +7,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import path from 'node:path';
 import { type FigaroError } from '../../errors.ts';
+import { formatBytes } from '../../measures.ts';
 import { type Cipher } from '../../format/crypto.ts';
 import { readFields } from '../fields.ts';
 import { openToRead, withFile } from '../files/read.ts';
@@ -202,7 +203,8 @@ function readContents(journal: OpenFile, file: string): Contents {
   if (end >= 0 && journal.readAt(footer, end) === footerSize && footer.toString('latin1', 40) === magic) {
     const start = Number(footer.readBigUInt64LE(32));
     if (start <= end && hashOf(journal, start, end).equals(footer.subarray(0, 32))) {
-      if (end - start > contentsLimit) throw damaged(file, `its contents have ${end - start} bytes`);
+      if (end - start > contentsLimit)
+        throw damaged(file, `its contents have ${formatBytes(end - start)}, more than ${formatBytes(contentsLimit)}`);
       const text = Buffer.alloc(end - start);
       journal.readAt(text, start);
       return decodeContents(text, start, (problem) => damaged(file, problem));

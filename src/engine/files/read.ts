@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { formatBytes } from '../../measures.ts';
 import { type Files, type OpenFile } from './files.ts';
 
 /** Opens a file that has to be there. */
@@ -81,7 +82,7 @@ function readWhole(opened: OpenFile | undefined, limit: number): Uint8Array | un
     if (size > limit) {
       throw new FigaroError(
         'io',
-        `${opened.path}: has ${size} bytes, more than the ${limit} that such a file can have`,
+        `${opened.path}: has ${formatBytes(size)}, more than the ${formatBytes(limit)} that such a file can have`,
         {
           path: opened.path,
           hint: 'this is not what it was written as: find out what overwrote it.',

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { formatBytes } from '../../measures.ts';
 import {
   longestFileHeader,
   readFileHeader,
@@ -85,10 +86,14 @@ function readLogFile(files: Files, number: number, parts: LogParts, opens: boole
     const file = opened.path;
     const { size } = opened.stat();
     if (size > largestLogFile) {
-      throw new FigaroError('log-corrupt', `${file} has ${size} bytes, more than a log file can have`, {
-        path: file,
-        hint: 'this is damage, or not a log file: copy the file again, or use an older set.',
-      });
+      throw new FigaroError(
+        'log-corrupt',
+        `${file} has ${formatBytes(size)}, more than the ${formatBytes(largestLogFile)} that a log file can have`,
+        {
+          path: file,
+          hint: 'this is damage, or not a log file: copy the file again, or use an older set.',
+        },
+      );
     }
     const head = new Uint8Array(longestFileHeader);
     const reading = readFileHeader(head.subarray(0, opened.readAt(head, 0)), files.cipher);

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { formatTime } from '../../measures.ts';
+import { formatDuration, formatTime } from '../../measures.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { doubtMs, expiryMs, fencedFiles, holdLease } from '../lease.ts';
@@ -271,7 +271,7 @@ class LockFile {
     const who = owner ? ` by process ${owner.pid} on ${owner.host} since ${formatTime(owner.since)}` : '';
     return new FigaroError('busy', `${this.#repository} is being written to${who}`, {
       path: this.#file,
-      hint: `try again when it is done. A run on another machine, or in another container, that was killed counts as over when it showed no sign of life for ${expiryMs / 60_000} minutes.`,
+      hint: `try again when it is done. A run on another machine, or in another container, that was killed counts as over when it showed no sign of life for ${formatDuration(expiryMs)}.`,
     });
   }
 

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { formatSizes } from '../../measures.ts';
 import { hashFile } from '../files/hash.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
@@ -42,7 +43,10 @@ export async function requireIntact(
     if (kind !== 'file') throw damaged('file-checksum', file, `it ${kind}`);
     // One that grew may have no end.
     const found = files.statIfThere(file)!;
-    if (found.size !== size) throw damaged('file-checksum', file, `it has ${found.size} bytes, not ${size}`);
+    if (found.size !== size) {
+      const [has, told] = formatSizes(found.size, size);
+      throw damaged('file-checksum', file, `it has ${has}, not ${told}`);
+    }
     const hash = await hashFile(files, file, watch);
     if (hash.sha256 !== sha256) throw damaged('file-checksum', file, 'it does not match its SHA-256 in the manifest');
   }

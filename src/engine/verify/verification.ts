@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { formatSizes } from '../../measures.ts';
 import { unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { findOpaque } from '../environment/opaque.ts';
@@ -263,9 +264,10 @@ export class Verification {
   }
 
   #compare(set: BackupSet, file: ManifestFile, { size, sha256 }: { size: number; sha256: string }): void {
+    const [has, told] = formatSizes(size, file.size);
     const problem =
       size !== file.size
-        ? `has ${size} bytes, not ${file.size} as in the manifest`
+        ? `has ${has}, not ${told} as in the manifest`
         : sha256 !== file.sha256
           ? 'does not match its SHA-256 in the manifest'
           : undefined;

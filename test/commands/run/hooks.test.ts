@@ -214,7 +214,7 @@ describe('a hook that takes too long', () => {
     const began = performance.now();
     expect(await hot('--hook-timeout', '1s', '--run-before', stubborn)).toMatchObject({
       exitCode: 12,
-      stderr: expect.stringContaining('run-before took longer than 1 s and was stopped\n') as string,
+      stderr: expect.stringContaining('run-before took longer than 1s and was stopped\n') as string,
     });
     expect(performance.now() - began).toBeLessThan(15_000);
     const before = logged();

@@ -233,7 +233,7 @@ describe('plain copies that change while they are recovered', () => {
     const error = await expectFailure('environment-changed', () =>
       recoverEnvironment(files, { environment, target, dryRun }),
     );
-    expect(error.message).toMatch(/d\.dbxml changed while it was read: it had \d+ bytes, and has \d+$/);
+    expect(error.message).toMatch(/d\.dbxml changed while it was read: it had \S+ [KM]iB, and has \S+ [KM]iB$/);
     expect(error.exitCode).toBe(8);
     expect(namesIn(directory)).toEqual(['env']);
   });

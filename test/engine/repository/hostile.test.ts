@@ -97,7 +97,7 @@ test('a DB_CONFIG of a terabyte is an error by name', async () => {
   fs.truncateSync(path.join(home, 'DB_CONFIG'), 2 ** 40);
   expect(await inRepo('hot', '--home', home)).toMatchObject({
     exitCode: 6,
-    stderr: expect.stringContaining('DB_CONFIG: has 1099511627776 bytes'),
+    stderr: expect.stringContaining('DB_CONFIG: has 1.0 TiB'),
   });
 });
 

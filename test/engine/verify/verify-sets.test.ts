@@ -137,7 +137,7 @@ describe('everything that is wrong is told:', () => {
   test('a log file cut off', async () => {
     truncateSync(inside(incremental, 'log.0000000006'), 3000);
     const findings = told(await verify());
-    expect(findings).toContainEqual(expect.stringContaining('log.0000000006 has 3000 bytes, not 5739'));
+    expect(findings).toContainEqual(expect.stringContaining('log.0000000006 has 2.9 KiB, not 5.6 KiB'));
     expect(findings).toContainEqual(
       expect.stringMatching(/the log ends at \[6\]\[\d+\], but the manifest says \[6\]\[5739\]/),
     );
@@ -251,7 +251,7 @@ describe('a quick look', () => {
     unlinkSync(inside(incremental, 'log.0000000006'));
     const findings = told(await verify({ quick: true }));
     expect(findings).toHaveLength(2);
-    expect(findings.join()).toMatch(/d\.dbxml has 4096 bytes, not \d+ .*log\.0000000006 is missing/);
+    expect(findings.join()).toMatch(/d\.dbxml has 4\.0 KiB, not \S+ KiB .*log\.0000000006 is missing/);
   });
 
   test('reads no file but the first bytes, and is no check that counts', async () => {

@@ -5,6 +5,7 @@ import { overflowData } from '../../../format/page/overflow.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { itemType, pageType } from '../../../format/page/types.ts';
 import { FigaroError } from '../../../errors.ts';
+import { formatBytes } from '../../../measures.ts';
 import { readExternalItem } from '../external-files.ts';
 import { type SalvagePages } from './pages.ts';
 
@@ -97,7 +98,7 @@ export function overflowItem(pages: SalvagePages, first: number, length?: number
     parts.push(part);
     done += part.length;
     if (done > longest) {
-      pages.tell(first, `the item that begins here is longer than ${longest} bytes and is passed over`);
+      pages.tell(first, `the item that begins here is longer than ${formatBytes(longest)} and is passed over`);
       return undefined;
     }
   }
