@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import { CommandContext, type CommonOptions, type Io } from './commands/context.ts';
+import { CommandContext, isForAll, type CommonOptions, type Io } from './commands/context.ts';
 import { commonHeading, examples } from './commands/options.ts';
 import { UnknownName } from './commands/config-file.ts';
 import { applySettings, commandName, readSettings } from './commands/settings.ts';
@@ -7,6 +7,7 @@ import { asUsage, commandNamed, inOrder, requireNoEmptyPlaces } from './commands
 import { nodeFiles } from './engine/files/node-files.ts';
 import { type Disk } from './engine/files/files.ts';
 import { programVersion } from './engine/version.ts';
+import { FigaroError } from './errors.ts';
 import { exitStatuses } from './output/exit-codes.ts';
 import { fit, widthOf } from './output/fit.ts';
 
@@ -56,13 +57,18 @@ const printLines: ReadonlySet<string> = new Set(['logs print']);
 export async function run(typed: readonly string[], io: Io, files: Disk = nodeFiles): Promise<number> {
   const argv = inOrder(typed);
   // Whoever is to read the bytes must not find a word between them.
-  const context = new CommandContext(io, files, argv.includes('--to-stdout') ? io.stderr : io.stdout);
+  return await runIn(new CommandContext(io, files, argv.includes('--to-stdout') ? io.stderr : io.stdout), argv);
+}
+
+/** The same in a context, of which `--all` makes one for each environment. */
+async function runIn(context: CommandContext, argv: readonly string[]): Promise<number> {
   context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
-    await parse(await buildProgram(context, commandsFor(argv)), argv);
+    const runOne = async (each: CommandContext): Promise<number> => await runIn(each, argv);
+    await parse(await buildProgram(context, commandsFor(argv), runOne), argv);
     if (context.bug) throw context.bug;
     context.writeDocument();
-    if (!argv.includes('--json')) context.tellFound(!argv.includes('--no-color'));
+    if (context.turn || !argv.includes('--json')) context.tellFound({ color: !argv.includes('--no-color') });
     await context.results.flush();
     return context.exitCode;
   } catch (error) {
@@ -80,10 +86,15 @@ function commandsFor([first = '']: readonly string[]): (name: string) => boolean
   return isOne ? (name) => name === first : () => true;
 }
 
-/** The program with all its commands, or with some. */
+/**
+ * The program with all its commands, or with some.
+ *
+ * @param runOne runs the same command line in the context of one environment, for `--all`
+ */
 export async function buildProgram(
   context: CommandContext,
   isWanted: (name: string) => boolean = () => true,
+  runOne?: (each: CommandContext) => Promise<number>,
 ): Promise<Command> {
   const program = new Command('figaro-backup')
     .description('Back up and recover Figaro (Berkeley DB XML) environments. No Berkeley DB is needed.')
@@ -117,11 +128,21 @@ export async function buildProgram(
   adopt(program);
   program.hook('preAction', async (_program, command) => {
     const [argument] = command.registeredArguments;
-    const environment =
-      argument?.name() === 'environment' ? (command.processedArgs[0] as string | undefined) : undefined;
-    const { config, home } = command.opts<CommonOptions & { readonly home?: string }>();
+    const options = command.opts<CommonOptions & { readonly home?: string }>();
     context.command = commandName(command);
     requireNoEmptyPlaces(command);
+    if (context.turn) command.processedArgs[0] = context.turn.environment;
+    const environment =
+      argument?.name() === 'environment' ? (command.processedArgs[0] as string | undefined) : undefined;
+    if (isForAll(command) && runOne && !context.turn) {
+      const { allEnvironments, forEachEnvironment, requireNoneNamed } = await import('./commands/all.ts');
+      requireNoneNamed(command, environment);
+      const names = allEnvironments(context, options);
+      // Its own action is for one of them.
+      command.action(async () => await forEachEnvironment(context, names, options, runOne));
+      return;
+    }
+    const { config, home } = options;
     try {
       const wanted = { config, environment, command: context.command, home };
       applySettings(context.files, command, readSettings(context.files, context.io.env, wanted));
@@ -172,6 +193,8 @@ function tell(error: unknown, argv: readonly string[], context: CommandContext):
   const json = argv.includes('--json');
   if (json) context.writeErrorDocument(error);
   context.writeError(error, { json, color: !argv.includes('--no-color') });
+  const message = error instanceof Error ? error.message : 'failed';
+  context.problem = { code: error instanceof FigaroError ? error.code : 'internal', message };
   return context.exitCodeOf(error);
 }
 

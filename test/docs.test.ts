@@ -236,7 +236,7 @@ test('options that there are not are found', () => {
   expect(strangersIn('--keep-hourly N')).toEqual(['--keep-hourly']);
 });
 
-/** Sentences and cells of tables that are long enough to be more than a phrase, or a list of options. */
+/** Sentences and cells of tables that are long enough to be more than a phrase. */
 function sentencesOf(page: string): string[] {
   const prose = proseOf(page).replaceAll(/^(#.*|\|[ -|]*)$/gm, '');
   const blocks = prose.split(/\n\n|\n(?=\s*(?:-|\d\.|\|) ?)/);

@@ -15,7 +15,7 @@ import { type Repository } from '../engine/repository/repository.ts';
 import { leftOutLines } from '../output/left-out.ts';
 import { FigaroError } from '../errors.ts';
 import { formatBytes, formatCommit, formatCount, inOneLine } from '../output/text.ts';
-import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { homeOf, repositoryOf } from './directories.ts';
 import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
@@ -96,7 +96,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
   }
   if (kind === 'offline') command.option('--without-log', 'take databases whose log is gone as they are');
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
-  return withHooks(withCommonOptions(withEnvironment(withPasswordOption(withLockWait(command)))))
+  return withHooks(withCommonOptions(withEnvironments(withPasswordOption(withLockWait(command)))))
     .addHelpText(
       'after',
       examples(
@@ -105,6 +105,7 @@ function backupCommand(context: CommandContext, kind: SetKind): Command {
         ...(kind === 'incremental'
           ? []
           : [`figaro-backup ${kind} --home /srv/env --to-stdout --spool /var/spool/backup > /dev/nst0`]),
+        `figaro-backup ${kind} --all --lock-wait 14m`,
       ),
     )
     .action(

@@ -2,11 +2,11 @@ import { Command, Option } from 'commander';
 import { assessHealth, defaultMaxAgeMs, type Health, type NewestSet } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
-import { nagiosLine, nagiosUnknown, prometheusText } from '../output/monitoring.ts';
+import { healthMetrics, nagiosResult, nagiosStatuses, nagiosText, nagiosUnknown } from '../output/monitoring.ts';
 import { bad, caution } from '../output/styles.ts';
 import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table } from '../output/text.ts';
 import { describeWriter } from '../output/writer.ts';
-import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { requireMetricsApart, writeMetrics } from './metrics-file.ts';
 import { hooked, withHooks } from './run/hooks.ts';
@@ -44,12 +44,13 @@ export function checkCommand(context: CommandContext): Command {
     )
     .option('--nagios', 'print one line, and exit as a Nagios plugin does')
     .option('--prometheus <file>', 'write metrics for the textfile collector of node_exporter');
-  return withHooks(withCommonOptions(withEnvironment(command)))
+  return withHooks(withCommonOptions(withEnvironments(command)))
     .addHelpText(
       'after',
       examples(
         'figaro-backup check --repo /backup/env --max-age 2h --max-rehearsal-age 8d',
         'figaro-backup check --repo /backup/env --nagios',
+        'figaro-backup check --all',
         'figaro-backup check --repo /backup/env --prometheus /var/lib/node_exporter/figaro.prom',
       ),
     )
@@ -63,6 +64,7 @@ export function checkCommand(context: CommandContext): Command {
           ...(minFree === undefined ? {} : { minFreeBytes: minFree }),
         };
         const { prometheus } = options;
+        const { gathered } = context.turn ?? {};
         if (prometheus !== undefined) {
           requireMetricsApart(context.files, prometheus, [{ what: 'the repository', path: directory }]);
         }
@@ -71,15 +73,18 @@ export function checkCommand(context: CommandContext): Command {
         if (prometheus !== undefined) {
           const health = outcome instanceof FigaroError ? undefined : outcome;
           requireMetricsApart(context.files, prometheus, health?.sources ?? []);
-          writeMetrics(context.files, prometheus, prometheusText(directory, health, new Date()));
+          const metrics = healthMetrics(directory, health, new Date());
+          if (gathered) gathered.metrics.set(prometheus, [...(gathered.metrics.get(prometheus) ?? []), metrics]);
+          else writeMetrics(context.files, prometheus, [metrics]);
         }
         if (options.nagios) {
-          const { line, status } =
-            outcome instanceof FigaroError ? nagiosUnknown(outcome) : nagiosLine(outcome, rules.maxAgeMs);
-          context.printAlways(line);
+          const result =
+            outcome instanceof FigaroError ? nagiosUnknown(outcome) : nagiosResult(outcome, rules.maxAgeMs);
+          context.printAlways(nagiosText(result));
+          context.turn?.gathered.nagios.push({ environment: context.turn.environment, result });
           const problem = outcome instanceof FigaroError ? outcome : outcome.problems[0];
           if (problem) context.found(problem.code, problem.message);
-          context.exitCode = status;
+          context.exitCode = nagiosStatuses[result.word];
           return;
         }
         if (outcome instanceof FigaroError) throw outcome;

@@ -2,15 +2,16 @@ import { constants } from 'node:os';
 import { Option, type Command } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Disk } from '../engine/files/files.ts';
-import { type Watch } from '../engine/pause.ts';
+import { type Progress, type Watch } from '../engine/pause.ts';
 import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/json.ts';
 import { fit, widthOf } from '../output/fit.ts';
+import { type MetricSet, type NagiosResult } from '../output/monitoring.ts';
 import { showProgress } from '../output/progress.ts';
 import { programVersion } from '../engine/version.ts';
 import { bugText, colours, errorText, hasColours, warningText } from '../output/report.ts';
 import { Results } from '../output/results.ts';
 import { paint } from '../output/styles.ts';
-import { printable } from '../output/text.ts';
+import { inOneLine, printable } from '../output/text.ts';
 import { commonHeading } from './options.ts';
 
 /** The streams and surroundings of a run. */
@@ -37,11 +38,27 @@ interface Problem {
   readonly message: string;
 }
 
+/** What `--all` makes one of when each environment had its turn. */
+export interface Gathered {
+  /** By the file that they go to. */
+  readonly metrics: Map<string, MetricSet[]>;
+  readonly nagios: { readonly environment: string; readonly result: NagiosResult }[];
+}
+
+/** An environment of those that `--all` goes through. */
+interface Turn {
+  readonly environment: string;
+  readonly results: Results;
+  readonly gathered: Gathered;
+}
+
 /** What a command gets from the process: streams, files, progress. */
 export class CommandContext {
   readonly io: Io;
   /** What no password opens: `unlockedFiles` has the key, too. */
   readonly files: Disk;
+  /** Where `--all` goes through environments, the one whose turn it is. */
+  readonly turn: Turn | undefined;
   /** Where results go: standard output, unless that is for bytes. */
   readonly reports: Io['stdout'];
   /** That stream as it is, for long results; others use `print`. */
@@ -50,6 +67,8 @@ export class CommandContext {
   exitCode = 0;
   /** The worst of what such a run found. */
   problem: Problem | undefined;
+  /** What would have been written, of one environment of many. */
+  document: object | undefined;
   /** The id of the set that this run made. */
   madeSet: string | undefined;
   /** The command that runs, as typed; undefined until that is known. */
@@ -62,12 +81,21 @@ export class CommandContext {
   #warnings: string[] = [];
   /** What was found has been printed. */
   #isTold = false;
+  /** What was found stands among the errors. */
+  #isError = false;
+  #hasHeading = false;
 
-  constructor(io: Io, files: Disk, reports = io.stdout) {
+  constructor(io: Io, files: Disk, reports = io.stdout, turn?: Turn) {
     this.io = io;
     this.files = files;
     this.reports = reports;
-    this.results = new Results(reports);
+    this.turn = turn;
+    this.results = turn?.results ?? new Results(reports);
+  }
+
+  /** In messages of one run over many environments, each says which one it is about. */
+  named(text: string): string {
+    return this.turn ? `${this.turn.environment}: ${text}` : text;
   }
 
   /** Runs engine work with progress and interruption. With `note`, it can say something where progress is shown. */
@@ -82,8 +110,8 @@ export class CommandContext {
       color: hasColours(stderr, env, options.color !== false),
     });
     try {
-      const watch: Watch = { onProgress: (progress) => view.update(progress), ...(signal ? { signal } : {}) };
-      return await work(watch, (text) => view.note(text));
+      const onProgress = (progress: Progress): void => view.update({ ...progress, phase: this.named(progress.phase) });
+      return await work({ onProgress, ...(signal ? { signal } : {}) }, (text) => view.note(this.named(text)));
     } finally {
       view.stop();
     }
@@ -118,7 +146,8 @@ export class CommandContext {
     const { warnings = [] } = document as { readonly warnings?: readonly string[] };
     const all = [...warnings, ...this.#warnings];
     const complete = { ...this.envelope, ...document, ...(all.length > 0 ? { warnings: all } : {}) };
-    this.results.write(toJson(complete, this.printsLines));
+    if (this.turn) this.document = complete;
+    else this.results.write(toJson(complete, this.printsLines));
   }
 
   /** What a document begins with. */
@@ -134,7 +163,7 @@ export class CommandContext {
   /** A result that was asked for: one JSON document, or text. */
   print(options: CommonOptions, value: object, text: () => string): void {
     if (options.json) this.#document = value;
-    else if (!options.quiet) this.results.write(this.#laidOut(options, text()));
+    else if (!options.quiet) this.#write(this.#laidOut(options, text()));
     this.#isTold ||= options.json === true || !options.quiet;
   }
 
@@ -143,30 +172,46 @@ export class CommandContext {
     return paint(fit(printable(text), widthOf(this.reports, env)), colours(this.reports, env, color !== false));
   }
 
-  /** A result that is printed whatever `--quiet` says. */
-  printAlways(text: string): void {
+  /** What is one of many results stands below the name of its environment. */
+  #write(text: string): void {
+    if (this.turn && !this.#hasHeading) {
+      this.results.write(`${this.results.isUsed ? '\n' : ''}${inOneLine(this.turn.environment)}:\n`);
+      this.#hasHeading = true;
+    }
     this.results.write(text);
-    this.#isTold = true;
   }
 
-  /** A failure is never silent: says what was found when nothing else did. */
-  tellFound(color: boolean): void {
-    const { stderr, env } = this.io;
-    if (!this.problem || this.#isTold) return;
-    const { code, message } = this.problem;
-    stderr.write(errorText(new FigaroError(code, message), colours(stderr, env, color), widthOf(stderr, env)));
+  /** A result that is printed whatever `--quiet` says; where it is one of many, it is gathered instead. */
+  printAlways(text: string): void {
+    if (!this.turn) this.results.write(text);
+    this.#isTold = true;
+    this.#isError = true;
+  }
+
+  /**
+   * A failure is never silent: says what was found when nothing else did. Of many environments, each that failed has its line
+   * among the errors, too.
+   */
+  tellFound(options: CommonOptions): void {
+    if (!this.problem || (this.turn ? this.#isError : this.#isTold)) return;
+    this.writeError(new FigaroError(this.problem.code, this.problem.message), options);
   }
 
   /** An error on stderr; there it is part of the document, where that goes there, too. */
   writeError(error: unknown, { json, color }: CommonOptions): void {
     const { stderr, env } = this.io;
+    this.#isError = true;
     if (json && this.reports === stderr) return;
     const chalk = colours(stderr, env, color !== false);
     stderr.write(
       error instanceof FigaroError
-        ? errorText(error, chalk, widthOf(stderr, env))
+        ? errorText(this.#namedError(error), chalk, widthOf(stderr, env))
         : bugText(error, programVersion, chalk),
     );
+  }
+
+  #namedError(error: FigaroError): FigaroError {
+    return this.turn ? new FigaroError(error.code, this.named(error.message), error.details) : error;
   }
 
   /** A result that cron does not want to hear of: text only on a terminal, or when asked for. */
@@ -179,7 +224,7 @@ export class CommandContext {
     if (options.quiet || options.json) return;
     const { stderr, env } = this.io;
     const chalk = colours(stderr, env, options.color !== false);
-    for (const warning of warnings) stderr.write(warningText(warning, chalk, widthOf(stderr, env)));
+    for (const warning of warnings) stderr.write(warningText(this.named(warning), chalk, widthOf(stderr, env)));
   }
 
   /** A warning about the run, beside its result. */
@@ -212,4 +257,17 @@ export function withCommonOptions(command: Command): Command {
 /** Lets an environment of the configuration file be named in place of its options. */
 export function withEnvironment(command: Command): Command {
   return command.argument('[environment]', 'an environment of the configuration file, in place of its options');
+}
+
+const takingAll = new WeakSet<Command>();
+
+/** Lets all of them be meant, too. */
+export function withEnvironments(command: Command): Command {
+  takingAll.add(command);
+  return withEnvironment(command).option('--all', 'every environment of the configuration file, one after the other');
+}
+
+/** True when every environment is meant; the same option of other commands says something else. */
+export function isForAll(command: Command): boolean {
+  return takingAll.has(command) && command.getOptionValue('all') === true;
 }

@@ -4,7 +4,7 @@ import { openRepository } from '../engine/repository/repository.ts';
 import { type Decision, type RetentionRules } from '../engine/repository/retention.ts';
 import { caution } from '../output/styles.ts';
 import { formatBytes, formatCount, table } from '../output/text.ts';
-import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 import { countArgument, durationArgument, examples, withLockWait, type LockOptions } from './options.ts';
@@ -38,7 +38,7 @@ export function expireCommand(context: CommandContext): Command {
     .addOption(count('--keep-weekly', 'keep the newest chain of each of the N newest weeks that have one'))
     .addOption(count('--keep-monthly', 'keep the newest chain of each of the N newest months that have one'))
     .option('--dry-run', 'show what would go and why each other chain stays; remove nothing');
-  return withHooks(withCommonOptions(withEnvironment(withLockWait(command))))
+  return withHooks(withCommonOptions(withEnvironments(withLockWait(command))))
     .addHelpText(
       'after',
       examples(

@@ -9,7 +9,7 @@ import { type WriterRun } from '../engine/repository/writer.ts';
 import { bad, caution, good } from '../output/styles.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, table } from '../output/text.ts';
 import { describeWriter } from '../output/writer.ts';
-import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { examples } from './options.ts';
 
@@ -25,7 +25,7 @@ export function listCommand(context: CommandContext): Command {
         'Sets that are damaged, unfinished or without their parent are listed apart.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
-  return withCommonOptions(withEnvironment(command))
+  return withCommonOptions(withEnvironments(command))
     .addHelpText(
       'after',
       examples('figaro-backup list --repo /backup/env', 'figaro-backup list --repo /backup/env --json'),

@@ -3,6 +3,7 @@
 import { type Files } from '../engine/files/files.ts';
 import { requireNoneAbove, requireOutside, type Place } from '../engine/places.ts';
 import { replaceFile } from '../engine/files/replace-file.ts';
+import { metricsText, type MetricSet } from '../output/monitoring.ts';
 
 /** As every text of `monitoring.ts` begins. */
 const beginning = '# HELP figaro_backup_';
@@ -15,6 +16,6 @@ export function requireMetricsApart(files: Files, file: string, places: readonly
 }
 
 /** Throws `target-not-empty` where there is a file of another kind. */
-export function writeMetrics(files: Files, file: string, text: string): void {
-  replaceFile(files, file, text, beginning);
+export function writeMetrics(files: Files, file: string, sets: readonly MetricSet[]): void {
+  replaceFile(files, file, metricsText(sets), beginning);
 }

@@ -9,7 +9,7 @@ import { verifyStream } from '../engine/verify/verify-stream.ts';
 import { exitCodes, FigaroError } from '../errors.ts';
 import { bad, good } from '../output/styles.ts';
 import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
-import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { durationArgument, examples, shareArgument } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
@@ -63,7 +63,7 @@ export function verifyCommand(context: CommandContext): Command {
       'the sets of a tar that comes as standard input, in place of a repository; nothing of it is kept',
     )
     .option('--spool <dir>', 'with --from-stdin, put the sets in here meanwhile (default: the temporary directory)');
-  return withHooks(withCommonOptions(withEnvironment(withPasswordOption(command))))
+  return withHooks(withCommonOptions(withEnvironments(withPasswordOption(command))))
     .addHelpText(
       'after',
       examples(

@@ -29,3 +29,12 @@ export const exitStatuses: readonly ExitStatus[] = Object.entries(meanings).map(
   const status = Number(text);
   return { status, meaning, codes: Object.keys(exitCodes).filter((code) => exitCodes[code as ErrorCode] === status) };
 });
+
+/** From the worst on: damage before what is merely late, and last what another try may mend. */
+const bySeverity: readonly number[] = [1, 4, 5, 3, 6, 2, 10, 9, 8, 12, 11, 7, 0];
+
+/** The exit status for several runs: that of a signal before all others. */
+export function worstStatus(statuses: readonly number[]): number {
+  const signal = Math.max(0, ...statuses.filter((status) => status > 128));
+  return signal > 0 ? signal : (bySeverity.find((status) => statuses.includes(status)) ?? exitCodes.internal);
+}

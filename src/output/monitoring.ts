@@ -5,31 +5,74 @@ import { upToDateAt, type Health } from '../engine/repository/health.ts';
 import { type FigaroError } from '../errors.ts';
 import { formatCount, formatDuration, printable } from './text.ts';
 
-interface NagiosResult {
-  readonly line: string;
-  /** 0 OK, 2 CRITICAL, 3 UNKNOWN. */
-  readonly status: number;
+/** What a Nagios plugin says, in the form of its guidelines. */
+export interface NagiosResult {
+  readonly word: keyof typeof nagiosStatuses;
+  readonly text: string;
+  /** Performance data by label. */
+  readonly data: Readonly<Record<string, string>>;
 }
 
-/** One line in the form of the Nagios plugin guidelines, with performance data. */
-export function nagiosLine(health: Health, maxAgeMs: number): NagiosResult {
+/** How a plugin ends; what is worse comes first. */
+export const nagiosStatuses = { CRITICAL: 2, UNKNOWN: 3, OK: 0 } as const;
+
+export function nagiosResult(health: Health, maxAgeMs: number): NagiosResult {
   const { problems, newest, chains, sets, bytes, freeBytes, excluded } = health;
-  const data = [
-    ...(newest ? [`age=${seconds(newest.ageMs)}s;;${seconds(maxAgeMs)}`] : []),
-    `sets=${sets}`,
-    `bytes=${bytes}B`,
-    `free=${freeBytes}B`,
-  ].join(' ');
-  const state =
+  const text =
     problems.length > 0
       ? problems.map(({ message }) => message).join('; ')
       : `newest set ${formatDuration(newest!.ageMs)} old, ${formatCount(chains, 'chain')}${excluded.length > 0 ? `; excluded from backups: ${excluded.join(', ')}` : ''}`;
-  const word = problems.length > 0 ? 'CRITICAL' : 'OK';
-  return { line: `FIGARO ${word}: ${inOneLine(state)} | ${data}\n`, status: problems.length > 0 ? 2 : 0 };
+  return {
+    word: problems.length > 0 ? 'CRITICAL' : 'OK',
+    text,
+    data: {
+      ...(newest ? { age: `${seconds(newest.ageMs)}s;;${seconds(maxAgeMs)}` } : {}),
+      sets: `${sets}`,
+      bytes: `${bytes}B`,
+      free: `${freeBytes}B`,
+    },
+  };
 }
 
-export function nagiosUnknown({ message }: FigaroError): NagiosResult {
-  return { line: `FIGARO UNKNOWN: ${inOneLine(message)}\n`, status: 3 };
+export function nagiosUnknown({ message }: Pick<FigaroError, 'message'>): NagiosResult {
+  return { word: 'UNKNOWN', text: message, data: {} };
+}
+
+/** One line. */
+export function nagiosText({ word, text, data }: NagiosResult): string {
+  const values = Object.entries(data).map(([label, value]) => `${label}=${value}`);
+  return `FIGARO ${word}: ${inOneLine(text)}${values.length > 0 ? ` | ${values.join(' ')}` : ''}\n`;
+}
+
+interface NamedResult {
+  readonly environment: string;
+  readonly result: NagiosResult;
+}
+
+/** One result for many: in its first line what is wrong and all data, and a line for each environment below it. */
+export function nagiosTextOfAll(parts: readonly NamedResult[]): { readonly text: string; readonly status: number } {
+  const words = Object.keys(nagiosStatuses) as NagiosResult['word'][];
+  const word = words.find((one) => parts.some(({ result }) => result.word === one)) ?? 'OK';
+  const wrong = parts.filter(({ result }) => result.word !== 'OK');
+  const data = parts.flatMap(({ environment, result }) =>
+    Object.entries(result.data).map(([label, value]) => [quotedLabel(`${environment} ${label}`), value]),
+  );
+  const text =
+    wrong.length === 0
+      ? formatCount(parts.length, 'environment')
+      : wrong.map(({ environment, result }) => `${environment}: ${result.text}`).join('; ');
+  const lines = parts.map(
+    ({ environment, result }) => `${inOneLine(`${environment} ${result.word}: ${result.text}`)}\n`,
+  );
+  return {
+    text: nagiosText({ word, text, data: Object.fromEntries(data) as Record<string, string> }) + lines.join(''),
+    status: nagiosStatuses[word],
+  };
+}
+
+/** A label may hold anything but these. */
+function quotedLabel(label: string): string {
+  return `'${inOneLine(label).replaceAll(/['=]/g, '_')}'`;
 }
 
 /** The pipe separates performance data. */
@@ -41,8 +84,8 @@ function seconds(ms: number): number {
   return Math.round(ms / 1000);
 }
 
-/** Metrics in the text format of Prometheus; without `health`, that there is something wrong is all that can be said. */
-export function prometheusText(repository: string, health: Health | undefined, now: Date): string {
+/** Without `health`, that there is something wrong is all that can be said. */
+export function healthMetrics(repository: string, health: Health | undefined, now: Date): MetricSet {
   const time = (text: string | undefined): number | undefined =>
     text === undefined ? undefined : Date.parse(text) / 1000;
   const metrics: readonly Metric[] = [
@@ -72,29 +115,48 @@ export function prometheusText(repository: string, health: Health | undefined, n
     ['bytes', 'Bytes in sets.', health?.bytes],
     ['free_bytes', 'Room left for the repository.', health?.freeBytes],
   ];
-  return metricsText({ repository }, metrics);
+  return { labels: { repository }, metrics };
 }
 
 type Metric = readonly [name: string, help: string, value: number | undefined];
 
-function metricsText(labels: Readonly<Record<string, string>>, metrics: readonly Metric[]): string {
-  const escaped = (value: string): string =>
-    value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-  const label = Object.entries(labels)
-    .map(([name, value]) => `${name}="${escaped(value)}"`)
-    .join(',');
-  return metrics
-    .filter(([, , value]) => value !== undefined)
-    .map(([name, help, value]) => {
+/** Of one thing. */
+export interface MetricSet {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly metrics: readonly Metric[];
+}
+
+/** The text format of Prometheus: what all of them have to say of a metric stands together. */
+export function metricsText(sets: readonly MetricSet[]): string {
+  const groups = new Map<string, { readonly help: string; readonly samples: Map<string, number> }>();
+  for (const { labels, metrics } of sets) {
+    for (const [name, help, value] of metrics) {
+      if (value === undefined) continue;
       const full = `figaro_backup_${name}`;
-      return `# HELP ${full} ${help}\n# TYPE ${full} gauge\n${full}{${label}} ${value}\n`;
+      const group = groups.get(full) ?? { help, samples: new Map<string, number>() };
+      groups.set(full, group);
+      // One that comes twice would make the whole text unusable.
+      group.samples.set(`${full}{${labelText(labels)}}`, value);
+    }
+  }
+  return [...groups]
+    .map(([full, { help, samples }]) => {
+      const lines = [...samples].map(([series, value]) => `${series} ${value}\n`);
+      return `# HELP ${full} ${help}\n# TYPE ${full} gauge\n${lines.join('')}`;
     })
     .join('');
 }
 
-/** Metrics of a standby. */
-export function standbyMetrics(directory: string, { state, lag, ageMs, trouble, isBehind }: StandbyStatus): string {
-  return metricsText({ standby: directory }, [
+function labelText(labels: MetricSet['labels']): string {
+  const escaped = (value: string): string =>
+    value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(',');
+}
+
+export function standbyMetrics(directory: string, { state, lag, ageMs, trouble, isBehind }: StandbyStatus): MetricSet {
+  const metrics: readonly Metric[] = [
     ['standby_ok', 'Whether the standby follows, and closely enough.', trouble || isBehind ? 0 : 1],
     ['standby_lag_bytes', 'Log of the primary that is not applied yet.', lag?.bytes],
     ['standby_lag_seconds', 'Age of the oldest commit that is not applied yet.', lag?.seconds],
@@ -102,5 +164,6 @@ export function standbyMetrics(directory: string, { state, lag, ageMs, trouble, 
     ['standby_round_duration_seconds', 'What the last round took.', state.lastRound.durationMs / 1000],
     ['standby_rounds', 'Rounds so far.', state.rounds],
     ['standby_last_commit_timestamp_seconds', 'The newest commit that is applied.', state.lastCommit?.time],
-  ]);
+  ];
+  return { labels: { standby: directory }, metrics };
 }

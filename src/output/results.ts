@@ -5,6 +5,7 @@ export class Results {
   readonly #stream: NodeJS.WritableStream;
   #pending: Promise<void>[] = [];
   #closed = false;
+  #isUsed = false;
 
   constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream;
@@ -15,9 +16,16 @@ export class Results {
     return this.#closed;
   }
 
+  /** Something was written. */
+  get isUsed(): boolean {
+    return this.#isUsed;
+  }
+
   /** Takes text for writing. Where there is much of it, await `flush` now and then. */
   write(text: string): void {
-    if (!this.#closed && text !== '') this.#pending.push(this.#send(text));
+    if (this.#closed || text === '') return;
+    this.#isUsed = true;
+    this.#pending.push(this.#send(text));
   }
 
   /** Returns when everything written has left the process. Throws when the stream could not take it. */

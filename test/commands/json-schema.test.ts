@@ -61,7 +61,7 @@ describe('the schema', () => {
 
   test('describes the documents of every command, and no others', () => {
     const documents = schema.anyOf.map(({ $ref }) => $ref.replace('#/$defs/', ''));
-    expect(documents.toSorted()).toEqual([...names, 'error'].toSorted());
+    expect(documents.toSorted()).toEqual([...names, 'all', 'error'].toSorted());
     for (const name of names.filter((one) => one !== 'logs-print')) {
       expect(schema.$defs[name]!.properties!['command']!.const).toBe(
         name.replace(/^(logs|config|failover|inspect)-/, '$1 '),

@@ -39,14 +39,27 @@ export function problemOf(document: unknown): string | undefined {
   if (!(name in schema.$defs)) return `${name} has no schema`;
   const validate = validators.get(name) ?? ajv.compile({ $ref: `figaro#/$defs/${name}` });
   validators.set(name, validate);
-  return validate(document)
-    ? undefined
-    : `${name}: ${ajv.errorsText(validate.errors)}: ${JSON.stringify(validate.errors)}`;
+  if (!validate(document)) return `${name}: ${ajv.errorsText(validate.errors)}: ${JSON.stringify(validate.errors)}`;
+  return name === 'all'
+    ? partsOf(document)
+        .map((part) => problemOf(part.document))
+        .find(Boolean)
+    : undefined;
+}
+
+/** What `--all` prints of each environment. */
+function partsOf(document: unknown): readonly { readonly document: unknown }[] {
+  return (document as { readonly environments: readonly { readonly document: unknown }[] }).environments;
 }
 
 /** `logs list` is in `logs-list`. */
 function definitionOf(document: unknown): string {
-  const { command, error } = document as { readonly command?: string; readonly error?: unknown };
+  const { command, error, environments } = document as {
+    readonly command?: string;
+    readonly error?: unknown;
+    readonly environments?: unknown;
+  };
+  if (environments !== undefined) return 'all';
   return error === undefined ? (command ?? 'logs print').replaceAll(' ', '-') : 'error';
 }
 

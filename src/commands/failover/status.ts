@@ -53,7 +53,7 @@ export function failoverStatusCommand(context: CommandContext): Command {
         const primary =
           home === undefined ? [] : placesOf(files, 'the environment', home, configOf(files, home).directories);
         requireMetricsApart(files, options.prometheus, primary);
-        writeMetrics(files, options.prometheus, standbyMetrics(directory, status));
+        writeMetrics(files, options.prometheus, [standbyMetrics(directory, status)]);
       }
       const { files: _files, ...state } = status.state;
       context.print(options, { standby: directory, ...status, state }, () => describe(directory, status));
