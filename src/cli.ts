@@ -148,8 +148,8 @@ export async function buildProgram(
       applySettings(context.files, command, readSettings(context.files, context.io.env, wanted));
     } catch (error) {
       if (environment === undefined || !(error instanceof UnknownName)) throw error;
-      const { pathInPlaceOfName } = await import('./commands/path-as-name.ts');
-      throw pathInPlaceOfName(context.files, command, environment) ?? error;
+      const { otherInPlaceOfName } = await import('./commands/path-as-name.ts');
+      throw otherInPlaceOfName(context.files, command, environment) ?? error;
     }
     await warnOfFutureSets(context, command);
   });
