@@ -70,15 +70,21 @@ function lookOf(segment: string, isFirst: boolean, isWindows: boolean): { proble
 
 /** Throws `usage` where what is to be written would become part of a repository or a standby, of whatever it may be. */
 export function requireNoneAbove(files: Files, place: Place): void {
-  const real = realPathToBe(files, path.resolve(place.path));
+  const above = ownPlaceAbove(files, place.path);
+  if (above) throw liesInside(place, above);
+}
+
+/** The repository or the standby that a directory lies in. */
+export function ownPlaceAbove(files: Files, directory: string): Place | undefined {
+  const real = realPathToBe(files, path.resolve(directory));
   for (let at = path.dirname(real); ; at = path.dirname(at)) {
     for (const [name, what] of [
       [repositoryName, 'the repository'],
       [standbyName, 'the standby'],
     ] as const) {
-      if (files.statIfThere(path.join(at, name))) throw liesInside(place, { what, path: at });
+      if (files.statIfThere(path.join(at, name))) return { what, path: at };
     }
-    if (at === path.dirname(at)) return;
+    if (at === path.dirname(at)) return undefined;
   }
 }
 

@@ -13,7 +13,7 @@ export function describeEnvironment(inspected: InspectedEnvironment, isOriginal:
   const { environment, databases, log, risks } = inspected;
   const rows: string[][] = [['library', libraryText(inspected)]];
   if (isOriginal) rows.push(['in use', inspected.usedBy ?? 'by no process that could be seen']);
-  rows.push(...configRows(inspected), ...otherFileRows(inspected), ...logRows(log));
+  rows.push(...configRows(inspected), ...outsideRows(inspected), ...otherFileRows(inspected), ...logRows(log));
   const parts = [
     `${inOneLine(environment.home)}: ${formatCount(databases.length, 'database file')}, ${log ? formatCount(log.files, 'log file') : 'no log'}\n` +
       indent(table(rows.map((row) => row.map(inOneLine)))),
@@ -49,6 +49,12 @@ function configRows({ environment: { config, files } }: InspectedEnvironment): s
     ...flags,
   ];
   return [['DB_CONFIG', parts.length === 0 ? 'nothing that matters to backups' : parts.join('; ')]];
+}
+
+/** What the directories are that have names of ours: here, in sets, and in what is recovered of them. */
+function outsideRows({ environment: { insideNames = new Map<string, string>() } }: InspectedEnvironment): string[][] {
+  const named = [...insideNames].filter(([, name]) => name !== '.');
+  return named.map(([directory, name], i) => [i === 0 ? 'outside' : '', `${directory}, called ${name}`]);
 }
 
 const kindNames = {

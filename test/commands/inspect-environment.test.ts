@@ -105,6 +105,18 @@ describe('inspect environment', () => {
     expect(await json('--from', home, '--from', logs)).toMatchObject({ log: { end: log!['end'] }, databases });
   });
 
+  test('says which directories outside have the names that sets give them', async () => {
+    layDemoEnvironment(home);
+    const logs = path.join(directory, 'logs');
+    fs.mkdirSync(logs);
+    for (const name of fs.readdirSync(home).filter((file) => file.startsWith('log.'))) {
+      fs.renameSync(path.join(home, name), path.join(logs, name));
+    }
+    fs.writeFileSync(path.join(home, 'DB_CONFIG'), `set_lg_dir ${logs}\n`);
+    const [, name] = /outside +<dir>\/logs, called (outside-logs-\w+)\n/.exec((await inspect('--home', home)).stdout)!;
+    expect(await json('--home', home)).toMatchObject({ outside: [{ directory: '<dir>/logs', path: name }] });
+  });
+
   // Elsewhere the kernel does not tell.
   test.runIf(process.platform === 'linux')('names a process that has it open', async () => {
     layDemoEnvironment(home);

@@ -38,11 +38,14 @@ export function inspectEnvironmentCommand(context: CommandContext): Command {
 }
 
 function toDocument({ environment, databases, log, ...rest }: InspectedEnvironment): object {
-  const { home, config, leftOut } = environment;
+  const { home, config, leftOut, insideNames = new Map<string, string>() } = environment;
   const { dataDirectories, createDirectory, logDirectory, externalFileDirectory, flags } = config;
   return {
     home,
     config: { dataDirectories, createDirectory, logDirectory, externalFileDirectory, flags },
+    ...(insideNames.size > 0
+      ? { outside: [...insideNames].map(([directory, name]) => ({ directory, path: name })) }
+      : {}),
     ...rest,
     databases: databases.map(({ format, ...database }) => {
       const { version, pageSize, littleEndian, checksums, encrypted } = format;

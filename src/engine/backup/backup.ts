@@ -28,7 +28,7 @@ import { noteLook } from '../repository/last-look.ts';
 import { requireBelongs, withOwnerOf } from './belongs.ts';
 import { lookAtRest } from './offline.ts';
 import { listSource } from './source.ts';
-import { wholeEnvironment } from '../environment/outside.ts';
+import { directoryOf, wholeEnvironment } from '../environment/outside.ts';
 import { fillSet } from './fill-set.ts';
 import { type BackupOptions, type BackupResult } from './backup-options.ts';
 
@@ -60,7 +60,7 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
   const choice = chooseFiles(options.include, options.exclude);
   requireLocal(files, { what: 'the repository', path: options.repository });
   const directory = path.resolve(options.repository);
-  const { directories } = await requireEnvironment(files, home, kind, choice, options.watch);
+  const { directories } = await requireEnvironment(files, home, kind, options);
   for (const place of placesOf(files, 'the environment', home, directories)) {
     requireApart(files, place, { what: 'the repository', path: directory });
   }
@@ -73,7 +73,7 @@ export async function takeBackup(disk: Files, kind: SetKind, options: BackupOpti
   const write = async (held: Files, watch: Watch): Promise<BackupResult> => {
     // Another run may have been waited for.
     const started = new Date();
-    const environment = await requireEnvironment(held, home, kind, choice, watch, true);
+    const environment = await requireEnvironment(held, home, kind, { ...options, watch }, true);
     const chain = kind === 'incremental' ? chainToContinue(held, repository, options.chain) : undefined;
     const { chains: earlier, orphans } = kind === 'incremental' ? noChains : chainsOf(readSets(held, repository).sets);
     const before = [...orphans, ...earlier.flatMap(({ sets }) => sets)];
@@ -113,17 +113,15 @@ async function requireEnvironment(
   files: Files,
   home: string,
   kind: SetKind,
-  choice: FileChoice,
-  watch: Watch = {},
+  options: BackupOptions,
   isGlance = false,
 ): Promise<Environment> {
+  const choice = chooseFiles(options.include, options.exclude);
   const environment = discoverEnvironment(files, home, { choice, isGlance });
   const logs = filesOfKind(environment, 'log').length;
   const databases = filesOfKind(environment, 'database').length + environment.damaged.length;
   if (logs === 0 && databases === 0) {
-    const elsewhere =
-      " Where only the application's code knows where they are, name the places with --data-dir and --log-dir.";
-    throw noEnvironment(files, home, 'environment', elsewhere);
+    throw noEnvironment(files, home, 'environment', ` ${whereElse(files, home, options)}`);
   }
   // Log files that lie there are of another time.
   if (isLogInMemory(environment.config) && kind !== 'offline') {
@@ -133,9 +131,19 @@ async function requireEnvironment(
     });
   }
   if (logs === 0 && kind !== 'offline') {
-    throw await noLog(files, environment, watch);
+    throw await noLog(files, environment, options.watch ?? {});
   }
   return environment;
+}
+
+/** Where containers and log files may be that are not in the environment. */
+function whereElse(files: Files, home: string, { dataDirectories = [], logDirectory }: BackupOptions): string {
+  const named = [...dataDirectories, ...(logDirectory === undefined ? [] : [logDirectory])];
+  const missing = named.map((written) => directoryOf(files, home, written)).filter((at) => !files.statThrough(at));
+  if (missing.length > 0) {
+    return `There is no ${missing.join(', and no ')}: what --data-dir and --log-dir name is relative to the environment.`;
+  }
+  return "Where only the application's code knows where they are, name the places with --data-dir and --log-dir.";
 }
 
 /** No repository is made for an environment of which the first look shows that no full set can be taken. */

@@ -66,7 +66,7 @@ export async function copyIncremental(
 
   // Where the chain goes on, and whether it does.
   requireSameFormats(environment, before);
-  requireSameLogDirectory(environment, before, parent);
+  requireSameLogDirectory(files, environment, before, parent);
   requireDataDirectories(home, environment, before, parent);
   const chainLog = logPaths(before);
   const continuation = new Continuation(files, { subject: home, from, chainLog, parent, hints });
@@ -152,10 +152,19 @@ function unprovable(home: string, from: string): FigaroError {
   );
 }
 
-function requireSameLogDirectory(environment: Environment, before: Environment, { end }: ManifestLog): void {
+function requireSameLogDirectory(
+  files: Files,
+  environment: Environment,
+  before: Environment,
+  { end }: ManifestLog,
+): void {
   const { home } = environment;
   if (logDirectoryOf(before) === logDirectoryOf(environment)) return;
-  throw rearranged(home, end, `its log files are in ${path.join(home, logDirectoryOf(environment))} now`);
+  throw rearranged(
+    home,
+    end,
+    `its log files are in ${placeOf(files, path.join(home, logDirectoryOf(environment)))} now`,
+  );
 }
 
 /** Recovered, a container of the chain would be where the application no longer looks for it. */
@@ -169,8 +178,11 @@ function requireDataDirectories(
   const lost = before.files.find(
     ({ dataDirectory }) => dataDirectory !== '' && !now.includes(normalDirectory(dataDirectory)),
   );
-  if (lost)
-    throw rearranged(home, end, `the chain has ${lost.name}, but ${lost.dataDirectory} is no data directory now`);
+  if (!lost) return;
+  const { dataDirectory: inside } = lost;
+  const [original = inside] =
+    [...(before.insideNames ?? [])].find(([, name]) => name === normalDirectory(inside)) ?? [];
+  throw rearranged(home, end, `the chain has ${lost.name}, but ${original} is no data directory now`);
 }
 
 function rearranged(home: string, end: Lsn, how: string): FigaroError {
@@ -180,7 +192,7 @@ function rearranged(home: string, end: Lsn, how: string): FigaroError {
     {
       path: home,
       lsn: formatLsn(end),
-      hint: 'DB_CONFIG has changed, and files were moved. Begin a new chain with `figaro-backup hot`.',
+      hint: 'DB_CONFIG, --data-dir or --log-dir name other directories than they did, or the same ones in another way. Name them as they were, or, where files were moved, begin a new chain with `figaro-backup hot`.',
     },
   );
 }

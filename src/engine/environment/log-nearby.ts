@@ -12,6 +12,7 @@ import { DatabaseNames } from '../log/database-names.ts';
 import { logFileNumber } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
 import { wholeLogFile } from '../log/log-parts.ts';
+import { ownPlaceAbove } from '../places.ts';
 import { scanBatches } from '../log/scan.ts';
 import { parseDbConfig } from './db-config.ts';
 import { filesOfKind, type Environment, type FileOfKind } from './environment.ts';
@@ -133,7 +134,15 @@ class NearbySearch {
     const around = this.#around();
     const places = [...inside.map((place) => path.resolve(place)), ...around];
     const configured = places.flatMap((place) => this.#configOf(place)?.logDirectory ?? []);
-    return [...new Set([...places, ...configured])].filter((place) => this.#logFilesOf(place).size > 0);
+    return [...new Set([...places, ...configured])].filter(
+      (place) => this.#logFilesOf(place).size > 0 && !this.#isCopyOfOurs(place),
+    );
+  }
+
+  /** The log of a backup set or a standby is of that. */
+  #isCopyOfOurs(place: string): boolean {
+    const above = this.#quietly(() => ownPlaceAbove(this.#files, place), undefined);
+    return above !== undefined && !`${this.#home}/`.startsWith(`${above.path}/`);
   }
 
   /** The directories above, what is in them, and what is in that; not the environment itself. */
@@ -277,10 +286,9 @@ class NearbySearch {
         advice: `${say} in ${config} with the line \`set_lg_dir ${inside}\`, which changes nothing for an application that sets it by itself, and ${backUp}.`,
       };
     }
-    const link = path.join(home, path.basename(place));
     return {
       home,
-      advice: `${names ? `${whose}:` : `${whose},`} put a link to it into the environment (\`ln -s ${place} ${link}\`), name the link in ${config} (\`set_lg_dir ${path.basename(place)}\`), and ${backUp}.`,
+      advice: `${whose}${names ? ':' : ','} name it with \`--log-dir ${place}\`, or in ${config} with the line \`set_lg_dir ${place}\`, which changes nothing for an application that sets it by itself, and ${backUp}.`,
     };
   }
 

@@ -66,7 +66,10 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
     const at = placeOfOne(written);
     // The library makes it when there is something to put into it.
     const isMissing = written === config.externalFileDirectory && !files.statThrough(at);
-    if (!isMissing) requireThere(files, home, written, at, written === logDirectory);
+    if (!isMissing) {
+      const option = config.directories.includes(written) ? undefined : written === logDirectory ? 'log' : 'data';
+      requireThere(files, { home, written, at, isLog: written === logDirectory, option });
+    }
     const shown = isMissing
       ? undefined
       : (insideName(files, home, at) ??
@@ -152,14 +155,24 @@ function isOfThisSystem(directory: string): boolean {
   return path.isAbsolute(directory) || !path.win32.isAbsolute(directory);
 }
 
-function requireThere(files: Files, home: string, written: string, at: string, isLog: boolean): void {
+interface NamedDirectory {
+  readonly home: string;
+  readonly written: string;
+  readonly at: string;
+  readonly isLog: boolean;
+  /** Who names it, where DB_CONFIG does not. */
+  readonly option: 'log' | 'data' | undefined;
+}
+
+function requireThere(files: Files, { home, written, at, isLog, option }: NamedDirectory): void {
   if (files.statThrough(at)?.kind === 'directory') return;
+  const where = option === undefined ? `take ${written} out of DB_CONFIG` : `leave out --${option}-dir ${written}`;
   throw new FigaroError(
     isLog ? 'log-missing' : 'container-missing',
     `${at} is no directory that is there, but ${home} has ${isLog ? 'its log' : 'files'} in it`,
     {
       path: at,
-      hint: `is the disk mounted that holds it? If the environment has no use for it any more, take ${written} out of DB_CONFIG.`,
+      hint: `is the disk mounted that holds it? If the environment has no use for it any more, ${where}.`,
     },
   );
 }

@@ -28,6 +28,7 @@ import { chainOfPoint } from './chain-of-point.ts';
 import { describePoint, type RestorePoint } from './restore-point.ts';
 import { withSurvivingLogs } from './surviving-logs.ts';
 import { wholeCopies } from '../environment/outside.ts';
+import { isOutside } from '../../format/names.ts';
 
 /** A chain of a repository, the newest to its end by default; or plain copies, later ones laid over earlier ones. */
 export type RecoverySource =
@@ -114,7 +115,7 @@ function whatIsLacking(chain: Chain | undefined, { target, report }: RecoverResu
   if (missing.length === 0) return undefined;
   return new FigaroError(
     'container-missing',
-    `${missing.join(', ')}: excluded when the sets were made, and not in ${target}`,
+    `${missing.join(', ')}: ${whyLacking(missing)} when the sets were made, and not in ${target}`,
     {
       path: missing[0]!,
       hint:
@@ -123,6 +124,11 @@ function whatIsLacking(chain: Chain | undefined, { target, report }: RecoverResu
           : 'all the rest is as it has to be. With --accept-missing, this is a warning.',
     },
   );
+}
+
+function whyLacking(missing: readonly string[]): string {
+  if (!missing.some(isOutside)) return 'excluded';
+  return missing.every(isOutside) ? 'outside of the environment' : 'excluded, or outside of the environment,';
 }
 
 interface Found {

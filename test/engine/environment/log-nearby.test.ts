@@ -66,10 +66,8 @@ test.each(['database', 'var/lib/log'])('log files in %s below are named by every
 
 test.each(['logs', 'var/log'])('log files in %s beside are named by every command', async (name) => {
   move(isLog, beside(name));
-  await requireNamed(`<dir>/${name}`, `\`ln -s <dir>/${name} <dir>/env/${path.basename(name)}\``);
-  fs.symlinkSync(beside(name), inHome(path.basename(name)));
-  fs.writeFileSync(inHome('DB_CONFIG'), `set_lg_dir ${path.basename(name)}\n`);
-  expect(await take('hot')).toMatchObject({ exitCode: 0 });
+  await requireNamed(`<dir>/${name}`, `\`--log-dir <dir>/${name}\``);
+  expect(await take('hot', home, '--log-dir', beside(name))).toMatchObject({ exitCode: 0 });
 });
 
 test('the log in the environment itself, where DB_CONFIG names another directory, is named', async () => {
@@ -146,6 +144,23 @@ describe('databases copied alone are taken without their log', () => {
 
   test('inside of the environment that they were copied from', async () => {
     fs.cpSync(corpusCase('dbxml-clean').backup, beside('alone'), { recursive: true });
+    await requireTaken();
+  });
+
+  test('beside a standby of the environment that they were copied from', async () => {
+    fs.cpSync(corpusCase('dbxml-clean').backup, beside('source'), { recursive: true });
+    const followed = await cli(
+      'failover',
+      'follow',
+      '--home',
+      beside('source'),
+      '--standby',
+      beside('standby'),
+      '--once',
+    );
+    expect(followed).toMatchObject({ exitCode: 0 });
+    fs.rmSync(beside('source'), { recursive: true });
+    fs.renameSync(beside('standby'), beside('alone/standby'));
     await requireTaken();
   });
 
