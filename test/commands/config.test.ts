@@ -124,7 +124,8 @@ describe('an environment of the configuration file', () => {
 
   test('has no repository when that is empty in its table', async () => {
     configure(`${orders}\n[environments.orders.hot]\nrepo = ""\n`);
-    const missing = 'error [usage]: --repo is missing\nhint: give --repo DIR or set FIGARO_BACKUP_REPO.\n';
+    const missing =
+      'error [usage]: --repo is missing\nhint: give --repo DIR, set FIGARO_BACKUP_REPO or write repo into the table of the environment in the configuration file.\n';
     expect(await run('hot', 'orders')).toEqual({ exitCode: 2, stdout: '', stderr: missing });
     configure('[environments.orders]\nhome = "<dir>/orders"\nrepo = ""\n');
     expect((await run('logs', 'list', 'orders')).stdout).toContain('reads 5 files');
@@ -215,7 +216,7 @@ describe('an option that can be given several times', () => {
   test.each([
     ['include = ["a", 1]', 'include in defaults is a list of something other than texts'],
     ['include = [["a"]]', 'include in defaults is a list of something other than texts'],
-    ['include = 2026-11-22', 'include in defaults is no single value, and no list'],
+    ['include = 2026-11-22', 'include in defaults is neither a single value nor a list'],
     ['repo = ["a", "b"]', 'repo in defaults is a list, and that option can be given only once'],
     ['run-before = ["a"]', 'run-before in defaults is a list, and that option can be given only once'],
   ])('is refused by name where it is no list of texts, as all others are that are one: %s', async (line, problem) => {
