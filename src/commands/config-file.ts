@@ -102,7 +102,7 @@ function problemOf(where: string, settings: readonly (readonly [name: string, va
       return `${name} in ${where} is a list of something other than texts`;
     }
     if (!isList && !['string', 'number', 'boolean'].includes(typeof value)) {
-      return `${name} in ${where} is no single value${repeatedSettings.has(name) ? ', and no list' : ''}`;
+      return `${name} in ${where} is ${repeatedSettings.has(name) ? 'neither a single value nor a list' : 'not a single value'}`;
     }
   }
   return undefined;

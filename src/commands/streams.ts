@@ -8,7 +8,7 @@ import { type CommandContext } from './context.ts';
 /** For bytes. Throws `usage` where they would be shown to somebody. */
 export function byteOutputOf({ io: { stdout, signal } }: CommandContext): ByteOutput {
   if (!stdout.isTTY) return new ByteOutput(stdout, signal);
-  throw new FigaroError('usage', 'standard output is a terminal, and a set is no text', {
+  throw new FigaroError('usage', 'standard output is a terminal, and a set is not text', {
     hint: 'write it into a file or to a program: > set.tar, | mbuffer …',
   });
 }

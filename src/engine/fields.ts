@@ -51,7 +51,7 @@ export class FieldReader {
 
   constructor(value: unknown, problem: (text: string) => FigaroError) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw problem('a part of it is no object');
+      throw problem('a part of it is not an object');
     }
     this.#fields = value as Record<string, unknown>;
     this.problem = problem;
@@ -63,13 +63,13 @@ export class FieldReader {
 
   string(name: string): string {
     const value = this.#fields[name];
-    if (typeof value !== 'string') throw this.problem(`"${name}" is no text`);
+    if (typeof value !== 'string') throw this.problem(`"${name}" is not text`);
     return value;
   }
 
   number(name: string): number {
     const value = this.#fields[name];
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.problem(`"${name}" is no number`);
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.problem(`"${name}" is not a number`);
     return value;
   }
 
@@ -100,7 +100,7 @@ export class FieldReader {
   /** A moment: ISO 8601, UTC. */
   time(name: string): string {
     const value = this.string(name);
-    if (!isTime(value)) throw this.problem(`"${name}" is no time: ${JSON.stringify(value.slice(0, 40))}`);
+    if (!isTime(value)) throw this.problem(`"${name}" is not a time: ${JSON.stringify(value.slice(0, 40))}`);
     return value;
   }
 
@@ -126,7 +126,7 @@ export class FieldReader {
   /** A text of the form of `pattern`, which messages call `what`. */
   matching(name: string, pattern: RegExp, what: string): string {
     const value = this.string(name);
-    if (!pattern.test(value)) throw this.problem(`"${name}" is no ${what}: ${JSON.stringify(value.slice(0, 40))}`);
+    if (!pattern.test(value)) throw this.problem(`"${name}" is not the ${what}: ${JSON.stringify(value.slice(0, 40))}`);
     return value;
   }
 
@@ -175,7 +175,7 @@ export class FieldReader {
 
   list(name: string): FieldReader[] {
     const value = this.#fields[name];
-    if (!Array.isArray(value)) throw this.problem(`"${name}" is no list`);
+    if (!Array.isArray(value)) throw this.problem(`"${name}" is not a list`);
     return value.map((element) => new FieldReader(element, this.problem));
   }
 
@@ -185,14 +185,14 @@ export class FieldReader {
     const isTriple = (element: unknown): element is [number, number, number] =>
       Array.isArray(element) && element.length === 3 && element.every((n) => Number.isSafeInteger(n) && n >= 0);
     if (!Array.isArray(value) || !value.every(isTriple))
-      throw this.problem(`"${name}" is no list of three numbers each`);
+      throw this.problem(`"${name}" is not a list of three numbers each`);
     return value;
   }
 
   strings(name: string): string[] {
     const value = this.#fields[name];
     if (!Array.isArray(value) || value.some((element) => typeof element !== 'string')) {
-      throw this.problem(`"${name}" is no list of texts`);
+      throw this.problem(`"${name}" is not a list of texts`);
     }
     return value as string[];
   }

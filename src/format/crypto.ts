@@ -128,7 +128,7 @@ export class Cipher {
   /** Throws `password` for one that is empty or holds a byte of zero. */
   constructor(password: Uint8Array) {
     const problem = whyNoPassword(password);
-    if (problem !== undefined) throw new FigaroError('password', `this is no password: ${problem}`);
+    if (problem !== undefined) throw new FigaroError('password', `this is not a password: ${problem}`);
     const p = Buffer.concat([password, Uint8Array.of(0)]);
     const derive = (purpose: string): Uint8Array => libraryDigest(Buffer.concat([p, Buffer.from(purpose), p]));
     const macKey = derive('mac derivation key magic value');

@@ -89,13 +89,13 @@ export class ByteOutput implements ByteSink {
     const so = `after ${formatBytes(this.#written)}`;
     if (error.code === 'EPIPE') {
       return new FigaroError('io', `standard output: whoever reads it stopped ${so}`, {
-        hint: 'what it has is no set. What it said itself is above, or in its own log.',
+        hint: 'what it has is not a set. What it said itself is above, or in its own log.',
         cause: error,
       });
     }
     const code: ErrorCode = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'no-space' : 'io';
     return new FigaroError(code, `standard output: cannot write ${so}: ${error.message}`, {
-      hint: 'what was written is no set.',
+      hint: 'what was written is not a set.',
       cause: error,
     });
   }

@@ -144,9 +144,9 @@ describe('dump refuses', () => {
     );
   });
 
-  test('a file that is no container', async () => {
+  test('a file that is not a container', async () => {
     expect(await refusal(path.join(home, 'log.0000000001'))).toMatchInlineSnapshot(
-      `"3 error [container-missing]: <dir>/env/log.0000000001 is no container"`,
+      `"3 error [container-missing]: <dir>/env/log.0000000001 is not a container"`,
     );
   });
 

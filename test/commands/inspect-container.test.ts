@@ -124,7 +124,7 @@ describe('inspect container', () => {
       `"3 error [container-missing]: <dir>/env is a directory, not a database file"`,
     );
     expect(await refusal('container', path.join(home, 'log.0000000001'))).toMatchInlineSnapshot(
-      `"3 error [container-missing]: <dir>/env/log.0000000001 is no container"`,
+      `"3 error [container-missing]: <dir>/env/log.0000000001 is not a container"`,
     );
   });
 });

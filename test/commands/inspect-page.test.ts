@@ -234,7 +234,7 @@ describe('inspect page', () => {
       `"2 error [usage]: <dir>/env/q.db has no page 99999"`,
     );
     expect(await refusal('page', path.join(home, '__dbq.q.db.9'), '1')).toMatchInlineSnapshot(
-      `"3 error [container-missing]: <dir>/env/__dbq.q.db.9 is no container"`,
+      `"3 error [container-missing]: <dir>/env/__dbq.q.db.9 is not a container"`,
     );
   });
 

@@ -259,7 +259,7 @@ describe('recover refuses', () => {
   test('a target that is a file', async () => {
     writeFileSync(target, 'keep me');
     expect(await refusal()).toMatchInlineSnapshot(
-      `"6 error [target-not-empty]: <dir>/restored is there already, and is no directory"`,
+      `"6 error [target-not-empty]: <dir>/restored is there already, and is not a directory"`,
     );
   });
 

@@ -124,7 +124,7 @@ describe('a set that leaves as a stream', () => {
       exitCode: 2,
       stdout: '',
       stderr:
-        'error [usage]: standard output is a terminal, and a set is no text\nhint: write it into a file or to a program: > set.tar, | mbuffer …\n',
+        'error [usage]: standard output is a terminal, and a set is not text\nhint: write it into a file or to a program: > set.tar, | mbuffer …\n',
     });
   });
 
@@ -164,7 +164,7 @@ describe('a set that leaves as a stream', () => {
     });
     expect(await to(path.join(directory, 'none'))).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('<dir>/none is no directory: there cannot be a spool in it') as string,
+      stderr: expect.stringContaining('<dir>/none is not a directory: there cannot be a spool in it') as string,
     });
     await figaro(['init', '--repo', repository]);
     expect(await to(repository)).toMatchObject({
@@ -204,7 +204,11 @@ describe('a set that leaves as a stream', () => {
   });
 
   test.each([
-    ['EPIPE', 6, /^error \[io\]: standard output: whoever reads it stopped after 0 B\nhint: what it has is no set\./],
+    [
+      'EPIPE',
+      6,
+      /^error \[io\]: standard output: whoever reads it stopped after 0 B\nhint: what it has is not a set\./,
+    ],
     ['ENOSPC', 6, /^error \[no-space\]: standard output: cannot write after 0 B: /],
   ])('fails when it cannot be written: %s', async (code, status, message) => {
     layDemoEnvironment(home);

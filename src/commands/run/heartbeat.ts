@@ -24,7 +24,7 @@ const usualPace: HeartbeatPace = { timeoutMs: 10_000, delaysMs: [1000, 2000] };
 export function heartbeatUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && ['http:', 'https:'].includes(url.protocol)) return url;
-  throw new FigaroError('usage', 'the heartbeat is no URL that begins with http:// or https://', {
+  throw new FigaroError('usage', 'the heartbeat is not a URL that begins with http:// or https://', {
     hint: 'give the whole URL of the check, https://hc-ping.com/ID.',
   });
 }

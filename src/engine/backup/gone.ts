@@ -58,7 +58,7 @@ interface Comparison {
 
 /**
  * The databases that the chain before has, or misses itself, and that are not there now, where no log at hand removes
- * them. Throws `page-type` for one whose file is still there under its name and is no database any more: that is damage.
+ * them. Throws `page-type` for one whose file is still there under its name and is no longer a database: that is damage.
  *
  * One that has another database in its place is gone, too, when the log at hand goes on from the chain without a gap. Behind
  * a gap nobody knows: then the other one is taken for its successor.

@@ -182,7 +182,7 @@ function requireDataDirectories(
   const { dataDirectory: inside } = lost;
   const [original = inside] =
     [...(before.insideNames ?? [])].find(([, name]) => name === normalDirectory(inside)) ?? [];
-  throw rearranged(home, end, `the chain has ${lost.name}, but ${original} is no data directory now`);
+  throw rearranged(home, end, `the chain has ${lost.name}, but ${original} is not a data directory now`);
 }
 
 function rearranged(home: string, end: Lsn, how: string): FigaroError {

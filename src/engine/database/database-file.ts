@@ -51,7 +51,7 @@ export class DatabaseFile {
         throw unreadable({ path, problem: recognition.problem, code }, damagedHint);
       }
       if (recognition.kind !== 'database') {
-        throw new FigaroError('container-missing', `${path} is no container`, {
+        throw new FigaroError('container-missing', `${path} is not a container`, {
           path,
           hint: 'give a database file: a container, or another file of an environment.',
         });

@@ -169,7 +169,7 @@ function requireThere(files: Files, { home, written, at, isLog, option }: NamedD
   const where = option === undefined ? `take ${written} out of DB_CONFIG` : `leave out --${option}-dir ${written}`;
   throw new FigaroError(
     isLog ? 'log-missing' : 'container-missing',
-    `${at} is no directory that is there, but ${home} has ${isLog ? 'its log' : 'files'} in it`,
+    `there is no directory ${at}, but ${home} has ${isLog ? 'its log' : 'files'} in it`,
     {
       path: at,
       hint: `is the disk mounted that holds it? If the environment has no use for it any more, ${where}.`,

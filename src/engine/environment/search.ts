@@ -235,7 +235,7 @@ export class Search {
     if (stat?.kind !== 'file' || stat.size === 0) return undefined;
     const head = readHead(this.#files, full);
     const found = head && recognizeFile(head, this.#files.cipher);
-    // What is no database any more is one for the log, or for the sets before.
+    // What is no longer a database is one for the log, or for the sets before.
     if (found?.kind === 'database') return found.format.uid;
     return found?.kind === 'locked' ? '' : undefined;
   }

@@ -102,7 +102,7 @@ export function prepareDirectory(files: Files, directory: string): void {
   for (const name of files.listIfThere(directory) ?? []) {
     if (name.startsWith('lock') || name === `${standbyName}.tmp`) continue;
     if (!ours.includes(name)) {
-      throw new FigaroError('target-not-empty', `${directory} already holds ${name}, and is no standby`, {
+      throw new FigaroError('target-not-empty', `${directory} already holds ${name}, and is not a standby`, {
         path: directory,
         hint: 'choose a directory that is empty or does not exist.',
       });

@@ -79,7 +79,7 @@ function asEnvironmentFile(files: Files, file: StandbyFile, at: string): Environ
       return { ...place, kind: 'database', format: recognition.format, uid: recognition.format.uid };
     }
     if (recognition.kind === 'placeholder') return { ...place, kind: 'placeholder', uid: recognition.uid };
-    throw new FigaroError('page-type', `${at} (${name}) is no database any more: page 0 is damaged`, {
+    throw new FigaroError('page-type', `${at} (${name}) is no longer a database: page 0 is damaged`, {
       path: at,
       pgno: 0,
       hint: 'make a new standby with `figaro-backup failover follow` in another directory.',

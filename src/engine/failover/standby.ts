@@ -241,6 +241,6 @@ function readStandbyFile(file: FieldReader): StandbyFile {
 /** A name in `pieces/`. */
 export function readPieceName(fields: FieldReader, name: string): string {
   const piece = fields.inside(name);
-  if (/[/\\]/.test(piece)) throw fields.problem(`"${name}" is no name of a piece`);
+  if (/[/\\]/.test(piece)) throw fields.problem(`"${name}" is not the name of a piece`);
   return piece;
 }

@@ -80,7 +80,7 @@ function formatOf(head: Uint8Array, file: string, files: Files): FormatReading {
     throw unreadable({ path: file, problem, code: 'page-type' }, 'use an older copy of this file.');
   }
   const queue = parseExtentName(path.basename(file))?.queue;
-  throw new FigaroError('container-missing', `${file} is no container`, {
+  throw new FigaroError('container-missing', `${file} is not a container`, {
     path: file,
     hint:
       queue === undefined

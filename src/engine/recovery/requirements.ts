@@ -94,7 +94,7 @@ export function requireEmptyTarget(files: Files, target: string): void {
 export function whyTaken(files: Files, target: string): string | undefined {
   const stat = files.statIfThere(target);
   if (!stat) return undefined;
-  if (stat.kind !== 'directory') return 'is there already, and is no directory';
+  if (stat.kind !== 'directory') return 'is there already, and is not a directory';
   const names = files.listIfThere(target) ?? [];
   if (names.length === 0) return undefined;
   return `already holds ${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`;

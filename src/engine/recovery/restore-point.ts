@@ -196,7 +196,7 @@ export class Commits implements CommitWatch {
 /** Throws `usage` for a time that is none. */
 export function requireMoment(point: RestorePoint): void {
   if (point.kind !== 'time' || !Number.isNaN(point.time.getTime())) return;
-  throw new FigaroError('usage', 'the time to recover to is no time');
+  throw new FigaroError('usage', 'the time to recover to is not a time');
 }
 
 /** Throws `restore-point-unreachable` when a transaction did not commit, or when its id was used again. */

@@ -83,13 +83,13 @@ class Receiver {
     if (name === '' && kind === 'directory') return;
     if (name === repositoryName && kind === 'file') return await this.#skip(entry);
     const [id = '', part = '', ...rest] = name.split('/');
-    if (!setName.test(id)) throw foreign(`${JSON.stringify(name.slice(0, 200))} is no part of a set`);
+    if (!setName.test(id)) throw foreign(`${JSON.stringify(name.slice(0, 200))} is not part of a set`);
     const set = await this.#setOf(id);
     if (part === '' && kind === 'directory') return;
     if (part === 'environment') return await this.#takePart(set, rest.join('/'), entry);
-    if (rest.length > 0 || kind !== 'file') throw foreign(`${JSON.stringify(name.slice(0, 200))} is no part of a set`);
+    if (rest.length > 0 || kind !== 'file') throw foreign(`${JSON.stringify(name.slice(0, 200))} is not part of a set`);
     if (part === 'manifest.json') return await this.#publish(set, entry);
-    if (!notes.has(part)) throw foreign(`${JSON.stringify(name.slice(0, 200))} is no part of a set`);
+    if (!notes.has(part)) throw foreign(`${JSON.stringify(name.slice(0, 200))} is not part of a set`);
     await this.#skip(entry);
   }
 

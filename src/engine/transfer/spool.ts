@@ -28,7 +28,7 @@ export async function withSpool<T>(all: Files, directory: string, work: (spool: 
   requireLocal(all, { ...place, path: directory });
   requireNoneAbove(all, place);
   if (all.statThrough(directory)?.kind !== 'directory') {
-    throw new FigaroError('usage', `${directory} is no directory: there cannot be a spool in it`, {
+    throw new FigaroError('usage', `${directory} is not a directory: there cannot be a spool in it`, {
       path: directory,
       hint: 'make it first, or name another one with --spool.',
     });

@@ -145,7 +145,7 @@ describe('a run with a heartbeat', () => {
     async (url) => {
       for (const { exitCode, stderr } of [await run(url), await run('', '--heartbeat', url)]) {
         expect(exitCode).toBe(2);
-        expect(stderr).toContain('the heartbeat is no URL');
+        expect(stderr).toContain('the heartbeat is not a URL');
         expect(stderr).not.toContain('secret');
       }
     },

@@ -256,7 +256,7 @@ describeNative('the source of a chain', () => {
         renameSync(path.join(home, 'data', name), path.join(home, 'data2', name));
       }
       await goOn([...opened, 'put a auto 0 50 100 moved'], []);
-      await expectRefusal('chain-mismatch', /the chain has data\/a\.db, but data is no data directory now/);
+      await expectRefusal('chain-mismatch', /the chain has data\/a\.db, but data is not a data directory now/);
     });
 
     test('continues it when a data directory comes along', async () => {

@@ -308,11 +308,11 @@ describeNative('directories outside of the environment', () => {
     fs.renameSync(logs, `${logs}.unmounted`);
     const { exitCode, stderr } = await take('hot');
     expect(exitCode).toBe(3);
-    expect(stderr).toContain(`error [log-missing]: <dir>/disk2/logs is no directory that is there`);
+    expect(stderr).toContain(`error [log-missing]: there is no directory <dir>/disk2/logs`);
     expect(stderr).toContain('is the disk mounted');
     fs.renameSync(`${logs}.unmounted`, logs);
     fs.renameSync(data, `${data}.unmounted`);
-    expect((await take('hot')).stderr).toContain('error [container-missing]: <dir>/disk3/data is no directory');
+    expect((await take('hot')).stderr).toContain('error [container-missing]: there is no directory <dir>/disk3/data');
   });
 
   test('a repository in one of them is refused', async () => {

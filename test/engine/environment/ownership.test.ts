@@ -130,7 +130,7 @@ describe('directories of DB_CONFIG', () => {
     expect({ exitCode, stderr }).toEqual({
       exitCode: 3,
       stderr:
-        `error [container-missing]: ${place} is no directory that is there, but <dir>/env has files in it\n` +
+        `error [container-missing]: there is no directory ${place}, but <dir>/env has files in it\n` +
         `hint: is the disk mounted that holds it? If the environment has no use for it any more, take ${line.split(' ')[1]} out of DB_CONFIG.\n`,
     });
     expect(fingerprint(home)).toEqual(before);

@@ -35,7 +35,7 @@ function nativeProblem(directory: string, name: string): string | undefined {
 }
 
 /**
- * Bytes that tell what a file is. Changed, the file is no database any more, or an encrypted one: recovery misses it by
+ * Bytes that tell what a file is. Changed, the file is no longer a database, or an encrypted one: recovery misses it by
  * its id, and does not get as far as to check it. With another hash function, keys cannot be checked.
  */
 function tellsTheKind(position: number, name: string): boolean {

@@ -130,16 +130,16 @@ test.each<[string, () => Entry[], RegExp]>([
     () => sound.map((entry) => (entry.name === inSet('d.dbxml') ? file(entry.name) : entry)),
     /^file-checksum: .* has 1 bytes, not /,
   ],
-  ['something beside the sets', () => [file('readme'), ...sound], /"readme" is no part of a set/],
+  ['something beside the sets', () => [file('readme'), ...sound], /"readme" is not part of a set/],
   [
     'something beside the environment',
     () => before('SHA256SUMS', file(`${id}/run.sh`)),
-    /run\.sh" is no part of a set/,
+    /run\.sh" is not part of a set/,
   ],
   [
     'a directory for a manifest',
     () => [...sound.slice(0, 3), { name: `${id}/manifest.json/`, type: 'directory' }],
-    /is no part of a set/,
+    /is not part of a set/,
   ],
   [
     'a manifest that was changed',

@@ -39,7 +39,7 @@ function* bucketPages(pages: SalvagePages, first: number): Generator<Page> {
     // The page of a bucket that was never used may be blank.
     if (pgno === first && page?.type === pageType.invalid) return;
     if (!page || !isHashPage(page.type)) {
-      pages.tell(from, `it leads to page ${pgno}, which is no page of this bucket, or is one of another`);
+      pages.tell(from, `it leads to page ${pgno}, which is not a page of this bucket, or is one of another`);
       return;
     }
     pages.done.add(pgno);

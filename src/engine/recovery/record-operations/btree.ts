@@ -56,7 +56,7 @@ function splitImage(body: Split, change: Change): Page | undefined {
   const like = change.file.page(body.left) ?? change.file.page(body.right) ?? change.file.page(body.parentPgno);
   if (!like) return undefined;
   const image = imageOf(change, like, body.page);
-  change.require(body.page.length === like.size, like, 'the logged image of a split is no whole page');
+  change.require(body.page.length === like.size, like, 'the logged image of a split is not a whole page');
   requireWholeItems(change, image, like);
   change.require(body.indx <= image.entries, like, `a split at item ${body.indx} of ${image.entries}`);
   return image;
@@ -148,7 +148,7 @@ const rsplit = {
     if (root) {
       const count = root.prevPgno;
       const image = imageOf(change, root, body.page);
-      change.require(body.page.length === root.size, root, 'the logged page image is no whole page');
+      change.require(body.page.length === root.size, root, 'the logged page image is not a whole page');
       root.bytes.set(image.bytes);
       if (root.level > 1) root.prevPgno = count;
       root.pgno = body.rootPgno;
