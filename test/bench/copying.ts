@@ -1,90 +1,58 @@
-/**
- * `npm run bench`: a hot backup beside copying without a look, in the same run, and the memory it takes. Needs Berkeley DB
- * 5.3. BENCH_MEGABYTES sets the size of the environment (default 1024 and some).
- */
+/** A hot backup of large containers, beside copying without a look. */
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { nativeProgram } from '../support/native.ts';
-import { benchDirectory, describeMachine, report, reportRatio, run, time } from './measure.ts';
+import {
+  benchDirectory,
+  copyPlainly,
+  costOf,
+  exponentOf,
+  figaro,
+  inAlternation,
+  run,
+  sizeOf,
+  type Cost,
+} from './measure.ts';
+import { type Row, type Settings } from './rows.ts';
 
-const directory = benchDirectory();
-const program = path.join(import.meta.dirname, '../../bin/figaro-backup.js');
-const printMemory = pathToFileURL(path.join(import.meta.dirname, 'print-memory.mjs')).href;
+const factor = 4;
 
-const megabytes = Number(process.env.BENCH_MEGABYTES ?? 1024);
-const home = makeEnvironment(megabytes);
-const bytes = sizeOf(home);
-
-console.log(describeMachine());
-console.log(`environment of ${(bytes / 1e6).toFixed(0)} MB, half of its pages with checksums`);
-
-// Both end with everything on the disk.
-const hot = await time(() => {
-  takeHot(home);
-}, forget);
-report('hot', bytes, hot);
-const plain = await time(copyPlainly, forget);
-report('  cp, sync and sha256sum', bytes, plain);
-reportRatio(hot, plain);
-const native = await time(
-  () => {
-    run('db5.3_hotbackup', ['-h', home, '-b', target('native')]);
-  },
-  () => {
-    forget();
-    fs.mkdirSync(target('native'));
-  },
-);
-report('  db5.3_hotbackup, which neither syncs nor looks', bytes, native);
-reportRatio(hot, native);
-
-const small = makeEnvironment(megabytes / 8);
-for (const [what, from] of [
-  ['', home],
-  [', with an eighth of it', small],
-] as const) {
-  forget();
-  console.log(`peak memory of hot${what}: ${takeHot(from) >> 10} MiB`);
+export function* copying({ scale, pairs }: Settings): Generator<Row> {
+  const start = figaro('--version');
+  const megabytes = Math.ceil(1024 * scale);
+  const smaller = measure(Math.ceil(megabytes / factor), pairs);
+  const larger = measure(megabytes, pairs);
+  const { size } = larger;
+  const exponent = exponentOf(smaller.plain.ours, larger.plain.ours, factor, start);
+  yield { work: '`hot`', size, ...larger.plain, peerName: '`cp`, `sync`, `sha256sum`', exponent };
+  yield { work: '`hot`, beside the tool', size, ...larger.native, peerName: '`db5.3_hotbackup`' };
 }
 
-function makeEnvironment(size: number): string {
-  const made = path.join(directory, `environment${size}`);
-  fs.mkdirSync(made);
-  run(nativeProgram('fill'), ['--home', made, '--megabytes', String(size)]);
-  return made;
+interface Measured {
+  readonly size: string;
+  readonly plain: { ours: Cost; peer: Cost };
+  readonly native: { ours: Cost; peer: Cost };
 }
 
-function target(name: string): string {
-  return path.join(directory, name);
-}
-
-function forget(): void {
-  for (const name of ['repository', 'copy', 'native']) fs.rmSync(target(name), { recursive: true, force: true });
-}
-
-/** Returns the most memory it had, in KiB. */
-function takeHot(from: string): number {
-  const stderr = run(process.execPath, [program, 'hot', '--quiet', '--home', from, '--repo', target('repository')], {
-    ...process.env,
-    NODE_OPTIONS: `--import=${printMemory}`,
-  });
-  return Number(/^peak (\d+)$/m.exec(stderr)![1]);
-}
-
-function copyPlainly(): void {
-  run('cp', ['-r', home, target('copy')]);
-  run('sync', names(target('copy')));
-  run('sha256sum', names(target('copy')));
-}
-
-function names(of: string): string[] {
-  return fs.readdirSync(of).map((name) => path.join(of, name));
-}
-
-function sizeOf(of: string): number {
-  return names(of)
-    .filter((name) => !path.basename(name).startsWith('__db.'))
-    .reduce((sum, name) => sum + fs.statSync(name).size, 0);
+function measure(megabytes: number, pairs: number): Measured {
+  const directory = benchDirectory();
+  const at = (name: string): string => path.join(directory, name);
+  fs.mkdirSync(at('home'));
+  run(nativeProgram('fill'), ['--home', at('home'), '--megabytes', megabytes]);
+  const prepare = (): void => {
+    for (const name of ['repository', 'copy']) fs.rmSync(at(name), { recursive: true, force: true });
+  };
+  const ours = (): Cost => figaro('hot', '--quiet', '--home', at('home'), '--repo', at('repository'));
+  const native = (): Cost => {
+    fs.mkdirSync(at('copy'));
+    return costOf('db5.3_hotbackup', ['-h', at('home'), '-b', at('copy')]);
+  };
+  const measured = {
+    size: sizeOf(at('home')),
+    plain: inAlternation({ ours, peer: () => copyPlainly(at('home'), at('copy')), prepare }, pairs),
+    native: inAlternation({ ours, peer: native, prepare }, pairs),
+  };
+  fs.rmSync(directory, { recursive: true });
+  return measured;
 }
