@@ -90,6 +90,8 @@ export function fileOfLibrary(name: string): 'registry' | 'replication' | 'tempo
 
 /** A directory of DB_CONFIG relative to home, with `/` and without `.`; `''` is home. */
 export function normalDirectory(directory: string): string {
+  // Asked for each file, and mostly this.
+  if (directory === '') return '';
   const normal = path.posix.normalize(directory.replaceAll('\\', '/')).replace(/\/+$/, '');
   return normal === '.' ? '' : normal.replace(/^\.\//, '');
 }

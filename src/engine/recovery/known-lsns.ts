@@ -22,7 +22,7 @@ export class KnownLsns {
   }
 
   #grow(pgno: number): void {
-    const grown = new Uint32Array(Math.min(2 * maxPages, 4 * pgno + 1024));
+    const grown = new Uint32Array(Math.min(2 * maxPages, 4 * pgno + 64));
     grown.set(this.#lsns);
     this.#lsns = grown;
   }
