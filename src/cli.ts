@@ -32,6 +32,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
     check: async () => (await import('./commands/check.ts')).checkCommand,
     logs: async () => (await import('./commands/logs/logs.ts')).logsCommand,
     inspect: async () => (await import('./commands/inspect/inspect.ts')).inspectCommand,
+    documents: async () => (await import('./commands/documents/documents.ts')).documentsCommand,
     dump: async () => (await import('./commands/dump/dump.ts')).dumpCommand,
   },
   'Keep and remove:': {
@@ -51,7 +52,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
 const describeAll: ReadonlySet<string> = new Set(['completion', 'man']);
 
 /** With `--json`, these print a document a line, the one of an error included. */
-const printLines: ReadonlySet<string> = new Set(['logs print']);
+const printLines: ReadonlySet<string> = new Set(['logs print', 'documents list']);
 
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
 export async function run(typed: readonly string[], io: Io, files: Disk = nodeFiles): Promise<number> {

@@ -9,6 +9,7 @@ export const exitCodes = {
   usage: 2,
   'environment-missing': 3,
   'container-missing': 3,
+  'document-missing': 3,
   'log-missing': 3,
   'format-unsupported': 3,
   'page-checksum': 4,
@@ -77,4 +78,9 @@ export class FigaroError extends Error {
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   if (!(error instanceof Error) || error instanceof FigaroError) return false;
   return typeof (error as NodeJS.ErrnoException).code === 'string';
+}
+
+/** True for an error about a damaged page: what lies elsewhere can be sound. */
+export function isPageDamage(error: unknown): error is FigaroError {
+  return error instanceof FigaroError && (error.code === 'page-type' || error.code === 'page-checksum');
 }

@@ -14,38 +14,26 @@ import { describeMoment, formatTxnId, type Commit, type RestorePoint } from '../
 import { type ChainChoice } from '../engine/repository/find-chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
-import { formatLsn, type Lsn } from '../format/lsn.ts';
+import { formatLsn } from '../format/lsn.ts';
 import { formatBytes, formatCommit, formatCount, inOneLine, table } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
-import {
-  collect,
-  examples,
-  lsnArgument,
-  mappingArgument,
-  sizeArgument,
-  timeArgument,
-  txnArgument,
-  type GivenTime,
-} from './options.ts';
+import { collect, examples, mappingArgument, sizeArgument } from './options.ts';
+import { restorePointOf, withRestorePoint, type RestorePointOptions } from './restore-point.ts';
 import { copiedDirectories, requireNoCopiedDirectories } from './environment-directories.ts';
 import { withByteInput } from './streams.ts';
 
-interface RecoverCommandOptions extends CommonOptions, PasswordOptions {
+interface RecoverCommandOptions extends CommonOptions, PasswordOptions, RestorePointOptions {
   readonly resetLsns?: true;
   readonly trustOwners?: true;
   readonly acceptMissing?: true;
   readonly repo?: string;
   readonly chain?: string;
-  readonly toSet?: string;
   readonly from?: readonly string[];
   readonly fromStdin?: true;
   readonly to: string;
-  readonly toTime?: GivenTime;
-  readonly toLsn?: Lsn;
-  readonly toTxn?: number;
   readonly survivingLogs?: string;
   readonly dryRun?: true;
   readonly engine: 'embedded' | 'native';
@@ -105,23 +93,8 @@ export function recoverCommand(context: CommandContext): Command {
     .option(
       '--trust-owners',
       'give files to all users that the manifest names, also where no file of the set is theirs',
-    )
-    .optionsGroup('How far:')
-    .option('--to-set <set>', 'only as far as this set; latest: the newest')
-    .addOption(
-      new Option('--to-time <time>', 'as committed at this moment: ISO 8601, local time when without zone')
-        .argParser(timeArgument)
-        .conflicts(['toLsn', 'toTxn']),
-    )
-    .addOption(
-      new Option('--to-lsn <lsn>', 'as committed up to this LSN: [12][4096] or 12/4096')
-        .argParser(lsnArgument)
-        .conflicts('toTxn'),
-    )
-    .addOption(
-      new Option('--to-txn <id>', 'as just after this transaction committed: its id in hex').argParser(txnArgument),
-    )
-    .optionsGroup('');
+    );
+  withRestorePoint(command);
   return withHooks(withCommonOptions(withEnvironment(withPasswordOption(command))))
     .addHelpText(
       'after',
@@ -196,12 +169,6 @@ function requireStreamAlone(options: RecoverCommandOptions): void {
       hint: '`figaro-backup verify --from-stdin --rehearse` goes through the recovery, and keeps nothing.',
     },
   );
-}
-
-function restorePointOf({ toTime, toLsn, toTxn }: RecoverCommandOptions): RestorePoint {
-  if (toTxn !== undefined) return { kind: 'transaction', id: toTxn };
-  if (toTime) return { kind: 'time', ...toTime };
-  return toLsn ? { kind: 'lsn', lsn: toLsn } : { kind: 'end' };
 }
 
 function describe(options: RecoverCommandOptions, result: Recovered): string {

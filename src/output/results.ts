@@ -21,11 +21,11 @@ export class Results {
     return this.#isUsed;
   }
 
-  /** Takes text for writing. Where there is much of it, await `flush` now and then. */
-  write(text: string): void {
-    if (this.#closed || text === '') return;
+  /** Takes text, or bytes as they are, for writing. Where there is much of it, await `flush` now and then. */
+  write(result: string | Uint8Array): void {
+    if (this.#closed || result.length === 0) return;
     this.#isUsed = true;
-    this.#pending.push(this.#send(text));
+    this.#pending.push(this.#send(result));
   }
 
   /** Returns when everything written has left the process. Throws when the stream could not take it. */
@@ -35,9 +35,9 @@ export class Results {
     await Promise.all(pending);
   }
 
-  #send(text: string): Promise<void> {
+  #send(result: string | Uint8Array): Promise<void> {
     const sent = new Promise<void>((resolve, reject) => {
-      this.#stream.write(text, (error) => {
+      this.#stream.write(result, (error) => {
         if (!error) resolve();
         else if (isSystemError(error) && error.code === 'EPIPE') {
           this.#closed = true;

@@ -13,6 +13,7 @@ import { exitCodes, type ErrorCode } from '../../src/errors.ts';
 import { exitStatuses } from '../../src/output/exit-codes.ts';
 import { corpusCase } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
+import { fixtureCase } from '../support/document-collection.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
@@ -85,6 +86,8 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
     return backup('hot');
   },
 
+  'document-missing': async () =>
+    figaro(['documents', 'get', path.join(fixtureCase('ds').home, 'doc.dbxml'), 'none.xml']),
   'container-missing': () => figaro(['dump', inHome('none.dbxml')]),
 
   'hook-failed': () => figaro(['hot', '--home', home, '--repo', repo, '--run-before', 'exit 7']),

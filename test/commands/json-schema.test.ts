@@ -34,7 +34,7 @@ async function documentOf(line: string): Promise<Record<string, unknown>> {
   return document;
 }
 
-const isResult = (line: string): object => ({ schema: 1, command: line.split(/ (?=[@-]|orders|\d)/)[0] });
+const isResult = (line: string): object => ({ schema: 1, command: line.split(/ (?=[@-]|orders|\d|e\.dbxml)/)[0] });
 
 /** A full set, and an incremental after it; the last log is in neither. */
 async function takeSets({ home: source, repository }: Place): Promise<void> {
@@ -64,7 +64,7 @@ describe('the schema', () => {
     expect(documents.toSorted()).toEqual([...names, 'all', 'error'].toSorted());
     for (const name of names.filter((one) => one !== 'logs-print')) {
       expect(schema.$defs[name]!.properties!['command']!.const).toBe(
-        name.replace(/^(logs|config|failover|inspect)-/, '$1 '),
+        name.replace(/^(logs|config|documents|failover|inspect)-/, '$1 '),
       );
     }
   });
@@ -123,6 +123,7 @@ describe('of an environment and its sets', () => {
     'logs prune --home @env --repo @repo',
     'logs prune --home @env --repo @repo --confirm',
     'failover follow --home @env --standby @standby --once',
+    'documents get e.dbxml --repo @repo --output @documents',
     'dump @env/e.dbxml',
     'dump @env/e.dbxml --list',
     'dump --salvage @env/e.dbxml',
@@ -148,6 +149,17 @@ describe('of an environment and its sets', () => {
     const damaged = await figaro(['logs', 'print', '--home', home, '--json']);
     const last = damaged.stdout.trimEnd().split('\n').at(-1)!;
     expect(JSON.parse(last)).toMatchObject({ command: 'logs print', error: { exitCode: damaged.exitCode } });
+  });
+
+  test('documents list, a document a line', async () => {
+    const { stdout } = await figaro(['documents', 'list', 'e.dbxml', '--repo', repo, '--json']);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.length).toBeGreaterThan(2);
+    for (const line of lines) {
+      const document = JSON.parse(line) as object;
+      expect(problemOf(document)).toBeUndefined();
+      expect(document).toMatchObject({ command: 'documents list', container: 'e.dbxml' });
+    }
   });
 
   test('pin, unpin, and what shows a pin', async () => {
@@ -211,6 +223,8 @@ describe('of what is not there', () => {
     unpin: 'unpin 20261122T081500Z-hot-abcdef --repo @repo',
     expire: 'expire --repo @repo --keep-full 1',
     dump: 'dump @none.dbxml',
+    'documents list': 'documents list @none.dbxml',
+    'documents get': 'documents get @none.dbxml --output @documents',
     'inspect environment': 'inspect environment --home @none',
     'inspect container': 'inspect container @none.dbxml',
     'inspect page': 'inspect page @none.dbxml 1',

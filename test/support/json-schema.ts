@@ -66,7 +66,7 @@ function definitionOf(document: unknown): string {
 /** Throws when a command that was to print JSON printed what the schema does not describe. */
 export function requireDocumented(args: readonly string[], stdout: string): void {
   if (!args.includes('--json') || args.includes('--nagios') || args.includes('--help')) return;
-  const isLines = args[0] === 'logs' && args[1] === 'print';
+  const isLines = ['logs print', 'documents list'].includes(args.slice(0, 2).join(' '));
   const texts = isLines ? stdout.split('\n').slice(0, -1) : stdout === '' ? [] : [stdout];
   for (const text of texts) {
     const problem = problemOf(JSON.parse(text));

@@ -47,7 +47,6 @@ export async function streaming(
 
 /** A stream that keeps what is written to it, or fails as told. */
 export class CollectingStream extends Writable {
-  text = '';
   readonly chunks: Buffer[] = [];
   readonly isTTY: boolean;
   readonly columns: number;
@@ -62,10 +61,12 @@ export class CollectingStream extends Writable {
   }
 
   override _write(chunk: string | Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    if (!this.#failure) {
-      this.text += chunk.toString();
-      this.chunks.push(Buffer.from(chunk));
-    }
+    if (!this.#failure) this.chunks.push(Buffer.from(chunk));
     done(this.#failure ?? null);
+  }
+
+  /** What was written. A character may have come in two parts. */
+  get text(): string {
+    return Buffer.concat(this.chunks).toString();
   }
 }

@@ -1,7 +1,11 @@
 /** Reads btree and recno trees, off-page duplicates and overflow items (format document, 4.6, 4.7). */
 
+import { type FigaroError, isPageDamage } from '../../errors.ts';
 import {
   childOf,
+  internalItemData,
+  internalLength,
+  internalReference,
   isDeletedItem,
   isTreeInternal,
   isTreeLeaf,
@@ -27,23 +31,48 @@ export interface DatabaseRecord {
 /** Trees are not deeper than this: 512-byte pages hold at least two entries. */
 const maxDepth = 40;
 
+/** Where to begin in a tree, and what to do about damage in it. */
+export interface TreeRange {
+  /** Leaves that hold lesser keys alone are left out, where keys are in the order of bytes. */
+  readonly from?: Uint8Array;
+  /** Told of pages that cannot be read: all below them is passed over. */
+  readonly onDamage?: (error: FigaroError) => void;
+}
+
 /** The leaves below a page, from left to right. */
-function* leavesOf(file: DatabaseFile, root: number, count: PageCount): Generator<Page> {
+function* leavesOf(
+  file: DatabaseFile,
+  root: number,
+  count: PageCount,
+  { from, onDamage }: TreeRange = {},
+): Generator<Page> {
   const stack: { page: Page; next: number }[] = [];
+  let isSearching = from !== undefined;
   const enter = (pgno: number): Page | undefined => {
     count.add(pgno);
     if (stack.length > maxDepth) throw file.broken(pgno, 'the tree runs in a circle');
     const page = file.page(pgno);
-    if (!isTreeInternal(page.type)) return page;
-    stack.push({ page, next: 0 });
-    return undefined;
-  };
-  let leaf = enter(root);
-  for (;;) {
-    if (leaf) {
-      if (!isTreeLeaf(leaf.type)) throw file.broken(leaf.pgno, `it has type ${leaf.type}, where a leaf has to be`);
-      yield leaf;
+    if (isTreeInternal(page.type)) {
+      stack.push({ page, next: isSearching ? childFor(file, page, from!) : 0 });
+      return undefined;
     }
+    isSearching = false;
+    if (!isTreeLeaf(page.type)) throw file.broken(pgno, `it has type ${page.type}, where a leaf has to be`);
+    return page;
+  };
+  const enterIfSound = (pgno: number): Page | undefined => {
+    try {
+      return enter(pgno);
+    } catch (error) {
+      if (!onDamage || !isPageDamage(error)) throw error;
+      isSearching = false;
+      onDamage(error);
+      return undefined;
+    }
+  };
+  let leaf = enterIfSound(root);
+  for (;;) {
+    if (leaf) yield leaf;
     const top = stack.at(-1);
     if (!top) return;
     if (top.next >= top.page.entries) {
@@ -53,8 +82,26 @@ function* leavesOf(file: DatabaseFile, root: number, count: PageCount): Generato
     }
     const offset = top.page.itemAt(top.next);
     top.next += 1;
-    leaf = enter(childOf(top.page, offset));
+    leaf = enterIfSound(childOf(top.page, offset));
   }
+}
+
+/** The item of an internal page below which a key is, or would be. */
+function childFor(file: DatabaseFile, page: Page, key: Uint8Array): number {
+  let low = 0;
+  // The first key of a page means nothing (format document, 4.6.3).
+  for (let high = page.entries - 1; low < high;) {
+    const middle = Math.ceil((low + high) / 2);
+    if (Buffer.compare(internalKey(file, page, page.itemAt(middle)), key) <= 0) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function internalKey(file: DatabaseFile, page: Page, offset: number): Uint8Array {
+  if (page.type !== pageType.btreeInternal) throw file.broken(page.pgno, 'a page of a btree has to be here');
+  if (treeItemType(page, offset) !== itemType.overflow) return internalItemData(page, offset);
+  return readOverflow(file, internalReference(page, offset), internalLength(page, offset));
 }
 
 /** The bytes of a leaf item: those on the page, or what it refers to. */
@@ -73,19 +120,24 @@ function itemBytes(file: DatabaseFile, page: Page, offset: number): Uint8Array {
 
 /** An item kept on a chain of overflow pages. Throws when the chain does not have `length` bytes. */
 export function readOverflow(file: DatabaseFile, first: number, length: number): Uint8Array {
-  const parts: Uint8Array[] = [];
+  return Buffer.concat([...overflowPieces(file, first, length)]);
+}
+
+/** As `readOverflow`, page by page. */
+function* overflowPieces(file: DatabaseFile, first: number, length: number): Generator<Uint8Array> {
   let done = 0;
+  let pages = 0;
   for (let pgno = first; pgno !== 0;) {
     const page = file.page(pgno);
     if (page.type !== pageType.overflow) throw file.broken(pgno, 'an overflow page has to be here');
     const part = overflowData(page);
-    parts.push(part);
     done += part.length;
-    if (done > length || parts.length > file.pageCount) break;
+    pages += 1;
+    if (done > length || pages > file.pageCount) break;
+    yield part;
     pgno = page.nextPgno;
   }
   if (done !== length) throw file.broken(first, `the item here has ${done} bytes, not ${length}`);
-  return Buffer.concat(parts);
 }
 
 /** The duplicates of a set that has a tree of its own. */
@@ -114,6 +166,47 @@ export function* btreeRecords({ file, meta }: Database): Generator<DatabaseRecor
       }
     }
   }
+}
+
+/** A record of a btree whose data is read when it is asked for. */
+export interface BtreeEntry {
+  readonly key: Uint8Array;
+  /** Of its data, in bytes. */
+  readonly length: number;
+  /** All of its data. */
+  readonly data: () => Uint8Array;
+  /** Its data page by page. */
+  readonly pieces: () => Iterable<Uint8Array>;
+}
+
+/** Records of a btree without duplicates, whose keys are in the order of bytes, from a key on. */
+export function* btreeEntries({ file, meta }: Database, range: TreeRange = {}): Generator<BtreeEntry> {
+  const { from } = range;
+  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root), new PageCount(file), range)) {
+    if (leaf.type !== pageType.btreeLeaf) throw file.broken(leaf.pgno, 'a leaf of a btree has to be here');
+    for (let i = 0; i + 1 < leaf.entries; i += 2) {
+      const offset = leaf.itemAt(i + 1);
+      if (isDeletedItem(leaf, offset)) continue;
+      const key = itemBytes(file, leaf, leaf.itemAt(i));
+      if (from && Buffer.compare(key, from) < 0) continue;
+      yield entryAt(file, leaf, key, offset);
+    }
+  }
+}
+
+function entryAt(file: DatabaseFile, leaf: Page, key: Uint8Array, offset: number): BtreeEntry {
+  if (treeItemType(leaf, offset) === itemType.overflow) {
+    const first = referenceOf(leaf, offset);
+    const length = overflowLength(leaf, offset);
+    return {
+      key,
+      length,
+      data: () => readOverflow(file, first, length),
+      pieces: () => overflowPieces(file, first, length),
+    };
+  }
+  const data = itemBytes(file, leaf, offset);
+  return { key, length: data.length, data: () => data, pieces: () => [data] };
 }
 
 export function* recnoRecords({ file, meta }: Database): Generator<DatabaseRecord> {

@@ -4,7 +4,7 @@ import { marshaledLength } from '../../format/xml-index.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Database } from './database-file.ts';
 import { databaseLabel } from './dump.ts';
-import { btreeRecords } from './trees.ts';
+import { btreeEntries, btreeRecords, type BtreeEntry } from './trees.ts';
 
 /** The indexes of the nodes, attributes or metadata of one name. */
 export interface XmlIndex {
@@ -14,13 +14,8 @@ export interface XmlIndex {
   readonly indexes: readonly string[];
 }
 
-export interface XmlInventory {
-  /** Documents are stored whole, or node by node; undefined when the container does not tell. */
-  readonly storage: 'node' | 'document' | undefined;
-  /** Version of the container; 6 with DB XML 2.5. */
-  readonly version: string;
+export interface XmlInventory extends Pick<XmlSettings, 'storage' | 'version' | 'compression'> {
   readonly documents: number;
-  readonly compression: string | undefined;
   /** Indexes are added by the library itself. */
   readonly autoIndex: boolean;
   /** Indexes lead to nodes, not only to documents. */
@@ -30,32 +25,66 @@ export interface XmlInventory {
   readonly indexes: readonly XmlIndex[];
 }
 
+/** What a container says of itself and its documents. */
+export interface XmlSettings {
+  /** Documents are stored whole, or node by node; undefined when the container does not tell. */
+  readonly storage: 'node' | 'document' | undefined;
+  /** Version of the container; 6 with DB XML 2.5. */
+  readonly version: string;
+  readonly compression: string | undefined;
+  /** Another setting as it is stored; it is read when it is asked for. */
+  readonly stored: (name: string) => Uint8Array | undefined;
+}
+
+/** The btree of a name among the databases of a container. */
+export function btreeNamed(databases: readonly Database[], name: string): Database | undefined {
+  return databases.find((database) => databaseLabel(database) === name && database.method === 'btree');
+}
+
+/** More settings than any container has. */
+const mostSettings = 1000;
+
+/**
+ * Reads the configuration of a container. Undefined when these databases are not those of one. Throws `page-type` or
+ * `page-checksum` when it cannot be read.
+ */
+export function xmlSettingsOf(databases: readonly Database[]): XmlSettings | undefined {
+  const configuration = btreeNamed(databases, 'secondary_configuration');
+  if (!configuration) return undefined;
+  const entries = new Map<string, BtreeEntry>();
+  for (const entry of btreeEntries(configuration)) {
+    if (entries.size >= mostSettings)
+      throw configuration.file.broken(configuration.metaPgno, 'it has too many settings');
+    entries.set(stringsIn(entry.key)[0]!, entry);
+  }
+  const stored = (name: string): Uint8Array | undefined => entries.get(name)?.data();
+  const text = (name: string): string | undefined => {
+    const value = stored(name);
+    return value && stringsIn(value)[0];
+  };
+  const version = text('version');
+  if (version === undefined) return undefined;
+  return { storage: storages[text('ctype') ?? ''], version, compression: text('compression_name'), stored };
+}
+
 /**
  * Reads the configuration of a container and counts its documents. Undefined when these databases are not those of a
  * container. Throws `page-type` or `page-checksum` when they cannot be read.
  */
 export async function xmlInventoryOf(databases: readonly Database[], watch: Watch): Promise<XmlInventory | undefined> {
-  const named = (name: string): Database | undefined =>
-    databases.find((database) => databaseLabel(database) === name && database.method === 'btree');
-  const configuration = named('secondary_configuration');
-  if (!configuration) return undefined;
-  const settings = new Map<string, Uint8Array>();
-  for (const { key, data } of btreeRecords(configuration)) settings.set(stringsIn(key as Uint8Array)[0]!, data.slice());
-  const text = (name: string): string | undefined => {
-    const value = settings.get(name);
-    return value && stringsIn(value)[0];
-  };
-  const version = text('version');
-  if (version === undefined) return undefined;
-  const documents = named('secondary_document');
+  const settings = xmlSettingsOf(databases);
+  if (!settings) return undefined;
+  const { storage, version, compression, stored } = settings;
+  const documents = btreeNamed(databases, 'secondary_document');
+  const autoIndex = stored('autoindex');
   return {
-    storage: storages[text('ctype') ?? ''],
+    storage,
     version,
     documents: documents ? await countDocuments(documents, watch) : 0,
-    compression: text('compression_name'),
-    autoIndex: text('autoindex') === 'on',
-    indexesNodes: settings.get('indexNodes')?.[0] === 1,
-    ...indexesIn(settings.get('index') ?? new Uint8Array(0)),
+    compression,
+    autoIndex: autoIndex !== undefined && stringsIn(autoIndex)[0] === 'on',
+    indexesNodes: stored('indexNodes')?.[0] === 1,
+    ...indexesIn(stored('index') ?? new Uint8Array(0)),
   };
 }
 

@@ -79,7 +79,7 @@ export async function recoverFrom(
 ): Promise<RecoverFromResult> {
   requireCounts({ cacheBytes: options.cacheBytes });
   const { target, watch = {}, only, restorePoint: asked = { kind: 'end' } } = options;
-  const source = await find(disk, from, { point: asked, survivingLogs, trustOwners, watch });
+  const source = await findSource(disk, from, { point: asked, survivingLogs, trustOwners, watch });
   const { files, chain, directories, found, chosenAs } = source;
   requireOwnPlace(files, { what: 'the target', path: target }, source, survivingLogs);
   for (const to of options.moves?.values() ?? []) {
@@ -131,7 +131,8 @@ function whyLacking(missing: readonly string[]): string {
   return missing.every(isOutside) ? 'outside of the environment' : 'excluded, or outside of the environment,';
 }
 
-interface Found {
+/** What is recovered. */
+export interface Found {
   /** Through which it is looked at. */
   readonly files: Files;
   readonly chain: Chain | undefined;
@@ -143,15 +144,16 @@ interface Found {
 
 interface Wanted {
   readonly point: RestorePoint;
-  readonly survivingLogs: string | undefined;
-  readonly trustOwners: boolean;
+  readonly survivingLogs?: string | undefined;
+  readonly trustOwners?: boolean;
   readonly watch: Watch;
 }
 
-async function find(
+/** Finds the chain or the copies that somebody named, or that a restore point is in. Throws as `recoverFrom`. */
+export async function findSource(
   files: Files,
   from: RecoverySource,
-  { point, survivingLogs, trustOwners, watch }: Wanted,
+  { point, survivingLogs, trustOwners = false, watch }: Wanted,
 ): Promise<Found> {
   if ('copies' in from) {
     const { copies, directoriesAt } = from;
@@ -174,7 +176,7 @@ async function find(
 }
 
 /** A chain is known to be whole up to its last set, though nothing may have been committed in the end. */
-function withCover(files: Files, point: RestorePoint, chain: Chain | undefined): RestorePoint {
+export function withCover(files: Files, point: RestorePoint, chain: Chain | undefined): RestorePoint {
   return point.kind === 'time' && chain ? { ...point, coveredUntil: coveredUntil(files, chain) } : point;
 }
 

@@ -2,7 +2,6 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { normalDirectory } from '../../format/names.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
@@ -17,14 +16,15 @@ import { requireSound } from '../structure/report.ts';
 import { BackgroundCopies } from './background-copies.ts';
 import { prepareRecovery, rehearse, runPasses, type RecoveryOptions } from './rehearse.ts';
 import { type PreparedRecovery } from './recovery.ts';
-import { requireKey, requireContents, requireEmptyTarget, whyTaken } from './requirements.ts';
+import { publish } from './publish.ts';
+import { requireKey, requireContents, requireEmptyTarget } from './requirements.ts';
 import { type RecoveryReport } from './report.ts';
 import { planDirectories, rearrange, type DirectoryMoves, type DirectoryPlan } from './move-directories.ts';
 import { PlacedDirectories } from './place-directories.ts';
 import { requireApart, requireNoneAbove } from '../places.ts';
 import { proveRecoverable } from './proof.ts';
 import { preflight, requireRoom, type Preflight } from './preflight.ts';
-import { narrow, selectContainers } from './select-containers.ts';
+import { narrow, selectContainers, withoutOthersDamage } from './select-containers.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { resetLsns } from './reset-lsns.ts';
 import { finishCopies, finishRecovery, syncTree } from './finish.ts';
@@ -82,7 +82,7 @@ export interface RecoverResult {
  */
 export async function recoverEnvironment(files: Files, options: RecoverOptions): Promise<RecoverResult> {
   const { dryRun = false, engine = 'embedded', check = true, anyOrder = false, only, moves = noMoves } = options;
-  const undamaged = withoutOthersDamage(options.environment, only);
+  const undamaged = only ? withoutOthersDamage(options.environment, only) : options.environment;
   const isWithoutLog = options.resetLsns === true && filesOfKind(undamaged, 'log').length === 0;
   const doubts = isWithoutLog && !undamaged.withoutLog ? requireLogGone(files, undamaged, withLogNearby) : [];
   const found: Environment = isWithoutLog ? { ...undamaged, withoutLog: true } : undamaged;
@@ -195,13 +195,6 @@ async function someOf(
     `this is ${only.length} of ${outOf} containers: to look into, not to go on with in place of the environment`,
   ];
   return { environment, copied, prepared, recovery: { ...recovery, scope }, warnings };
-}
-
-/** Of containers that were not asked for it does not matter that they are damaged. */
-function withoutOthersDamage(environment: Environment, only: readonly string[] | undefined): Environment {
-  if (!only) return environment;
-  const names = new Set(only.map(normalDirectory));
-  return { ...environment, damaged: environment.damaged.filter(({ name }) => names.has(name)) };
 }
 
 /** Finds out what would happen, and writes nothing. */
@@ -317,26 +310,3 @@ function requirePlaces(files: Files, target: string, { placements }: DirectoryPl
 
 const stopHint =
   'stop it first: what is recovered has to stand still. Of an environment in use, take a set with `figaro-backup hot`.';
-
-/**
- * The last step: the recovered environment gets its name, for good or not at all. Throws `target-in-use` when somebody
- * else took the name meanwhile.
- */
-function publish(files: Files, stage: string, home: string, target: string): void {
-  const problem = whyTaken(files, target);
-  if (problem !== undefined) {
-    throw new FigaroError('target-in-use', `${target} ${problem}; it was free when the recovery began`, {
-      path: target,
-      hint: 'does another recovery make it, or an application write there? Choose another directory.',
-    });
-  }
-  if (files.statIfThere(target)) files.removeEmptyDirectory(target);
-  files.rename(home, target);
-  try {
-    files.syncDirectory(path.dirname(target));
-  } catch (error) {
-    files.rename(target, home);
-    throw error;
-  }
-  discardStage(files, stage);
-}

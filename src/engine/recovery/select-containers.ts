@@ -97,3 +97,9 @@ export function narrow(environment: Environment, scope: Scope, lastLog: number |
   };
   return { ...environment, files: environment.files.filter(isNeeded) };
 }
+
+/** Of containers that were not asked for it does not matter that they are damaged. */
+export function withoutOthersDamage(environment: Environment, only: readonly string[]): Environment {
+  const names = new Set(only.map(normalDirectory));
+  return { ...environment, damaged: environment.damaged.filter(({ name }) => names.has(name)) };
+}

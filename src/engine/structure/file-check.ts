@@ -1,6 +1,6 @@
 /** What every part of the structural check needs: the pages of a file, whose each of them is, and what was found. */
 
-import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { isPageDamage, type ErrorCode } from '../../errors.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { isBlank, type Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
@@ -35,7 +35,7 @@ export interface StructureFinding {
 
 /** A finding in place of an error about a damaged page. Other errors are thrown on. */
 export function findingOf(path: string, pgno: number, error: unknown): StructureFinding {
-  if (!(error instanceof FigaroError) || (error.code !== 'page-type' && error.code !== 'page-checksum')) throw error;
+  if (!isPageDamage(error)) throw error;
   return { path, pgno, code: error.code, message: error.message };
 }
 

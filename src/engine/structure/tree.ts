@@ -1,6 +1,13 @@
 /** Checks btree and recno trees, and trees of duplicates: levels, links, order, counts (format document, 4.6, 4.7). */
 
-import { childOf, isTreeInternal, overflowLength, referenceOf, treeItemType } from '../../format/page/btree.ts';
+import {
+  childOf,
+  internalItemData,
+  internalLength,
+  internalReference,
+  isTreeInternal,
+  treeItemType,
+} from '../../format/page/btree.ts';
 import { type Page } from '../../format/page/page.ts';
 import { itemType, pageType } from '../../format/page/types.ts';
 import { type FileCheck, type Steps } from './file-check.ts';
@@ -113,10 +120,10 @@ class TreeCheck {
   *#separator(page: Page, i: number): Steps<Uint8Array | undefined> {
     const offset = page.itemAt(i);
     if (treeItemType(page, offset) === itemType.overflow) {
-      const first = referenceOf(page, offset + 12);
-      return yield* checkOverflow(this.#check, first, overflowLength(page, offset + 12), page.pgno);
+      const first = internalReference(page, offset);
+      return yield* checkOverflow(this.#check, first, internalLength(page, offset), page.pgno);
     }
-    return page.bytes.subarray(offset + 12, offset + 12 + page.u16(offset));
+    return internalItemData(page, offset);
   }
 
   *#leafPage(page: Page, { low, high }: Bounds): Steps<number> {

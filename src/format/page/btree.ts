@@ -61,3 +61,18 @@ export function overflowLength(page: Page, offset: number): number {
 export function treeItemData(page: Page, offset: number): Uint8Array {
   return page.bytes.subarray(offset + 3, offset + 3 + page.u16(offset));
 }
+
+/** The key of an item of a btree internal page; a view. Of one on overflow pages, `internalReference` and `internalLength` say where. */
+export function internalItemData(page: Page, offset: number): Uint8Array {
+  return page.bytes.subarray(offset + 12, offset + 12 + page.u16(offset));
+}
+
+/** The first page of a key that is on overflow pages. */
+export function internalReference(page: Page, offset: number): number {
+  return referenceOf(page, offset + 12);
+}
+
+/** Bytes of a key that is on overflow pages. */
+export function internalLength(page: Page, offset: number): number {
+  return overflowLength(page, offset + 12);
+}

@@ -1,0 +1,101 @@
+/** Where the container is that a command looks into: a file, or one of an environment, as of a restore point. */
+
+import { type Command, Option } from 'commander';
+import { type Files } from '../engine/files/files.ts';
+import { type Watch } from '../engine/pause.ts';
+import { placesOf, type Place } from '../engine/places.ts';
+import { lookFrom, lookIntoContainer, type SeenContainer } from '../engine/recovery/look-into.ts';
+import { openRepository } from '../engine/repository/repository.ts';
+import { FigaroError } from '../errors.ts';
+import { type CommandContext } from './context.ts';
+import { repositoryOf } from './directories.ts';
+import { requireNoCopiedDirectories, requireNoDirectories } from './environment-directories.ts';
+import { noDatabase } from './inspect/file.ts';
+import { sizeArgument } from './options.ts';
+import { unlockedFiles } from './password.ts';
+import { restorePointOf, withRestorePoint, type RestorePointOptions } from './restore-point.ts';
+import { findEnvironment, withSource, type SourceOptions } from './source.ts';
+
+export interface ContainerSourceOptions extends SourceOptions, RestorePointOptions {
+  readonly cacheSize?: number;
+}
+
+export function withContainerSource(command: Command): Command {
+  withSource(command.optionsGroup('Where the container is, unless it is a file:'), '').addOption(
+    new Option(
+      '--cache-size <size>',
+      'memory for pages (default: 256M); beyond it, a file without a name in $TMPDIR or /var/tmp is used',
+    ).argParser(sizeArgument),
+  );
+  return withRestorePoint(command);
+}
+
+/** A container that a command was told to look into. */
+export interface ContainerSource {
+  /** What is only read: nothing is written inside of it. */
+  readonly places: readonly Place[];
+  /** Has it looked at. Throws what keeps it from being found, read or recovered. */
+  readonly look: <T>(watch: Watch, use: (container: SeenContainer) => Promise<T>) => Promise<T>;
+}
+
+/** Options of which one says that an environment is meant, and no file. */
+const ofEnvironments = ['from', 'home', 'repo', 'chain', 'toSet', 'toTime', 'toLsn', 'toTxn'] as const;
+
+/** Finds the container. Throws `usage`, and `container-missing` where no source is named and there is no file of this name. */
+export function findContainer(
+  context: CommandContext,
+  command: Command,
+  name: string,
+  options: ContainerSourceOptions,
+): ContainerSource {
+  const files = unlockedFiles(context, options);
+  const isTyped = ofEnvironments.some((key) => command.getOptionValueSource(key) === 'cli');
+  const kind = files.statIfThere(name)?.kind;
+  // A link may lead to a container, too.
+  const isFile = kind === 'file' || kind === 'link';
+  if (!isTyped && isFile) {
+    return { places: [], look: (_watch, use) => use({ files, path: name, warnings: [] }) };
+  }
+  const hasSource = options.repo !== undefined || options.home !== undefined || options.from !== undefined;
+  if (!isTyped && !hasSource) throw noFile(name, kind === undefined ? 'is not there' : noDatabase(kind));
+  return sourceOf(files, name, options);
+}
+
+function sourceOf(files: Files, name: string, options: ContainerSourceOptions): ContainerSource {
+  const { repo, chain, toSet, home, from, dirAt, cacheSize } = options;
+  const restorePoint = restorePointOf(options);
+  const looking = (watch: Watch) => ({ restorePoint, cacheBytes: cacheSize, watch });
+  if (home === undefined && from === undefined) {
+    requireNoCopiedDirectories(dirAt);
+    requireNoDirectories(options, '--repo');
+    const directory = repositoryOf({ repo });
+    const repository = openRepository(files, directory);
+    const source = {
+      repository,
+      ...(chain === undefined ? {} : { chain }),
+      ...(toSet === undefined ? {} : { toSet }),
+    };
+    return {
+      places: [{ what: 'the repository', path: directory }],
+      look: (watch, use) => lookFrom(files, source, name, looking(watch), use),
+    };
+  }
+  const other = chain === undefined ? (toSet === undefined ? undefined : '--to-set') : '--chain';
+  if (other !== undefined) {
+    throw new FigaroError('usage', `${other} is for chains, and cannot be used with ${from ? '--from' : '--home'}`);
+  }
+  const found = findEnvironment(files, options);
+  const { environment } = found;
+  const homes = from ?? [home!];
+  return {
+    places: homes.flatMap((at) => placesOf(found.files, 'the environment', at, environment.directories)),
+    look: (watch, use) => lookIntoContainer(found.files, environment, name, looking(watch), use),
+  };
+}
+
+function noFile(path: string, problem: string): FigaroError {
+  return new FigaroError('container-missing', `${path} ${problem}`, {
+    path,
+    hint: 'give a container file; or name one inside an environment, with --repo, --home or --from.',
+  });
+}

@@ -1,0 +1,114 @@
+/** One container of an environment as of a restore point, looked at in memory: nothing is written anywhere. */
+
+import { FigaroError } from '../../errors.ts';
+import { normalDirectory } from '../../format/names.ts';
+import { filesOfKind, type Environment } from '../environment/environment.ts';
+import { isOpaque } from '../environment/opaque.ts';
+import { stoodStill } from '../environment/unchanged.ts';
+import { type Files } from '../files/files.ts';
+import { requireCounts } from '../given.ts';
+import { encryptedFile } from '../locked.ts';
+import { type Watch } from '../pause.ts';
+import { requireIntact } from '../verify/intact.ts';
+import { findSource, withCover, type RecoverySource } from './recover-from.ts';
+import { recoveredFiles } from './recovered-files.ts';
+import { type Scope } from './recovery.ts';
+import { prepareRecovery, rehearse } from './rehearse.ts';
+import { type RestorePoint } from './restore-point.ts';
+import { selectContainers, withoutOthersDamage } from './select-containers.ts';
+
+export interface LookOptions {
+  readonly restorePoint: RestorePoint;
+  /** Memory for pages, in bytes. */
+  readonly cacheBytes?: number | undefined;
+  readonly watch: Watch;
+}
+
+/** Where a container can be read. */
+export interface SeenContainer {
+  /** Through which. */
+  readonly files: Files;
+  /** The name of the container there. */
+  readonly path: string;
+  /** What whoever looks has to know of where it is from. */
+  readonly warnings: readonly string[];
+}
+
+type Look<T> = (container: SeenContainer) => Promise<T>;
+
+/**
+ * As `lookIntoContainer`, of a chain or of plain copies: the one that covers the restore point, where none is named. Of a chain the
+ * log is compared with its SHA-256; of the container each page that is read is looked at, and no more.
+ */
+export async function lookFrom<T>(
+  disk: Files,
+  from: RecoverySource,
+  name: string,
+  options: LookOptions,
+  look: Look<T>,
+): Promise<T> {
+  const { restorePoint: point, watch } = options;
+  const { files, chain, found, warnings } = await findSource(disk, from, { point, watch });
+  if (chain) {
+    const logs = new Set(filesOfKind(found, 'log').map((log) => log.name));
+    await requireIntact(files, chain, found, watch, logs);
+  }
+  const restorePoint = withCover(files, point, chain);
+  return await lookIntoContainer(files, found, name, { ...options, restorePoint }, (container) =>
+    look({ ...container, warnings }),
+  );
+}
+
+/**
+ * Recovers a container in memory, by the name it has at the restore point, and has it looked at. Throws `container-missing` where
+ * there will be none, `restore-point-unreachable`, `environment-changed` where the file was written to meanwhile, and whatever keeps
+ * it from being recovered.
+ */
+export async function lookIntoContainer<T>(
+  files: Files,
+  found: Environment,
+  name: string,
+  { restorePoint, cacheBytes, watch }: LookOptions,
+  look: Look<T>,
+): Promise<T> {
+  requireCounts({ cacheBytes });
+  const environment = withoutOthersDamage(found, [name]);
+  if (filesOfKind(environment, 'log').length === 0) {
+    if (restorePoint.kind !== 'end') {
+      throw new FigaroError('restore-point-unreachable', 'there is no log: containers can be read only as they are');
+    }
+    const { scope } = await selectContainers(files, environment, undefined, [name], watch);
+    const { path, format } = filesOfKind(environment, 'database').find(({ uid }) => scope.has(uid))!;
+    if (isOpaque(format)) throw encryptedFile(path);
+    const value = await look({ files, path, warnings: [] });
+    requireStoodStill(files, environment, scope);
+    return value;
+  }
+  const recovery = { restorePoint, watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
+  const prepared = await prepareRecovery(files, environment, recovery);
+  const { scope } = await selectContainers(files, environment, prepared, [name], watch);
+  let result: { readonly value: T } | undefined;
+  await rehearse(files, environment, {
+    ...recovery,
+    prepared,
+    scope,
+    inspect: async (state) => {
+      const path = normalDirectory(name);
+      result = { value: await look({ files: recoveredFiles(files, state), path, warnings: [] }) };
+      requireStoodStill(files, environment, scope);
+    },
+  });
+  return result!.value;
+}
+
+/** What was read of a file that was written to meanwhile may be of two moments. */
+function requireStoodStill(files: Files, environment: Environment, scope: Scope): void {
+  for (const { uid, path, stat } of filesOfKind(environment, 'database')) {
+    const now = scope.has(uid) ? files.statThrough(path) : stat;
+    if (now && stoodStill(stat, now)) continue;
+    throw new FigaroError('environment-changed', `${path} was written to while it was read`, {
+      path,
+      hint: 'try again in a quiet moment; or take a set with `figaro-backup hot`, and look into that.',
+    });
+  }
+}
