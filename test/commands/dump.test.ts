@@ -4,7 +4,8 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli.ts';
-import { layDemoEnvironment } from '../support/demo-environment.ts';
+import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { namesIn } from '../support/trees.ts';
 import { CollectingStream, figaro, type CliResult } from '../support/run-cli.ts';
 import { prepared } from '../support/prepared.ts';
 
@@ -174,4 +175,45 @@ describe('dump refuses', () => {
     expect(exitCode).toBe(4);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'page-type', pgno: 7, exitCode: 4 } });
   });
+});
+
+test('a dump as of a restore point is that of a recovery to it, and nothing is written', async () => {
+  const repo = path.join(directory, 'repo');
+  const crashed = path.join(directory, 'crashed');
+  expect((await figaro(['hot', '--home', crashed, '--repo', repo])).exitCode).toBe(0);
+  const before = namesIn(repo);
+  const { largest } = JSON.parse((await figaro(['logs', 'timeline', '--repo', repo, '--json'])).stdout) as {
+    largest: { previous?: { lsn: string } }[];
+  };
+  const lsn = largest.find(({ previous }) => previous)!.previous!.lsn;
+  const earlier = path.join(directory, 'earlier');
+  expect((await figaro(['recover', '--repo', repo, '--to', earlier, '--to-lsn', lsn])).exitCode).toBe(0);
+  for (const [recovered, point] of [
+    [home, []],
+    [earlier, ['--to-lsn', lsn]],
+  ] as const) {
+    for (const name of ['d.dbxml', 'e.dbxml']) {
+      const { stdout } = await dump(path.join(recovered, name));
+      for (const source of [
+        ['--repo', repo],
+        ['--from', crashed],
+        ['--home', crashed],
+      ]) {
+        const found = await dump(name, ...source, ...point);
+        expect(found.exitCode).toBe(0);
+        expect(found.stdout === stdout).toBe(true);
+      }
+    }
+  }
+  expect(namesIn(repo)).toEqual(before);
+});
+
+test('salvage reads files alone, and a file is one though variables name a repository', async () => {
+  const { exitCode, stderr } = await dump('e.dbxml', '--salvage', '--from', home);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 2,
+    stderr: expect.stringContaining('--salvage reads a file') as string,
+  });
+  const env = { FIGARO_BACKUP_REPO: path.join(directory, 'none'), DB_HOME: path.join(directory, 'none') };
+  expect((await figaro(['dump', container, '--list'], { env })).exitCode).toBe(0);
 });

@@ -5,8 +5,8 @@ import { databasesOf, recordsOf } from '../../engine/database/records.ts';
 import { type Files } from '../../engine/files/files.ts';
 import { pause, type Watch } from '../../engine/pause.ts';
 import { FigaroError } from '../../errors.ts';
-import { withCommonOptions, type CommandContext, type CommonOptions } from '../context.ts';
-import { noDatabase } from '../inspect/file.ts';
+import { findContainer, withContainerSource, type ContainerSourceOptions } from '../container-source.ts';
+import { withCommonOptions, type CommandContext } from '../context.ts';
 import {
   jsonOf,
   printList,
@@ -18,9 +18,8 @@ import {
 } from './print.ts';
 import { salvage, type SalvageCommandOptions } from './salvage.ts';
 import { countArgument, examples, pageSizeArgument } from '../options.ts';
-import { unlockedFiles, withPasswordOption, type PasswordOptions } from '../password.ts';
 
-interface DumpCommandOptions extends CommonOptions, PasswordOptions, PrintOptions, SalvageCommandOptions {
+interface DumpCommandOptions extends ContainerSourceOptions, PrintOptions, SalvageCommandOptions {
   readonly recordNumbers?: true;
   readonly salvage?: true;
 }
@@ -30,11 +29,15 @@ export function dumpCommand(context: CommandContext): Command {
     .summary('print the records of a container')
     .description(
       'Print the records of a container, or of another database file, in the format of db_dump: db_load makes a database ' +
-        'of it again. The file is read as it is on disk; what is still in the log only is not in it, so recover first. ' +
+        'of it again. A file is read as it is on disk, without what is in the log only; one of an environment, a chain or a plain ' +
+        'copy as of a restore point, for which it is recovered in memory. ' +
         'Of a damaged file, --salvage prints every record that can be read, as db_dump -r does: pages that are passed over ' +
         'and what is not certain are named on stderr, and the exit status is 4 unless the file is sound.',
     )
-    .argument('<file>', 'a container or another database file')
+    .argument(
+      '<file>',
+      'a container or another database file; or its name in an environment, with --repo, --home or --from',
+    )
     .option('-s, --database <name>', 'this database of the file (default: all of them)')
     .option('-l, --list', 'list the databases of the file')
     .addOption(
@@ -54,45 +57,54 @@ export function dumpCommand(context: CommandContext): Command {
       ).argParser(countArgument),
     );
   command.option('--any-order', 'with --salvage, do not check the order of keys: the application has one of its own');
-  return withCommonOptions(withPasswordOption(command))
+  return withCommonOptions(withContainerSource(command))
     .addHelpText(
       'after',
       examples(
         'figaro-backup dump /restore/env/docs.dbxml --list',
         'figaro-backup dump /restore/env/docs.dbxml --database secondary_document --printable',
         'figaro-backup dump /restore/env/docs.dbxml > docs.dump',
+        'figaro-backup dump orders.db --repo /backup/env --to-time 2026-11-22T08:15:00Z --printable',
         'figaro-backup dump --salvage /srv/env/docs.dbxml > docs.dump',
       ),
     )
-    .action(async (path: string, options: DumpCommandOptions) => {
-      const files = unlockedFiles(context, options);
-      requireFile(files, path);
-      if (options.salvage) {
-        await context.withWatch(options, (watch) => salvage(context, options, files, path, watch));
-        return;
+    .action(async (name: string, options: DumpCommandOptions) => {
+      const source = findContainer(context, command, name, options);
+      if (options.salvage && source.places.length > 0) {
+        throw new FigaroError(
+          'usage',
+          '--salvage reads a file as it is on disk: it cannot be used with a restore point',
+          {
+            hint: 'name the file itself, without --repo, --home and --from.',
+          },
+        );
       }
-      requireSalvage(options);
-      const file = new DatabaseFile(files, path);
-      try {
-        const databases = choose(file, options.database);
-        const toPrint = databases.map((database) => printed(database, options.recordNumbers === true));
-        if (options.list) printList(context, options, placeOf(file), toPrint);
-        else await context.withWatch(options, (watch) => print(context, options, file, toPrint, watch));
-      } finally {
-        file.close();
-      }
+      if (!options.salvage) requireSalvage(options);
+      await context.withWatch(options, (watch) =>
+        source.look(watch, async ({ files, path, warnings }) => {
+          context.warn(options, warnings);
+          await (options.salvage ? salvage : dump)(context, options, files, path, watch);
+        }),
+      );
     });
 }
 
-/** Throws `container-missing` when there is no such file. */
-function requireFile(files: Files, path: string): void {
-  // A link may lead to a container, too.
-  const kind = files.statIfThere(path)?.kind;
-  if (kind === 'file' || kind === 'link') return;
-  throw new FigaroError('container-missing', `${path} ${kind === undefined ? 'is not there' : noDatabase(kind)}`, {
-    path,
-    hint: 'give a database file: a container, or another file of an environment.',
-  });
+async function dump(
+  context: CommandContext,
+  options: DumpCommandOptions,
+  files: Files,
+  path: string,
+  watch: Watch,
+): Promise<void> {
+  const file = new DatabaseFile(files, path);
+  try {
+    const databases = choose(file, options.database);
+    const toPrint = databases.map((database) => printed(database, options.recordNumbers === true));
+    if (options.list) printList(context, options, placeOf(file), toPrint);
+    else await print(context, options, file, toPrint, watch);
+  } finally {
+    file.close();
+  }
 }
 
 function requireSalvage({ pageSize, recordLength, anyOrder }: DumpCommandOptions): void {
