@@ -2,15 +2,16 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { compareLsn, earlierLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
-import { openLog, startOf, type Log } from '../log/log-files.ts';
+import { openLog, type Log } from '../log/log-files.ts';
 import { type LogParts } from '../log/log-parts.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { analyse, type Analysis } from '../recovery/analysis.ts';
+import { neededFrom } from '../recovery/needed-from.ts';
 import { runPasses, type RecoveredState } from '../recovery/rehearse.ts';
 import { type PieceKind } from '../recovery/stage.ts';
 import { applyJournal, JournalStorage, type JournaledPiece } from './journal.ts';
@@ -151,25 +152,9 @@ function positionOf(
   return {
     end: end.lsn,
     lastRecord: end.lastRecord,
-    neededFrom: neededFrom(log, analysis),
+    neededFrom: neededFrom({ log, analysis }),
     lastCommit: lastCommit && { lsn: lastCommit.lsn, time: lastCommit.time },
   };
-}
-
-/**
- * Where the log of the next round has to begin: what was taken back now has to be made when its transaction commits (J.3).
- * An abort leaves no record. But what had no record after the last checkpoint and began before it names as the oldest one
- * was over by then.
- */
-function neededFrom(log: Log, { transactions }: Analysis): Lsn {
-  const checkpoint = transactions.checkpoints.at(-1);
-  if (!checkpoint) return startOf(log);
-  let from = checkpoint.redoFrom;
-  for (const { fate, firstLsn, chainEnds } of transactions.unfinished()) {
-    const isOpen = fate === 'undone' && compareLsn(chainEnds[0]!, checkpoint.lsn) > 0;
-    if (isOpen) from = earlierLsn(from, firstLsn);
-  }
-  return from;
 }
 
 /** The files after a round, and what is known of their bytes. */

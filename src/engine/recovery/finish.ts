@@ -12,7 +12,7 @@ import { withLogFile, type LogParts } from '../log/log-parts.ts';
 import { logFileName } from '../../format/names.ts';
 import { pause, type Watch } from '../pause.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from './finish-log.ts';
-import { type StoredFile } from './page-store.ts';
+import { type Piece } from './piece.ts';
 import { type RecoveredState } from './rehearse.ts';
 import { isPiece, type Stage } from './stage.ts';
 import { type StagedPiece } from './storage.ts';
@@ -26,32 +26,58 @@ export function finishCopies(files: Files, environment: Environment, stage: Stag
 
 /** Writes the pages, gives the databases their names, and ends the log as native recovery does. */
 export async function finishRecovery(files: Files, stage: Stage, state: RecoveredState, watch: Watch): Promise<void> {
+  await placeDatabases(files, stage, state, watch);
+  finishLog(files, stage, state);
+}
+
+/** A file that recovery worked on, by the name that it gets. */
+interface PlacedFile {
+  /** Inside the environment, with `/`. */
+  readonly name: string;
+  /** Where it was on the stage. */
+  readonly from: string;
+}
+
+/** Writes the pages, and gives the databases and what belongs to them their names. Nothing is synced. */
+export async function placeDatabases(
+  files: Files,
+  stage: Stage,
+  state: RecoveredState,
+  watch: Watch,
+): Promise<readonly PlacedFile[]> {
   for (const file of state.recovered) {
     file.flush();
     await pause(watch, { phase: `write ${file.label}` });
   }
-  const recovered = new Set(state.recovered);
-  for (const { file, name, piece } of state.table.extents()) {
-    if (!recovered.has(file)) continue;
-    place(files, stage, piece as StagedPiece, file.dataDirectory, name);
+  for (const file of state.recovered) {
+    // A part of a page at the end, or pages allocated and never written.
+    (file.piece as StagedPiece).shorten((file.extents ? 1 : file.pageCount) * file.format.pageSize);
   }
-  for (const file of recovered) placeFile(files, stage, file);
-  for (const [name, piece] of state.table.externalFiles) place(files, stage, piece as StagedPiece, '', name);
-  finishLog(files, stage, state);
+  const placed = piecesOf(state).map(({ piece, dataDirectory, name }) => ({
+    name: path.posix.join(normalDirectory(dataDirectory), name),
+    from: (piece as StagedPiece).path,
+  }));
+  for (const { name, from } of placed) {
+    const to = path.join(stage.home, name);
+    makeDirectories(files, path.dirname(to));
+    files.rename(from, to);
+  }
+  return placed;
 }
 
-function placeFile(files: Files, stage: Stage, file: StoredFile): void {
-  const piece = file.piece as StagedPiece;
-  // A part of a page at the end, or pages allocated and never written.
-  const size = (file.extents ? 1 : file.pageCount) * file.format.pageSize;
-  if (piece.size > size) piece.shorten(size);
-  place(files, stage, piece, file.dataDirectory, file.name!);
-}
-
-function place(files: Files, stage: Stage, piece: StagedPiece, dataDirectory: string, name: string): void {
-  const to = path.join(stage.home, normalDirectory(dataDirectory), name);
-  makeDirectories(files, path.dirname(to));
-  files.rename(piece.path, to);
+/** Everything that is part of the result and was recovered: databases, extents of queues, external files. */
+function piecesOf({
+  recovered,
+  table,
+}: RecoveredState): { readonly piece: Piece; readonly dataDirectory: string; readonly name: string }[] {
+  const isRecovered = new Set(recovered);
+  return [
+    ...[...table.extents()]
+      .filter(({ file }) => isRecovered.has(file))
+      .map(({ file, name, piece }) => ({ piece, dataDirectory: file.dataDirectory, name })),
+    ...recovered.map(({ piece, dataDirectory, name }) => ({ piece, dataDirectory, name: name! })),
+    ...[...table.externalFiles].map(([name, piece]) => ({ piece, dataDirectory: '', name })),
+  ];
 }
 
 /** Cuts the log off where the result ends, and appends the finishing records (recovery document, A.10). */
