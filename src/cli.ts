@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
     offline: async () => (await import('./commands/backup.ts')).offlineCommand,
     hot: async () => (await import('./commands/backup.ts')).hotCommand,
     incremental: async () => (await import('./commands/backup.ts')).incrementalCommand,
+    consolidate: async () => (await import('./commands/consolidate.ts')).consolidateCommand,
   },
   'Recover:': {
     recover: async () => (await import('./commands/recover.ts')).recoverCommand,

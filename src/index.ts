@@ -33,6 +33,7 @@ export {
   type RecoverCopyOptions,
 } from './api/environment.ts';
 export { type RecoverChainOptions } from './api/repository.ts';
+export { type ConsolidateOptions, type Consolidation } from './engine/backup/consolidate.ts';
 export { type RestorePoint } from './engine/recovery/restore-point.ts';
 export { type VerifyOptions } from './engine/verify/verification.ts';
 export { type RetentionRules } from './engine/repository/retention.ts';

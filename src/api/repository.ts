@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { consolidate, type Consolidation, type ConsolidateOptions } from '../engine/backup/consolidate.ts';
 import { type Recovered, type RecoverFromOptions } from '../engine/recovery/recover-from.ts';
 import { listSets, type Catalog } from '../engine/repository/catalog.ts';
 import { type ChainChoice } from '../engine/repository/find-chain.ts';
@@ -42,6 +43,14 @@ export interface OpenRepository extends Repository {
    * Throws `set-missing` for a set that is not there, and where there is none at all.
    */
   verify(options?: VerifyOptions): Promise<VerifyResult>;
+  /**
+   * Makes a full set of a chain, the newest by default, without its environment: a new chain, which the next incremental continues. `set`
+   * is undefined, and nothing is done, for a chain that is nothing but a full set, and with `dryRun`.
+   *
+   * Throws `set-missing`, `chain-gap` where newer sets cannot be used and none is named, `usage` for a chain without a log, damage
+   * (`set-incomplete`, `file-checksum`, `page-checksum`, `log-corrupt`, `not-recoverable`), `no-space`, `password` and `busy`.
+   */
+  consolidate(options?: ConsolidateOptions): Promise<Consolidation>;
   /** Whether backups are as they should be, for monitoring. What is wrong does not throw: it is in `problems`, the worst first. */
   health(rules?: HealthRules): Health;
   /**
@@ -88,6 +97,7 @@ function opened(files: Files, repository: Repository): OpenRepository {
         recovery,
       ),
     verify: (verification) => verifyRepository(files, repository, verification),
+    consolidate: (consolidation) => consolidate(files, repository, consolidation),
     health: (rules) => assessHealth(files, repository, rules),
     expire: (expiry) => expire(files, repository, expiry),
     copy: (copying) => copySets(files, repository, copying),

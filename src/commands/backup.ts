@@ -4,22 +4,21 @@ import path from 'node:path';
 import { tmpdir } from 'node:os';
 import { Command, Option } from 'commander';
 import { takeBackup } from '../engine/backup/backup.ts';
-import { type BackupOptions, type NothingNew } from '../engine/backup/backup-options.ts';
+import { type BackupKind, type BackupOptions, type NothingNew } from '../engine/backup/backup-options.ts';
 import { streamBackup } from '../engine/backup/stream-backup.ts';
 import { type Room } from '../engine/backup/room.ts';
 import { Pace } from '../engine/pace.ts';
 import { type Watch } from '../engine/pause.ts';
-import { type SetKind } from '../engine/repository/manifest.ts';
 import { type BackupSet } from '../engine/repository/backup-set.ts';
 import { type Repository } from '../engine/repository/repository.ts';
-import { leftOutLines } from '../output/left-out.ts';
 import { FigaroError } from '../errors.ts';
-import { formatBytes, formatCommit, formatCount, inOneLine } from '../output/text.ts';
+import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { homeOf, repositoryOf } from './directories.ts';
 import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
+import { describeSet, madeSetDocument } from './set-result.ts';
 import { byteOutputOf } from './streams.ts';
 import { directoriesOf, withDirectories, type DirectoryOptions } from './environment-directories.ts';
 
@@ -39,7 +38,7 @@ interface BackupCommandOptions extends CommonOptions, PasswordOptions, LockOptio
   readonly spool?: string;
 }
 
-const descriptions: Readonly<Record<SetKind, { summary: string; description: string }>> = {
+const descriptions: Readonly<Record<BackupKind, { summary: string; description: string }>> = {
   offline: {
     summary: 'take a full set of an environment that nobody is writing to',
     description:
@@ -57,7 +56,7 @@ const descriptions: Readonly<Record<SetKind, { summary: string; description: str
   },
 };
 
-function backupCommand(context: CommandContext, kind: SetKind): Command {
+function backupCommand(context: CommandContext, kind: BackupKind): Command {
   const { summary, description } = descriptions[kind];
   const command = new Command(kind)
     .summary(summary)
@@ -146,7 +145,7 @@ function commonOptionsOf(options: BackupCommandOptions, watch: Watch): Omit<Back
 }
 
 /** The set goes to standard output, and nothing else does. */
-async function stream(context: CommandContext, kind: SetKind, options: BackupCommandOptions): Promise<void> {
+async function stream(context: CommandContext, kind: BackupKind, options: BackupCommandOptions): Promise<void> {
   if (options.repo !== undefined) throw new FigaroError('usage', '--to-stdout and --repo cannot be used together');
   const out = byteOutputOf(context);
   const files = unlockedFiles(context, options);
@@ -171,7 +170,7 @@ function tellSet(context: CommandContext, options: CommonOptions, set: BackupSet
   context.madeSet = set.id;
   context.warn(options, set.manifest.warnings);
   tellUnsound(context, options, set);
-  context.printSuccess(options, { set: toDocument(set) }, () => describe(set));
+  context.printSuccess(options, { set: madeSetDocument(set) }, () => describeSet(set));
 }
 
 function describeRoom({ place, bytesNeeded, bytesFree }: Omit<Room, 'directory'> & { readonly place: string }): string {
@@ -209,35 +208,6 @@ function tellUnsound(context: CommandContext, options: CommonOptions, { id, mani
       hint: 'it counts as proven nowhere. Restore the damaged container from an older set.',
     }),
   );
-}
-
-/** The manifest, with times as in all documents. */
-function toDocument({ manifest }: BackupSet): object {
-  const files = manifest.files.map(({ modifiedMs, ...file }) => ({
-    ...file,
-    modified: new Date(modifiedMs).toISOString(),
-  }));
-  return { ...manifest, files };
-}
-
-function describe({ id, manifest }: BackupSet): string {
-  const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
-  const lines = [`${id}: ${formatCount(manifest.files.length, 'file')}, ${formatBytes(bytes)}`];
-  if (manifest.unsound) lines.push('kept as a copy of a damaged source: not proven');
-  else if (manifest.proof && !manifest.log) lines.push('proven sound: the structure of every database was checked');
-  else if (manifest.proof) {
-    const { transactionsCommitted, changesRedone, changesUndone, from, anew } = manifest.proof;
-    const how = from === undefined ? '' : `, on from ${from}`;
-    lines.push(
-      `proven recoverable${how}: ${formatCount(transactionsCommitted, 'transaction')} in the log, ${formatCount(changesRedone, 'change')} to redo, ${changesUndone} to undo`,
-    );
-    if (anew !== undefined)
-      lines.push(`the whole chain was rehearsed, since the last proof left nothing to go on from: ${anew}`);
-  }
-  if (manifest.unread) lines.push('encrypted, and copied without the password: not proven recoverable');
-  else if (manifest.log) lines.push(`can be restored up to ${formatCommit(manifest.log.lastCommit)}`);
-  if (manifest.leftOut.length > 0) lines.push('not in it:', ...leftOutLines(manifest.leftOut));
-  return `${lines.join('\n')}\n`;
 }
 
 export const offlineCommand = (context: CommandContext): Command => backupCommand(context, 'offline');

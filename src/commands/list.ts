@@ -61,7 +61,7 @@ function describeRun(run: WriterRun, underWay: readonly BrokenSet[], broken: rea
 }
 
 function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
-  const { source, host, log, unsound, newSource, withoutLog } = sets[0]!.set.manifest;
+  const { source, host, log, unsound, newSource, withoutLog, consolidated } = sets[0]!.set.manifest;
   const all = sets.map(({ set }) => set);
   const names = excludedFrom(all).map(inOneLine);
   const lines = [
@@ -77,6 +77,9 @@ function describeChain({ id, sets, bytes, window, pin }: ListedChain): string {
             log !== undefined,
           )}`,
         ]),
+    ...(consolidated
+      ? [`  made of ${consolidated.chain} up to ${consolidated.set}, at ${formatTime(consolidated.finished)}`]
+      : []),
     ...(newSource ? ['  a new source: the chains before it are of another environment'] : []),
     ...(withoutLog ? ['  without its log: databases as they were'] : []),
     ...(names.length > 0 ? [`  without ${names.join(', ')}, which ${names.length > 1 ? 'were' : 'was'} excluded`] : []),

@@ -43,6 +43,7 @@ export const commandsWithTables = [
   'offline',
   'hot',
   'incremental',
+  'consolidate',
   'recover',
   'verify',
   'check',

@@ -91,12 +91,15 @@ function findListed(
 
 function describe({ listed, containers, history }: Shown, directory: string): string {
   const { id, sets, bytes, window, pin } = listed;
-  const { source, host, log, warnings } = sets[0]!.set.manifest;
+  const { source, host, log, warnings, consolidated } = sets[0]!.set.manifest;
   const newest = sets.at(-1)!.set.manifest;
   const rehearsed = rehearsalOf(listed);
   const excluded = excludedFrom(sets.map(({ set }) => set)).map(inOneLine);
   const facts = [
     ['source', `${source} on ${host}`],
+    ...(consolidated
+      ? [['made of', `${consolidated.chain} up to ${consolidated.set}, at ${formatTime(consolidated.finished)}`]]
+      : []),
     ...(excluded.length > 0 ? [['excluded', `${excluded.join(', ')}: no recovery brings back what is not in it`]] : []),
     ...(newest.withoutLog ? [['log', 'gone: databases were taken as they are']] : []),
     ['size', `${formatBytes(bytes)} in ${formatCount(sets.length, 'set')}`],
@@ -142,10 +145,10 @@ function describe({ listed, containers, history }: Shown, directory: string): st
 }
 
 /** When the newest set was proven, and what was not looked at. */
-function provenAt({ unread, unsound, proof, finished, log }: Manifest): string {
+function provenAt({ unread, unsound, proof, finished, consolidated, log }: Manifest): string {
   if (unread) return 'not: it is encrypted, and was copied without the password';
   if (unsound) return `not: it is a copy of a damaged source: ${unsound[0]!.message}`;
-  const at = formatTime(finished);
+  const at = formatTime(consolidated?.finished ?? finished);
   if (proof?.structure) return at;
   const what = log ? 'recovery only; the structure of its databases' : 'not: its databases';
   return `${log ? `${at}, ` : ''}${what} ${log ? 'was' : 'were'} not checked. Run \`verify --rehearse\``;

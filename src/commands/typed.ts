@@ -34,6 +34,8 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   snapshots: ['list'],
   ls: ['list'],
   info: ['list', 'show'],
+  synthetic: ['consolidate'],
+  merge: ['consolidate'],
   prune: ['expire', 'logs prune'],
   forget: ['expire'],
   sync: ['copy'],

@@ -103,6 +103,8 @@ describe('of an environment and its sets', () => {
     'offline --home @env --repo @other',
     'hot --home @env --repo @repo',
     'incremental --home @env --repo @repo',
+    'consolidate --repo @repo',
+    'consolidate --repo @repo --dry-run',
     'recover --repo @repo --to @target',
     'recover --repo @repo --to @target --dry-run --to-time 2026-11-22T09:23:20Z',
     'recover --repo @repo --to @target --dry-run --to-lsn 5/110402',
@@ -130,6 +132,17 @@ describe('of an environment and its sets', () => {
     'dump --salvage --list @env/e.dbxml',
   ])('%s', async (line) => {
     expect(await documentOf(line)).toMatchObject(isResult(line));
+  });
+
+  test('consolidate, and what lists and shows the set then', async () => {
+    const [full, incremental] = namesIn(repo) as [string, string];
+    const { set } = (await documentOf('consolidate --repo @repo')) as { set: { id: string } };
+    const consolidated = { chain: full, set: incremental };
+    expect(set).toMatchObject({ kind: 'consolidated', consolidated });
+    expect(await documentOf('list --repo @repo')).toMatchObject({ chains: [{}, { sets: [{ consolidated }] }] });
+    expect(await documentOf('show --repo @repo')).toMatchObject({ id: set.id, sets: [{ consolidated }] });
+    const again = await documentOf('consolidate --repo @repo');
+    expect(again).toMatchObject({ nothingToConsolidate: { chain: set.id, set: set.id }, warnings: [] });
   });
 
   test('recover to just after a transaction', async () => {

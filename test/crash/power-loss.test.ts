@@ -14,7 +14,7 @@ import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { type Environment } from '../../src/engine/environment/environment.ts';
 import { chainEnvironment } from '../../src/engine/repository/chain.ts';
 import { findChain } from '../../src/engine/repository/find-chain.ts';
-import { type SetKind } from '../../src/engine/repository/manifest.ts';
+import { type BackupKind } from '../../src/engine/backup/backup-options.ts';
 import { expire } from '../../src/engine/repository/expire.ts';
 import { asWriter, createRepository, openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
@@ -99,7 +99,7 @@ async function atEveryChange(
 }
 
 describe('the power may fail at any moment', () => {
-  test.each<SetKind>(['hot', 'offline', 'incremental'])(
+  test.each<BackupKind>(['hot', 'offline', 'incremental'])(
     'of a backup: %s',
     async (kind) => {
       const home = path.join(temporaryDirectory(), 'env');

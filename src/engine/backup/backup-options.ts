@@ -8,6 +8,9 @@ import { type InsideNames, type Environment } from '../environment/environment.t
 import { type Chain } from '../repository/chain.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 
+/** Sets that are taken of an environment. */
+export type BackupKind = Exclude<SetKind, 'consolidated'>;
+
 export interface BackupOptions extends LockWait {
   /** Directory of the environment. */
   readonly home: string;
@@ -53,7 +56,7 @@ export interface NothingNew {
 
 /** What a backup works with, once it has looked around. */
 export interface BackupParts extends Omit<BackupOptions, 'chain'> {
-  readonly kind: SetKind;
+  readonly kind: BackupKind;
   readonly started: Date;
   readonly environment: Environment;
   readonly chain: Chain | undefined;

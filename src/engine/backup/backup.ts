@@ -14,7 +14,6 @@ import { type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
 import { chainsOf, newerThan, type Chain } from '../repository/chain.ts';
 import { findChain, isNewestWanted } from '../repository/find-chain.ts';
-import { type SetKind } from '../repository/manifest.ts';
 import {
   asWriter,
   createRepository,
@@ -30,7 +29,7 @@ import { lookAtRest } from './offline.ts';
 import { listSource } from './source.ts';
 import { directoryOf, wholeEnvironment } from '../environment/outside.ts';
 import { fillSet } from './fill-set.ts';
-import { type BackupOptions, type BackupResult } from './backup-options.ts';
+import { type BackupKind, type BackupOptions, type BackupResult } from './backup-options.ts';
 
 /** Options that only some kinds of set have. */
 const onlyOf = {
@@ -39,12 +38,12 @@ const onlyOf = {
   acceptMissing: ['hot', 'offline'],
   newSource: ['hot', 'offline'],
   withoutLog: ['offline'],
-} as const satisfies Partial<Record<keyof BackupOptions, readonly SetKind[]>>;
+} as const satisfies Partial<Record<keyof BackupOptions, readonly BackupKind[]>>;
 
-function requireFitting(kind: SetKind, options: BackupOptions): void {
+function requireFitting(kind: BackupKind, options: BackupOptions): void {
   for (const [name, kinds] of Object.entries(onlyOf)) {
     const isGiven = Boolean(options[name as keyof typeof onlyOf]);
-    if (!isGiven || (kinds as readonly SetKind[]).includes(kind)) continue;
+    if (!isGiven || (kinds as readonly BackupKind[]).includes(kind)) continue;
     throw new FigaroError('usage', `${name} is for ${kinds.join(' and ')} only, and this is ${kind}`);
   }
 }
@@ -53,7 +52,7 @@ function requireFitting(kind: SetKind, options: BackupOptions): void {
  * Takes a set, proves that it can be recovered, and publishes it. The environment is only read. On failure nothing of
  * the set stays. An incremental that finds nothing new makes none, and notes that it has looked.
  */
-export async function takeBackup(disk: Files, kind: SetKind, options: BackupOptions): Promise<BackupResult> {
+export async function takeBackup(disk: Files, kind: BackupKind, options: BackupOptions): Promise<BackupResult> {
   requireFitting(kind, options);
   const home = path.resolve(options.home);
   const { files, insideNames } = wholeEnvironment(disk, home, options);
@@ -112,7 +111,7 @@ function discard(set: NewSet): void {
 async function requireEnvironment(
   files: Files,
   home: string,
-  kind: SetKind,
+  kind: BackupKind,
   options: BackupOptions,
   isGlance = false,
 ): Promise<Environment> {
@@ -150,7 +149,7 @@ function whereElse(files: Files, home: string, { dataDirectories = [], logDirect
 async function requireWorthARepository(
   files: Files,
   home: string,
-  kind: SetKind,
+  kind: BackupKind,
   choice: FileChoice,
   { keepDamaged, withoutLog, watch = {} }: BackupOptions,
 ): Promise<void> {

@@ -2,22 +2,20 @@
 
 import { isToldGone, bringsNothing, isProven } from './nothing-new.ts';
 import { layerEnvironments } from '../environment/layers.ts';
-import { type GoneDatabase, type SetKind, type Manifest } from '../repository/manifest.ts';
+import { type GoneDatabase, type Manifest } from '../repository/manifest.ts';
 import { copyHot } from './hot.ts';
 import { type Environment, logPaths } from '../environment/environment.ts';
 import { exclusionOf, filesTaken, excludedFrom, chainEnvironment, isUnsound } from '../repository/chain.ts';
 import { keepAttributes, type EnvironmentCopy } from './environment-copy.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { type NewSet } from '../repository/repository.ts';
-import { readIfThere } from '../files/read.ts';
 import { findGoneFromChain, warningsOfGone, findGone } from './gone.ts';
 import { BackupPlan } from './plan.ts';
-import { type NothingNew, type BackupParts } from './backup-options.ts';
-import { describeFiles } from '../repository/set-environment.ts';
+import { type BackupKind, type NothingNew, type BackupParts } from './backup-options.ts';
+import { describeFiles, settingsOf } from '../repository/set-environment.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { proveSet } from './prove-set.ts';
 import { describeSet } from './describe-set.ts';
-import path from 'node:path';
 import { type IncrementalCopy, copyIncremental } from './incremental.ts';
 import { copyOffline } from './offline.ts';
 import { summarize } from '../environment/left-out.ts';
@@ -95,13 +93,7 @@ export async function fillSet(
   return { manifest };
 }
 
-/** What DB_CONFIG in a set says. */
-function settingsOf(files: Files, home: string): NonNullable<Manifest['settings']> {
-  const bytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
-  return bytes ? { dbConfig: Buffer.from(bytes).toString('utf8') } : {};
-}
-
-function unreadWarning(home: string, kind: SetKind): string {
+function unreadWarning(home: string, kind: BackupKind): string {
   const unchecked =
     kind === 'incremental'
       ? 'log records could not be checked'

@@ -241,7 +241,10 @@ function unloggedDatabases(chain: Chain): string[] {
   const full = chain.sets[0]!;
   return full.manifest.files
     .filter(({ unlogged }) => unlogged)
-    .map(({ path: name }) => `${name} is written without the log: the chain has it as it was in ${full.id}`);
+    .map(
+      ({ path: name, copiedIn = full.id }) =>
+        `${name} is written without the log: the chain has it as it was in ${copiedIn}`,
+    );
 }
 
 /** Throws `chain-mismatch` when a container was upgraded since the chain began: that is not in the log (I.3). */

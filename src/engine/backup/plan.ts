@@ -2,7 +2,7 @@
 
 import { type Environment } from '../environment/environment.ts';
 import { type Plan } from '../pause.ts';
-import { type SetKind } from '../repository/manifest.ts';
+import { type BackupKind } from './backup-options.ts';
 
 /**
  * Full sets read containers twice while they are copied, and once for their structure; every set reads the log of its chain
@@ -12,10 +12,10 @@ import { type SetKind } from '../repository/manifest.ts';
 export class BackupPlan implements Plan {
   done = 0;
   total: number;
-  readonly #kind: SetKind;
+  readonly #kind: BackupKind;
 
   /** @param environment of the source for full sets, of the chain so far for incrementals */
-  constructor(kind: SetKind, environment: Environment) {
+  constructor(kind: BackupKind, environment: Environment) {
     this.#kind = kind;
     const { databases, log } = sizesOf(environment);
     this.total = kind === 'incremental' ? 2 * log : 3 * databases + 4 * log;

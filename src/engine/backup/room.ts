@@ -41,6 +41,16 @@ export function requireRoomFor(
   onRoom?: (room: Room) => void,
 ): void {
   const bytesNeeded = others.reduce((sum, { stat }) => sum + stat.size, 0) + (log ? logBytes(files, log) : 0);
+  requireBytes(files, directory, bytesNeeded, onRoom);
+}
+
+/** Throws `no-space` where a set of so many bytes cannot fit. */
+export function requireBytes(
+  files: Files,
+  directory: string,
+  bytesNeeded: number,
+  onRoom?: (room: Room) => void,
+): void {
   const bytesFree = files.freeSpace(directory);
   onRoom?.({ directory, bytesNeeded, bytesFree });
   if (bytesFree >= bytesNeeded) return;

@@ -3,6 +3,7 @@
 import { type FileStat, type FileOwner } from '../files/files.ts';
 import { type FileChoice } from './file-choice.ts';
 import { type LeftOut } from './left-out.ts';
+import { type Lsn } from '../../format/lsn.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { type LogPart, type LogParts } from '../log/log-parts.ts';
 import { type DbConfig } from './db-config.ts';
@@ -83,6 +84,8 @@ export interface Environment {
   readonly refusedOwner?: Pick<FileOwner, 'uid' | 'gid'>;
   /** A set of databases whose log is gone, taken as they are: their pages keep the LSNs of it. */
   readonly withoutLog?: true;
+  /** Databases that were recovered to this place in the log before they were kept: no earlier moment can be had of them. */
+  readonly stateAt?: Lsn;
   /** Of a copy: where the environment was when its log was written. */
   readonly originalHome?: string;
   /** What directories outside of it are called inside of its sets. */

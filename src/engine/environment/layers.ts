@@ -40,6 +40,7 @@ export function layerEnvironments(environments: readonly Environment[]): Environ
   return {
     ...(knowing?.originalHome === undefined ? {} : { originalHome: knowing.originalHome }),
     ...insideNamesOf(environments),
+    ...(environments[0]!.stateAt ? { stateAt: environments[0]!.stateAt } : {}),
     home: last.home,
     config: (configured ?? last).config,
     files: [...found.values(), ...logs.files()].sort(byName),

@@ -54,6 +54,8 @@ for (const code of [
 /**
  * Reads a log once, from where it starts: who committed, which id means which database, where the log ends, and where recovery has to
  * stop (recovery document, A.14). Throws what `scanLog` and `Commits` throw.
+ *
+ * @param stateAt what the files were brought to before they were kept: see `Environment`
  */
 export async function analyse(
   files: Files,
@@ -61,8 +63,9 @@ export async function analyse(
   point: RestorePoint,
   watch: Watch,
   known?: KnownBefore,
+  stateAt?: Lsn,
 ): Promise<Analysis> {
-  const commits = new Commits(log, point, known?.commits);
+  const commits = new Commits(log, point, known?.commits, stateAt);
   const transactions = new Transactions(commits);
   const bindings = new FileBindings(known?.bindings);
   const creations = new Creations();

@@ -53,7 +53,9 @@ async function windowOf(files: Files, chain: Chain, watch: Watch): Promise<Resto
   const { firstCommit: first, lastCommit: last } = logOf(chain)!;
   const isUnread = chain.sets.some(({ manifest }) => manifest.unread);
   if (!isUnread || !files.cipher) return { first, last };
-  const { commits } = await analyse(files, logIn(files, chain), { kind: 'end' }, watch);
+  const environment = chainEnvironment(files, chain);
+  const log = openLog(files, logPaths(environment));
+  const { commits } = await analyse(files, log, { kind: 'end' }, watch, undefined, environment.stateAt);
   return commits.window;
 }
 

@@ -73,11 +73,17 @@ export class Commits implements CommitWatch {
   /** What came before the log: it is on the files that the log is read for. */
   readonly #before: CommitsBefore | undefined;
 
-  /** @param before commits of the log before the place where it starts, when it has been read up to there */
-  constructor(log: Log, point: RestorePoint, before?: CommitsBefore) {
+  readonly #stateAt: Lsn | undefined;
+
+  /**
+   * @param before commits of the log before the place where it starts, when it has been read up to there
+   * @param stateAt what the files were brought to before they were kept: see `Environment`
+   */
+  constructor(log: Log, point: RestorePoint, before?: CommitsBefore, stateAt?: Lsn) {
     this.#log = log;
     this.#point = point;
     this.#before = before;
+    this.#stateAt = stateAt;
     this.#count = before?.count ?? 0;
     this.#firstReachable = before?.firstReachable;
     this.#last = before?.last;
@@ -95,10 +101,9 @@ export class Commits implements CommitWatch {
 
   seeCommit({ id, lsn, time }: CommitOf): boolean {
     const commit: Commit = { lsn, time };
-    // Before the first checkpoint whose redo point the log holds, transactions may have begun that the log cannot undo
-    // (recovery document, F.1, A.9); a log from the very beginning has none.
-    const isReachable = this.#usableCheckpoint || this.#before || startsAtTheBeginning(this.#log);
-    if (isReachable) this.#firstReachable ??= commit;
+    // The last one before a state is the state itself.
+    if (this.#stateAt && compareLsn(lsn, this.#stateAt) < 0) this.#firstReachable = commit;
+    else if (this.#stateAt || this.#hasStart) this.#firstReachable ??= commit;
     this.#last = commit;
     this.#latestTime = Math.max(this.#latestTime, time);
     this.#isBeyond ||= !this.#belongs(commit);
@@ -107,6 +112,14 @@ export class Commits implements CommitWatch {
     this.#lastWithin = commit;
     if (!this.#before || compareLsn(lsn, this.#before.end) >= 0) this.#count += 1;
     return false;
+  }
+
+  /**
+   * Before the first checkpoint whose redo point the log holds, transactions may have begun that the log cannot undo
+   * (recovery document, F.1, A.9); a log from the very beginning has none.
+   */
+  get #hasStart(): boolean {
+    return this.#usableCheckpoint !== undefined || this.#before !== undefined || startsAtTheBeginning(this.#log);
   }
 
   #belongs({ lsn, time }: Commit): boolean {
@@ -150,7 +163,7 @@ export class Commits implements CommitWatch {
    * begun before it whose changes are on the pages, and others may be missing (recovery document, F.2).
    */
   requireStart(): void {
-    if (startsAtTheBeginning(this.#log) || this.#before || this.#usableCheckpoint) return;
+    if (this.#hasStart) return;
     const first = this.#log.files[0]!;
     throw new FigaroError(
       'not-recoverable',

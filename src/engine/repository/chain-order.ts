@@ -14,17 +14,23 @@ export function isInFuture(time: string, now = new Date()): boolean {
 /**
  * Full sets, the oldest first. A set comes behind the one that was the newest when it was made. Sets of earlier versions
  * of this program do not say: they are in order of time, and one that is dated in the future comes before the first set
- * of its source whose log goes on further.
+ * of its source whose log goes on further. A consolidated set comes behind the chain that it was made of, and before those that
+ * were newer then.
  */
 export function inOrder(fullSets: readonly BackupSet[], now = new Date()): BackupSet[] {
   const byTime = placeFutureOnes([...fullSets].sort(byStart), now);
   const placed = new Set<string>();
   const known = new Set(byTime.map(({ id }) => id));
+  const earlier = new Map<string, string[]>();
+  const precede = (before: string, id: string): void => void earlier.set(id, [...(earlier.get(id) ?? []), before]);
+  for (const { id, manifest } of byTime) {
+    if (manifest.after !== undefined && known.has(manifest.after)) precede(manifest.after, id);
+    for (const later of manifest.consolidated?.before ?? []) precede(id, later);
+  }
   const result: BackupSet[] = [];
   let left = byTime;
   while (left.length > 0) {
-    const isNext = ({ manifest: { after } }: BackupSet): boolean =>
-      after === undefined || !known.has(after) || placed.has(after);
+    const isNext = ({ id }: BackupSet): boolean => earlier.get(id)?.every((other) => placed.has(other)) ?? true;
     // Only a forged repository has a circle; then time is as good as anything.
     const next = left.find(isNext) ?? left[0]!;
     result.push(next);

@@ -8,7 +8,7 @@ import { type Files } from '../files/files.ts';
 import { type ManifestFile } from './manifest.ts';
 import { inOrder, isInFuture } from './chain-order.ts';
 import { ownersByRecord, plainBits } from '../recovery/owners.ts';
-import { environmentOf } from './repository.ts';
+import { environmentOf, stampOf } from './repository.ts';
 import { type BackupSet, type BrokenSet } from './backup-set.ts';
 
 /** A full set and the incrementals that follow it, in order. */
@@ -61,9 +61,16 @@ export function newerThan(
       .filter(({ manifest }) => !end || manifest.started > end.manifest.started)
       .map((set) => ({ id: set.id, directory: set.directory, problem: whyOrphaned(sets, set) })),
     ...broken
-      .filter(({ id, state }) => state === 'damaged' && (!end || id > end.id))
+      .filter(({ id, state }) => state === 'damaged' && (!end || isNamedAfter(id, end)))
       .map(({ id, directory, problem }) => ({ id, directory, problem: `is damaged: ${problem}` })),
   ];
+}
+
+/** True when the name of a set is of a later time than another one, or than the state that a consolidated one holds. */
+function isNamedAfter(id: string, { id: other, manifest }: BackupSet): boolean {
+  if (!manifest.consolidated) return id > other;
+  const stamp = stampOf(new Date(manifest.started));
+  return id.slice(0, stamp.length) > stamp;
 }
 
 /** Throws `chain-gap` where the newest sets are not those of the chain that would be taken without a word. */
@@ -151,12 +158,13 @@ export function chainEnvironment(
   const found = [...environment.owners].map(
     ([name, owner]) => [name, { ...owner, mode: owner.mode & plainBits }] as const,
   );
-  const withoutLog = chain.sets[0]!.manifest.withoutLog;
+  const { withoutLog, consolidated, log } = chain.sets[0]!.manifest;
   return {
     ...environment,
     owners: new Map([...found, ...owners]),
     ...(refused ? { refusedOwner: refused } : {}),
     ...(withoutLog ? { withoutLog } : {}),
+    ...(consolidated && log ? { stateAt: log.end } : {}),
     originalHome: chain.sets.at(-1)!.manifest.source,
     ...insideNamesOf(chain),
     ...exclusionOf(chain),

@@ -14,7 +14,7 @@ export const lastLookName = 'last-look.json';
 const limit = 1 << 12;
 
 /** Notes that the source had nothing that a set has not at `time`. */
-export function noteLook(files: Files, { directory }: BackupSet, time: Date): void {
+export function noteLook(files: Files, { directory }: Pick<BackupSet, 'directory'>, time: Date): void {
   writeDurably(files, path.join(directory, lastLookName), `${JSON.stringify({ time: time.toISOString() })}\n`);
 }
 
@@ -22,7 +22,11 @@ export function noteLook(files: Files, { directory }: BackupSet, time: Date): vo
  * When the source was last found to have nothing new, ISO 8601, UTC; undefined when it was never looked at, and where that
  * cannot be read. Throws when the system cannot read it, unless `onFailure` takes it.
  */
-export function readLook(files: Files, { directory }: BackupSet, onFailure?: OnFailure): string | undefined {
+export function readLook(
+  files: Files,
+  { directory }: Pick<BackupSet, 'directory'>,
+  onFailure?: OnFailure,
+): string | undefined {
   return orFailure(() => {
     const bytes = readOwnIfThere(files, path.join(directory, lastLookName), limit);
     return bytes && readableFields(bytes, (fields) => fields.time('time'));

@@ -15,11 +15,11 @@ export const manifestFormat = 3;
 /** The oldest that is read. */
 const oldestFormat = 1;
 
-/** Full sets, of an environment at rest or in use, and the log that is new since one. */
-export type SetKind = 'offline' | 'hot' | 'incremental';
+/** Full sets, of an environment at rest or in use, or made of a chain, and the log that is new since one. */
+export type SetKind = 'offline' | 'hot' | 'consolidated' | 'incremental';
 
 /** Time (UTC), kind, chance. */
-export const setName = /^\d{8}T\d{6}Z-(offline|hot|incremental)-[0-9a-f]{6}$/;
+export const setName = /^\d{8}T\d{6}Z-(offline|hot|consolidated|incremental)-[0-9a-f]{6}$/;
 
 /** In bytes. */
 const largestPage = 65_536;
@@ -55,6 +55,8 @@ export interface ManifestFile {
   readonly tailOf?: LogTail;
   /** Databases only: written without the log. It is as it was when it was copied, and incrementals cannot update it. */
   readonly unlogged?: true;
+  /** Of such a database, in a consolidated set: the full set that it was copied in. */
+  readonly copiedIn?: string;
 }
 
 /** Of a log file that the sets before have the beginning of. */
@@ -134,6 +136,18 @@ export interface Exclusion {
   readonly databases: readonly string[];
 }
 
+/** What a consolidated set was made of, and when: its other times are those of the state that it holds. */
+export interface Consolidated {
+  readonly chain: string;
+  /** The last set of the chain that is in it. */
+  readonly set: string;
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  readonly finished: string;
+  /** The full sets of newer chains that there were: they stay newer. */
+  readonly before?: readonly string[];
+}
+
 /** A database, as the environment had it. */
 export interface NamedDatabase {
   readonly path: string;
@@ -191,6 +205,8 @@ export interface Manifest {
   readonly chain: string;
   /** Full sets: the one that the newest chain began with when this was made, whatever the clock said. */
   readonly after?: string | undefined;
+  /** Consolidated sets alone. */
+  readonly consolidated?: Consolidated;
   /** Full sets: the sets before it are of another environment, or of what this one was before it was made anew. */
   readonly newSource?: true;
   /** Incrementals: databases that the new part of the log creates, and the source had. */
@@ -200,7 +216,7 @@ export interface Manifest {
   /** The directory that was backed up. */
   readonly source: string;
   readonly host: string;
-  /** ISO 8601, UTC. */
+  /** ISO 8601, UTC. Of a consolidated set, those of the last set that is in it. */
   readonly started: string;
   readonly finished: string;
   /** Settings of `DB_CONFIG`, as written there. */
@@ -282,7 +298,7 @@ export function decodeManifest(text: string, path: string): Manifest {
   const log = reader.optional('log');
   const proof = reader.optional('proof');
   const id = readSetName(reader, 'id');
-  const kind = reader.oneOf('kind', ['offline', 'hot', 'incremental'] as const);
+  const kind = reader.oneOf('kind', ['offline', 'hot', 'consolidated', 'incremental'] as const);
   const parent = reader.has('parent') ? readSetName(reader, 'parent') : undefined;
   const chain = readSetName(reader, 'chain');
   if (kind === 'incremental' ? parent === undefined || chain === id : parent !== undefined || chain !== id) {
@@ -291,6 +307,10 @@ export function decodeManifest(text: string, path: string): Manifest {
   const files = readFiles(reader);
   const tail = files.find(({ tailOf }) => tailOf);
   if (tail && kind !== 'incremental') throw corrupt(`it is ${kind}, and ${tail.path} is only the tail of a log file`);
+  const consolidated = reader.optional('consolidated');
+  if ((kind === 'consolidated') !== (consolidated !== undefined)) {
+    throw corrupt(`it is ${kind}, and says ${consolidated ? '' : 'not '}what it was made of`);
+  }
   return {
     format,
     program: reader.string('program'),
@@ -299,6 +319,7 @@ export function decodeManifest(text: string, path: string): Manifest {
     parent,
     chain,
     ...(reader.has('after') ? { after: readSetName(reader, 'after') } : {}),
+    ...(consolidated ? { consolidated: readConsolidated(consolidated) } : {}),
     ...(reader.has('newSource') && reader.boolean('newSource') ? { newSource: true as const } : {}),
     ...(reader.has('created') ? { created: reader.list('created').map(readNamed) } : {}),
     ...(reader.has('gone') ? { gone: reader.list('gone').map(readGone) } : {}),
@@ -371,6 +392,7 @@ function readFile(file: FieldReader): ManifestFile {
     ...readUnreadable(file.optional('unreadable')),
     ...(tailOf ? { tailOf } : {}),
     ...(file.has('unlogged') && file.boolean('unlogged') ? { unlogged: true as const } : {}),
+    ...(file.has('copiedIn') ? { copiedIn: readSetName(file, 'copiedIn') } : {}),
   };
 }
 
@@ -408,6 +430,16 @@ function readUnreadable(unreadable: FieldReader | undefined): Pick<ManifestFile,
   if (!unreadable) return {};
   const code = unreadable.oneOf('code', ['page-type', 'format-unsupported'] as const);
   return { unreadable: { problem: unreadable.string('problem'), code } };
+}
+
+function readConsolidated(fields: FieldReader): Consolidated {
+  return {
+    chain: readSetName(fields, 'chain'),
+    set: readSetName(fields, 'set'),
+    started: fields.time('started'),
+    finished: fields.time('finished'),
+    ...(fields.has('before') ? { before: fields.strings('before') } : {}),
+  };
 }
 
 function readNamed(fields: FieldReader): NamedDatabase {

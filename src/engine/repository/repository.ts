@@ -241,6 +241,11 @@ export function environmentOf(directory: string): string {
   return path.join(directory, 'environment');
 }
 
+/** What the name of a set begins with. */
+export function stampOf(time: Date): string {
+  return time.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+}
+
 /** A set that is being made. */
 export class NewSet {
   readonly id: string;
@@ -253,8 +258,7 @@ export class NewSet {
   constructor(files: Files, repository: Repository, kind: SetKind, started: Date) {
     this.#files = files;
     this.repository = repository;
-    const stamp = started.toISOString().replaceAll(/[-:]|\.\d+/g, '');
-    this.id = `${stamp}-${kind}-${randomBytes(3).toString('hex')}`;
+    this.id = `${stampOf(started)}-${kind}-${randomBytes(3).toString('hex')}`;
     this.directory = path.join(repository.directory, this.id);
     this.environment = environmentOf(this.directory);
     if (!files.makeDirectory(this.directory)) {

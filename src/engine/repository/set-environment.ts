@@ -13,6 +13,7 @@ import {
 } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { type Files, type FileOwner } from '../files/files.ts';
+import { readIfThere } from '../files/read.ts';
 import { type BackupSet } from './backup-set.ts';
 import { type Manifest, type ManifestFile } from './manifest.ts';
 import { environmentOf } from './repository.ts';
@@ -101,4 +102,10 @@ export function describeFiles(entries: readonly ManifestFile[], { files, damaged
     const copyOf = entry.databaseId === undefined ? { copyOf: file.uid, pageSize } : {};
     return { ...entry, ...copyOf, format: { method, version, littleEndian, checksums, encrypted } };
   });
+}
+
+/** What DB_CONFIG in a set says. */
+export function settingsOf(files: Files, home: string): NonNullable<Manifest['settings']> {
+  const bytes = readIfThere(files, path.join(home, 'DB_CONFIG'));
+  return bytes ? { dbConfig: Buffer.from(bytes).toString('utf8') } : {};
 }

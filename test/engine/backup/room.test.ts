@@ -6,7 +6,7 @@ import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { type Room } from '../../../src/engine/backup/room.ts';
 import { filesWith } from '../../../src/engine/files/files-with.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { type SetKind } from '../../../src/engine/repository/manifest.ts';
+import { type BackupKind } from '../../../src/engine/backup/backup-options.ts';
 import { demoApplication } from '../../support/demo-environment.ts';
 import { figaro } from '../../support/run-cli.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
@@ -25,7 +25,7 @@ beforeEach(() => {
   ({ home, repository } = laid());
 });
 
-const kinds: readonly SetKind[] = ['hot', 'offline', 'incremental'];
+const kinds: readonly BackupKind[] = ['hot', 'offline', 'incremental'];
 
 test.each(kinds)(
   '%s tells what it will take within a tenth, though a log file has its full size from the start',

@@ -5,10 +5,10 @@
  * session --home DIR [--log-max N] [--cache-kb N] [--shared] [--recover] [--auto-remove]
  *         [--log-in-memory] [--log-buffer-kb N]
  *
- * begin TXN [bulk], prepare TXN, commit TXN, abort TXN
+ * begin TXN [bulk], nest TXN PARENT, prepare TXN, commit TXN, abort TXN
  * open DB TXN FILE NAME TYPE [PAGE-SIZE [EXTENT-PAGES]]     creates what is not there; NAME of a sub-database, or -
  * close DB
- * put DB TXN FIRST COUNT SIZE TEXT                          records FIRST to FIRST + COUNT - 1
+ * put DB TXN FIRST COUNT SIZE TEXT                          records FIRST to FIRST + COUNT - 1; heaps get so many more
  * delete DB TXN FIRST COUNT, consume DB TXN COUNT, truncate DB TXN, compact DB TXN
  * rename TXN FILE NAME NEW, remove TXN FILE NAME
  * hot-backup on|off                                        as the library's own protocol for hot backups asks
@@ -83,7 +83,7 @@ static int open_database(int count, char **words)
     return ret;
 }
 
-/* Keys are texts, or record numbers from 1 on. */
+/* Keys are texts, or record numbers from 1 on; heaps choose their own. */
 static DBT key_of(DB *db, long n)
 {
     static char text[20];
@@ -91,6 +91,7 @@ static DBT key_of(DB *db, long n)
     DBTYPE type;
     must("type", db->get_type(db, &type));
     recno = (db_recno_t)n + 1;
+    if (type == DB_HEAP) return bytes(NULL, 0);
     if (type == DB_QUEUE || type == DB_RECNO) return bytes(&recno, sizeof recno);
     return bytes(text, (size_t)snprintf(text, sizeof text, "key%07ld", n));
 }
@@ -98,13 +99,15 @@ static DBT key_of(DB *db, long n)
 static int put(DB *db, DB_TXN *txn, long first, long n, long size, const char *word)
 {
     static char data[100000];
+    DBTYPE type;
+    must("type", db->get_type(db, &type));
     int ret = 0;
     for (long i = first; ret == 0 && i < first + n; i++) {
         DBT key = key_of(db, i);
         int length = snprintf(data, sizeof data, "%s %ld ", word, i);
         if (size > length) memset(data + length, 'a' + (int)(i % 26), (size_t)(size - length));
         DBT value = bytes(data, (size_t)(size > 0 ? size : length));
-        ret = db->put(db, txn, &key, &value, 0);
+        ret = db->put(db, txn, &key, &value, type == DB_HEAP ? DB_APPEND : 0);
     }
     return ret;
 }
@@ -144,6 +147,11 @@ static int execute(int count, char **words)
     if (IS("begin", 2)) {
         int bulk = count > 2 && strcmp(words[2], "bulk") == 0;
         int ret = environment->txn_begin(environment, NULL, &txn, bulk ? DB_TXN_BULK : 0);
+        add(transactions, words[1], txn);
+        return ret;
+    }
+    if (IS("nest", 3)) {
+        int ret = environment->txn_begin(environment, find(transactions, words[2])->what, &txn, 0);
         add(transactions, words[1], txn);
         return ret;
     }
