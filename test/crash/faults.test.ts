@@ -16,11 +16,11 @@ import { withFaults } from '../support/faulty-system.ts';
 import { figaro } from '../support/run-cli.ts';
 import { fingerprint, namesIn, namesInRepository } from '../support/trees.ts';
 
-const commands = ['init', 'offline', 'hot', 'incremental', 'recover', 'expire', 'pin'] as const;
+const commands = ['init', 'offline', 'hot', 'incremental', 'consolidate', 'recover', 'expire', 'pin'] as const;
 type CommandName = (typeof commands)[number];
 
 /** What these make is taken back when it does not last. */
-const makes: ReadonlySet<CommandName> = new Set(['offline', 'hot', 'incremental', 'recover']);
+const makes: ReadonlySet<CommandName> = new Set(['offline', 'hot', 'incremental', 'consolidate', 'recover']);
 
 /** A directory with a source, and what a command needs. */
 class Place {
@@ -42,7 +42,7 @@ class Place {
 
   arguments(command: CommandName): string[] {
     const common = [command, '--quiet', '--repo', this.repository];
-    if (command === 'init') return common;
+    if (command === 'init' || command === 'consolidate') return common;
     if (command === 'pin') return [...common, setsOf(this.repository)[0]!];
     if (command === 'recover') return [...common, '--to', this.target];
     return command === 'expire' ? [...common, '--keep-full', '1'] : [...common, '--home', this.home];
@@ -61,7 +61,8 @@ class Place {
     const application = demoApplication(this.home);
     application.commitUpTo([4, 72_115]);
     if (command !== 'offline' && command !== 'init') expect((await figaro(this.arguments('offline'))).exitCode).toBe(0);
-    if (command === 'incremental' || command === 'expire') application.commitUpTo([6, 5737]);
+    if (['incremental', 'consolidate', 'expire'].includes(command)) application.commitUpTo([6, 5737]);
+    if (command === 'consolidate') expect((await figaro(this.arguments('incremental'))).exitCode).toBe(0);
     if (command === 'recover') {
       // Of a chain whose last log file is in parts.
       application.commitUpTo([4, 100_000]);

@@ -3,9 +3,11 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { takeBackup } from '../../src/engine/backup/backup.ts';
 import { type BackupResult } from '../../src/engine/backup/backup-options.ts';
+import { consolidate } from '../../src/engine/backup/consolidate.ts';
 import { followOnce } from '../../src/engine/failover/follow.ts';
 import { promote } from '../../src/engine/failover/promote.ts';
 import { partsOf, requireStandby } from '../../src/engine/failover/standby.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { readIfThere } from '../../src/engine/files/read.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
@@ -14,7 +16,6 @@ import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { type Environment } from '../../src/engine/environment/environment.ts';
 import { chainEnvironment } from '../../src/engine/repository/chain.ts';
 import { findChain } from '../../src/engine/repository/find-chain.ts';
-import { type BackupKind } from '../../src/engine/backup/backup-options.ts';
 import { expire } from '../../src/engine/repository/expire.ts';
 import { asWriter, createRepository, openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
@@ -99,7 +100,7 @@ async function atEveryChange(
 }
 
 describe('the power may fail at any moment', () => {
-  test.each<BackupKind>(['hot', 'offline', 'incremental'])(
+  test.each(['hot', 'offline', 'incremental', 'consolidate'] as const)(
     'of a backup: %s',
     async (kind) => {
       const home = path.join(temporaryDirectory(), 'env');
@@ -107,22 +108,27 @@ describe('the power may fail at any moment', () => {
       application.commitUpTo([4, 72_115]);
       const prepared = new VolatileDisk(disk, nodeFiles);
       const options = { home, repository };
-      if (kind === 'incremental') {
+      const take = async (files: Files): Promise<unknown> =>
+        kind === 'consolidate'
+          ? await consolidate(files, openRepository(files, repository))
+          : await takeBackup(files, kind, options);
+      if (kind === 'incremental' || kind === 'consolidate') {
         await takeBackup(prepared.files, 'offline', options);
         application.commitUpTo([6, 5737]);
       }
+      if (kind === 'consolidate') await takeBackup(prepared.files, 'incremental', options);
       const before = fingerprint(home);
       const earlier = await soundSets(prepared);
       await atEveryChange(
         prepared,
-        async ({ files }) => await takeBackup(files, kind, options),
+        async ({ files }) => await take(files),
         async (after, finished) => {
           const ids = await soundSets(after);
           for (const id of earlier) expect(ids).toContain(id);
           // A set that was reported is there for good.
           if (finished) expect(ids).toHaveLength(earlier.length + 1);
           after.files.remove(path.join(repository, 'lock'));
-          await takeBackup(after.files, kind, options);
+          await take(after.files);
           expect((await soundSets(after)).length).toBeGreaterThan(earlier.length);
         },
       );
