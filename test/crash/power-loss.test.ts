@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { takeBackup } from '../../src/engine/backup/backup.ts';
-import { type BackupResult } from '../../src/engine/backup/backup-options.ts';
+import { type BackupKind, type BackupResult } from '../../src/engine/backup/backup-options.ts';
 import { consolidate } from '../../src/engine/backup/consolidate.ts';
 import { followOnce } from '../../src/engine/failover/follow.ts';
 import { promote } from '../../src/engine/failover/promote.ts';
@@ -142,7 +142,7 @@ describe('the power may fail at any moment', () => {
     const application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
     const prepared = new VolatileDisk(disk, nodeFiles);
-    const take = ({ files }: VolatileDisk, kind: SetKind = 'incremental'): Promise<BackupResult> =>
+    const take = ({ files }: VolatileDisk, kind: BackupKind = 'incremental'): Promise<BackupResult> =>
       takeBackup(files, kind, { home, repository });
     await take(prepared, 'offline');
     application.commitUpTo([5, 28]);

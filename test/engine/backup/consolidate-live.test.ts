@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
@@ -17,6 +17,7 @@ import { chainEnvironment } from '../../../src/engine/repository/chain.ts';
 import { findChain } from '../../../src/engine/repository/find-chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { verifySets } from '../../../src/engine/verify/verify-sets.ts';
+import { appendTails, copyOver } from '../../support/by-hand.ts';
 import { effort } from '../../support/effort.ts';
 import { contentsOf, describeNative, nativeProgram, recoverNatively, verifyNatively } from '../../support/native.ts';
 import { newPlace, type Place } from '../../support/place.ts';
@@ -42,7 +43,8 @@ async function recovered({ directory, repository }: Place, { id: toSet }: Backup
 /** What db_recover makes of plain copies of sets; undefined when it fails. */
 function recoveredNatively({ directory }: Place, ...sets: readonly BackupSet[]): Record<string, string> | undefined {
   const plain = path.join(directory, `plain-${sets.at(-1)!.id}`);
-  for (const set of sets) cpSync(path.join(set.directory, 'environment'), plain, { recursive: true });
+  copyOver(sets, plain);
+  appendTails(plain);
   if (!recoverNatively(plain).ok) return undefined;
   expect(verifyNatively(plain)).toEqual([]);
   return contentsOf(plain);

@@ -19,11 +19,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../../demo/application.ts';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
-import { type BackupResult } from '../../../src/engine/backup/backup-options.ts';
+import { type BackupKind, type BackupResult } from '../../../src/engine/backup/backup-options.ts';
 import { FigaroError } from '../../../src/errors.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
-import { type SetKind } from '../../../src/engine/repository/manifest.ts';
 import { expire } from '../../../src/engine/repository/expire.ts';
 import { openRepository } from '../../../src/engine/repository/repository.ts';
 import { demoApplication } from '../../support/demo-environment.ts';
@@ -38,7 +37,7 @@ let application: RecordedApplication;
 let state: string;
 let newest: BackupResult;
 
-const take = (kind: SetKind = 'incremental', files: Files = nodeFiles): Promise<BackupResult> =>
+const take = (kind: BackupKind = 'incremental', files: Files = nodeFiles): Promise<BackupResult> =>
   takeBackup(files, kind, { home: place.home, repository: place.repository });
 
 /** A chain of three sets, made once: every test has a copy. */
