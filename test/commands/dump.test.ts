@@ -4,7 +4,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli.ts';
-import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { layDemoEnvironment } from '../support/demo-environment.ts';
 import { namesIn } from '../support/trees.ts';
 import { CollectingStream, figaro, type CliResult } from '../support/run-cli.ts';
 import { prepared } from '../support/prepared.ts';
