@@ -5,6 +5,7 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
+import { type Lsn } from '../../format/lsn.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { type Files } from '../files/files.ts';
@@ -15,7 +16,6 @@ import { type LogParts } from '../log/log-parts.ts';
 import { scanLog } from '../log/scan.ts';
 import { type Watch } from '../pause.ts';
 import { type PageOnDisk } from '../recovery/disk-comparison.ts';
-import { type ManifestLog } from '../repository/manifest.ts';
 import { endlessGrowth, growthRounds, looks, whatMayBeWritten, type AddedPages } from './confirm-growth.ts';
 import { type LogCopy } from './copy-log.ts';
 import { apartMs, DamagedPages, PageSource } from './page-source.ts';
@@ -24,17 +24,17 @@ import { apartMs, DamagedPages, PageSource } from './page-source.ts';
  * Shows observers the log of a chain from where transactions began that may commit in the log to come.
  *
  * @param chainLog where its files are, by number
+ * @param from that place; the beginning of the log by default
  */
 export function showOpenTransactions(
   files: Files,
   chainLog: ReadonlyMap<number, LogParts>,
-  { redoFrom }: ManifestLog,
+  from: Lsn | undefined,
   observers: readonly LogObserver[],
 ): void {
-  const needed = new Map([...chainLog].filter(([number]) => number >= (redoFrom?.file ?? 0)));
+  const needed = new Map([...chainLog].filter(([number]) => number >= (from?.file ?? 0)));
   if (needed.size === 0 || isOpaqueLog(files, [...needed.values()])) return;
-  const from = redoFrom ? { from: redoFrom } : {};
-  for (const record of scanLog(files, openLog(files, needed), { ...from, verify: false })) {
+  for (const record of scanLog(files, openLog(files, needed), { ...(from && { from }), verify: false })) {
     for (const observer of observers) observer.see(record);
   }
 }

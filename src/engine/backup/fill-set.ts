@@ -14,6 +14,7 @@ import { BackupPlan } from './plan.ts';
 import { type BackupKind, type NothingNew, type BackupParts } from './backup-options.ts';
 import { describeFiles, settingsOf } from '../repository/set-environment.ts';
 import { findOpaque } from '../environment/opaque.ts';
+import { findState } from '../proofs/prove-chain.ts';
 import { proveSet } from './prove-set.ts';
 import { describeSet } from './describe-set.ts';
 import { type IncrementalCopy, copyIncremental } from './incremental.ts';
@@ -33,11 +34,12 @@ export async function fillSet(
 ): Promise<{ readonly manifest: Manifest } | Pick<NothingNew, 'warnings'>> {
   const { kind, home, environment, chain, choice, insideNames, exclude = [] } = parts;
   const before = chain && chainEnvironment(files, chain);
+  const proven = chain && findState(files, set.repository, chain);
   const plan = new BackupPlan(kind, before ?? environment);
   const watch = { ...parts.watch, plan };
   const following =
     chain && before
-      ? await copyIncremental(files, home, { chain, before, set, watch, choice, onRoom: parts.onRoom })
+      ? await copyIncremental(files, home, { chain, before, proven, set, watch, choice, onRoom: parts.onRoom })
       : undefined;
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
     following ??
@@ -55,7 +57,7 @@ export async function fillSet(
   const isUnread = findOpaque(files, whole) !== undefined;
   const look = (): Environment => discoverEnvironment(files, home, { choice, isGlance: true });
   const missing = chain
-    ? findGoneFromChain(files, chain, whole, isUnread, look)
+    ? findGoneFromChain(files, chain, whole, { isOpaque: isUnread, proven }, look)
     : goneFrom(files, copy, isUnread, parts);
   const gone = missing.filter(({ path: name }) => !choice.excludes(name));
   const told = [...parts.notes, ...warningsOfGone(gone)];

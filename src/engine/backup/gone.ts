@@ -6,7 +6,9 @@ import { FigaroError } from '../../errors.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { summarize } from '../environment/left-out.ts';
 import { type Files } from '../files/files.ts';
+import { type Lsn } from '../../format/lsn.ts';
 import { openLog } from '../log/log-files.ts';
+import { type ProofState } from '../proofs/proof-state.ts';
 import { type LogParts } from '../log/log-parts.ts';
 import { scanLog } from '../log/scan.ts';
 import { type LogObserver } from '../log/log-observer.ts';
@@ -85,13 +87,14 @@ export function findGone(files: Files, before: Chain, now: Comparison): GoneData
  *
  * @param whole the chain with the new incremental
  * @param isOpaque what its log removes cannot be read
+ * @param proven what the proof of the chain has left behind: what it no longer has was removed by the log before
  * @param look lists the source; a file that is being renamed can be missed by one look
  */
 export function findGoneFromChain(
   files: Files,
   chain: Chain,
   whole: Environment,
-  isOpaque: boolean,
+  { isOpaque, proven }: { readonly isOpaque: boolean; readonly proven: ProofState | undefined },
   look: () => Environment,
 ): GoneDatabase[] {
   let missing: readonly NamedDatabase[] = databasesOf(chain);
@@ -106,8 +109,11 @@ export function findGoneFromChain(
   }
   if (missing.length === 0) return [];
   const removed = new RemovedFiles();
-  if (!isOpaque) see(removed, files, logPaths(whole));
-  const unexplained = missing.filter(({ databaseId }) => !removed.has(databaseId));
+  if (!isOpaque) see(removed, files, logPaths(whole), proven?.from);
+  const left = proven && new Set(proven.files.map(({ uid }) => uid && plainId(uid)));
+  const unexplained = missing.filter(
+    ({ databaseId }) => !removed.has(databaseId) && left?.has(plainId(databaseId)) !== false,
+  );
   requireNoneDamaged(files, home, unexplained, leftOut, chain);
   return unexplained.map((had) => ({ ...had, chain: chain.id }));
 }
@@ -155,9 +161,10 @@ function logBetween(
   return { removed, isWhole: firstCopied - between.size <= end };
 }
 
-function see(removed: RemovedFiles, files: Files, paths: ReadonlyMap<number, LogParts>): void {
-  if (paths.size === 0) return;
-  for (const record of scanLog(files, openLog(files, paths))) removed.see(record);
+function see(removed: RemovedFiles, files: Files, paths: ReadonlyMap<number, LogParts>, from?: Lsn): void {
+  const needed = new Map([...paths].filter(([number]) => !from || number >= from.file));
+  if (needed.size === 0) return;
+  for (const record of scanLog(files, openLog(files, needed), from ? { from } : {})) removed.see(record);
 }
 
 function requireNoneDamaged(

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { formatLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { flagRisks } from '../environment/config-risks.ts';
 import { filesOfKind, logPaths, type Environment, type FileOfKind } from '../environment/environment.ts';
@@ -14,6 +14,7 @@ import { Continuation } from '../log/continuation.ts';
 import { Growth } from '../log/growth.ts';
 import { logFileName, logTailName } from '../../format/names.ts';
 import { type Watch } from '../pause.ts';
+import { type ProofState } from '../proofs/proof-state.ts';
 import { type Chain } from '../repository/chain.ts';
 import { type ManifestLog } from '../repository/manifest.ts';
 import { type NewSet } from '../repository/repository.ts';
@@ -38,6 +39,8 @@ interface IncrementalOptions {
   readonly chain: Chain;
   /** The environment that the chain makes up so far. */
   readonly before: Environment;
+  /** What the proof of the chain has left behind. */
+  readonly proven: ProofState | undefined;
   readonly set: NewSet;
   readonly watch: Watch;
   readonly choice?: FileChoice | undefined;
@@ -54,7 +57,7 @@ interface IncrementalOptions {
 export async function copyIncremental(
   files: Files,
   home: string,
-  { chain, before, set, watch, choice, onRoom }: IncrementalOptions,
+  { chain, before, proven, set, watch, choice, onRoom }: IncrementalOptions,
 ): Promise<IncrementalCopy> {
   const parent = requireLog(chain);
   const namesInLog = namesKept(files, home, before);
@@ -80,8 +83,10 @@ export async function copyIncremental(
   // The log from there.
   const notes = new LogNotes();
   const created = new CreatedDatabases();
-  const growth = new Growth();
-  showOpenTransactions(files, chainLog, parent, [created, growth]);
+  // Where it was long since the last checkpoint, the proof knows better where that begins which is still open.
+  const isLater = proven && (!parent.redoFrom || compareLsn(proven.from, parent.redoFrom) > 0);
+  const growth = new Growth(isLater ? proven.known.bindings : []);
+  showOpenTransactions(files, chainLog, isLater ? proven.from : parent.redoFrom, [created, growth]);
   growth.takeCommitted();
   const log = new LogCopy(files, { ...start, to, observers: [notes, created, growth, continuation] });
   try {

@@ -70,6 +70,11 @@ export class Growth implements LogObserver {
   readonly #logging = new Set<number>();
   #committed: { readonly file: Named; readonly addition: Addition; readonly committed: Lsn }[] = [];
 
+  /** @param known what ids of files stand for where the log begins */
+  constructor(known: Iterable<{ readonly fileId: number; readonly uid: string; readonly to: Lsn | undefined }> = []) {
+    for (const { fileId, uid, to } of known) if (to === undefined) this.#byId.set(fileId, { uid });
+  }
+
   see(record: ScannedRecord): void {
     const { code, txnId, lsn } = record;
     if (code === register.code) return this.#register(record);

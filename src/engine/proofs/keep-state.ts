@@ -86,6 +86,7 @@ interface Entry {
   readonly dataDirectory: string;
   readonly piece: ProofPiece;
   readonly blockSize: number;
+  readonly uid?: string | undefined;
   readonly unchecked?: number;
 }
 
@@ -103,6 +104,7 @@ function* entriesOf(
       kind: 'database',
       logName: file.name!,
       dataDirectory,
+      uid: file.uid,
       piece,
       blockSize: format.pageSize,
       unchecked: unchecked.get(file) ?? piece.was.unchecked,
@@ -129,7 +131,7 @@ export function own(piece: object): ProofPiece {
 function keepFile(
   files: Files,
   directory: string,
-  { kind, logName, dataDirectory, piece, blockSize, unchecked = 0 }: Entry,
+  { kind, logName, dataDirectory, uid, piece, blockSize, unchecked = 0 }: Entry,
   newName: () => string,
   nameOf: (file: string) => string,
 ): ProvenFile {
@@ -140,6 +142,7 @@ function keepFile(
     name: place === '' ? logName : `${place}/${logName}`,
     logName,
     dataDirectory,
+    uid,
     base: base === undefined ? undefined : nameOf(base),
     baseBytes: Math.min(baseBytes, piece.below),
     size: piece.size,

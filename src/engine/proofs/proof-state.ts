@@ -35,6 +35,8 @@ export interface ProvenFile {
   readonly name: string;
   readonly logName: string;
   readonly dataDirectory: string;
+  /** Of a database: its unique id. */
+  readonly uid: string | undefined;
   /** The copy in the chain, by its name there; undefined for a file that the log has made. How many bytes of it still count. */
   readonly base: string | undefined;
   readonly baseBytes: number;
@@ -162,6 +164,7 @@ function readFile(file: FieldReader): ProvenFile {
     name: file.inside('name'),
     logName: file.inside('logName'),
     dataDirectory,
+    uid: file.has('uid') ? file.matching('uid', /^[0-9a-f]{40}$/, 'id of a database') : undefined,
     base: file.has('base') ? file.inside('base') : undefined,
     baseBytes: file.count('baseBytes'),
     size: file.count('size'),

@@ -82,8 +82,24 @@ export async function proveChain(
   }
 }
 
+/** The state that the newest set of a chain has left behind; undefined where there is none, or it is not as it was written. */
+export function findState(files: Files, repository: Repository, chain: Chain): ProofState | undefined {
+  const sha256 = chain.sets.at(-1)!.manifest.proof?.state;
+  if (sha256 === undefined) return undefined;
+  try {
+    return stateBefore(files, { repository, chain }, sha256);
+  } catch (error) {
+    if (!(error instanceof FigaroError) || ofTheRun.has(error.code)) throw error;
+    return undefined;
+  }
+}
+
 /** The state that the newest set has left behind. Throws where it is not there, or not as it was written. */
-function stateBefore(files: Files, { repository, chain }: ChainParts, sha256: string): ProofState {
+function stateBefore(
+  files: Files,
+  { repository, chain }: Pick<ChainParts, 'repository' | 'chain'>,
+  sha256: string,
+): ProofState {
   requireOwnPlace(files, repository, chain.id);
   const directory = stateDirectory(repository, chain.id);
   const state = readProofState(files, directory, sha256);

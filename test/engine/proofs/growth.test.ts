@@ -35,8 +35,10 @@ describeNative('a chain that grows', () => {
     const session = new Session(home, ['--log-max', '100000', '--cache-kb', '8192']);
     session.do('open b auto b.db - btree 512');
     for (let i = 0; i < 16; i++) session.do(`put b auto ${1 + i * 1000} 1000 80 base`);
-    session.do('checkpoint', 'sync');
+    session.do('open x auto x.db - btree 512', 'put x auto 1 10 20 base', 'checkpoint', 'sync');
     await takeBackup(nodeFiles, 'hot', { home, repository });
+    // What was removed once is looked for with every set.
+    session.do('close x', 'remove auto x.db -');
     const costs: Cost[] = [];
     let last: BackupResult | undefined;
     for (let i = 0; i < 20; i++) {
@@ -51,6 +53,7 @@ describeNative('a chain that grows', () => {
     const [first, twentieth] = [costs[1]!, costs[19]!];
     expect(twentieth.bytesRead).toBeLessThan((first.bytesRead * 4) / 3);
     expect(twentieth.writes).toBeLessThan((first.writes * 4) / 3);
+    expect(last!.manifest.gone).toBeUndefined();
     expect(keptState(repository)).toEqual(await rehearsedState(repository));
   });
 });
