@@ -8,6 +8,7 @@ import { DatabaseFile } from '../../src/engine/database/database-file.ts';
 import { bodyOf } from '../../src/engine/database/dump.ts';
 import { takeInventory } from '../../src/engine/database/inventory.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
+import { XmlContainer } from '../../src/engine/documents/container.ts';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { filesOfKind } from '../../src/engine/environment/environment.ts';
 import { type Files } from '../../src/engine/files/files.ts';
@@ -55,8 +56,12 @@ export async function attempt(files: Files, original: string, directory: string,
   await tryIt('rehearse', () => rehearse(files, discoverEnvironment(files, home)));
   await tryIt('recover', () => recoverEnvironment(files, { environment: discoverEnvironment(files, home), target }));
   await tryIt('dump', () => dumpAll(files, home));
+  await tryIt('documents', () => printDocuments(files, home));
   await tryIt('inspect', () => inspectAll(files, home));
-  if (fs.existsSync(target)) await tryIt('dump recovered', () => dumpAll(files, target));
+  if (fs.existsSync(target)) {
+    await tryIt('dump recovered', () => dumpAll(files, target));
+    await tryIt('documents recovered', () => printDocuments(files, target));
+  }
   if (chance.below(4) === 0) {
     await tryIt('offline', () => takeBackup(files, 'offline', { home, repository }));
     await tryIt('verify', () => verifySets(files, openRepository(files, repository), { rehearse: true }));
@@ -80,6 +85,36 @@ function dumpAll(files: Files, home: string): void {
       if (!(error instanceof FigaroError)) throw error;
       failure ??= error;
     }
+  }
+  if (failure) throw failure;
+}
+
+/** Prints every document of every container; each document on its own, the first error is thrown at the end. */
+async function printDocuments(files: Files, home: string): Promise<void> {
+  let failure: unknown;
+  const attemptOn = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof FigaroError)) throw error;
+      failure ??= error;
+    }
+  };
+  for (const { path: file } of filesOfKind(discoverEnvironment(files, home), 'database')) {
+    await attemptOn(async () => {
+      const opened = new DatabaseFile(files, file);
+      try {
+        const container = new XmlContainer(opened, {});
+        for (const entry of container.entries()) {
+          await attemptOn(async () => {
+            for await (const piece of container.content(entry, () => {})) void piece;
+          });
+        }
+        failure ??= container.damage[0];
+      } finally {
+        opened.close();
+      }
+    });
   }
   if (failure) throw failure;
 }
