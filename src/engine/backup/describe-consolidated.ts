@@ -1,6 +1,6 @@
 /** What the manifest of a consolidated set says. */
 
-import { flagRisks } from '../environment/config-risks.ts';
+import { flagWarnings } from '../environment/config-risks.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { type PreparedRecovery } from '../recovery/recovery.ts';
 import { type RecoveryReport } from '../recovery/report.ts';
@@ -86,7 +86,7 @@ export function describeConsolidated(
     },
     warnings: [
       ...new Set([
-        ...flagRisks(environment.config).map(({ message }) => message),
+        ...flagWarnings(environment.config),
         ...warningsOfGone(gone),
         ...warningsOfExcluded(excluded),
         ...unlogged.map(({ path, copiedIn }) => `${path} is written without the log: it is as it was in ${copiedIn}`),

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
-import { flagRisks } from '../environment/config-risks.ts';
+import { flagWarnings } from '../environment/config-risks.ts';
 import { type EnvironmentFile } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
@@ -102,7 +102,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
       onDisk: added.onDisk,
       removed,
       leftOut: copy.leftOut,
-      warnings: [...flagRisks(environment.config).map(({ message }) => message), ...copy.warnings, ...added.warnings],
+      warnings: [...flagWarnings(environment.config), ...copy.warnings, ...added.warnings],
     };
   } finally {
     log.close();

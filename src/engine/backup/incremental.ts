@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
-import { flagRisks } from '../environment/config-risks.ts';
+import { flagWarnings } from '../environment/config-risks.ts';
 import { filesOfKind, logPaths, type Environment, type FileOfKind } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
@@ -127,7 +127,7 @@ export async function copyIncremental(
       findings: [],
       leftOut: environment.leftOut,
       warnings: [
-        ...flagRisks(environment.config).map(({ message }) => message),
+        ...flagWarnings(environment.config),
         ...newlyLeftOut(chain, source),
         ...changedConfig(chain, others),
         ...unloggedDatabases(chain),

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { equalLsn } from '../../format/lsn.ts';
-import { flagRisks } from '../environment/config-risks.ts';
+import { flagWarnings } from '../environment/config-risks.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { findLogNearby, requireLogGone, whyNoLog } from '../environment/log-nearby.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
@@ -127,7 +127,7 @@ export async function copyOffline(
     requireNotInUse(files, environment, hintFor);
     const isLogGone = withoutLog && !log && containers.some(({ isLogged }) => isLogged);
     const warnings = [
-      ...flagRisks(environment.config).map(({ message }) => message),
+      ...flagWarnings(environment.config),
       ...source.warnings,
       ...(isLogGone
         ? logGone(files, source.environment)

@@ -53,6 +53,11 @@ export function flagRisks(config: DbConfig): Risk[] {
   return risks;
 }
 
+/** The same, as backups warn of them. */
+export function flagWarnings(config: DbConfig): string[] {
+  return flagRisks(config).map(({ message }) => message);
+}
+
 /** Why not all of an environment can be taken: it is not all inside of its directory. */
 export function placeRisks(config: DbConfig): Risk[] {
   const risks: Risk[] = [];
