@@ -74,8 +74,10 @@ export async function consolidate(
   options: ConsolidateOptions = {},
 ): Promise<Consolidation> {
   requireCounts({ cacheBytes: options.cacheBytes });
-  const make = async (held: Files): Promise<Consolidation> => await consolidateHeld(held, repository, options);
-  return options.dryRun === true ? await make(files) : await asWriter(files, repository, make, options);
+  const make = async (held: Files, watch: Watch): Promise<Consolidation> =>
+    await consolidateHeld(held, repository, { ...options, watch });
+  if (options.dryRun === true) return await make(files, options.watch ?? {});
+  return await asWriter(files, repository, make, options);
 }
 
 async function consolidateHeld(
