@@ -58,7 +58,8 @@ describe('killed at any time', () => {
       const usualMs = performance.now() - began;
       const random = randomNumbers(7);
       let killed = 0;
-      for (let i = 0; i < kills; i++) {
+      // One that has already done its work is started again.
+      for (let i = 0; i < kills || killed === 0; i++) {
         for (const used of [repository, target]) rmSync(used, { recursive: true, force: true });
         cpSync(kept, repository, { recursive: true, preserveTimestamps: true });
         const earlier = fingerprint(repository);
@@ -79,7 +80,6 @@ describe('killed at any time', () => {
         expect(namesIn(directory)).toEqual(['env', 'kept', ...(command === 'recover' ? ['recovered'] : []), 'repo']);
       }
       console.log(`${command}: killed ${killed} times`);
-      expect(killed).toBeGreaterThan(0);
     },
     3_600_000,
   );

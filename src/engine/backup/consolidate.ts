@@ -33,6 +33,7 @@ import { ConsolidatedFiles } from './consolidated-files.ts';
 import { describeConsolidated } from './describe-consolidated.ts';
 import { requireBytes, type Room } from './room.ts';
 
+/** Which chain is consolidated, and how. */
 export interface ConsolidateOptions extends LockWait {
   /** Any set of the chain; the newest chain by default. */
   readonly chain?: string;

@@ -21,6 +21,8 @@ export class ExternalFiles {
   readonly #files = new Map<string, Piece>();
   /** Files that a committed transaction wrote, and whose contents are neither in a copy nor in the log. */
   readonly #lost = new Map<string, Lsn>();
+  /** Files that are there at the restore point, and were removed after it and before they could be copied. */
+  readonly #removedLater = new Map<string, Lsn>();
 
   constructor(environment: Environment, storage: Storage, pathOf: (name: string) => string) {
     this.#storage = storage;
@@ -34,6 +36,7 @@ export class ExternalFiles {
   }
 
   create(name: string, mode: number): void {
+    this.#removedLater.delete(name);
     if (!this.#files.has(name)) this.#files.set(name, this.#storage.create(mode));
   }
 
@@ -57,10 +60,17 @@ export class ExternalFiles {
   remove(name: string): void {
     this.#files.delete(name);
     this.#lost.delete(name);
+    this.#removedLater.delete(name);
+  }
+
+  /** Undo of a removal. What was made before the file was copied cannot be undone. */
+  takeBackRemoval(name: string, lsn: Lsn): void {
+    if (!this.#files.has(name)) this.#removedLater.set(name, lsn);
   }
 
   /** Throws `container-missing` when there is a file whose contents nobody has. */
   requireContents(): void {
+    for (const [name, lsn] of this.#removedLater) throw removedLater(name, lsn);
     for (const [name, lsn] of this.#lost) {
       throw new FigaroError(
         'container-missing',
@@ -73,6 +83,19 @@ export class ExternalFiles {
       );
     }
   }
+}
+
+/** What was there at the restore point, and nobody has any more. */
+export function removedLater(name: string, lsn: Lsn): FigaroError {
+  return new FigaroError(
+    'container-missing',
+    `${name} is missing: log record ${formatLsn(lsn)} removes it, after the restore point, and it was gone when its environment was copied`,
+    {
+      path: name,
+      lsn: formatLsn(lsn),
+      hint: 'recover from the chain before, whose full set is older than that, or to a moment after it.',
+    },
+  );
 }
 
 function overwrite(piece: Piece, offset: number, data: Uint8Array): void {

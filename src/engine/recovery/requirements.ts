@@ -6,6 +6,7 @@ import { encryptedFile } from '../locked.ts';
 import { noEnvironment } from '../what-is.ts';
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
+import { removedLater } from './external-files.ts';
 import { type StoredFile } from './page-store.ts';
 import { isOpaque } from '../environment/opaque.ts';
 import { requireReadable } from '../environment/damaged.ts';
@@ -28,8 +29,9 @@ export function requireSettled(
   { table, fileOperations, scope }: Recovery,
   excluded: ReadonlyMap<string, string>,
 ): void {
-  for (const [uid, { name, lsn }] of fileOperations.missing) {
+  for (const [uid, { name, lsn, isRemovedLater }] of fileOperations.missing) {
     if (table.byUid(uid) || !scope.has(uid) || excluded.has(uid)) continue;
+    if (isRemovedLater) throw removedLater(name, lsn);
     throw new FigaroError(
       'container-missing',
       `${name} is missing: log record ${formatLsn(lsn)} changes it, and the log does not create it`,

@@ -86,6 +86,16 @@ export class Creations implements LogObserver {
   }
 }
 
+/** A file that is needed and is not there. */
+export interface MissingFile {
+  /** To tell people. */
+  readonly name: string;
+  /** The record that says so. */
+  readonly lsn: Lsn;
+  /** True for one that is there at the restore point, and was removed after it and before it could be copied. */
+  readonly isRemovedLater?: true;
+}
+
 /** What the log before has done to files. */
 interface FilesBefore {
   /** Unique ids of those that it has made. */
@@ -99,8 +109,8 @@ export class FileOperations {
   readonly #creations: Creations;
   /** Temporary names whose file exists under another name already: its creation is over. */
   readonly #skipped = new Set<string>();
-  /** Ids of files that a redone record asked for and that are not there, with the name to tell people. */
-  readonly missing = new Map<string, { readonly name: string; readonly lsn: Lsn }>();
+  /** Ids of files that are needed and are not there. */
+  readonly missing = new Map<string, MissingFile>();
   /** Files that native recovery loses: created and renamed after the copy (E.3a). */
   readonly nativeWouldLose: Set<string>;
   /** Files that lost a name to one that had it already. */
@@ -167,10 +177,14 @@ export class FileOperations {
         const body = bodyAs(record, fileops.create)!;
         const name = this.#name(body.name, body.directory, record);
         const file = this.#table.byName(name);
+        const uid = this.#creations.uidOf(body.name);
+        if (uid !== undefined) this.missing.delete(uid);
         if (isExternalFile(body.name, body.directory)) this.#external.remove(name);
         else if (file) this.#table.remove(file);
         return;
       }
+      case fileops.remove.code:
+        return this.#undoRemove(bodyAs(record, fileops.remove)!, record);
       case fileops.rename.code:
         return this.#undoRename(bodyAs(record, fileops.rename)!, record);
       case fileops.writeFile.code: {
@@ -293,8 +307,10 @@ export class FileOperations {
     const occupant = this.#table.byName(oldName);
     const file = this.#table.byUid(body.uid);
     if (!file) {
+      const missing = this.missing.get(body.uid);
       // The stand-in is there and the file is not: it has to come back from the log.
-      if (occupant?.isPlaceholder) this.missing.set(body.uid, { name: oldName, lsn: record.lsn });
+      if (missing) this.missing.set(body.uid, { ...missing, name: oldName });
+      else if (occupant?.isPlaceholder) this.missing.set(body.uid, { name: oldName, lsn: record.lsn });
       return;
     }
     if (file.name !== newName) return;
@@ -317,6 +333,17 @@ export class FileOperations {
     const file = body.uid === '' ? this.#table.byName(name) : this.#table.byUid(body.uid);
     this.missing.delete(body.uid);
     if (file) this.#table.remove(file);
+  }
+
+  /**
+   * A removal is logged when it is certain, and no record has what was in the file: where it was made before the file was
+   * copied, the file has to be in the log from its creation on.
+   */
+  #undoRemove(body: BodyOf<typeof fileops.remove>, record: ScannedRecord): void {
+    const name = this.#name(body.name, body.directory, record);
+    if (isExternalFile(body.name, body.directory)) return this.#external.takeBackRemoval(name, record.lsn);
+    if (body.uid === '' || this.#table.byUid(body.uid)) return;
+    this.missing.set(body.uid, { name, lsn: record.lsn, isRemovedLater: true });
   }
 
   #removePlaceholder(body: BodyOf<typeof fileops.fileRemove>, record: ScannedRecord): void {
