@@ -3,6 +3,7 @@ import { cksum } from '../../format/log/records/db.ts';
 import { commit } from '../../format/log/records/txn.ts';
 import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
+import { type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { startOf, type Log } from '../log/log-files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
@@ -11,7 +12,8 @@ import { RecordLinks } from '../log/record-links.ts';
 import { scanBatches, type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
-import { Creations, fileOperationCodes } from './record-operations/fileops.ts';
+import { Creations, RemovedUnseen } from './record-operations/creations.ts';
+import { fileOperationCodes } from './record-operations/fileops.ts';
 import { FileBindings, type Binding } from './bindings.ts';
 import { Commits, type Commit, type CommitsBefore, type RestorePoint } from './restore-point.ts';
 
@@ -55,7 +57,7 @@ for (const code of [
  * Reads a log once, from where it starts: who committed, which id means which database, where the log ends, and where recovery has to
  * stop (recovery document, A.14). Throws what `scanLog` and `Commits` throw.
  *
- * @param stateAt what the files were brought to before they were kept: see `Environment`
+ * @param environment whose log it is, where earlier moments are asked for: what they need may not be in it
  */
 export async function analyse(
   files: Files,
@@ -63,13 +65,16 @@ export async function analyse(
   point: RestorePoint,
   watch: Watch,
   known?: KnownBefore,
-  stateAt?: Lsn,
+  environment?: Environment,
 ): Promise<Analysis> {
-  const commits = new Commits(log, point, known?.commits, stateAt);
+  const commits = new Commits(log, point, known?.commits, environment?.stateAt);
   const transactions = new Transactions(commits);
   const bindings = new FileBindings(known?.bindings);
   const creations = new Creations();
   const names = new DatabaseNames();
+  // What was known before is known of all files; of containers that were excluded, recovery says that they are lacking.
+  const isAll = environment !== undefined && known === undefined && environment.excludes === undefined;
+  const unseen = isAll ? new RemovedUnseen(environment, creations) : undefined;
   const warnings: string[] = [];
   const totalBytes = log.files.reduce((sum, { size }) => sum + size, -startOf(log).offset);
   const others: readonly LogObserver[] = [bindings, names, creations];
@@ -78,6 +83,7 @@ export async function analyse(
     // By far the most of them, and nobody else's.
     if (record.code === commit.code) return;
     for (const observer of others) observer.see(record);
+    if (unseen?.isMissedBefore(record)) commits.missBefore(record.lsn);
     if (record.code === cksum.code) {
       warnings.push(
         `log record ${formatLsn(record.lsn)} says that the application met a page with a wrong checksum: verify the source`,

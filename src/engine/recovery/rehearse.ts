@@ -80,7 +80,7 @@ export async function prepareRecovery(
   requireKey(environment);
   const opened = openLog(files, logPaths(environment));
   const log = continued ? { ...opened, start: continued.from } : opened;
-  return { log, analysis: await analyse(files, log, restorePoint, watch, continued?.known, environment.stateAt) };
+  return { log, analysis: await analyse(files, log, restorePoint, watch, continued?.known, environment) };
 }
 
 /**

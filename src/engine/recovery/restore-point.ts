@@ -74,6 +74,8 @@ export class Commits implements CommitWatch {
   readonly #before: CommitsBefore | undefined;
 
   readonly #stateAt: Lsn | undefined;
+  /** A record before which no commit can be recovered to, until one comes after it. */
+  #missedBefore: Lsn | undefined;
 
   /**
    * @param before commits of the log before the place where it starts, when it has been read up to there
@@ -94,6 +96,11 @@ export class Commits implements CommitWatch {
     return { firstReachable: this.#firstReachable, last: this.#last, count: this.#count, end };
   }
 
+  /** At moments before a record, a file is needed that nobody has any more. */
+  missBefore(lsn: Lsn): void {
+    this.#missedBefore = lsn;
+  }
+
   seeCheckpoint(checkpoint: Checkpoint): void {
     this.#latestTime = Math.max(this.#latestTime, checkpoint.time);
     if (compareLsn(checkpoint.redoFrom, startOf(this.#log)) >= 0) this.#usableCheckpoint ??= checkpoint;
@@ -103,7 +110,11 @@ export class Commits implements CommitWatch {
     const commit: Commit = { lsn, time };
     // The last one before a state is the state itself.
     if (this.#stateAt && compareLsn(lsn, this.#stateAt) < 0) this.#firstReachable = commit;
-    else if (this.#stateAt || this.#hasStart) this.#firstReachable ??= commit;
+    else if (this.#stateAt || this.#hasStart) {
+      if (this.#missedBefore) this.#firstReachable = commit;
+      this.#firstReachable ??= commit;
+      this.#missedBefore = undefined;
+    }
     this.#last = commit;
     this.#latestTime = Math.max(this.#latestTime, time);
     this.#isBeyond ||= !this.#belongs(commit);

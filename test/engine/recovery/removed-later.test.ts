@@ -6,10 +6,11 @@ import { expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { recoverFrom } from '../../../src/engine/recovery/recover-from.ts';
+import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
+import { recoverFrom, type RecoverFromOptions } from '../../../src/engine/recovery/recover-from.ts';
 import { rehearse } from '../../../src/engine/recovery/rehearse.ts';
 import { openRepository } from '../../../src/engine/repository/repository.ts';
-import { type Lsn } from '../../../src/format/lsn.ts';
+import { compareLsn, type Lsn } from '../../../src/format/lsn.ts';
 import { contentsOf, describeNative } from '../../support/native.ts';
 import { newPlace, type Place } from '../../support/place.ts';
 import { Session } from '../../support/session.ts';
@@ -19,25 +20,70 @@ import { expectFailure } from '../../support/trees.ts';
 const removal = ['begin t', 'remove t gone.db -', 'commit t', 'put kept auto 903 3 100 after', 'checkpoint'];
 
 describeNative('a database that is removed before it is copied', () => {
-  test('is missed at a moment before, and that moment is refused by its name', async () => {
+  /** The log no longer has how it was made. */
+  const made = [
+    'open kept auto kept.db - btree 1024',
+    'open gone auto gone.db - btree 1024',
+    'put gone auto 0 50 100 first',
+    'close gone',
+    'checkpoint',
+    'put kept auto 0 900 100 first',
+    'checkpoint',
+    'remove-logs',
+    'put kept auto 900 3 100 before',
+  ];
+  const smallLogs = ['--log-max', '40000'];
+
+  test('is missed at moments before, and these are out of reach', async () => {
     const place = newPlace();
-    const application = new Session(place.home, ['--log-max', '40000']);
-    application.do('open kept auto kept.db - btree 1024', 'open gone auto gone.db - btree 1024');
-    application.do('put gone auto 0 50 100 first', 'close gone', 'checkpoint');
-    application.do('put kept auto 0 900 100 first', 'checkpoint', 'remove-logs', 'put kept auto 900 3 100 before');
+    const application = new Session(place.home, smallLogs);
+    application.do(...made);
     expect(existsSync(path.join(place.home, 'log.0000000001'))).toBe(false);
     const before = await lastCommit(place);
     application.do(...removal);
     await application.die();
-    await takeBackup(nodeFiles, 'hot', place);
+    const { manifest } = await takeBackup(nodeFiles, 'hot', place);
+    expect(compareLsn(manifest.log!.firstCommit!.lsn, before)).toBeGreaterThan(0);
+    await expectFailure('restore-point-unreachable', async () => await recoverTo(place, before));
+    expect(existsSync(place.target)).toBe(false);
+    await recoverTo(place, manifest.log!.firstCommit!.lsn);
+    expect(contentsOf(place.target)).not.toHaveProperty('gone.db');
+  });
 
-    const error = await expectFailure('container-missing', async () => await recoverTo(place, before));
+  test('is had from the chain before, though the newest has the log of that moment', async () => {
+    const place = newPlace();
+    const application = new Session(place.home, smallLogs);
+    application.do(...made.slice(0, -1));
+    await takeBackup(nodeFiles, 'hot', place);
+    application.do(made.at(-1)!);
+    application.do('flush', 'checkpoint');
+    const expected = contentsOf(place.home);
+    const before = await lastCommit(place);
+    await takeBackup(nodeFiles, 'incremental', place);
+    application.do(...removal);
+    await application.die();
+    await takeBackup(nodeFiles, 'hot', place);
+    await recoverTo(place, before);
+    expect(contentsOf(place.target)).toEqual(expected);
+  });
+
+  test('is refused by its name where only recovery finds out', async () => {
+    const place = newPlace();
+    const application = new Session(place.home, smallLogs);
+    application.do(...made);
+    const lsn = await lastCommit(place);
+    application.do(...removal);
+    await application.die();
+    // What was excluded is not known before.
+    const environment = { ...discoverEnvironment(nodeFiles, place.home), excludes: () => false };
+    const error = await expectFailure(
+      'container-missing',
+      async () => await recoverEnvironment(nodeFiles, { environment, ...upTo(place, lsn) }),
+    );
     expect(error.message).toMatch(
       /^gone\.db is missing: log record \[\d+\]\[\d+\] removes it, after the restore point/,
     );
     expect(existsSync(place.target)).toBe(false);
-    await recoverTo(place);
-    expect(contentsOf(place.target)).toEqual(contentsOf(place.home));
   });
 
   test('comes back where the log creates it', async () => {
@@ -68,13 +114,14 @@ describeNative('a database that is removed before it is copied', () => {
   });
 });
 
-/** Recovers the newest chain; up to a commit, or to its end. */
-async function recoverTo({ repository, target }: Place, lsn?: Lsn): Promise<void> {
-  await recoverFrom(
-    nodeFiles,
-    { repository: openRepository(nodeFiles, repository) },
-    { target, ...(lsn ? { restorePoint: { kind: 'lsn', lsn } } : {}) },
-  );
+/** Recovers the chain that has a commit; the newest to its end. */
+async function recoverTo(place: Place, lsn?: Lsn): Promise<void> {
+  const { repository } = place;
+  await recoverFrom(nodeFiles, { repository: openRepository(nodeFiles, repository) }, upTo(place, lsn));
+}
+
+function upTo({ target }: Place, lsn?: Lsn): RecoverFromOptions {
+  return { target, ...(lsn ? { restorePoint: { kind: 'lsn', lsn } } : {}) };
 }
 
 async function lastCommit({ home }: Place): Promise<Lsn> {

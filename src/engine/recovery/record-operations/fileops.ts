@@ -10,8 +10,7 @@ import { type Directory } from '../../../format/log/cursor.ts';
 import { recordName } from '../../../format/log/layouts.ts';
 import { type BodyOf } from '../../../format/log/record.ts';
 import * as fileops from '../../../format/log/records/fileops.ts';
-import { compareLsn, formatLsn, type Lsn } from '../../../format/lsn.ts';
-import { type LogObserver } from '../../log/log-observer.ts';
+import { formatLsn, type Lsn } from '../../../format/lsn.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 import { normalDirectory } from '../../../format/names.ts';
 import { type ExternalFiles } from '../external-files.ts';
@@ -19,6 +18,7 @@ import { type FileTable } from '../file-table.ts';
 import { type StoredFile } from '../page-store.ts';
 import { parseExtentName, isPassing, isExternalFileName } from '../../../format/names.ts';
 import { LogNames } from '../../environment/log-names.ts';
+import { plainName, type Creations } from './creations.ts';
 
 /** Codes of the records handled here. */
 export const fileOperationCodes: ReadonlySet<number> = new Set([
@@ -46,44 +46,6 @@ interface FileNames {
   readonly oldName?: string;
   readonly newName?: string;
   readonly uid?: string;
-}
-
-/** The files that a log creates: unique id by the temporary name they are created under. */
-export class Creations implements LogObserver {
-  readonly #uids = new Map<string, string>();
-  /** Unique ids of files that were created before the log begins and renamed in it, by their old name. */
-  readonly #earlier = new Map<string, string>();
-  /** By unique id and name: where a file last got the name. */
-  readonly #named = new Map<string, Lsn>();
-
-  /** Takes note of a record during analysis, whatever the fate of its transaction. */
-  see(record: ScannedRecord): void {
-    const created = bodyAs(record, fileops.create);
-    if (created) this.#uids.set(plainName(created.name), '');
-    const renamed = bodyAs(record, fileops.rename, fileops.renameNoUndo);
-    if (!renamed) return;
-    this.#named.set(`${renamed.uid} ${plainName(renamed.newName)}`, record.lsn);
-    const oldName = plainName(renamed.oldName);
-    const known = this.#uids.get(oldName);
-    if (known === '') this.#uids.set(oldName, renamed.uid);
-    if (known === undefined) this.#earlier.set(oldName, renamed.uid);
-  }
-
-  /** Unique id of the file created under a name; undefined when the log does not tell, or creates none. */
-  uidOf(name: string): string | undefined {
-    return this.#uids.get(plainName(name)) || undefined;
-  }
-
-  /** True when the log gives a file a name after `lsn`. */
-  givesLater(uid: string, name: string, lsn: Lsn): boolean {
-    const named = this.#named.get(`${uid} ${name}`);
-    return named !== undefined && compareLsn(named, lsn) > 0;
-  }
-
-  /** The same of a file whose creation begins before the log. */
-  earlierUidOf(name: string): string | undefined {
-    return this.#earlier.get(plainName(name));
-  }
 }
 
 /** A file that is needed and is not there. */
@@ -366,10 +328,6 @@ export class FileOperations {
 /** True for a file that holds a value, and not one of the databases beside them. */
 function isExternalFile(name: string, directory: Directory): boolean {
   return directory === 'external-files' && isExternalFileName(name);
-}
-
-function plainName(name: string): string {
-  return name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
 }
 
 /** A name in a log is never followed out of the environment. */

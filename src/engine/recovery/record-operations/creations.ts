@@ -1,0 +1,83 @@
+/** Which files a log creates, and which it removes that nobody has (recovery document, section E). */
+
+import * as fileops from '../../../format/log/records/fileops.ts';
+import { compareLsn, type Lsn } from '../../../format/lsn.ts';
+import { parseExtentName } from '../../../format/names.ts';
+import { type Environment } from '../../environment/environment.ts';
+import { LogNames } from '../../environment/log-names.ts';
+import { type LogObserver } from '../../log/log-observer.ts';
+import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
+
+/** The files that a log creates: unique id by the temporary name they are created under. */
+export class Creations implements LogObserver {
+  readonly #uids = new Map<string, string>();
+  readonly #made = new Set<string>();
+  /** Unique ids of files that were created before the log begins and renamed in it, by their old name. */
+  readonly #earlier = new Map<string, string>();
+  /** By unique id and name: where a file last got the name. */
+  readonly #named = new Map<string, Lsn>();
+
+  /** Takes note of a record during analysis, whatever the fate of its transaction. */
+  see(record: ScannedRecord): void {
+    const created = bodyAs(record, fileops.create);
+    if (created) this.#uids.set(plainName(created.name), '');
+    const renamed = bodyAs(record, fileops.rename, fileops.renameNoUndo);
+    if (!renamed) return;
+    this.#named.set(`${renamed.uid} ${plainName(renamed.newName)}`, record.lsn);
+    const oldName = plainName(renamed.oldName);
+    const known = this.#uids.get(oldName);
+    if (known === '') {
+      this.#uids.set(oldName, renamed.uid);
+      this.#made.add(renamed.uid);
+    }
+    if (known === undefined) this.#earlier.set(oldName, renamed.uid);
+  }
+
+  /** Unique id of the file created under a name; undefined when the log does not tell, or creates none. */
+  uidOf(name: string): string | undefined {
+    return this.#uids.get(plainName(name)) || undefined;
+  }
+
+  /** True when the log creates a file, as far as it has been seen. */
+  hasMade(uid: string): boolean {
+    return this.#made.has(uid);
+  }
+
+  /** True when the log gives a file a name after `lsn`. */
+  givesLater(uid: string, name: string, lsn: Lsn): boolean {
+    const named = this.#named.get(`${uid} ${name}`);
+    return named !== undefined && compareLsn(named, lsn) > 0;
+  }
+
+  /** The same of a file whose creation begins before the log. */
+  earlierUidOf(name: string): string | undefined {
+    return this.#earlier.get(plainName(name));
+  }
+}
+
+/** Tells removals of databases that the log does not create, and that were gone when the environment was copied. */
+export class RemovedUnseen {
+  readonly #uids: ReadonlySet<string>;
+  readonly #creations: Creations;
+  readonly #names: LogNames;
+
+  constructor(environment: Environment, creations: Creations) {
+    this.#uids = new Set(environment.files.map(({ uid }) => uid).filter((uid) => uid !== undefined));
+    this.#creations = creations;
+    this.#names = new LogNames(environment);
+  }
+
+  /** True for a record before which a file is needed that is not there. */
+  isMissedBefore(record: ScannedRecord): boolean {
+    const removed = bodyAs(record, fileops.remove);
+    if (!removed || removed.uid === '' || removed.directory === 'external-files') return false;
+    if (this.#uids.has(removed.uid) || this.#creations.hasMade(removed.uid)) return false;
+    const inside = this.#names.inside(removed.name);
+    return inside !== undefined && !parseExtentName(inside.name);
+  }
+}
+
+/** A name as it is compared. */
+export function plainName(name: string): string {
+  return name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
+}
