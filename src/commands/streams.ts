@@ -2,13 +2,18 @@
 
 import { FigaroError } from '../errors.ts';
 import { byteInput } from '../output/byte-input.ts';
-import { ByteOutput } from '../output/byte-output.ts';
+import { ByteOutput, leadsNowhere } from '../output/byte-output.ts';
 import { type CommandContext } from './context.ts';
 
-/** For bytes. Throws `usage` where they would be shown to somebody. */
+/** For bytes. Throws `usage` where they would be shown to somebody, and where nobody would get them. */
 export function byteOutputOf({ io: { stdout, signal } }: CommandContext): ByteOutput {
-  if (!stdout.isTTY) return new ByteOutput(stdout, signal);
-  throw new FigaroError('usage', 'standard output is a terminal, and a set is not text', {
+  const problem = stdout.isTTY
+    ? 'a terminal, and a set is not text'
+    : leadsNowhere(stdout)
+      ? 'closed, or the null device: the set would be lost'
+      : undefined;
+  if (problem === undefined) return new ByteOutput(stdout, signal);
+  throw new FigaroError('usage', `standard output is ${problem}`, {
     hint: 'write it into a file or to a program: > set.tar, | mbuffer …',
   });
 }

@@ -1,6 +1,7 @@
 /** Standard output for bytes: as fast as they are taken, and not one of them lost without a word. */
 
 import fs from 'node:fs';
+import { devNull } from 'node:os';
 import { type ByteSink } from '../engine/transfer/tar-sink.ts';
 import { FigaroError, isSystemError, type ErrorCode } from '../errors.ts';
 import { formatBytes } from './text.ts';
@@ -99,6 +100,15 @@ export class ByteOutput implements ByteSink {
       cause: error,
     });
   }
+}
+
+/** True for the null device, which Node.js also puts where a program is started without standard output. */
+export function leadsNowhere({ fd }: Stream): boolean {
+  if (fd === undefined) return false;
+  const stat = fs.fstatSync(fd);
+  if (!stat.isCharacterDevice()) return false;
+  const nothing = fs.statSync(devNull, { throwIfNoEntry: false });
+  return nothing !== undefined && nothing.rdev === stat.rdev;
 }
 
 /** The descriptor of a stream that leads into a file or to a device; undefined for pipes, and for what has none. */

@@ -238,6 +238,16 @@ describe('the program as a process', () => {
     expect(namesIn(directory)).toEqual(['env', 'recovered', 'set.tar', 'spool']);
   });
 
+  test.each(['>&-', '> /dev/null'])('is refused where nobody would get it: %s', (redirection) => {
+    layDemoEnvironment(home);
+    const line = [process.execPath, ...command()].map((word) => `'${word}'`).join(' ');
+    const { status, stderr } = spawnSync('bash', ['-c', `${line} ${redirection}`]);
+    expect(status).toBe(2);
+    expect(stderr.toString()).toMatch(
+      /^error \[usage\]: standard output is closed, or the null device: the set would be lost\n/,
+    );
+  });
+
   test('says that its reader went away', () => {
     layDemoEnvironment(home);
     const line = [process.execPath, ...command()].map((word) => `'${word}'`).join(' ');
