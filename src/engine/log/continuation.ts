@@ -50,12 +50,13 @@ export class Continuation implements LogObserver {
   readonly #parts: ContinuationParts;
   readonly #references: BackReference[] = [];
   /** The chain's last log file, in the chain. */
-  readonly #lastFile: LogParts;
+  /** Undefined where something else stands in its place. */
+  readonly #lastFile: LogParts | undefined;
 
   constructor(files: Files, parts: ContinuationParts) {
     this.#files = files;
     this.#parts = parts;
-    this.#lastFile = parts.chainLog.get(parts.parent.end.file)!;
+    this.#lastFile = parts.chainLog.get(parts.parent.end.file);
   }
 
   /** Number of the log file to go on from: the chain's last one, or the next when the source no longer has it. */
@@ -125,6 +126,7 @@ export class Continuation implements LogObserver {
   /** Throws unless a file begins with the chain's last one. */
   #requirePrefix(file: string): void {
     const { parent } = this.#parts;
+    if (!this.#lastFile) throw this.#gap(`the chain has lost ${logFileName(parent.end.file)}, its last log file`);
     const different = differenceInHistory(this.#files, wholeLogFile(file), this.#lastFile, parent);
     if (different === undefined) return;
     const before = parent.end.offset;

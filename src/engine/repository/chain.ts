@@ -66,9 +66,13 @@ export function newerThan(
   ];
 }
 
-/** True when the name of a set is of a later time than another one, or than the state that a consolidated one holds. */
+/**
+ * True when the name of a set is of a later time than another one, or than the state that a consolidated one holds. Names tell seconds
+ * only: of two of one second, either may be the newer.
+ */
 function isNamedAfter(id: string, { id: other, manifest }: BackupSet): boolean {
-  if (!manifest.consolidated) return id > other;
+  const time = /^[^-]*/;
+  if (!manifest.consolidated) return id !== other && time.exec(id)![0] >= time.exec(other)![0];
   const stamp = stampOf(new Date(manifest.started));
   return id.slice(0, stamp.length) > stamp;
 }

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
@@ -34,7 +34,7 @@ async function consolidated({ repository }: Place): Promise<BackupSet> {
 /** What comes out of a chain as far as a set of it. */
 async function recovered({ directory, repository }: Place, { id: toSet }: BackupSet): Promise<Record<string, string>> {
   const chain = findChain(readSets(nodeFiles, openRepository(nodeFiles, repository)).sets, { toSet });
-  const target = path.join(directory, `to-${toSet}`);
+  const target = path.join(mkdtempSync(path.join(directory, 'to-')), toSet);
   await recoverEnvironment(nodeFiles, { environment: chainEnvironment(nodeFiles, chain), target });
   expect(verifyNatively(target)).toEqual([]);
   return contentsOf(target);
