@@ -174,9 +174,9 @@ function chainToContinue(files: Files, repository: Repository, wanted: string | 
   const { sets, broken } = readSets(files, repository);
   const chain = findChain(sets, wanted === undefined ? {} : { chain: wanted }, broken);
   // A damaged set after the chain's last one may be its continuation.
-  const damaged = newerThan(chain, sets, broken).find(({ problem }) => problem.startsWith('is damaged'));
+  const damaged = newerThan(chain, sets, broken).find(({ isDamaged }) => isDamaged);
   if (!damaged || !isNewestWanted(wanted)) return chain;
-  throw new FigaroError('chain-gap', `${damaged.id} is newer than ${chain.sets.at(-1)!.id}, and ${damaged.problem}`, {
+  throw new FigaroError(damaged.code, `${damaged.id} is newer than ${chain.sets.at(-1)!.id}, and ${damaged.problem}`, {
     path: damaged.directory,
     hint: 'begin a new chain with `figaro-backup hot`, or name the chain to continue with --chain.',
   });

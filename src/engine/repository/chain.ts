@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { type Environment } from '../environment/environment.ts';
 import { layerEnvironments } from '../environment/layers.ts';
 import { setEnvironment } from './set-environment.ts';
@@ -9,7 +9,7 @@ import { type ManifestFile } from './manifest.ts';
 import { inOrder, isInFuture } from './chain-order.ts';
 import { ownersByRecord, plainBits } from '../recovery/owners.ts';
 import { environmentOf, stampOf } from './repository.ts';
-import { type BackupSet, type BrokenSet } from './backup-set.ts';
+import { isHidden, type BackupSet, type BrokenSet } from './backup-set.ts';
 
 /** A full set and the incrementals that follow it, in order. */
 export interface Chain {
@@ -45,6 +45,18 @@ export function isUnsound({ manifest }: BackupSet): boolean {
   return manifest.unsound !== undefined;
 }
 
+/** A set that is newer than a chain, and cannot be used. */
+export interface UnusedSet {
+  readonly id: string;
+  readonly directory: string;
+  /** Its manifest cannot be read; else it is an incremental without its chain. */
+  readonly isDamaged: boolean;
+  /** As the end of a sentence about it. */
+  readonly problem: string;
+  /** `chain-gap`, or what kept the system from showing it, or a set that it continues: then trying again may help. */
+  readonly code: ErrorCode;
+}
+
 /**
  * What is newer than the end of a chain and cannot be used: damaged sets, and incrementals without their chain. A set that
  * is dated in the future hides nothing.
@@ -53,16 +65,32 @@ export function newerThan(
   chain: Chain | undefined,
   sets: readonly BackupSet[],
   broken: readonly BrokenSet[],
-): { readonly id: string; readonly directory: string; readonly problem: string }[] {
+): UnusedSet[] {
   const end = chain?.sets.findLast(({ manifest }) => !isInFuture(manifest.started));
   const { orphans } = chainsOf(sets);
+  const hidden = new Map(broken.filter(isHidden).map(({ id, code }) => [id, code]));
+  const parents = new Map(sets.map(({ id, manifest }) => [id, manifest.parent]));
+  const codeOf = (id: string): ErrorCode => {
+    // Of a repository that is anybody's, sets may follow each other in a circle.
+    const seen = new Set<string>();
+    let at: string | undefined = id;
+    for (; at !== undefined && !hidden.has(at) && !seen.has(at); at = parents.get(at)) seen.add(at);
+    return (at === undefined ? undefined : hidden.get(at)) ?? 'chain-gap';
+  };
+  const unused = (id: string, directory: string, isDamaged: boolean, problem: string): UnusedSet => ({
+    id,
+    directory,
+    isDamaged,
+    problem,
+    code: codeOf(id),
+  });
   return [
     ...orphans
       .filter(({ manifest }) => !end || manifest.started > end.manifest.started)
-      .map((set) => ({ id: set.id, directory: set.directory, problem: whyOrphaned(sets, set) })),
+      .map((set) => unused(set.id, set.directory, false, whyOrphaned(sets, set))),
     ...broken
       .filter(({ id, state }) => state === 'damaged' && (!end || isNamedAfter(id, end)))
-      .map(({ id, directory, problem }) => ({ id, directory, problem: `is damaged: ${problem}` })),
+      .map(({ id, directory, problem }) => unused(id, directory, true, `is damaged: ${problem}`)),
   ];
 }
 
@@ -77,7 +105,7 @@ function isNamedAfter(id: string, { id: other, manifest }: BackupSet): boolean {
   return id.slice(0, stamp.length) > stamp;
 }
 
-/** Throws `chain-gap` where the newest sets are not those of the chain that would be taken without a word. */
+/** Throws the code of an `UnusedSet` where the newest sets are not those of the chain that would be taken without a word. */
 export function requireNewest(
   chain: Chain,
   sets: readonly BackupSet[],
@@ -86,7 +114,7 @@ export function requireNewest(
 ): void {
   const [newer] = newerThan(chain, sets, broken);
   if (!newer) return;
-  throw new FigaroError('chain-gap', `${newer.id} is newer than ${chain.sets.at(-1)!.id}, and ${newer.problem}`, {
+  throw new FigaroError(newer.code, `${newer.id} is newer than ${chain.sets.at(-1)!.id}, and ${newer.problem}`, {
     path: newer.directory,
     hint,
   });

@@ -58,11 +58,18 @@ function newestSound(sets: readonly BackupSet[], broken: readonly BrokenSet[]): 
   if (found) return found;
   const newest = chains.at(-1);
   if (newest) throw allUnsound(newest);
+  throw (
+    whyNone(broken) ??
+    new FigaroError('set-missing', 'the repository holds no full set', {
+      hint: 'take one with `figaro-backup hot` or `offline`.',
+    })
+  );
+}
+
+/** What is wrong with the newest set where there is no chain; undefined where there never was one. */
+export function whyNone(broken: readonly BrokenSet[]): FigaroError | undefined {
   const damaged = broken.findLast(({ state }) => state === 'damaged');
-  if (damaged) throw unusable(damaged, 'there is no other full set in this repository.');
-  throw new FigaroError('set-missing', 'the repository holds no full set', {
-    hint: 'take one with `figaro-backup hot` or `offline`.',
-  });
+  return damaged && unusable(damaged, 'there is no other full set in this repository.');
 }
 
 /** The chain of a set. A shortened name may mean several sets of one chain. */

@@ -196,7 +196,7 @@ function gaps({ chains, orphans, broken }: Catalog): HealthProblem[] {
   const newest = chains.at(-1);
   const chain = newest && { id: newest.id, sets: newest.sets.map(({ set }) => set) };
   const sets = [...chains.flatMap((listed) => listed.sets), ...orphans].map(({ set }) => set);
-  return newerThan(chain, sets, broken).map(({ id, problem }) => ({ code: 'chain-gap', message: `${id} ${problem}` }));
+  return newerThan(chain, sets, broken).map(({ id, code, problem }) => ({ code, message: `${id} ${problem}` }));
 }
 
 /**

@@ -7,6 +7,7 @@ import { type Watch } from '../pause.ts';
 import { requireApart, requireOutside, sourcesHere } from '../places.ts';
 import { isHidden, type BackupSet } from '../repository/backup-set.ts';
 import { chainsOf, newerThan, whyOrphaned, type Chain } from '../repository/chain.ts';
+import { whyNone } from '../repository/find-chain.ts';
 import { noteLook, readLook } from '../repository/last-look.ts';
 import {
   asWriter,
@@ -69,7 +70,7 @@ export async function copySets(files: Files, from: Repository, options: CopyOpti
   const manifests = found.sets.map(({ manifest }) => manifest);
   for (const source of sourcesHere(files, manifests)) requireOutside(files, { what: 'the copy', path: to }, source);
   // No repository is made for nothing.
-  if (wantedChains(found, nothing, options).length === 0) throw nothingToCopy(from);
+  if (wantedChains(found, nothing, options).length === 0) throw whyNone(found.broken) ?? nothingToCopy(from);
   const existing = findRepository(files, to);
   if (options.dryRun) return await new Copy(files, from, existing, options).perform();
   const { repository, created } = existing
@@ -187,16 +188,12 @@ class Copy {
   /** Sets that are none: of the newest it is a failure, unless somebody named another chain. */
   #tellUnusable({ sets, broken }: Held, isNamed: boolean): void {
     const newer = isNamed ? [] : newerThan(chainsOf(sets).chains.at(-1), sets, broken);
-    for (const { id, directory, problem } of newer) {
-      const hidden = broken.find((set) => set.id === id && isHidden(set));
-      this.#failures.push(
-        new FigaroError(hidden?.code ?? 'chain-gap', `${id} is not copied: it ${problem}`, {
-          path: directory,
-          hint: hidden
-            ? 'see to that set, then run the same command again.'
-            : 'begin a new chain with `figaro-backup hot`, and see what is wrong with this one.',
-        }),
-      );
+    for (const { id, directory, problem, code } of newer) {
+      const hint =
+        code === 'chain-gap'
+          ? 'begin a new chain with `figaro-backup hot`, and see what is wrong with this one.'
+          : 'see to that set, then run the same command again.';
+      this.#failures.push(new FigaroError(code, `${id} is not copied: it ${problem}`, { path: directory, hint }));
     }
     const told = new Set(newer.map(({ id }) => id));
     const others = [

@@ -5,7 +5,7 @@ import { FigaroError } from '../../errors.ts';
 import { type Watch } from '../pause.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
 import { chainsOf, requireNewest } from '../repository/chain.ts';
-import { findChain, findSet } from '../repository/find-chain.ts';
+import { findChain, findSet, whyNone } from '../repository/find-chain.ts';
 import { readSets, type Repository } from '../repository/repository.ts';
 import { requireOneChoice, type CopyChoice } from './choose-sets.ts';
 import { bytesOf, sendSet } from './send-set.ts';
@@ -48,10 +48,11 @@ function chosenSets(files: Files, repository: Repository, { chain, set, all }: S
   if (all) {
     const found = chainsOf(sets).chains.flatMap((one) => one.sets);
     if (found.length > 0) return found;
-    throw new FigaroError('set-missing', `${repository.directory} holds no chain`, {
+    const none = new FigaroError('set-missing', `${repository.directory} holds no chain`, {
       path: repository.directory,
       hint: 'take a full set with `figaro-backup hot` or `offline`.',
     });
+    throw whyNone(broken) ?? none;
   }
   const chosen = findChain(sets, chain === undefined ? {} : { chain }, broken);
   if (chain === undefined) requireNewest(chosen, sets, broken);

@@ -4,6 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demoApplication } from '../../support/demo-environment.ts';
+import { FigaroError } from '../../../src/errors.ts';
+import { filesWith } from '../../../src/engine/files/files-with.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { decodeManifest, encodeManifest, type Manifest } from '../../../src/engine/repository/manifest.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
@@ -94,6 +97,46 @@ describe('a set that was made while the clock was in 2099', () => {
     expect((await inRepo('check')).stdout).toContain('the newest proven set is ');
   });
 });
+
+/** Both of one second, in which the name of the incremental is the earlier one. */
+async function takeTwoOfOneSecond(): Promise<{ full: string; incremental: string }> {
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-01-01T00:00:00.100Z') });
+  const full = await take('offline');
+  demoApplication(home).commitUpTo([6, 5737]);
+  const incremental = await take('incremental');
+  vi.useRealTimers();
+  expect(incremental < full).toBe(true);
+  return { full, incremental };
+}
+
+test('a damaged set of the same second keeps recover from taking older data, whatever the names are', async () => {
+  const { full, incremental } = await takeTwoOfOneSecond();
+  fs.appendFileSync(path.join(repo, incremental, 'manifest.json'), ' ');
+  const { exitCode, stderr } = await inRepo('recover', '--quiet', '--to', path.join(directory, 'out'));
+  expect(exitCode).toBe(5);
+  expect(stderr).toContain(`error [chain-gap]: ${incremental} is newer than ${full}, and is damaged`);
+});
+
+test.each(['incremental', 'full'] as const)(
+  'the %s set that the disk fails to show is a failure of the disk: recover, incremental and copy can be tried again',
+  async (which) => {
+    const hidden = path.join(repo, (await takeTwoOfOneSecond())[which]);
+    const files = filesWith(nodeFiles, {
+      statIfThere: (file) => {
+        if (file === hidden) throw new FigaroError('io', `${file}: cannot look at: EIO`, { path: file });
+        return nodeFiles.statIfThere(file);
+      },
+    });
+    const out = path.join(directory, 'out');
+    for (const args of [['recover'], ['copy'], ['incremental', '--home', home]]) {
+      const more = args.length > 1 ? [] : ['--to', out];
+      const { exitCode, stderr } = await figaro([...args, ...more, '--repo', repo], { directory, files });
+      expect({ args, exitCode }).toEqual({ args, exitCode: 6 });
+      expect(stderr).toContain('error [io]: ');
+      expect(stderr).toContain('cannot look at: EIO');
+    }
+  },
+);
 
 test('a rehearsal that is dated in the future is a finding, and not the last one once there is another', async () => {
   await take('hot');
