@@ -1,4 +1,13 @@
-import { cpSync, readdirSync, readFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type RecordedApplication } from '../../../demo/application.ts';
@@ -106,6 +115,20 @@ describe('an incremental', () => {
     const set = await incremental();
     expect(logsOf(set)).toEqual(['log.0000000005.from-0000000028', 'log.0000000006']);
   });
+
+  test.each(['nothing', 'a link to nowhere'])(
+    'is refused where %s is in the place of the chain’s last log file',
+    async (what) => {
+      application.commitUpTo([6, 5737]);
+      const last = path
+        .join(full.directory, 'environment/log.0000000004')
+        .replace(path.dirname(full.directory), repository);
+      unlinkSync(last);
+      if (what !== 'nothing') symlinkSync('nowhere', last);
+      const error = await expectFailure('chain-gap', incremental);
+      expect(error.message).toMatch(/the chain has lost log\.0000000004, its last log file$/);
+    },
+  );
 
   test('is refused when log files in between are gone', async () => {
     application.commitUpTo([6, 5737]);
