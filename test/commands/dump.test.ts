@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli.ts';
+import { corpusCase } from '../support/corpus.ts';
 import { layDemoEnvironment } from '../support/demo-environment.ts';
 import { namesIn } from '../support/trees.ts';
 import { CollectingStream, figaro, type CliResult } from '../support/run-cli.ts';
@@ -206,6 +207,30 @@ test('a dump as of a restore point is that of a recovery to it, and nothing is w
     }
   }
   expect(namesIn(repo)).toEqual(before);
+});
+
+describe('of an environment with external files', () => {
+  test('a dump as of a restore point has what is in them', async () => {
+    const { backup } = corpusCase('extfile-181-crash');
+    const target = path.join(directory, 'recovered');
+    expect((await figaro(['recover', '--from', backup, '--to', target])).exitCode).toBe(0);
+    for (const name of ['ext.db', 'exth.db', 'm.db']) {
+      const { stdout } = await dump(path.join(target, name));
+      const found = await dump(name, '--from', backup);
+      expect(found.exitCode).toBe(0);
+      expect(found.stdout === stdout).toBe(true);
+    }
+  });
+
+  test('and without a log a dump is of the database that was named', async () => {
+    const copy = path.join(directory, 'copy');
+    const isLog = (file: string): boolean => path.basename(file).startsWith('log.');
+    cpSync(corpusCase('extfile-181-crash').backup, copy, { recursive: true, filter: (file) => !isLog(file) });
+    const { stdout } = await dump(path.join(copy, 'none.db'));
+    const found = await dump('none.db', '--from', copy);
+    expect(found.exitCode).toBe(0);
+    expect(found.stdout === stdout).toBe(true);
+  });
 });
 
 test('salvage reads files alone, and a file is one though variables name a repository', async () => {

@@ -15,7 +15,8 @@ import { recoveredFiles } from './recovered-files.ts';
 import { type Scope } from './recovery.ts';
 import { prepareRecovery, rehearse } from './rehearse.ts';
 import { type RestorePoint } from './restore-point.ts';
-import { selectContainers, withoutOthersDamage } from './select-containers.ts';
+import { narrow, selectContainers, withoutOthersDamage } from './select-containers.ts';
+import { isPiece } from './stage.ts';
 
 export interface LookOptions {
   readonly restorePoint: RestorePoint;
@@ -78,7 +79,8 @@ export async function lookIntoContainer<T>(
       throw new FigaroError('restore-point-unreachable', 'there is no log: containers can be read only as they are');
     }
     const { scope } = await selectContainers(files, environment, undefined, [name], watch);
-    const { path, format } = filesOfKind(environment, 'database').find(({ uid }) => scope.has(uid))!;
+    const inside = normalDirectory(name);
+    const { path, format } = filesOfKind(environment, 'database').find((file) => file.name === inside)!;
     if (isOpaque(format)) throw encryptedFile(path);
     const value = await look({ files, path, warnings: [] });
     requireStoodStill(files, environment, scope);
@@ -103,8 +105,8 @@ export async function lookIntoContainer<T>(
 
 /** What was read of a file that was written to meanwhile may be of two moments. */
 function requireStoodStill(files: Files, environment: Environment, scope: Scope): void {
-  for (const { uid, path, stat } of filesOfKind(environment, 'database')) {
-    const now = scope.has(uid) ? files.statThrough(path) : stat;
+  for (const { path, stat } of narrow(environment, scope, undefined).files.filter(isPiece)) {
+    const now = files.statThrough(path);
     if (now && stoodStill(stat, now)) continue;
     throw new FigaroError('environment-changed', `${path} was written to while it was read`, {
       path,
