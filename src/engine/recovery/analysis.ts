@@ -41,6 +41,14 @@ export interface KnownBefore {
   readonly commits: CommitsBefore;
 }
 
+interface AnalysisOptions {
+  readonly known?: KnownBefore | undefined;
+  /** Whose log it is, where earlier moments are asked for: what they need may not be in it. */
+  readonly environment?: Environment;
+  /** Not all of its databases are asked for. That others are lacking does not matter. */
+  readonly isPart?: boolean | undefined;
+}
+
 /** The records that analysis decodes: few among many. */
 const isNoted = new Uint8Array(256);
 for (const code of [
@@ -56,16 +64,13 @@ for (const code of [
 /**
  * Reads a log once, from where it starts: who committed, which id means which database, where the log ends, and where recovery has to
  * stop (recovery document, A.14). Throws what `scanLog` and `Commits` throw.
- *
- * @param environment whose log it is, where earlier moments are asked for: what they need may not be in it
  */
 export async function analyse(
   files: Files,
   log: Log,
   point: RestorePoint,
   watch: Watch,
-  known?: KnownBefore,
-  environment?: Environment,
+  { known, environment, isPart = false }: AnalysisOptions = {},
 ): Promise<Analysis> {
   const commits = new Commits(log, point, known?.commits, environment?.stateAt);
   const transactions = new Transactions(commits);
@@ -73,8 +78,8 @@ export async function analyse(
   const creations = new Creations();
   const names = new DatabaseNames();
   // What was known before is known of all files; of containers that were excluded, recovery says that they are lacking.
-  const isAll = environment !== undefined && known === undefined && environment.excludes === undefined;
-  const unseen = isAll ? new RemovedUnseen(environment, creations) : undefined;
+  const isAll = !isPart && known === undefined && environment?.excludes === undefined;
+  const unseen = environment && isAll ? new RemovedUnseen(environment, creations) : undefined;
   const warnings: string[] = [];
   const totalBytes = log.files.reduce((sum, { size }) => sum + size, -startOf(log).offset);
   const others: readonly LogObserver[] = [bindings, names, creations];

@@ -55,7 +55,7 @@ async function windowOf(files: Files, chain: Chain, watch: Watch): Promise<Resto
   if (!isUnread || !files.cipher) return { first, last };
   const environment = chainEnvironment(files, chain);
   const log = openLog(files, logPaths(environment));
-  const { commits } = await analyse(files, log, { kind: 'end' }, watch, undefined, environment);
+  const { commits } = await analyse(files, log, { kind: 'end' }, watch, { environment });
   return commits.window;
 }
 

@@ -86,7 +86,7 @@ export async function lookIntoContainer<T>(
     requireStoodStill(files, environment, scope);
     return value;
   }
-  const recovery = { restorePoint, watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
+  const recovery = { restorePoint, isPart: true, watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
   const prepared = await prepareRecovery(files, environment, recovery);
   const { scope } = await selectContainers(files, environment, prepared, [name], watch);
   let result: { readonly value: T } | undefined;

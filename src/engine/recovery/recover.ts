@@ -104,6 +104,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   }
   const recovery: RecoveryOptions = {
     restorePoint: point,
+    isPart: only !== undefined,
     watch: options.watch ?? {},
     ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
   };

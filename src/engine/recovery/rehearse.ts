@@ -57,6 +57,8 @@ export interface RecoveryOptions {
   readonly onDisk?: PagesOnDisk | undefined;
   /** Databases whose pages are recovered; file operations are gone through for all. */
   readonly scope?: Scope;
+  /** Not all of them are recovered, and it is not known yet which. */
+  readonly isPart?: boolean;
   readonly continued?: Continued | undefined;
   readonly watch?: Watch;
 }
@@ -74,13 +76,14 @@ interface RehearsalOptions extends RecoveryOptions {
 export async function prepareRecovery(
   files: Files,
   environment: Environment,
-  { restorePoint = { kind: 'end' }, continued, watch = {} }: RecoveryOptions,
+  { restorePoint = { kind: 'end' }, isPart, continued, watch = {} }: RecoveryOptions,
 ): Promise<PreparedRecovery> {
   requireWhole(environment);
   requireKey(environment);
   const opened = openLog(files, logPaths(environment));
   const log = continued ? { ...opened, start: continued.from } : opened;
-  return { log, analysis: await analyse(files, log, restorePoint, watch, continued?.known, environment) };
+  const known = continued?.known;
+  return { log, analysis: await analyse(files, log, restorePoint, watch, { known, environment, isPart }) };
 }
 
 /**

@@ -1,14 +1,16 @@
 /** Recovery to a moment at which a database was there that was removed before anybody copied it. */
 
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { lookIntoContainer, type SeenContainer } from '../../../src/engine/recovery/look-into.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { recoverFrom, type RecoverFromOptions } from '../../../src/engine/recovery/recover-from.ts';
 import { rehearse } from '../../../src/engine/recovery/rehearse.ts';
+import { type RestorePoint } from '../../../src/engine/recovery/restore-point.ts';
 import { openRepository } from '../../../src/engine/repository/repository.ts';
 import { compareLsn, type Lsn } from '../../../src/format/lsn.ts';
 import { contentsOf, describeNative } from '../../support/native.ts';
@@ -65,6 +67,31 @@ describeNative('a database that is removed before it is copied', () => {
     await takeBackup(nodeFiles, 'hot', place);
     await recoverTo(place, before);
     expect(contentsOf(place.target)).toEqual(expected);
+  });
+
+  test('does not keep another one from being recovered to that moment, or looked into', async () => {
+    const place = newPlace();
+    const application = new Session(place.home, smallLogs);
+    application.do(...made);
+    const restorePoint: RestorePoint = { kind: 'lsn', lsn: await lastCommit(place) };
+    const copy = path.join(place.home, '..', 'copy');
+    cpSync(place.home, copy, { recursive: true });
+    application.do(...removal);
+    await application.die();
+    const environment = discoverEnvironment(nodeFiles, place.home);
+    const { target } = place;
+    await recoverEnvironment(nodeFiles, { environment, target, only: ['kept.db'], restorePoint });
+    const before = path.join(place.home, '..', 'before');
+    await recoverEnvironment(nodeFiles, { environment: discoverEnvironment(nodeFiles, copy), target: before });
+    expect(contentsOf(target)).toEqual(contentsOf(before, ['gone.db']));
+    const look = async ({ files }: SeenContainer) => files.statIfThere('kept.db')?.size;
+    const size = await lookIntoContainer(nodeFiles, environment, 'kept.db', { restorePoint, watch: {} }, look);
+    expect(size).toBe(statSync(path.join(target, 'kept.db')).size);
+    await expectFailure(
+      'container-missing',
+      async () =>
+        await recoverEnvironment(nodeFiles, { environment, target: `${target}-2`, only: ['gone.db'], restorePoint }),
+    );
   });
 
   test('is refused by its name where only recovery finds out', async () => {
