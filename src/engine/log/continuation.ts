@@ -49,8 +49,7 @@ export class Continuation implements LogObserver {
   readonly #files: Files;
   readonly #parts: ContinuationParts;
   readonly #references: BackReference[] = [];
-  /** The chain's last log file, in the chain. */
-  /** Undefined where something else stands in its place. */
+  /** The chain's last log file, in the chain; undefined where the chain has lost it. */
   readonly #lastFile: LogParts | undefined;
 
   constructor(files: Files, parts: ContinuationParts) {
