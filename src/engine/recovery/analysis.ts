@@ -88,7 +88,7 @@ export async function analyse(
     // By far the most of them, and nobody else's.
     if (record.code === commit.code) return;
     for (const observer of others) observer.see(record);
-    if (unseen?.isMissedBefore(record)) commits.missBefore(record.lsn);
+    if (unseen?.isMissedBefore(record)) commits.missUntilNow();
     if (record.code === cksum.code) {
       warnings.push(
         `log record ${formatLsn(record.lsn)} says that the application met a page with a wrong checksum: verify the source`,

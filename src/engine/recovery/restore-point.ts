@@ -74,8 +74,6 @@ export class Commits implements CommitWatch {
   readonly #before: CommitsBefore | undefined;
 
   readonly #stateAt: Lsn | undefined;
-  /** A record before which no commit can be recovered to, until one comes after it. */
-  #missedBefore: Lsn | undefined;
 
   /**
    * @param before commits of the log before the place where it starts, when it has been read up to there
@@ -96,9 +94,9 @@ export class Commits implements CommitWatch {
     return { firstReachable: this.#firstReachable, last: this.#last, count: this.#count, end };
   }
 
-  /** At moments before a record, a file is needed that nobody has any more. */
-  missBefore(lsn: Lsn): void {
-    this.#missedBefore = lsn;
+  /** At the moments seen so far, a file is needed that nobody has any more. */
+  missUntilNow(): void {
+    this.#firstReachable = undefined;
   }
 
   seeCheckpoint(checkpoint: Checkpoint): void {
@@ -110,11 +108,7 @@ export class Commits implements CommitWatch {
     const commit: Commit = { lsn, time };
     // The last one before a state is the state itself.
     if (this.#stateAt && compareLsn(lsn, this.#stateAt) < 0) this.#firstReachable = commit;
-    else if (this.#stateAt || this.#hasStart) {
-      if (this.#missedBefore) this.#firstReachable = commit;
-      this.#firstReachable ??= commit;
-      this.#missedBefore = undefined;
-    }
+    else if (this.#stateAt || this.#hasStart) this.#firstReachable ??= commit;
     this.#last = commit;
     this.#latestTime = Math.max(this.#latestTime, time);
     this.#isBeyond ||= !this.#belongs(commit);
