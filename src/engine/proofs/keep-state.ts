@@ -4,12 +4,12 @@ import path from 'node:path';
 import { normalDirectory } from '../../format/names.ts';
 import { removeTree } from '../files/tree.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
+import { neededWithNames } from '../recovery/needed-from.ts';
 import { type StoredFile } from '../recovery/page-store.ts';
 import { type RecoveredState } from '../recovery/rehearse.ts';
 import { type PieceKind } from '../recovery/stage.ts';
 import { proofsIn, type Repository } from '../repository/repository.ts';
 import { BlockTree, noBlocks } from './block-tree.ts';
-import { neededFrom } from './needed-from.ts';
 import { ProofPiece } from './proof-storage.ts';
 import {
   invalidateState,
@@ -40,7 +40,7 @@ interface Ended {
 export function keepState(files: Files, ended: Ended): string | undefined {
   const { repository, chain, set, before, state, nameOf } = ended;
   const { analysis } = state;
-  const from = neededFrom(analysis);
+  const from = neededWithNames(analysis);
   if (!from) return undefined;
   requireOwnPlace(files, repository, chain);
   const directory = stateDirectory(repository, chain);
