@@ -3,7 +3,6 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
-import { normalDirectory } from '../../format/names.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
@@ -12,8 +11,8 @@ import { type LogParts } from '../log/log-parts.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { analyse, type Analysis } from '../recovery/analysis.ts';
 import { neededFrom } from '../recovery/needed-from.ts';
+import { recoveredPieces } from '../recovery/recovered-pieces.ts';
 import { runPasses, type RecoveredState } from '../recovery/rehearse.ts';
-import { type PieceKind } from '../recovery/stage.ts';
 import { applyJournal, JournalStorage, type JournaledPiece } from './journal.ts';
 import { logDirectoryIn, standbyEnvironment } from './standby-environment.ts';
 import { writeStandby, type Standby, type StandbyFile, type StandbyState } from './standby.ts';
@@ -79,11 +78,7 @@ async function applyPortion(
     await inspect?.(after);
     // The last moment at which nothing has happened.
     throwIfStopped(watch);
-    for (const file of after.recovered) {
-      file.flush();
-      // Pages allocated and never written.
-      file.piece.shorten((file.extents ? 1 : file.pageCount) * file.format.pageSize);
-    }
+    for (const file of after.recovered) file.flushToEnd();
     const kept = filesOf(after, before);
     const logBytes = [...log.files].reduce((sum, { number, size }) => sum + newBytes(number, size, before.end), 0);
     const { end } = analysis;
@@ -159,20 +154,19 @@ function positionOf(
 
 /** The files after a round, and what is known of their bytes. */
 function filesOf(
-  { table, recovered }: RecoveredState,
+  state: RecoveredState,
   before: StandbyState,
 ): { readonly file: StandbyFile; readonly piece: JournaledPiece }[] {
   const known = new Map(before.files.map((file) => [file.piece, file]));
   const usual = before.files[0] ?? { mode: 0o640, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   let created = 0;
-  const entry = (kind: PieceKind, logName: string, dataDirectory: string, piece: JournaledPiece) => {
+  return [...recoveredPieces(state)].map(({ kind, name, logName, dataDirectory, ...recovered }) => {
+    const piece = recovered.piece as JournaledPiece;
     const base = piece.base === undefined ? undefined : path.basename(piece.base);
     const { mode, uid, gid } = (base === undefined ? undefined : known.get(base)) ?? {
       ...usual,
       ...(piece.mode === 0 ? {} : { mode: piece.mode & 0o777 }),
     };
-    const place = normalDirectory(dataDirectory);
-    const name = place === '' ? logName : `${place}/${logName}`;
     const file: StandbyFile = {
       kind,
       name,
@@ -184,14 +178,7 @@ function filesOf(
       gid,
     };
     return { file, piece };
-  };
-  return [
-    ...recovered.map((file) => entry('database', file.name!, file.dataDirectory, file.piece as JournaledPiece)),
-    ...[...table.extents()].map(({ file, name, piece }) =>
-      entry('queue-extent', name, file.dataDirectory, piece as JournaledPiece),
-    ),
-    ...[...table.externalFiles].map(([name, piece]) => entry('external-file', name, '', piece as JournaledPiece)),
-  ];
+  });
 }
 
 /** Removes log files that no round will need. */

@@ -1,11 +1,11 @@
 /** Leaving the end of a proof behind, for the next one of the chain. */
 
 import path from 'node:path';
-import { normalDirectory } from '../../format/names.ts';
 import { removeTree } from '../files/tree.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
 import { neededWithNames } from '../recovery/needed-from.ts';
 import { type StoredFile } from '../recovery/page-store.ts';
+import { recoveredPiece, recoveredPieces } from '../recovery/recovered-pieces.ts';
 import { type RecoveredState } from '../recovery/rehearse.ts';
 import { type PieceKind } from '../recovery/stage.ts';
 import { proofsIn, type Repository } from '../repository/repository.ts';
@@ -82,6 +82,7 @@ export function dropState(files: Files, repository: Repository, chain: string): 
 
 interface Entry {
   readonly kind: PieceKind;
+  readonly name: string;
   readonly logName: string;
   readonly dataDirectory: string;
   readonly piece: ProofPiece;
@@ -90,36 +91,21 @@ interface Entry {
   readonly unchecked?: number;
 }
 
-function* entriesOf(
-  { recovered, table }: RecoveredState,
-  unchecked: ReadonlyMap<StoredFile, number>,
-): Generator<Entry> {
-  for (const file of recovered) {
-    const { dataDirectory, format, extents, pageCount } = file;
-    file.flush();
-    // Pages allocated and never written.
-    file.piece.shorten((extents ? 1 : pageCount) * format.pageSize);
-    const piece = own(file.piece);
-    yield {
-      kind: 'database',
-      logName: file.name!,
-      dataDirectory,
-      uid: file.uid,
-      piece,
-      blockSize: format.pageSize,
-      unchecked: unchecked.get(file) ?? piece.was.unchecked,
-    };
-  }
-  for (const { file, name, piece } of table.extents()) {
-    const { dataDirectory, format } = file;
-    yield { kind: 'queue-extent', logName: name, dataDirectory, piece: own(piece), blockSize: format.pageSize };
+function* entriesOf(state: RecoveredState, unchecked: ReadonlyMap<StoredFile, number>): Generator<Entry> {
+  for (const file of state.recovered) file.flushToEnd();
+  for (const { file, ...recovered } of recoveredPieces(state)) {
+    const piece = own(recovered.piece);
+    const entry = { ...recovered, piece, blockSize: file?.format.pageSize ?? otherBlockSize };
+    if (file && entry.kind === 'database') {
+      yield { ...entry, uid: file.uid, unchecked: unchecked.get(file) ?? piece.was.unchecked };
+    } else {
+      yield entry;
+    }
   }
   // Those whose queue is not there may get one with the log to come.
-  for (const { name, dataDirectory, piece } of table.strays()) {
-    yield { kind: 'queue-extent', logName: name, dataDirectory, piece: own(piece), blockSize: otherBlockSize };
-  }
-  for (const [name, piece] of table.externalFiles) {
-    yield { kind: 'external-file', logName: name, dataDirectory: '', piece: own(piece), blockSize: otherBlockSize };
+  for (const { name, dataDirectory, piece } of state.table.strays()) {
+    const stray = recoveredPiece('queue-extent', name, dataDirectory, piece);
+    yield { ...stray, piece: own(piece), blockSize: otherBlockSize };
   }
 }
 
@@ -131,15 +117,14 @@ export function own(piece: object): ProofPiece {
 function keepFile(
   files: Files,
   directory: string,
-  { kind, logName, dataDirectory, uid, piece, blockSize, unchecked = 0 }: Entry,
+  { kind, name, logName, dataDirectory, uid, piece, blockSize, unchecked = 0 }: Entry,
   newName: () => string,
   nameOf: (file: string) => string,
 ): ProvenFile {
   const { base, baseBytes, blocks } = piece.was;
-  const place = normalDirectory(dataDirectory);
   const told = {
     kind,
-    name: place === '' ? logName : `${place}/${logName}`,
+    name,
     logName,
     dataDirectory,
     uid,
@@ -154,8 +139,8 @@ function keepFile(
   if (changed.length === 0 && !(blocks && isCut)) {
     return { ...told, blocks: blocks && { file: blocks.name, size, root: blocks.tree.root } };
   }
-  const name = blocks?.name ?? newName();
-  const file = path.join(directory, name);
+  const fileName = blocks?.name ?? newName();
+  const file = path.join(directory, fileName);
   const opened: OpenFile = blocks ? files.openToWrite(file) : files.create(file);
   try {
     const tree = blocks?.tree ?? new BlockTree(file, size, noBlocks, () => opened);
@@ -167,7 +152,7 @@ function keepFile(
     }
     const root = tree.finish(opened);
     opened.sync();
-    return { ...told, blocks: { file: name, size, root } };
+    return { ...told, blocks: { file: fileName, size, root } };
   } finally {
     opened.close();
   }

@@ -3,7 +3,6 @@
 import path from 'node:path';
 import { frameSize } from '../../format/log/frame.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
-import { normalDirectory } from '../../format/names.ts';
 import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
@@ -12,7 +11,7 @@ import { withLogFile, type LogParts } from '../log/log-parts.ts';
 import { logFileName } from '../../format/names.ts';
 import { pause, type Watch } from '../pause.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from './finish-log.ts';
-import { type Piece } from './piece.ts';
+import { recoveredPieces } from './recovered-pieces.ts';
 import { type RecoveredState } from './rehearse.ts';
 import { isPiece, type Stage } from './stage.ts';
 import { type StagedPiece } from './storage.ts';
@@ -46,38 +45,16 @@ export async function placeDatabases(
   watch: Watch,
 ): Promise<readonly PlacedFile[]> {
   for (const file of state.recovered) {
-    file.flush();
+    file.flushToEnd();
     await pause(watch, { phase: `write ${file.label}` });
   }
-  for (const file of state.recovered) {
-    // A part of a page at the end, or pages allocated and never written.
-    (file.piece as StagedPiece).shorten((file.extents ? 1 : file.pageCount) * file.format.pageSize);
-  }
-  const placed = piecesOf(state).map(({ piece, dataDirectory, name }) => ({
-    name: path.posix.join(normalDirectory(dataDirectory), name),
-    from: (piece as StagedPiece).path,
-  }));
+  const placed = [...recoveredPieces(state)].map(({ name, piece }) => ({ name, from: (piece as StagedPiece).path }));
   for (const { name, from } of placed) {
     const to = path.join(stage.home, name);
     makeDirectories(files, path.dirname(to));
     files.rename(from, to);
   }
   return placed;
-}
-
-/** Everything that is part of the result and was recovered: databases, extents of queues, external files. */
-function piecesOf({
-  recovered,
-  table,
-}: RecoveredState): { readonly piece: Piece; readonly dataDirectory: string; readonly name: string }[] {
-  const isRecovered = new Set(recovered);
-  return [
-    ...[...table.extents()]
-      .filter(({ file }) => isRecovered.has(file))
-      .map(({ file, name, piece }) => ({ piece, dataDirectory: file.dataDirectory, name })),
-    ...recovered.map(({ piece, dataDirectory, name }) => ({ piece, dataDirectory, name: name! })),
-    ...[...table.externalFiles].map(([name, piece]) => ({ piece, dataDirectory: '', name })),
-  ];
 }
 
 /** Cuts the log off where the result ends, and appends the finishing records (recovery document, A.10). */

@@ -411,6 +411,12 @@ export class StoredFile {
     this.writeAll([...this.#pages.values()].filter((page) => page.dirty));
   }
 
+  /** As `flush`; and cuts off what is behind the last page: a part of one, or pages allocated and never written. */
+  flushToEnd(): void {
+    this.flush();
+    this.piece.shorten((this.extents ? 1 : this.pageCount) * this.format.pageSize);
+  }
+
   /** Throws away what is cached; the file is going. */
   discard(): void {
     this.#cache.drop(this.#pages.values());

@@ -1,31 +1,26 @@
 /** Files as a recovery has them in memory, to be read as those on a disk are. */
 
 import path from 'node:path';
-import { extentName, normalDirectory, standardExternalDirectory } from '../../format/names.ts';
+import { normalDirectory, standardExternalDirectory } from '../../format/names.ts';
 import { filesWith } from '../files/files-with.ts';
 import { type FileStat, type Files, type OpenFile } from '../files/files.ts';
 import { type Piece } from './piece.ts';
+import { recoveredPieces } from './recovered-pieces.ts';
 import { type RecoveredState } from './rehearse.ts';
 
 /**
  * A disk that has the recovered files and no others, by their names inside the environment. External files are where a database
  * has them without a `DB_CONFIG`.
  */
-export function recoveredFiles(files: Files, { recovered, table }: RecoveredState): Files {
+export function recoveredFiles(files: Files, state: RecoveredState): Files {
   const pieces = new Map<string, Piece>();
-  const put = (name: string, piece: Piece): void => {
-    pieces.set(path.resolve(name), piece);
-  };
-  for (const file of recovered) {
-    // What is in the cache is not in storage.
-    file.flush();
-    const name = path.posix.join(normalDirectory(file.dataDirectory), file.name!);
-    put(name, file.piece);
-    for (const [number, piece] of file.extents ?? []) put(extentName(name, number), piece);
-  }
-  const external = normalDirectory(table.environment.config.externalFileDirectory);
-  for (const [name, piece] of table.externalFiles) {
-    put(path.posix.join(standardExternalDirectory, path.posix.relative(external, name)), piece);
+  // What is in the cache is not in storage.
+  for (const file of state.recovered) file.flush();
+  const external = normalDirectory(state.table.environment.config.externalFileDirectory);
+  for (const { kind, name, piece } of recoveredPieces(state)) {
+    const isExternal = kind === 'external-file';
+    const place = isExternal ? path.join(standardExternalDirectory, path.posix.relative(external, name)) : name;
+    pieces.set(path.resolve(place), piece);
   }
   const statIfThere = (file: string): FileStat | undefined => {
     const piece = pieces.get(path.resolve(file));
