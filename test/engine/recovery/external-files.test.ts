@@ -49,4 +49,26 @@ describe('external files', () => {
     expect(error.message).toMatch(/^__db_bl\/__db2\/__db\.bl003 is missing: log record \[\d+\]\[\d+\] says/);
     expect(fs.readdirSync(directory)).toEqual(['env']);
   });
+
+  test('whose removal is after the restore point are taken back, and missed by name when they are gone', async () => {
+    const directory = temporaryDirectory();
+    const home = path.join(directory, 'env');
+    fs.cpSync(corpusCase('extfile-181-crash').backup, home, { recursive: true });
+    // The log no longer has how it was made.
+    fs.rmSync(path.join(home, 'log.0000000001'));
+    const removed = '__db_bl/__db2/__db.bl003';
+    const contents = fs.readFileSync(path.join(home, removed));
+    const restorePoint = { kind: 'lsn', lsn: { file: 2, offset: 75753 } } as const;
+    const recover = async (target: string): Promise<unknown> =>
+      await recoverEnvironment(nodeFiles, { environment: discoverEnvironment(nodeFiles, home), target, restorePoint });
+    const before = path.join(directory, 'before');
+    await recover(before);
+    expect(fs.readFileSync(path.join(before, removed))).toEqual(contents);
+    fs.rmSync(path.join(home, removed));
+    const error = await expectFailure('container-missing', () => recover(path.join(directory, 'after')));
+    expect(error.message).toMatch(
+      /^__db_bl\/__db2\/__db\.bl003 is missing: log record \[2\]\[55054\] removes it, after the restore point/,
+    );
+    expect(fs.readdirSync(directory).sort()).toEqual(['before', 'env']);
+  });
 });
