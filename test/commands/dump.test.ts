@@ -210,21 +210,32 @@ test('a dump as of a restore point is that of a recovery to it, and nothing is w
 });
 
 describe('of an environment with external files', () => {
-  test('a dump as of a restore point has what is in them', async () => {
-    const { backup } = corpusCase('extfile-181-crash');
+  const isLog = (file: string): boolean => path.basename(file).startsWith('log.');
+
+  async function expectDumpsAsRecovered(copy: string): Promise<void> {
     const target = path.join(directory, 'recovered');
-    expect((await figaro(['recover', '--from', backup, '--to', target])).exitCode).toBe(0);
+    expect((await figaro(['recover', '--from', copy, '--to', target])).exitCode).toBe(0);
     for (const name of ['ext.db', 'exth.db', 'm.db']) {
       const { stdout } = await dump(path.join(target, name));
-      const found = await dump(name, '--from', backup);
+      const found = await dump(name, '--from', copy);
       expect(found.exitCode).toBe(0);
       expect(found.stdout === stdout).toBe(true);
     }
+  }
+
+  test('a dump as of a restore point has what is in them', async () => {
+    await expectDumpsAsRecovered(corpusCase('extfile-181-crash').backup);
+  });
+
+  test('a dump as of a restore point has all of what the log makes of them', async () => {
+    const { backup } = corpusCase('extfile-62-hot');
+    const logs = path.join(directory, 'logs');
+    cpSync(backup, logs, { recursive: true, filter: (file) => file === backup || isLog(file) });
+    await expectDumpsAsRecovered(logs);
   });
 
   test('and without a log a dump is of the database that was named', async () => {
     const copy = path.join(directory, 'copy');
-    const isLog = (file: string): boolean => path.basename(file).startsWith('log.');
     cpSync(corpusCase('extfile-181-crash').backup, copy, { recursive: true, filter: (file) => !isLog(file) });
     const { stdout } = await dump(path.join(copy, 'none.db'));
     const found = await dump('none.db', '--from', copy);

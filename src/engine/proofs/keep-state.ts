@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { removeTree } from '../files/tree.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
+import { externalBlock } from '../recovery/external-files.ts';
 import { neededWithNames } from '../recovery/needed-from.ts';
 import { type StoredFile } from '../recovery/page-store.ts';
 import { recoveredPiece, recoveredPieces } from '../recovery/recovered-pieces.ts';
@@ -19,9 +20,6 @@ import {
   type ProofState,
   type ProvenFile,
 } from './proof-state.ts';
-
-/** Of files that are no databases. In bytes. */
-const otherBlockSize = 4096;
 
 interface Ended {
   readonly repository: Repository;
@@ -95,7 +93,7 @@ function* entriesOf(state: RecoveredState, unchecked: ReadonlyMap<StoredFile, nu
   for (const file of state.recovered) file.flushToEnd();
   for (const { file, ...recovered } of recoveredPieces(state)) {
     const piece = own(recovered.piece);
-    const entry = { ...recovered, piece, blockSize: file?.format.pageSize ?? otherBlockSize };
+    const entry = { ...recovered, piece, blockSize: file?.format.pageSize ?? externalBlock };
     if (file && entry.kind === 'database') {
       yield { ...entry, uid: file.uid, unchecked: unchecked.get(file) ?? piece.was.unchecked };
     } else {
@@ -105,7 +103,7 @@ function* entriesOf(state: RecoveredState, unchecked: ReadonlyMap<StoredFile, nu
   // Those whose queue is not there may get one with the log to come.
   for (const { name, dataDirectory, piece } of state.table.strays()) {
     const stray = recoveredPiece('queue-extent', name, dataDirectory, piece);
-    yield { ...stray, piece: own(piece), blockSize: otherBlockSize };
+    yield { ...stray, piece: own(piece), blockSize: externalBlock };
   }
 }
 

@@ -7,7 +7,7 @@ import { type Piece } from './piece.ts';
 import { type Storage } from './storage.ts';
 
 /** Contents are written in parts that begin at multiples of this, as storage wants it. */
-const block = 4096;
+export const externalBlock = 4096;
 
 /** Flags of the record that writes one (format document, 3.8). */
 const writeFileFlag = { append: 1, create: 2, redo: 8 } as const;
@@ -101,11 +101,11 @@ export function removedLater(name: string, lsn: Lsn): FigaroError {
 function overwrite(piece: Piece, offset: number, data: Uint8Array): void {
   const end = offset + data.length;
   const size = Math.max(piece.size, end);
-  for (let at = offset - (offset % block); at < end; at += block) {
-    const part = new Uint8Array(Math.min(block, size - at));
+  for (let at = offset - (offset % externalBlock); at < end; at += externalBlock) {
+    const part = new Uint8Array(Math.min(externalBlock, size - at));
     piece.read(part, at);
     const from = Math.max(at, offset);
-    part.set(data.subarray(from - offset, Math.min(at + block, end) - offset), from - at);
+    part.set(data.subarray(from - offset, Math.min(at + externalBlock, end) - offset), from - at);
     piece.write(part, at);
   }
 }
