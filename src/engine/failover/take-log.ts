@@ -10,7 +10,7 @@ import { type Files } from '../files/files.ts';
 import { Continuation } from '../log/continuation.ts';
 import { logFileName, logFileNumber, logTailName } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
-import { copyLogFile, partAt, wholeLogFile, withLogFile, type LogParts } from '../log/log-parts.ts';
+import { appendLogRest, copyLogFile, partAt, wholeLogFile, type LogParts } from '../log/log-parts.ts';
 import { differenceInHistory } from '../log/same-history.ts';
 import { chainEnvironment, chainsOf } from '../repository/chain.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
@@ -78,10 +78,10 @@ export async function takeLogOf(
   } finally {
     log.close();
   }
-  const incomingTail = path.join(incoming, logTailName(end.file, end.offset));
-  const tail = start.known && { file: wholeLogFile(incomingTail), from: 0 };
+  const tail = { path: path.join(incoming, logTailName(end.file, end.offset)), from: end.offset };
+  const last = start.known && [...own.log.get(end.file)!, tail];
   const taken = { end: to, lastRecord: log.lastRecord ?? lastRecord };
-  return { standby: bringIn(files, standby, own, { tail, taken }), look };
+  return { standby: await bringIn(files, standby, own, { last, taken }), look };
 }
 
 /** A standby's log files, and where they are. */
@@ -101,28 +101,23 @@ function ownLog(files: Files, standby: Standby): OwnLog {
   return { log: logPaths(environment), directory, paths: [environment.home, directory, last] };
 }
 
-/** What is to be added to the last log file, where there is more of it: all of a file from a place on. */
-interface Tail {
-  readonly file: LogParts;
-  readonly from: number;
+/** What is new: the last log file of before, where there is more of it, and how far all of it goes. */
+interface Incoming {
+  readonly last: LogParts | undefined;
+  readonly taken: LogUpTo;
 }
 
 /**
- * Adds to a standby's log what comes in: a tail of its last file, and whole files that are synced. Until its state says so, none of
+ * Adds to a standby's log what comes in: what its last file grew by, and whole files that are synced. Until its state says so, none of
  * it counts.
  */
-function bringIn(
-  files: Files,
-  standby: Standby,
-  own: OwnLog,
-  { tail, taken }: { readonly tail: Tail | undefined; readonly taken: LogUpTo },
-): Standby {
+async function bringIn(files: Files, standby: Standby, own: OwnLog, { last, taken }: Incoming): Promise<Standby> {
   const { directory, state } = standby;
   const { incoming } = partsOf(directory);
   const before = logEndOf(state).end;
   const isNew = compareLsn(taken.end, before) > 0;
   if (isNew) {
-    if (tail) append(files, tail, path.join(own.directory, logFileName(before.file)), before.offset);
+    if (last) await appendLogRest(files, last, path.join(own.directory, logFileName(before.file)));
     for (const name of files.listIfThere(incoming) ?? []) {
       if (logFileNumber(name) !== undefined) files.rename(path.join(incoming, name), path.join(own.directory, name));
     }
@@ -130,26 +125,6 @@ function bringIn(
   }
   removeTree(files, incoming);
   return isNew ? writeStandby(files, directory, { ...state, taken }) : standby;
-}
-
-const chunkSize = 1 << 20;
-
-/** Writes a tail behind the first `at` bytes of a file, and syncs it. */
-function append(files: Files, { file, from }: Tail, to: string, at: number): void {
-  const target = files.openToWrite(to);
-  try {
-    withLogFile(files, file, (source) => {
-      const buffer = new Uint8Array(chunkSize);
-      let done = 0;
-      for (let read = source.readAt(buffer, from); read > 0; read = source.readAt(buffer, from + done)) {
-        target.writeAt(buffer.subarray(0, read), at + done);
-        done += read;
-      }
-    });
-    target.sync();
-  } finally {
-    target.close();
-  }
 }
 
 function logDirectoryOf(files: Files, home: string, known: Directories | undefined): string {
@@ -176,8 +151,7 @@ export async function takeLogFrom(files: Files, standby: Standby, repo: string):
   for (const number of later) await copyLogFile(files, paths.get(number)!, path.join(incoming, logFileName(number)));
   // A file that follows on ours says where our last record is.
   if (!last && later.length > 0) requireSuccessor(files, path.join(incoming, logFileName(later[0]!)), later[0]!, known);
-  const tail = last === undefined ? undefined : { file: last, from: end.offset };
-  return { standby: bringIn(files, standby, own, { tail, taken: to }), look };
+  return { standby: await bringIn(files, standby, own, { last, taken: to }), look };
 }
 
 /** The log of a chain: its files by number, and where they end. */

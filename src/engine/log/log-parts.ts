@@ -61,24 +61,38 @@ export async function copyLogFile(files: Files, parts: LogParts, to: string): Pr
   try {
     await files.copy(parts[0]!.path, to);
     if (parts.length === 1) return;
-    const { size, mtimeMs } = source.stat();
-    const target = files.openToWrite(to);
-    try {
-      const buffer = new Uint8Array(chunkSize);
-      for (let at = target.stat().size; at < size;) {
-        const bytes = buffer.subarray(0, source.readAt(buffer, at));
-        if (bytes.length === 0) throw becameShorter(parts, at);
-        target.writeAt(bytes, at);
-        at += bytes.length;
-        await setImmediate();
-      }
-      target.sync();
-    } finally {
-      target.close();
-    }
-    files.setTimes(to, mtimeMs);
+    await copyRest(files, source, parts, to);
+    files.setTimes(to, source.stat().mtimeMs);
   } finally {
     source.close();
+  }
+}
+
+/** Adds to a file, the beginning of a log file that nobody writes to, what that has beyond it, and syncs it. */
+export async function appendLogRest(files: Files, parts: LogParts, to: string): Promise<void> {
+  const source = openLogFile(files, parts);
+  try {
+    await copyRest(files, source, parts, to);
+  } finally {
+    source.close();
+  }
+}
+
+async function copyRest(files: Files, source: OpenFile, parts: LogParts, to: string): Promise<void> {
+  const { size } = source.stat();
+  const target = files.openToWrite(to);
+  try {
+    const buffer = new Uint8Array(chunkSize);
+    for (let at = target.stat().size; at < size;) {
+      const bytes = buffer.subarray(0, source.readAt(buffer, at));
+      if (bytes.length === 0) throw becameShorter(parts, at);
+      target.writeAt(bytes, at);
+      at += bytes.length;
+      await setImmediate();
+    }
+    target.sync();
+  } finally {
+    target.close();
   }
 }
 
