@@ -15,7 +15,7 @@ import { differenceInHistory } from '../log/same-history.ts';
 import { chainEnvironment, chainsOf } from '../repository/chain.ts';
 import { openRepository, readSets } from '../repository/repository.ts';
 import { lookAt, type Look } from './rest.ts';
-import { logEndOf, partsOf, writeStandby, type LogUpTo, type Standby } from './standby.ts';
+import { damaged, logEndOf, partsOf, writeStandby, type LogUpTo, type Standby } from './standby.ts';
 import { logDirectoryIn, standbyHome } from './standby-environment.ts';
 import { logPlace } from '../environment/discover.ts';
 import { type Directories } from '../environment/outside.ts';
@@ -93,12 +93,15 @@ interface OwnLog {
   readonly paths: readonly string[];
 }
 
-/** Throws `chain-mismatch` when an application opened the standby. */
+/** Throws `chain-mismatch` when an application opened the standby, `standby-corrupt` when it has lost its last log file. */
 function ownLog(files: Files, standby: Standby): OwnLog {
   const environment = standbyHome(files, standby);
   const directory = logDirectoryIn(environment);
-  const last = path.join(directory, logFileName(logEndOf(standby.state).end.file));
-  return { log: logPaths(environment), directory, paths: [environment.home, directory, last] };
+  const log = logPaths(environment);
+  const { file: number } = logEndOf(standby.state).end;
+  const last = logFileName(number);
+  if (!log.has(number)) throw damaged(standby.directory, `it has lost ${last}, in which its log ends`);
+  return { log, directory, paths: [environment.home, directory, path.join(directory, last)] };
 }
 
 /** What is new: the last log file of before, where there is more of it, and how far all of it goes. */

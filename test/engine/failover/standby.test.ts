@@ -120,6 +120,17 @@ test('a repository is followed as well, also into its next chain', async () => {
   expect(contentsOf(promoted)).toEqual(expected);
 });
 
+test('a standby of a repository that has lost its last log file says so', async () => {
+  const repository = path.join(directory, 'repo');
+  await takeBackup(nodeFiles, 'hot', { home, repository });
+  await follow(repository);
+  application.commitUpTo([5, 110_402]);
+  await takeBackup(nodeFiles, 'incremental', { home, repository });
+  rmSync(path.join(partsOf(standby).home, 'log.0000000004'));
+  const error = await expectFailure('standby-corrupt', () => follow(repository));
+  expect(error.message).toContain('log.0000000004');
+});
+
 describe('is refused by name', () => {
   const laid = prepared(async (place) => {
     ({ directory, home } = place);
