@@ -84,12 +84,12 @@ export async function takeBackup(disk: Files, kind: BackupKind, options: BackupO
       const parts = { ...options, ...found, kind, newSource, notes, watch };
       const filled = await fillSet(held, set, parts);
       if ('manifest' in filled) return set.publish(filled.manifest);
-      discard(set);
+      set.discard();
       const newest = chain!.sets.at(-1)!;
       noteLook(held, newest, started);
       return { ...newest, nothingNew: { time: started, warnings: filled.warnings } };
     } catch (error) {
-      discard(set);
+      set.discard();
       if (!chain || !(error instanceof FigaroError) || !discontinued.has(error.code)) throw error;
       throw withOwnerOf(held, error, environment, chain);
     }
@@ -99,14 +99,6 @@ export async function takeBackup(disk: Files, kind: BackupKind, options: BackupO
 
 /** What an incremental ends with that does not continue its chain. */
 const discontinued: ReadonlySet<ErrorCode> = new Set(['chain-gap', 'chain-mismatch']);
-
-function discard(set: NewSet): void {
-  try {
-    set.discard();
-  } catch {
-    // The first failure is the one to be told; the next run sweeps what is left.
-  }
-}
 
 async function requireEnvironment(
   files: Files,

@@ -119,7 +119,7 @@ async function consolidateHeld(
     const manifest = describeConsolidated(set, settings, { chain, before, started, prepared, environment, ...filled });
     return { ...result, room, set: set.publish(manifest) };
   } catch (error) {
-    discard(set);
+    set.discard();
     throw error;
   }
 }
@@ -217,12 +217,4 @@ async function fill(files: Files, set: NewSet, work: Work): Promise<Filled> {
   const { report, structure } = await proveRecoverable(files, result, { ...recovery, anyOrder });
   const notes = requireSound(structure, 'what came of the chain');
   return { files: made, report: report!, notes };
-}
-
-function discard(set: NewSet): void {
-  try {
-    set.discard();
-  } catch {
-    // The first failure is the one to be told; the next run sweeps what is left.
-  }
 }

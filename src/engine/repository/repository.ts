@@ -293,9 +293,13 @@ export function publishSet(
 
 /** Removes what there is of an unfinished set. What cannot be removed is swept by the next run. */
 export function discardSet(files: Files, directory: string): void {
-  // First of all what would make it a set.
-  files.remove(path.join(directory, 'manifest.json'));
-  removeTree(files, directory);
+  try {
+    // First of all what would make it a set.
+    files.remove(path.join(directory, 'manifest.json'));
+    removeTree(files, directory);
+  } catch {
+    // What went wrong before is what has to be told.
+  }
 }
 
 /** Removes a set: without its manifest it is none, and what is left of it after a crash is swept by the next run. */
