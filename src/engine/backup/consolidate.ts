@@ -22,11 +22,11 @@ import { requireKey } from '../recovery/requirements.ts';
 import { copyDatabases, openStage } from '../recovery/stage.ts';
 import { StagedStorage } from '../recovery/storage.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
-import { chainEnvironment, chainsOf, isUnsound, type Chain } from '../repository/chain.ts';
+import { chainEnvironment, isUnsound, type Chain } from '../repository/chain.ts';
 import { chooseChain } from '../repository/choose-chain.ts';
 import { noteLook, readLook } from '../repository/last-look.ts';
 import { settingsOf } from '../repository/set-environment.ts';
-import { asWriter, NewSet, readSets, type LockWait, type Repository } from '../repository/repository.ts';
+import { asWriter, NewSet, type LockWait, type Repository } from '../repository/repository.ts';
 import { requireSound } from '../structure/report.ts';
 import { requireIntact } from '../verify/intact.ts';
 import { ConsolidatedFiles } from './consolidated-files.ts';
@@ -87,7 +87,7 @@ async function consolidateHeld(
   { chain: wanted, onRoom, dryRun, ...options }: ConsolidateOptions,
 ): Promise<Consolidation> {
   const started = new Date();
-  const { chain, warnings } = chooseChain(files, repository, {
+  const { chain, chains, warnings } = chooseChain(files, repository, {
     ...(wanted === undefined ? {} : { chain: wanted }),
     hint: 'take a full set with `figaro-backup hot`, or name the chain that is to be consolidated with --chain.',
   });
@@ -107,7 +107,7 @@ async function consolidateHeld(
   const room = { bytesNeeded, bytesFree: files.freeSpace(repository.directory) };
   if (dryRun) return { ...result, room };
 
-  const before = chainsAfter(chain, chainsOf(readSets(files, repository).sets).chains);
+  const before = chainsAfter(chain, chains);
   const set = new NewSet(files, repository, 'consolidated', started);
   try {
     requireBytes(files, set.directory, bytesNeeded, onRoom);

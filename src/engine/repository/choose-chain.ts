@@ -12,6 +12,8 @@ interface ChooseOptions extends ChainChoice {
 
 interface ChosenChain {
   readonly chain: Chain;
+  /** All that there are, the oldest first. */
+  readonly chains: readonly Chain[];
   /** Sets that cannot be used, one sentence each: whoever goes on has to know. */
   readonly warnings: readonly string[];
 }
@@ -26,11 +28,13 @@ export function chooseChain(files: Files, repository: Repository, options: Choos
   const isNamed = !isNewestWanted(options.chain) || !isNewestWanted(options.toSet);
   if (!isNamed && options.anyAge !== true) requireNewest(chain, sets, broken, options.hint);
   const damaged = broken.filter(({ state }) => state === 'damaged');
+  const { chains, orphans } = chainsOf(sets);
   return {
     chain,
+    chains,
     warnings: [
       ...damaged.map(({ id, problem }) => `${id} is damaged and left out: ${problem}`),
-      ...chainsOf(sets).orphans.map((set) => `${set.id} is left out: it ${whyOrphaned(sets, set)}`),
+      ...orphans.map((set) => `${set.id} is left out: it ${whyOrphaned(sets, set)}`),
     ],
   };
 }

@@ -72,7 +72,7 @@ function readPhase(files: Files, directory: string, mark: string): string | unde
   return note?.lock === mark ? note.phase.slice(0, longestPhase) : undefined;
 }
 
-export interface NotedPhases {
+interface NotedPhases {
   /** Tells phases to others, too. */
   readonly watch: Watch;
   end(): void;
