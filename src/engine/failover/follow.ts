@@ -119,17 +119,18 @@ async function goOn(
   const { directory, state } = found;
   requireFollowing(found);
   requireSame(directory, state, followed);
-  if (isUnchanged(files, found)) return writeStandby(files, directory, { ...state, ...idleRound(state) });
+  const logDirectory = directories?.logDirectory ?? state.logDirectory;
+  if (isUnchanged(files, found, logDirectory)) return writeStandby(files, directory, { ...state, ...idleRound(state) });
   const options = { watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
   // The run before was ended in between.
   const before = hasLogToApply(state) ? await applyLog(files, found, options) : found;
   removeTree(files, partsOf(directory).base);
   const { standby, look } =
     followed.repo === undefined
-      ? await takeLogOf(files, before, followed.home!, directories?.logDirectory)
+      ? await takeLogOf(files, before, followed.home!, logDirectory)
       : await takeLogFrom(files, before, followed.repo);
   if (hasLogToApply(standby.state)) return await applyLog(files, standby, options);
-  const seen = look.isAtRest ? look.seen : undefined;
+  const seen = look.isAtRest ? { ...look.seen, logDirectory } : undefined;
   return writeStandby(files, directory, { ...standby.state, ...idleRound(standby.state), seen });
 }
 

@@ -41,7 +41,8 @@ function entriesOf(files: Files, directory: string): string[] {
   return (files.listIfThere(directory) ?? []).map((name) => path.join(directory, name));
 }
 
-/** True when everything lies as it did when a round found nothing new. */
-export function isUnchanged(files: Files, { state: { seen } }: Standby): boolean {
-  return seen !== undefined && lookAt(files, seen.paths, seen.listed).seen.print === seen.print;
+/** True when everything lies as it did when a round found nothing new that was told the same of where the log of the primary is. */
+export function isUnchanged(files: Files, { state: { seen } }: Standby, logDirectory: string | undefined): boolean {
+  if (seen === undefined || seen.logDirectory !== logDirectory) return false;
+  return lookAt(files, seen.paths, seen.listed).seen.print === seen.print;
 }

@@ -55,6 +55,8 @@ export interface Seen {
   readonly paths: readonly string[];
   /** A directory whose entries were looked at as well. */
   readonly listed: string | undefined;
+  /** Where the primary has its log, as the round was told. */
+  readonly logDirectory?: string | undefined;
   /** SHA-256 of sizes and times, in hex. */
   readonly print: string;
 }
@@ -216,7 +218,12 @@ export function readState(fields: FieldReader): StandbyState {
 }
 
 function readSeen(seen: FieldReader): Seen {
-  return { paths: seen.strings('paths'), listed: seen.optionalString('listed'), print: seen.string('print') };
+  return {
+    paths: seen.strings('paths'),
+    listed: seen.optionalString('listed'),
+    logDirectory: seen.optionalString('logDirectory'),
+    print: seen.string('print'),
+  };
 }
 
 function lastRecordOf(fields: FieldReader): Lsn | undefined {

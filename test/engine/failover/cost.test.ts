@@ -40,7 +40,11 @@ interface Cost {
 const notes = /^(standby\.json|lock)/;
 
 /** @param ageMs how long ago everything is said to have changed */
-async function follow({ ageMs = 0, repo }: { ageMs?: number; repo?: string } = {}): Promise<Cost> {
+async function follow({
+  ageMs = 0,
+  repo,
+  logDirectory,
+}: { ageMs?: number; repo?: string; logDirectory?: string } = {}): Promise<Cost> {
   const read: Record<string, number> = {};
   const written: Record<string, number> = {};
   const count = (sums: Record<string, number>, file: string, bytes: number): void => {
@@ -62,7 +66,8 @@ async function follow({ ageMs = 0, repo }: { ageMs?: number; repo?: string } = {
     showsWrites: true,
   });
   const followed = repo === undefined ? { home, repo: undefined } : { home: undefined, repo };
-  return { state: await followOnce(files, { directory: standby, followed, watch: {} }), read, written };
+  const directories = logDirectory === undefined ? undefined : { logDirectory };
+  return { state: await followOnce(files, { directory: standby, followed, directories, watch: {} }), read, written };
 }
 
 const sum = (bytes: Record<string, number>): number => Object.values(bytes).reduce((a, b) => a + b, 0);
@@ -111,6 +116,14 @@ describe('a standby at rest', () => {
     change();
     const { read } = await follow({ ageMs: longAgo });
     expect(sum(read)).toBeGreaterThan(0);
+  });
+
+  test('looks where it is told that the log is now', async () => {
+    const logDirectory = path.join(directory, 'logs');
+    demoApplication(logDirectory).commitUpTo([5, 110_402]);
+    expect(formatLsn((await follow({ ageMs: longAgo, logDirectory })).state.end)).toBe('[5][110402]');
+    for (let i = 0; i < 2; i++) await follow({ ageMs: longAgo, logDirectory });
+    expect((await follow({ ageMs: longAgo, logDirectory })).read).toEqual({});
   });
 
   test('looks again as long as something changed a moment ago', async () => {
