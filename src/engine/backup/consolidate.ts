@@ -29,7 +29,7 @@ import { settingsOf } from '../repository/set-environment.ts';
 import { asWriter, NewSet, type LockWait, type Repository } from '../repository/repository.ts';
 import { requireSound } from '../structure/report.ts';
 import { requireIntact } from '../verify/intact.ts';
-import { ConsolidatedFiles } from './consolidated-files.ts';
+import { ConsolidatedFiles, type FinishedFiles } from './consolidated-files.ts';
 import { describeConsolidated } from './describe-consolidated.ts';
 import { requireBytes, type Room } from './room.ts';
 
@@ -176,7 +176,7 @@ interface Work extends Pick<ConsolidateOptions, 'cacheBytes' | 'anyOrder'> {
 }
 
 interface Filled {
-  readonly files: ConsolidatedFiles;
+  readonly files: FinishedFiles;
   readonly report: RecoveryReport;
   readonly notes: readonly string[];
 }
@@ -209,12 +209,12 @@ async function fill(files: Files, set: NewSet, work: Work): Promise<Filled> {
   // What is of no use any more, as a database that the log removes.
   removeTree(files, stage.pieces);
   syncTree(files, set.environment);
-  await made.finish(watch);
+  const finished = await made.finish(watch);
 
   // The proof: recovery of the set, in memory, over the files just written.
   watch.onProgress?.({ phase: 'prove that it can be recovered' });
-  const result = { ...made.environment, stateAt: prepared.analysis.end.lsn };
+  const result = { ...finished.environment, stateAt: prepared.analysis.end.lsn };
   const { report, structure } = await proveRecoverable(files, result, { ...recovery, anyOrder });
   const notes = requireSound(structure, 'what came of the chain');
-  return { files: made, report: report!, notes };
+  return { files: finished, report: report!, notes };
 }

@@ -12,11 +12,15 @@ import { filesTaken, type Chain } from '../repository/chain.ts';
 import { type ManifestFile } from '../repository/manifest.ts';
 import { describeFiles } from '../repository/set-environment.ts';
 
+/** The files of a set when all of them are there. */
+export interface FinishedFiles {
+  /** As they lie in the set. */
+  readonly environment: Environment;
+  /** What the manifest says of them. */
+  readonly entries: readonly ManifestFile[];
+}
+
 export class ConsolidatedFiles {
-  /** As they lie in the set; to be asked after `finish`. */
-  environment!: Environment;
-  /** What the manifest says of them; likewise. */
-  entries: readonly ManifestFile[] = [];
   readonly #files: Files;
   readonly #chain: Chain;
   readonly #source: Environment;
@@ -41,16 +45,16 @@ export class ConsolidatedFiles {
   }
 
   /** Gives the files their owners, permissions and times, and reads them all. To be called when all of them are there. */
-  async finish(watch: Watch): Promise<void> {
+  async finish(watch: Watch): Promise<FinishedFiles> {
     const files = this.#files;
     this.#giveOwners();
     const known = new Map(this.#chain.sets.flatMap(({ manifest }) => manifest.files).map((file) => [file.path, file]));
     const newest = [...known.values()].findLast(({ kind }) => kind === 'log')!;
     const plain = new Set(this.#source.files.filter(({ kind }) => kind === 'plain').map(({ name }) => name));
     const choice = filesTaken([...known.values()].filter((file) => plain.has(file.path)));
-    this.environment = { ...discoverEnvironment(files, this.#home, { choice }), ...this.#surroundings() };
+    const environment = { ...discoverEnvironment(files, this.#home, { choice }), ...this.#surroundings() };
     const entries: ManifestFile[] = [];
-    for (const file of this.environment.files) {
+    for (const file of environment.files) {
       const kind = plain.has(file.name) ? 'plain' : file.kind;
       const { size, sha256 } = await hashFile(files, file.path, watch);
       const name = this.#former.has(file.name) ? this.#former.get(file.name) : file.name;
@@ -75,7 +79,7 @@ export class ConsolidatedFiles {
         ...(former?.unlogged ? { unlogged: true, copiedIn: former.copiedIn ?? this.#chain.id } : {}),
       });
     }
-    this.entries = describeFiles(entries, this.environment);
+    return { environment, entries: describeFiles(entries, environment) };
   }
 
   /** As of what a recovery of the chain would make; who may not give files away leaves them as they are. */

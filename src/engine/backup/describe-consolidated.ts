@@ -9,7 +9,7 @@ import { manifestFormat, type Manifest, type ManifestLog } from '../repository/m
 import { goneOf } from '../repository/missing.ts';
 import { type NewSet } from '../repository/repository.ts';
 import { programVersion } from '../version.ts';
-import { type ConsolidatedFiles } from './consolidated-files.ts';
+import { type FinishedFiles } from './consolidated-files.ts';
 import { warningsOfExcluded } from './excluded.ts';
 import { warningsOfGone } from './gone.ts';
 
@@ -21,7 +21,7 @@ interface Parts {
   readonly prepared: PreparedRecovery;
   /** What the chain holds. */
   readonly environment: Environment;
-  readonly files: ConsolidatedFiles;
+  readonly files: FinishedFiles;
   /** Of the proof. */
   readonly report: RecoveryReport;
   readonly notes: readonly string[];
