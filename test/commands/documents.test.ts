@@ -298,6 +298,50 @@ describe('a hostile container', () => {
     const last = JSON.parse(listed.stdout.trimEnd().split('\n').at(-1)!) as object;
     expect(last).toMatchObject({ error: { code: 'page-type', exitCode: 4 } });
   });
+
+  test('does not say that there is no such document when it may be on a damaged page', async () => {
+    const file = containerOf('ds', 'doc.dbxml');
+    const bytes = fs.readFileSync(file);
+    const pageSize = bytes.readUInt32LE(20);
+    const at = bytes.indexOf('d-10-1\0');
+    const page = at - (at % pageSize);
+    bytes.fill(0xff, page + 20, page + 40);
+    fs.writeFileSync(file, bytes);
+    const { exitCode, stdout, stderr } = await documents('get', file, 'd-10-1');
+    expect({ exitCode, stdout }).toEqual({ exitCode: 4, stdout: '' });
+    expect(stderr).toContain(`error [page-type]: ${file} holds no document d-10-1 that can be found: `);
+  });
+
+  test('in which a name is lost does not pass for one without such a document', async () => {
+    const file = containerOf('ds', 'doc.dbxml');
+    // The name of the document with id 132 becomes a value of binary type.
+    changed(file, Uint8Array.of(0x80, 0x84, 1, 29), Uint8Array.of(0x80, 0x84, 1, 40));
+    const lost = 'the document with id 132 is damaged: its name is lost';
+    const one = await documents('get', file, 'd-10-1');
+    expect({ exitCode: one.exitCode, stdout: one.stdout }).toEqual({ exitCode: 4, stdout: '' });
+    expect(one.stderr).toContain(`holds no document d-10-1 that can be found: ${file}: ${lost}`);
+    const listed = await documents('list', file, 'd-1?-1');
+    expect(listed).toMatchObject({ exitCode: 4, stdout: expect.stringContaining('5 documents') as string });
+    expect(listed.stderr).toContain(lost);
+    const output = path.join(temporaryDirectory(), 'out');
+    const written = await documents('get', file, 'd-1?-1', '--output', output);
+    expect(written).toMatchObject({ exitCode: 4, stdout: expect.stringContaining('5 documents') as string });
+    expect(written.stderr).toContain(lost);
+    const printed = await documents('get', file, 'd-11-?', 'd-1?-1');
+    expect(printed.exitCode).toBe(4);
+    expect(printed.stderr.split(lost)).toHaveLength(2);
+    // No two documents have one name.
+    expect(await documents('get', file, 'd-11-1', 'd-12-1')).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  test('in which a value of metadata is lost does not pass for one without such a document', async () => {
+    const file = changed(containerOf('meta', 'node.dbxml'), 'm3\0\0', 'm3xx');
+    const { exitCode, stdout, stderr } = await documents('list', file, '--metadata', 'm3=77');
+    expect({ exitCode, stdout }).toEqual({ exitCode: 4, stdout: '0 documents, 0 B\n' });
+    expect(stderr).toMatch(/document meta-03 is damaged: its metadata: name \d+ is not in the dictionary/);
+    const other = await documents('list', file, 'meta-01', '--metadata', '{http://example.org/meta}m1=2');
+    expect(other).toMatchObject({ exitCode: 0, stderr: '' });
+  });
 });
 
 test('output inside of what is only read is refused', async () => {

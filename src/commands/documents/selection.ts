@@ -5,7 +5,7 @@ import { DatabaseFile } from '../../engine/database/database-file.ts';
 import { XmlContainer } from '../../engine/documents/container.ts';
 import { type DocumentEntry } from '../../engine/documents/metadata.ts';
 import { isRefusal, Refusals } from '../../engine/documents/refusals.ts';
-import { hasMetadata, isLike, isNamed, type WantedMetadata } from '../../engine/documents/select.ts';
+import { hasMetadata, isLike, isNamed, isPattern, type WantedMetadata } from '../../engine/documents/select.ts';
 import { type Watch } from '../../engine/pause.ts';
 import { type SeenContainer } from '../../engine/recovery/look-into.ts';
 import { FigaroError } from '../../errors.ts';
@@ -40,7 +40,8 @@ export class OpenContainer {
   readonly #options: SelectionOptions;
   readonly #names: readonly string[];
   readonly #found = new Set<string>();
-  #told = 0;
+  /** By id: what is wrong with documents of which nobody can say whether they were asked for. */
+  readonly #doubtful = new Map<number, FigaroError>();
 
   constructor(
     context: CommandContext,
@@ -71,9 +72,14 @@ export class OpenContainer {
   *entries(names: readonly string[] = this.#names): Generator<DocumentEntry> {
     const { metadata = [] } = this.#options;
     for (const entry of this.container.entries()) {
-      if (!isNamed(entry, names) || !hasMetadata(entry, metadata)) continue;
-      for (const name of names) if (isLike(entry.name!, name)) this.#found.add(name);
-      yield entry;
+      const { id, name, problem } = entry;
+      const hasName = isNamed(entry, names);
+      if (hasName && hasMetadata(entry, metadata)) {
+        for (const wanted of names) if (isLike(name!, wanted)) this.#found.add(wanted);
+        yield entry;
+      } else if (problem !== undefined && (hasName || name === undefined)) {
+        this.#doubtful.set(id, this.container.damagedEntry(entry, problem));
+      }
     }
   }
 
@@ -89,13 +95,22 @@ export class OpenContainer {
     this.#context.addWarning(this.#options, warning);
   };
 
-  /** Throws `document-missing` for a name that no document has, and tells of damage that was met on the way. */
+  /**
+   * Tells of damage that may hide documents that were asked for. Throws `document-missing` for a name that no document has; where
+   * damage may hide it, that.
+   */
   requireFound(): void {
-    for (const damage of this.container.damage.slice(this.#told)) this.refuse(damage);
-    this.#told = this.container.damage.length;
     const missing = this.#names.find((name) => !this.#found.has(name));
+    // A container has one document of a name: where that was found, no other can be meant.
+    const isSure = missing === undefined && this.#names.length > 0 && !this.#names.some(isPattern);
+    const hiding = [...this.container.damage, ...(isSure ? [] : this.#doubtful.values())];
+    for (const damage of hiding) this.refuse(damage);
     if (missing === undefined) return;
     const { path } = this.#file;
+    if (hiding.length > 0) {
+      const { code, message, details } = this.refusals.error()!;
+      throw new FigaroError(code, `${path} holds no document ${missing} that can be found: ${message}`, details);
+    }
     throw new FigaroError('document-missing', `${path} holds no document ${missing}`, {
       path,
       hint: 'see which ones it holds with `figaro-backup documents list`; an earlier restore point may have it.',

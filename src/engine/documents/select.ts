@@ -10,6 +10,11 @@ export interface WantedMetadata {
   readonly value: string;
 }
 
+/** True for what may stand for several texts. */
+export function isPattern(text: string): boolean {
+  return /[*?]/.test(text);
+}
+
 /** True for text that is a pattern or begins with none of its own: `*` stands for any text, `?` for one character. */
 export function isLike(text: string, pattern: string): boolean {
   if (text === pattern) return true;
