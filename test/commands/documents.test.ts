@@ -1,6 +1,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { DatabaseFile } from '../../src/engine/database/database-file.ts';
+import { XmlContainer } from '../../src/engine/documents/container.ts';
+import { type DocumentEntry } from '../../src/engine/documents/metadata.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { problemOf } from '../support/json-schema.ts';
 import { fixtureCase } from '../support/document-collection.ts';
 import { temporaryDirectory } from '../support/demo-environment.ts';
@@ -226,6 +231,37 @@ describe('as of a restore point, documents are those that were there then', () =
     const { stderr } = await documents('list', 'x.dbxml');
     expect(stderr).toContain('error [container-missing]: x.dbxml is not there');
     expect(stderr).toContain('--repo, --home or --from');
+  });
+});
+
+describe('stops when it is told to, and leaves nothing,', () => {
+  const stopped = async (...args: readonly string[]): Promise<CliResult> => {
+    // The next pause is due.
+    await setTimeout(50);
+    return figaro(['documents', ...args], { signal: AbortSignal.abort('SIGINT') });
+  };
+
+  test('while documents that are stored whole are written', async () => {
+    const output = path.join(temporaryDirectory(), 'out');
+    const { exitCode, stderr } = await stopped('get', containerOf('ds', 'doc.dbxml'), '--output', output);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: expect.stringContaining('interrupted') as string });
+    expect(fs.readdirSync(path.dirname(output))).toEqual([]);
+  });
+
+  test('while documents are passed over that nobody asked for', async () => {
+    expect((await stopped('list', containerOf('ds', 'doc.dbxml'), 'nope*')).exitCode).toBe(130);
+  });
+
+  test('inside of a document that is stored whole', async () => {
+    const file = new DatabaseFile(nodeFiles, containerOf('ds', 'doc.dbxml'));
+    const stop = new AbortController();
+    const container = new XmlContainer(file, { signal: stop.signal });
+    const { value: entry } = await container.entries().next();
+    stop.abort();
+    await setTimeout(50);
+    const content = container.content(entry as DocumentEntry, () => {});
+    await expect(content.next()).rejects.toMatchObject({ code: 'interrupted' });
+    file.close();
   });
 });
 

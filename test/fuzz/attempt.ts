@@ -105,7 +105,7 @@ async function printDocuments(files: Files, home: string): Promise<void> {
       const opened = new DatabaseFile(files, file);
       try {
         const container = new XmlContainer(opened, {});
-        for (const entry of container.entries()) {
+        for await (const entry of container.entries()) {
           await attemptOn(async () => {
             for await (const piece of container.content(entry, () => {})) void piece;
           });

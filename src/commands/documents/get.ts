@@ -68,7 +68,7 @@ function requireDestination({ output, json }: GetOptions, names: readonly string
 async function print(context: CommandContext, open: OpenContainer, names: readonly string[]): Promise<void> {
   const { results } = context;
   for (const name of names) {
-    for (const entry of open.entries([name])) {
+    for await (const entry of open.entries([name])) {
       if (!(await isReadable(open, entry))) continue;
       for await (const piece of open.container.content(entry, () => {})) {
         results.write(piece);

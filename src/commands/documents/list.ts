@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { metadataJson, type DocumentEntry, type MetadataItem } from '../../engine/documents/metadata.ts';
-import { pause, type Watch } from '../../engine/pause.ts';
 import { toJson } from '../../output/json.ts';
 import { formatBytes, formatCount, inOneLine } from '../../output/text.ts';
 import { findContainer, withContainerSource } from '../container-source.ts';
@@ -37,7 +36,7 @@ export function documentsListCommand(context: CommandContext): Command {
         source.look(watch, async (seen) => {
           const open = new OpenContainer(context, options, seen, names, watch);
           try {
-            await list(context, options, open, watch);
+            await list(context, options, open);
           } finally {
             open.close();
           }
@@ -46,11 +45,11 @@ export function documentsListCommand(context: CommandContext): Command {
     });
 }
 
-async function list(context: CommandContext, options: ListOptions, open: OpenContainer, watch: Watch): Promise<void> {
+async function list(context: CommandContext, options: ListOptions, open: OpenContainer): Promise<void> {
   const { results } = context;
   let count = 0;
   let bytes = 0;
-  for (const entry of open.entries()) {
+  for await (const entry of open.entries()) {
     const { size, warnings, problem } = await measure(entry, options, open);
     count += 1;
     bytes += size ?? 0;
@@ -62,7 +61,6 @@ async function list(context: CommandContext, options: ListOptions, open: OpenCon
     context.warn(options, warnings);
     await results.flush();
     if (results.isClosed) return;
-    await pause(watch);
   }
   open.requireFound();
   if (!options.json) {

@@ -69,9 +69,9 @@ export class OpenContainer {
   }
 
   /** The documents that were asked for. */
-  *entries(names: readonly string[] = this.#names): Generator<DocumentEntry> {
+  async *entries(names: readonly string[] = this.#names): AsyncGenerator<DocumentEntry> {
     const { metadata = [] } = this.#options;
-    for (const entry of this.container.entries()) {
+    for await (const entry of this.container.entries()) {
       const { id, name, problem } = entry;
       const hasName = isNamed(entry, names);
       if (hasName && hasMetadata(entry, metadata)) {

@@ -4,7 +4,7 @@ import { type Database, type DatabaseFile } from '../database/database-file.ts';
 import { databaseLabel } from '../database/dump.ts';
 import { databasesOf } from '../database/records.ts';
 import { btreeNamed, xmlSettingsOf, type XmlSettings } from '../database/xml-inventory.ts';
-import { type Watch } from '../pause.ts';
+import { pause, type Watch } from '../pause.ts';
 import { nodeContent, wholeContent, type Warn } from './content.ts';
 import { Dictionary } from './dictionary.ts';
 import { documentEntries, type DocumentEntry } from './metadata.ts';
@@ -68,8 +68,11 @@ export class XmlContainer {
   }
 
   /** All documents, in the order of their ids. Of damaged ones, as much as is left. */
-  entries(): Generator<DocumentEntry> {
-    return documentEntries(this.#documents, this.#dictionary, (error) => this.#note(error));
+  async *entries(): AsyncGenerator<DocumentEntry> {
+    for (const entry of documentEntries(this.#documents, this.#dictionary, (error) => this.#note(error))) {
+      await pause(this.#watch);
+      yield entry;
+    }
   }
 
   /** What could not be read, as far as it was met: documents may be missing therefore. */
@@ -111,7 +114,7 @@ export class XmlContainer {
         { path: this.#file.path, hint: 'recover the container, and read it with the application.' },
       );
     }
-    return wholeContent(this.#contents, id, this.#settings.compression === zlib);
+    return wholeContent(this.#contents, id, this.#settings.compression === zlib, this.#watch);
   }
 
   #damaged(label: string, problem: string, cause?: Error, code: ErrorCode = 'page-type'): FigaroError {

@@ -28,13 +28,21 @@ const mostGrowth = 1000;
 const growthFrom = 1 << 30;
 
 /** The document in a whole-document container. Throws `DocumentProblem`, and what reading pages throws. */
-export async function* wholeContent(database: Database, id: number, isCompressed: boolean): AsyncGenerator<Uint8Array> {
+export async function* wholeContent(
+  database: Database,
+  id: number,
+  isCompressed: boolean,
+  watch: Watch,
+): AsyncGenerator<Uint8Array> {
   const key = documentKey(id);
   for (const entry of btreeEntries(database, { from: key })) {
     if (Buffer.compare(entry.key, key) !== 0) return;
     const length = isCompressed ? compressedLength(beginningOf(entry.pieces()), entry.length) : undefined;
-    if (length === undefined) yield* entry.pieces();
-    else if (length > 0) yield* inflated(entry.pieces(), length);
+    const pieces = length === undefined ? entry.pieces() : length > 0 ? inflated(entry.pieces(), length) : [];
+    for await (const piece of pieces) {
+      await pause(watch);
+      yield piece;
+    }
     return;
   }
 }

@@ -24,7 +24,7 @@ export function requireOutput(files: Files, directory: string, sources: readonly
 }
 
 interface WriteOptions {
-  readonly entries: Iterable<DocumentEntry>;
+  readonly entries: AsyncIterable<DocumentEntry>;
   /** Told of each document that could not be read; all others are written. */
   readonly onRefused: (error: FigaroError) => void;
   readonly warn: (warning: string) => void;
@@ -56,7 +56,7 @@ export async function writeDocuments(
     let count = 0;
     let bytes = 0;
     try {
-      for (const entry of entries) {
+      for await (const entry of entries) {
         const file = names.nameFor(entry);
         try {
           const written = await writeDocument(files, path.join(home, file), container.content(entry, warn));

@@ -29,7 +29,7 @@ async function printAll(files: Files, environment: Environment, name: string): P
     const file = new DatabaseFile(seen.files, seen.path);
     const container = new XmlContainer(file, {});
     const printed: Printed[] = [];
-    for (const entry of container.entries()) printed.push(await printOne(container, entry));
+    for await (const entry of container.entries()) printed.push(await printOne(container, entry));
     file.close();
     expect(container.damage).toEqual([]);
     return printed;
