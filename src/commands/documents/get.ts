@@ -6,7 +6,7 @@ import { formatBytes, formatCount, inOneLine } from '../../output/text.ts';
 import { findContainer, withContainerSource } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
-import { OpenContainer, withSelection, type SelectionOptions } from './selection.ts';
+import { withOpenContainer, withSelection, type OpenContainer, type SelectionOptions } from './selection.ts';
 
 interface GetOptions extends SelectionOptions {
   readonly output?: string;
@@ -37,16 +37,8 @@ export function documentsGetCommand(context: CommandContext): Command {
       const source = findContainer(context, command, name, options);
       const { output } = options;
       if (output !== undefined) requireOutput(context.files, output, source.places);
-      await context.withWatch(options, (watch) =>
-        source.look(watch, async (seen) => {
-          const open = new OpenContainer(context, options, seen, names, watch);
-          try {
-            if (output === undefined) await print(context, open, names);
-            else await write(context, options, open, output);
-          } finally {
-            open.close();
-          }
-        }),
+      await withOpenContainer(context, options, source, names, (open) =>
+        output === undefined ? print(context, open, names) : write(context, options, open, output),
       );
     });
 }

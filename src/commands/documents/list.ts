@@ -5,7 +5,7 @@ import { formatBytes, formatCount, inOneLine } from '../../output/text.ts';
 import { findContainer, withContainerSource } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
-import { OpenContainer, withSelection, type SelectionOptions } from './selection.ts';
+import { withOpenContainer, withSelection, type OpenContainer, type SelectionOptions } from './selection.ts';
 
 interface ListOptions extends SelectionOptions {
   readonly sizes: boolean;
@@ -32,16 +32,7 @@ export function documentsListCommand(context: CommandContext): Command {
     )
     .action(async (name: string, names: readonly string[], options: ListOptions) => {
       const source = findContainer(context, command, name, options);
-      await context.withWatch(options, (watch) =>
-        source.look(watch, async (seen) => {
-          const open = new OpenContainer(context, options, seen, names, watch);
-          try {
-            await list(context, options, open);
-          } finally {
-            open.close();
-          }
-        }),
-      );
+      await withOpenContainer(context, options, source, names, (open) => list(context, options, open));
     });
 }
 

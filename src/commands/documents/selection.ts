@@ -10,7 +10,7 @@ import { type Watch } from '../../engine/pause.ts';
 import { type SeenContainer } from '../../engine/recovery/look-into.ts';
 import { FigaroError } from '../../errors.ts';
 import { type CommandContext } from '../context.ts';
-import { type ContainerSourceOptions } from '../container-source.ts';
+import { type ContainerSource, type ContainerSourceOptions } from '../container-source.ts';
 
 export interface SelectionOptions extends ContainerSourceOptions {
   readonly metadata?: readonly WantedMetadata[];
@@ -29,6 +29,26 @@ function metadataArgument(text: string, before: readonly WantedMetadata[] = []):
   const [, name, value] = /^(\{[^}]*\}[^=]+|[^=]+)=([^]*)$/.exec(text) ?? [];
   if (name === undefined || value === undefined) throw new InvalidArgumentError('Write NAME=VALUE.');
   return [...before, { name, value }];
+}
+
+/** Opens the container that a command was told to look into, and closes it whatever happens. */
+export async function withOpenContainer(
+  context: CommandContext,
+  options: SelectionOptions,
+  source: ContainerSource,
+  names: readonly string[],
+  use: (open: OpenContainer) => Promise<void>,
+): Promise<void> {
+  await context.withWatch(options, (watch) =>
+    source.look(watch, async (seen) => {
+      const open = new OpenContainer(context, options, seen, names, watch);
+      try {
+        await use(open);
+      } finally {
+        open.close();
+      }
+    }),
+  );
 }
 
 /** A container that is open, and what of it could not be read so far. */
