@@ -93,10 +93,14 @@ async function* bytesOf(entry: AsyncIterable<unknown>, progress: Progress): Asyn
   }
 }
 
+/** In characters; what is below the names of a set and of its environment has the 4096 bytes of a path of Linux. */
+const longestName = 5000;
+
 function nameAndKind({ name: given, type, size, pax }: Header): Pick<TarEntry, 'name' | 'kind'> {
   const name = given.replace(/^(\.\/+)+/, '').replace(/\/+$/, '');
   const told = JSON.stringify(given.slice(0, 200));
   if (type !== 'file' && type !== 'directory') throw foreign(`${told} is neither a file nor a directory`);
+  if (name.length > longestName) throw foreign(`${told} is longer than any path can be`);
   if (name !== '' && name !== '.' && !isInside(name)) throw foreign(`${told} leads out of where it belongs`);
   if (Object.keys(pax ?? {}).some((key) => key.startsWith('GNU.sparse'))) throw foreign(`${told} has holes`);
   if (!Number.isSafeInteger(size)) throw foreign(`${told} has ${size} bytes`);

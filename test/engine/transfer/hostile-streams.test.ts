@@ -106,6 +106,11 @@ test.each<[string, () => Entry[], RegExp]>([
   ['a pipe', () => before('SHA256SUMS', file(inSet('p'), { type: 'fifo' })), /neither a file nor a directory/],
   ['a file twice', () => before('SHA256SUMS', file(inSet('d.dbxml'))), /^manifest-corrupt: .* comes twice/],
   ['a file below a file', () => before('SHA256SUMS', file(inSet('d.dbxml/x'))), /is a file and a directory/],
+  [
+    'more directories inside each other than there can be',
+    () => before('SHA256SUMS', file(inSet(`${'a/'.repeat(50_000)}x`))),
+    /^manifest-corrupt: .*is longer than any path can be/,
+  ],
   ['a file in place of the environment', () => [...sound.slice(0, 2), file(`${id}/environment`)], /comes twice/],
   [
     'a file that is in no manifest',
