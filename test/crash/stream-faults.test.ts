@@ -5,36 +5,20 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { layDemoEnvironment } from '../support/demo-environment.ts';
-import { faultKinds, strideFor, type FaultKind } from '../support/fault-kinds.ts';
-import { Killed, withFaults, type Fault, type SystemCall } from '../support/faulty-system.ts';
+import { faultKinds, strideFor, withFault } from '../support/fault-kinds.ts';
+import { withFaults, type Fault } from '../support/faulty-system.ts';
 import { newPlace, type Place } from '../support/place.ts';
-import { streaming, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
+import { streaming, type CliSurroundings } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
-
-type Outcome = CliResult & { readonly bytes: Buffer };
-
-/** Runs a command while call `at` of those that the kind hits fails. Counts such calls. */
-async function runWithFault(
-  root: string,
-  { args, ...surroundings }: Run,
-  kind: FaultKind,
-  at: number,
-): Promise<{ readonly calls: number; readonly result: Outcome }> {
-  let calls = 0;
-  const decide = (call: SystemCall): Fault => {
-    if (!kind.hits(call)) return undefined;
-    const n = calls++;
-    if (n < at || (n > at && !kind.lasting)) return undefined;
-    if (kind.code === undefined) throw new Killed();
-    return kind.code;
-  };
-  const result = await withFaults(root, decide, async () => await streaming(args, surroundings));
-  return { calls, result };
-}
 
 interface Run extends CliSurroundings {
   readonly args: readonly string[];
 }
+
+const running =
+  ({ args, ...surroundings }: Run) =>
+  () =>
+    streaming(args, surroundings);
 
 const spoolIn = ({ directory }: Place): string => path.join(directory, 'spool');
 
@@ -53,13 +37,13 @@ test.each(Object.entries(faultKinds))(
   'a set leaves as a whole or not at all, while the disk %s',
   async (_what, kind) => {
     const whole = placed();
-    const { calls, result } = await runWithFault(whole.directory, leaving(whole), kind, Infinity);
+    const { calls, result } = await withFault(whole.directory, kind, Infinity, running(leaving(whole)));
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
     expect(namesIn(spoolIn(whole))).toEqual([]);
     for (let at = 0; at < calls; at += strideFor(calls)) {
       const place = placed();
       const source = fingerprint(place.home);
-      const { result: outcome } = await runWithFault(place.directory, leaving(place), kind, at);
+      const { result: outcome } = await withFault(place.directory, kind, at, running(leaving(place)));
       const context = `call ${at}: ${outcome.stderr}`;
       expect([0, kind.exitCode], context).toContain(outcome.exitCode);
       expect(fingerprint(place.home), context).toEqual(source);
@@ -91,12 +75,12 @@ test.each(Object.entries(faultKinds))(
       stdin: [tar],
     });
     const whole = newPlace();
-    const { calls, result } = await runWithFault(whole.directory, coming(whole), kind, Infinity);
+    const { calls, result } = await withFault(whole.directory, kind, Infinity, running(coming(whole)));
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
     expect(namesIn(whole.directory)).toEqual(['recovered']);
     for (let at = 0; at < calls; at += strideFor(calls)) {
       const place = newPlace();
-      const { result: outcome } = await runWithFault(place.directory, coming(place), kind, at);
+      const { result: outcome } = await withFault(place.directory, kind, at, running(coming(place)));
       const context = `call ${at}: ${outcome.stderr}`;
       expect([0, kind.exitCode], context).toContain(outcome.exitCode);
       const isThere = fs.existsSync(place.target);

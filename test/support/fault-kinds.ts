@@ -67,6 +67,16 @@ export async function runWithFault(
   kind: FaultKind,
   at: number,
 ): Promise<{ calls: number; result: CliResult }> {
+  return await withFault(root, kind, at, () => figaro(args));
+}
+
+/** As `runWithFault`, for whatever runs. */
+export async function withFault<T>(
+  root: string,
+  kind: FaultKind,
+  at: number,
+  run: () => Promise<T>,
+): Promise<{ readonly calls: number; readonly result: T }> {
   let calls = 0;
   const decide = (call: SystemCall): Fault => {
     if (!kind.hits(call)) return undefined;
@@ -75,6 +85,6 @@ export async function runWithFault(
     if (kind.code === undefined) throw new Killed();
     return kind.code;
   };
-  const result = await withFaults(root, decide, async () => await figaro(args));
+  const result = await withFaults(root, decide, run);
   return { calls, result };
 }
