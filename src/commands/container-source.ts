@@ -31,7 +31,7 @@ export function withContainerSource(command: Command): Command {
 }
 
 /** A container that a command was told to look into. */
-interface ContainerSource {
+export interface ContainerSource {
   /** What is only read: nothing is written inside of it. */
   readonly places: readonly Place[];
   /** Has it looked at. Throws what keeps it from being found, read or recovered. */
