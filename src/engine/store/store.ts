@@ -1,0 +1,48 @@
+/** Where objects are kept that are not files of this machine: names to bytes. What they mean is the business of others. */
+
+/** An object. Names have `/` between their parts, and begin with none. */
+export interface StoredObject {
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  /** When it was written, by the clock of the store, in ms since 1970. */
+  readonly changedMs: number;
+}
+
+/** The bytes of an object that is written. A write that failed on its way begins again with `open`. */
+export interface ObjectSource {
+  /** In bytes. */
+  readonly size: number;
+  /** The bytes from `start` on, `length` of them, in pieces: each may be used again when the next one is asked for. */
+  open(start: number, length: number): AsyncIterable<Uint8Array>;
+}
+
+/** A part of an object, in bytes. */
+export interface Range {
+  readonly start: number;
+  readonly length: number;
+}
+
+/**
+ * A place for objects. None is changed after it was written but by writing all of it again. Failures are `FigaroError`s:
+ * `store-unreachable` for what may be over in a while (`retrying.ts` tries again), `not-permitted`, `repository-missing` for a bucket
+ * or directory that is not there, otherwise `io`.
+ */
+export interface Store {
+  /** What people know it by: its URL, without secrets. */
+  readonly place: string;
+  /** All objects whose names begin with `prefix`, in order of their names. */
+  list(prefix: string): Promise<readonly StoredObject[]>;
+  /**
+   * The bytes of an object, or of a part of it; undefined where there is no such object. Fewer come where it ends before. Whoever asks has the room.
+   */
+  read(name: string, range?: Range): Promise<Uint8Array | undefined>;
+  /** Writes an object, in place of one of that name. It is there for good when this returns, and not at all before. */
+  write(name: string, source: ObjectSource): Promise<void>;
+  /** Writes a small object; false where the name is taken. Of several that do so at once, one gets true as far as the store can tell. */
+  create(name: string, bytes: Uint8Array): Promise<boolean>;
+  /** Removes objects; those that are not there are fine. */
+  remove(names: readonly string[]): Promise<void>;
+  /** Ends its connections. */
+  close(): Promise<void>;
+}
