@@ -3,6 +3,7 @@
 import { readdirSync, renameSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { madeEarlier } from '../support/earlier-sets.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
@@ -14,6 +15,8 @@ const laid = prepared(async (place) => {
   ({ directory } = place);
   demoApplication(place.home).commitUpTo([4, 72_115]);
   await run('hot --home @env --repo @repo');
+  const repository = path.join(directory, 'repo');
+  madeEarlier(repository, namesIn(repository)[0]!);
   await run('hot --home @env --repo @repo');
   symlinkSync('/nonexistent/disk', path.join(directory, 'away'));
 });
