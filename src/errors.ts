@@ -38,6 +38,7 @@ export const exitCodes = {
   password: 10,
   stale: 11,
   'hook-failed': 12,
+  'store-unreachable': 13,
   interrupted: 130,
 } as const;
 

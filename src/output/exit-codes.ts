@@ -14,6 +14,7 @@ const meanings: Readonly<Record<number, string>> = {
   10: 'password missing or wrong',
   11: 'the newest proven set is too old',
   12: 'a hook failed: one before the run, or one after a run that went well',
+  13: 'the store of a repository cannot be reached: try later',
   130: 'interrupted (143: terminated; of any signal: 128 and its number)',
 };
 
@@ -31,7 +32,7 @@ export const exitStatuses: readonly ExitStatus[] = Object.entries(meanings).map(
 });
 
 /** From the worst on: damage before what is merely late, and last what another try may mend. */
-const bySeverity: readonly number[] = [1, 4, 5, 3, 6, 2, 10, 9, 8, 12, 11, 7, 0];
+const bySeverity: readonly number[] = [1, 4, 5, 3, 6, 2, 10, 9, 8, 12, 11, 7, 13, 0];
 
 /** The exit status for several runs: that of a signal before all others. */
 export function worstStatus(statuses: readonly number[]): number {

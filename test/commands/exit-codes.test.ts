@@ -9,6 +9,7 @@ import { type RecordedApplication } from '../../demo/application.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { takeLock } from '../../src/engine/repository/lock.ts';
 import { createRepository } from '../../src/engine/repository/repository.ts';
+import { Unreachable } from '../../src/engine/store/unreachable.ts';
 import { exitCodes, type ErrorCode } from '../../src/errors.ts';
 import { exitStatuses } from '../../src/output/exit-codes.ts';
 import { corpusCase } from '../support/corpus.ts';
@@ -248,6 +249,13 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
     createRepository(nodeFiles, repo);
     return figaro(['check', '--repo', repo]);
   },
+
+  'store-unreachable': () =>
+    backupWith('hot', {
+      before() {
+        throw new Unreachable('s3://bucket: connection refused');
+      },
+    }),
 
   interrupted: () => figaro(['hot', '--home', home, '--repo', repo], { signal: AbortSignal.abort('SIGINT') }),
 };
