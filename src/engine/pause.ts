@@ -68,7 +68,10 @@ export function unitOf({ pace }: Watch): number {
 
 /** Throws `interrupted` when the run has to stop. */
 export function throwIfStopped(watch: Watch): void {
-  if (watch.signal?.aborted) {
-    throw new FigaroError('interrupted', 'stopped before it was finished', { cause: watch.signal.reason });
-  }
+  if (watch.signal?.aborted) throw interruption(watch.signal);
+}
+
+/** What work ends with that an aborted signal stops. */
+export function interruption(signal: AbortSignal): FigaroError {
+  return new FigaroError('interrupted', 'stopped before it was finished', { cause: signal.reason });
 }

@@ -4,12 +4,14 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { bundleProgram } from '../../build/bundle.ts';
+import { makeRoomForServers } from './servers/live-servers.ts';
 
 let temporary: string;
 
 /** Tests that start the program as a process start the one in dist/. What is temporary of all of them is in one directory. */
 export async function setup(): Promise<void> {
   await bundleProgram();
+  makeRoomForServers();
   temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-tests-'));
   // Some tests are of other users.
   fs.chmodSync(temporary, 0o755);

@@ -17,6 +17,11 @@ export interface ObjectSource {
   open(start: number, length: number): AsyncIterable<Uint8Array>;
 }
 
+/** The order in which objects are listed: that of `<`. */
+export function byName(a: Pick<StoredObject, 'name'>, b: Pick<StoredObject, 'name'>): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
 /** A part of an object, in bytes. */
 export interface Range {
   readonly start: number;
@@ -31,7 +36,7 @@ export interface Range {
 export interface Store {
   /** What people know it by: its URL, without secrets. */
   readonly place: string;
-  /** All objects whose names begin with `prefix`, in order of their names. */
+  /** All objects whose names begin with `prefix`, in order of their names, as `byName` has it. */
   list(prefix: string): Promise<readonly StoredObject[]>;
   /**
    * The bytes of an object, or of a part of it; undefined where there is no such object. Fewer come where it ends before. Whoever asks has the room.
@@ -39,10 +44,15 @@ export interface Store {
   read(name: string, range?: Range): Promise<Uint8Array | undefined>;
   /** Writes an object, in place of one of that name. It is there for good when this returns, and not at all before. */
   write(name: string, source: ObjectSource): Promise<void>;
-  /** Writes a small object; false where the name is taken. Of several that do so at once, one gets true as far as the store can tell. */
+  /**
+   * Writes a small object; false where the name is taken. Of several that do so at once, one gets true as far as the store can tell: each has to
+   * write other bytes, by which it is known after an answer that was lost.
+   */
   create(name: string, bytes: Uint8Array): Promise<boolean>;
   /** Removes objects; those that are not there are fine. */
   remove(names: readonly string[]): Promise<void>;
+  /** Removes what writes left that never ended, where a store keeps such: those that began longer ago than this. Returns how many there were. */
+  sweep?(olderThanMs: number): Promise<number>;
   /** Ends its connections. */
   close(): Promise<void>;
 }

@@ -1,0 +1,38 @@
+/** Stores by their URLs. What a kind of store needs is loaded when one is opened. */
+
+import { FigaroError } from '../../errors.ts';
+import { withRetries, type RetryOptions } from './retrying.ts';
+import { type Store } from './store.ts';
+
+/** What a URL does not say. */
+export interface StoreSettings extends RetryOptions {
+  /** Variables of the environment, as those that AWS's own tools heed. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** S3: the storage class of what is written, as `STANDARD_IA`; the store's own choice without. */
+  readonly storageClass?: string;
+  /** S3: the bucket in the path in place of the name of the host. Without, where an endpoint of one's own is configured. */
+  readonly forcePathStyle?: boolean;
+  /** S3: the most objects in one answer to a list. */
+  readonly pageSize?: number;
+  /** For how long a store may be silent, in ms. */
+  readonly stallMs?: number;
+}
+
+/** True for what looks like the URL of a store, be it a right one or not. All else is a directory: `./s3:` for one of such a name. */
+export function isStoreUrl(text: string): boolean {
+  return /^(?:[a-z][a-z0-9+.-]+:\/\/|(?:s3|sftp):)/i.test(text);
+}
+
+/** Opens the store of a URL. Throws `usage` for one that is none. Whether the store is there shows when it is used. */
+export async function openStore(url: string, settings: StoreSettings): Promise<Store> {
+  const store = await open(url, settings);
+  return withRetries(store, settings);
+}
+
+async function open(url: string, settings: StoreSettings): Promise<Store> {
+  const scheme = /^[^:]*/.exec(url)![0].toLowerCase();
+  if (scheme === 's3') return await (await import('./s3-store.ts')).openS3Store(url, settings);
+  throw new FigaroError('usage', `${scheme}: is not a kind of store`, {
+    hint: 'a repository is a directory, or s3://bucket/prefix. A directory with such a name is ./NAME.',
+  });
+}

@@ -1,0 +1,169 @@
+/** What failures of S3 mean. Stores of others than Amazon use its codes, but not for all the same. */
+
+import { FigaroError, isSystemError, type ErrorCode } from '../../errors.ts';
+import { networkProblem, Unreachable } from './unreachable.ts';
+
+/** An error that the store answered with, as the SDK has it. */
+interface Answer {
+  readonly name: string;
+  readonly message: string;
+  readonly $metadata: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
+}
+
+/** The code and status that the store answered with, be it before or after `failureOf`; undefined where there was no answer. */
+export function answerOf(error: unknown): { readonly name: string; readonly status: number } | undefined {
+  const answer = error instanceof FigaroError ? error.details.cause : error;
+  return isAnswer(answer) ? { name: answer.name, status: answer.$metadata.httpStatusCode! } : undefined;
+}
+
+function isAnswer(error: unknown): error is Answer {
+  const status = (error as Partial<Answer> | undefined)?.$metadata?.httpStatusCode;
+  return error instanceof Error && status !== undefined && status >= 300;
+}
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly text: string;
+  readonly hint: string;
+}
+
+const keysHint =
+  'check the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE) and that they belong to this endpoint.';
+const renewHint = 'renew the credentials (`aws sso login`, or new temporary keys), then run the same command again.';
+
+const expired: Meaning = { code: 'not-permitted', text: 'the credentials have expired', hint: renewHint };
+const unknownKey: Meaning = { code: 'not-permitted', text: 'the store does not know the access key', hint: keysHint };
+const skewed: Meaning = {
+  code: 'not-permitted',
+  text: 'the clock of this machine differs too much from that of the store',
+  hint: 'set the clock of this machine (NTP), then run the same command again.',
+};
+const full: Meaning = {
+  code: 'no-space',
+  text: 'the store is full, or its quota used up',
+  hint: '`figaro-backup expire` makes room; or have the quota raised.',
+};
+const elsewhere: Meaning = {
+  code: 'usage',
+  text: 'the bucket is in another region, or on another endpoint',
+  hint: 'name its region in AWS_REGION, or its endpoint in AWS_ENDPOINT_URL.',
+};
+
+const meanings: Readonly<Record<string, Meaning>> = {
+  NoSuchBucket: {
+    code: 'repository-missing',
+    text: 'there is no such bucket',
+    hint: 'is it the right name, endpoint and region? Buckets are made with the tools of the store.',
+  },
+  ExpiredToken: expired,
+  ExpiredTokenException: expired,
+  TokenRefreshRequired: expired,
+  RequestExpired: expired,
+  InvalidAccessKeyId: unknownKey,
+  InvalidToken: unknownKey,
+  SignatureDoesNotMatch: {
+    code: 'not-permitted',
+    text: 'the secret key does not belong to the access key',
+    hint: keysHint,
+  },
+  RequestTimeTooSkewed: skewed,
+  QuotaExceeded: full,
+  InsufficientStorage: full,
+  XMinioStorageFull: full,
+  PermanentRedirect: elsewhere,
+  AuthorizationHeaderMalformed: elsewhere,
+};
+
+/** Codes of requests that were damaged or held up on their way, or came while another one was at work. */
+const passing = new Set([
+  'RequestTimeout',
+  'IncompleteBody',
+  'BadDigest',
+  'XAmzContentSHA256Mismatch',
+  'XAmzContentChecksumMismatch',
+  'SlowDown',
+  'Throttling',
+  'ThrottlingException',
+  'TooManyRequests',
+]);
+const passingStatuses = new Set([408, 409, 425, 429]);
+
+/** True where the clocks are too far apart. */
+export function isSkewed(error: unknown): boolean {
+  return answerOf(error)?.name === 'RequestTimeTooSkewed';
+}
+
+/**
+ * The failure of a request as an error for the operator.
+ *
+ * @param place that it was sent to
+ * @param what it was to do: `write a/b`
+ */
+export function failureOf(place: string, what: string, error: unknown): Error {
+  if (error instanceof FigaroError) return error;
+  const subject = `${place}: cannot ${what}`;
+  if (isAnswer(error)) return failureOfAnswer(place, subject, error);
+  const { name, message } = error as Error;
+  const problem = networkProblem(error) ?? (name === 'TimeoutError' ? 'no answer in time' : undefined);
+  if (problem !== undefined) return new Unreachable(`${subject}: ${problem}`, { cause: error });
+  if (/CredentialsProviderError|TokenProviderError/.test(name)) {
+    const hint = /expired/i.test(message) ? renewHint : keysHint;
+    return new FigaroError('not-permitted', `${subject}: no credentials: ${message}`, { hint, cause: error });
+  }
+  if (isSystemError(error)) return failureOfConnection(subject, error);
+  // An answer in another language, or half of one.
+  if ('$metadata' in (error as object) || '$response' in (error as object)) {
+    return new Unreachable(`${subject}: the answer cannot be understood`, { cause: error });
+  }
+  return new FigaroError('io', `${subject}: ${message}`, { cause: error });
+}
+
+function failureOfAnswer(place: string, subject: string, error: Answer): FigaroError {
+  const status = error.$metadata.httpStatusCode!;
+  const meaning = meanings[error.name] ?? (status === 507 ? full : status === 301 ? elsewhere : undefined);
+  const said = `${status} ${error.name}`;
+  if (meaning) {
+    const { code, text, hint } = meaning;
+    return new FigaroError(code, `${subject}: ${text} (${said})`, { hint, cause: error });
+  }
+  if (passing.has(error.name) || passingStatuses.has(status) || (status >= 500 && status !== 501)) {
+    const retryAfterMs = retryAfter(error.$response?.headers?.['retry-after']);
+    const text = `${subject}: the store answers ${said}`;
+    return new Unreachable(text, { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+  }
+  if (status === 401 || status === 403) {
+    return new FigaroError('not-permitted', `${subject}: the store does not allow it (${said})`, {
+      hint: `check what the policy of the bucket and the user lets these keys do in ${place}.`,
+      cause: error,
+    });
+  }
+  return new FigaroError('io', `${subject}: the store answers ${said}: ${error.message}`, { cause: error });
+}
+
+function failureOfConnection(subject: string, error: NodeJS.ErrnoException): FigaroError {
+  const code = error.code!;
+  // Half an answer, or that of something else.
+  if (code.startsWith('HPE_'))
+    return new Unreachable(`${subject}: the answer cannot be understood (${code})`, { cause: error });
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) {
+    return new FigaroError('io', `${subject}: no secure connection (${code})`, {
+      hint: 'does the endpoint begin with the right one of http:// and https://?',
+      cause: error,
+    });
+  }
+  if (/CERT|ISSUER|SIGNED|VERIFY/.test(code)) {
+    return new FigaroError('io', `${subject}: the certificate of the store is not trusted: ${error.message}`, {
+      hint: 'name the file of your own authority in NODE_EXTRA_CA_CERTS.',
+      cause: error,
+    });
+  }
+  return new FigaroError('io', `${subject}: ${error.message} (${code})`, { cause: error });
+}
+
+/** Seconds, or a date. In ms. */
+function retryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}

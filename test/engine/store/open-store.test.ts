@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { isStoreUrl, openStore } from '../../../src/engine/store/open-store.ts';
+import { expectFailure } from '../../support/trees.ts';
+
+const env = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret', AWS_REGION: 'eu-central-1' };
+
+test.each(['s3://bucket', 'S3://bucket/prefix', 'sftp://host/path', 's3:bucket', 'sftp:host', 'http://host', 'b2://x'])(
+  '%s is the URL of a store, or was meant as one',
+  (text) => expect(isStoreUrl(text)).toBe(true),
+);
+
+test.each(['/srv/backups', 'backups', './s3:bucket', 'C:\\backups', 'c:/backups', 's3', 'a:b', 'orders s3://x', ''])(
+  '%j is a directory',
+  (text) => expect(isStoreUrl(text)).toBe(false),
+);
+
+test.each([
+  ['s3://bucket', 's3://bucket'],
+  ['s3://bucket/', 's3://bucket'],
+  ['S3://bucket/a//b/', 's3://bucket/a/b'],
+  ['s3://my.bucket-1/with space/50%/ü', 's3://my.bucket-1/with space/50%/ü'],
+])('the store of %j is known as %j', async (url, place) => {
+  const store = await openStore(url, { env });
+  expect(store.place).toBe(place);
+  await store.close();
+});
+
+test.each([
+  ['s3:bucket', 's3:bucket is not the URL of a bucket'],
+  ['s3:/bucket', 's3:/bucket is not the URL of a bucket'],
+  ['s3://', 's3:// names no bucket'],
+  ['s3:///prefix', 's3:///prefix names no bucket'],
+  ['s3://bucket/a/../b', 's3://bucket/a/../b: a prefix has no . or .. in it'],
+  ['s3://-bucket', 's3://-bucket: -bucket is not the name of a bucket'],
+  ['s3://localhost:9000/bucket', 's3://localhost:9000/bucket: localhost:9000 is not the name of a bucket'],
+  ['s3://bucket?versionId=hunter2', 's3://bucket: the URL of a bucket ends with a prefix, and takes no ? or #'],
+  ['s3://bucket/a#hunter2', 's3://bucket/a: the URL of a bucket ends with a prefix, and takes no ? or #'],
+  ['s3://KEY:hunter2@bucket/a', 's3://…@…: a URL of a bucket has no user or password in it'],
+  ['s3:/KEY:hunter2@bucket', 's3://…@…: a URL of a bucket has no user or password in it'],
+  ['gopher://host', 'gopher: is not a kind of store'],
+  ['https://KEY:hunter2@host/a', 'https: is not a kind of store'],
+])('%j is refused, and no secret in it is shown', async (url, message) => {
+  const error = await expectFailure('usage', () => openStore(url, { env }));
+  expect(error.message).toBe(message);
+  expect(error.details.hint).toMatch(/\w/);
+  expect(error.message + error.details.hint).not.toContain('hunter2');
+});
+
+test.each(['localhost:9000', 'hunter2', 'ftp://host'])('an endpoint %j is refused, and not shown', async (endpoint) => {
+  const error = await expectFailure('usage', () =>
+    openStore('s3://bucket', { env: { ...env, AWS_ENDPOINT_URL: endpoint } }),
+  );
+  expect(error.message).not.toContain(endpoint);
+});

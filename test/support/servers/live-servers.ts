@@ -1,0 +1,78 @@
+/** Real servers for tests: started when the first test wants one, shared by all files of a run, and stopped when that is over. */
+
+import { execFile, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+/** Where the servers of this run are: not in the temporary directory of its tests, which they have to leave empty. */
+const variable = 'FIGARO_TEST_SERVERS';
+
+/** For hooks that wait for a server. Machines are busy. In ms. */
+export const serverStartMs = 180_000;
+
+/** Before all tests: makes a directory for servers, which goes with them when this process is gone, however that comes. */
+export function makeRoomForServers(): void {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-servers-'));
+  process.env[variable] = directory;
+  const script = path.join(import.meta.dirname, 'stop-after.sh');
+  spawn(script, [String(process.pid), directory], { detached: true, stdio: 'ignore' }).unref();
+}
+
+type Outcome = { readonly port: number } | { readonly failure: string };
+
+/**
+ * The port of a server; starts it where no test did so before.
+ *
+ * @param script that starts it, given a directory and free ports, of which the first is the one to speak to
+ */
+export async function liveServer(script: string, ports: number): Promise<number> {
+  const directory = path.join(process.env[variable]!, path.basename(script, '.sh'));
+  const file = `${directory}.json`;
+  if (isFirst(directory)) {
+    const outcome = await start(script, directory, ports);
+    fs.writeFileSync(`${file}.new`, JSON.stringify(outcome));
+    fs.renameSync(`${file}.new`, file);
+  }
+  while (!fs.existsSync(file)) await setTimeout(100);
+  const outcome = JSON.parse(fs.readFileSync(file, 'utf8')) as Outcome;
+  if ('failure' in outcome) throw new Error(outcome.failure);
+  return outcome.port;
+}
+
+/** Files of tests run in several workers: one of them starts the server. */
+function isFirst(directory: string): boolean {
+  try {
+    fs.mkdirSync(directory);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function start(script: string, directory: string, ports: number): Promise<Outcome> {
+  const free = await freePorts(ports);
+  try {
+    await promisify(execFile)(path.join(import.meta.dirname, script), [directory, ...free.map(String)]);
+    return { port: free[0]! };
+  } catch (error) {
+    const log = fs.readFileSync(path.join(directory, 'log/start.log'), 'utf8');
+    return { failure: `${script} does not start: ${String(error)}\n${log}` };
+  }
+}
+
+/** Ports of loopback that nobody listens on. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => net.createServer());
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return (server.address() as net.AddressInfo).port;
+    }),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

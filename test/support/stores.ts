@@ -1,0 +1,66 @@
+/** All kinds of stores, for tests of what every store does. */
+
+import { describe } from 'vitest';
+import { openStore, type StoreSettings } from '../../src/engine/store/open-store.ts';
+import { type Store } from '../../src/engine/store/store.ts';
+import { isLongRun } from './effort.ts';
+import { MemoryStore } from './memory-store.ts';
+import { freePorts } from './servers/live-servers.ts';
+import { newBucket, rgw, swift, type S3Server } from './servers/s3-servers.ts';
+import { describeWith } from './tools.ts';
+
+export interface StoreKind {
+  /** An empty store. */
+  open(): Promise<Store>;
+  /** How many of ten that create an object at once are told that they did, at most. */
+  readonly mostWinners: number;
+  /** More than come in one answer to a list. */
+  readonly manyObjects: number;
+  /** Stores that cannot be used, by what they fail with; those in memory always can. */
+  readonly broken?: Broken;
+}
+
+interface Broken {
+  /** Nobody listens there. */
+  unreachable(): Promise<Store>;
+  /** With keys that do not belong there. */
+  notPermitted(): Promise<Store>;
+  /** In a bucket, or a directory, that is not there. */
+  missing(): Promise<Store>;
+}
+
+/** What is tried again is not tried for long. Answers to lists are as long as they come in the long run. */
+const settings = { budgetMs: 300, ...(isLongRun ? {} : { pageSize: 10 }) };
+const manyObjects = isLongRun ? 1100 : 35;
+
+/** Runs the same tests for every kind of store. Without its server, those of a store are skipped, and say so; in CI they fail. */
+export function describeStores(tests: (kind: StoreKind) => void): void {
+  describe('a store in memory', () =>
+    tests({ open: () => Promise.resolve(new MemoryStore()), mostWinners: 1, manyObjects }));
+  describeS3(rgw, tests);
+  // Four programs in Python take long to start.
+  if (isLongRun) describeS3(swift, tests);
+}
+
+function describeS3(server: S3Server, tests: (kind: StoreKind) => void): void {
+  const open = async (bucket?: string, env: StoreSettings['env'] = {}): Promise<Store> => {
+    const environment = await server.environment();
+    const name = bucket ?? (await newBucket(environment));
+    return await openStore(`s3://${name}/some/prefix`, { env: { ...environment, ...env }, ...settings });
+  };
+  describeWith(server.program, server.packages, `a store in ${server.title}`, () =>
+    tests({
+      open,
+      mostWinners: server.refusesTaken ? 1 : 10,
+      manyObjects,
+      broken: {
+        unreachable: async () => {
+          const [port] = await freePorts(1);
+          return await open('any', { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` });
+        },
+        notPermitted: () => open(undefined, { AWS_SECRET_ACCESS_KEY: 'not-the-right-one' }),
+        missing: () => open('there-is-no-such-bucket'),
+      },
+    }),
+  );
+}
