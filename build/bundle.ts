@@ -15,7 +15,7 @@ const chunks = path.join(target, 'chunks');
 export async function bundle(): Promise<{ readonly files: ReadonlyMap<string, string>; readonly metafile: Metafile }> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ['src/main.ts', 'src/index.ts'],
+    entryPoints: ['src/main.ts', 'src/index.ts', 'src/store-reader.ts'],
     outdir: target,
     chunkNames: 'chunks/[name]-[hash]',
     bundle: true,
@@ -35,26 +35,38 @@ export async function bundle(): Promise<{ readonly files: ReadonlyMap<string, st
   return { files: new Map(outputFiles.map((file) => [file.path, file.text])), metafile };
 }
 
+interface Package {
+  readonly name: string;
+  readonly version: string;
+  /** Of SPDX. */
+  readonly license: string;
+  /** As the package has it; some only name it. */
+  readonly text: string | undefined;
+}
+
 /** The licenses of the packages that are in the bundle, as each has them. */
 function notices({ inputs }: Metafile): string {
   const directories = Object.keys(inputs)
     .map((input) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0])
     .filter((directory) => directory !== undefined);
-  return [...new Set(directories)]
-    .sort()
-    .map((directory) => noticeOf(path.join(root, directory)))
-    .join('\n');
+  const packages = [...new Set(directories)].sort().map((directory) => packageIn(path.join(root, directory)));
+  return packages.map((one) => noticeOf(one, packages)).join('\n');
 }
 
-function noticeOf(directory: string): string {
-  const { name, version } = JSON.parse(fs.readFileSync(path.join(directory, 'package.json'), 'utf8')) as {
-    readonly name: string;
-    readonly version: string;
+function packageIn(directory: string): Package {
+  const about = JSON.parse(fs.readFileSync(path.join(directory, 'package.json'), 'utf8')) as Omit<Package, 'text'>;
+  const file = fs.readdirSync(directory).find((name) => /^licen[cs]e/i.test(name));
+  return {
+    ...about,
+    text: file === undefined ? undefined : fs.readFileSync(path.join(directory, file), 'utf8').trim(),
   };
-  const license = fs.readdirSync(directory).find((file) => /^licen[cs]e/i.test(file));
-  if (license === undefined) throw new Error(`${name} has no license file`);
-  const text = fs.readFileSync(path.join(directory, license), 'utf8').trim();
-  return `${'-'.repeat(80)}\n${name} ${version}\n\n${text}\n`;
+}
+
+/** A license that is only named is that of another package that has its text. */
+function noticeOf({ name, version, license, text }: Package, all: readonly Package[]): string {
+  const other = all.find((each) => each.license === license && each.text !== undefined);
+  if (text === undefined && !other) throw new Error(`${name} has no license file`);
+  return `${'-'.repeat(80)}\n${name} ${version}\n\n${text ?? `${license}, as ${other!.name} has it.`}\n`;
 }
 
 /** Writes what has changed: a program that runs meanwhile goes on undisturbed. */

@@ -6,6 +6,7 @@ import { applySettings, commandName, readSettings } from './commands/settings.ts
 import { asUsage, commandNamed, inOrder, requireNoEmptyPlaces } from './commands/typed.ts';
 import { nodeFiles } from './engine/files/node-files.ts';
 import { type Disk } from './engine/files/files.ts';
+import { type OpenStore } from './engine/store/stores.ts';
 import { programVersion } from './engine/version.ts';
 import { FigaroError } from './errors.ts';
 import { exitStatuses } from './output/exit-codes.ts';
@@ -56,10 +57,18 @@ const describeAll: ReadonlySet<string> = new Set(['completion', 'man']);
 const printLines: ReadonlySet<string> = new Set(['logs print', 'documents list']);
 
 /** Runs the program on arguments (without node and script) and returns its exit status. Never throws. */
-export async function run(typed: readonly string[], io: Io, files: Disk = nodeFiles): Promise<number> {
+export async function run(
+  typed: readonly string[],
+  io: Io,
+  files: Disk = nodeFiles,
+  openStore?: OpenStore,
+): Promise<number> {
   const argv = inOrder(typed);
   // Whoever is to read the bytes must not find a word between them.
-  return await runIn(new CommandContext(io, files, argv.includes('--to-stdout') ? io.stderr : io.stdout), argv);
+  return await runIn(
+    new CommandContext(io, files, openStore, argv.includes('--to-stdout') ? io.stderr : io.stdout),
+    argv,
+  );
 }
 
 /** The same in a context, of which `--all` makes one for each environment. */
@@ -153,19 +162,21 @@ export async function buildProgram(
       const { otherInPlaceOfName } = await import('./commands/path-as-name.ts');
       throw otherInPlaceOfName(context.files, command, environment) ?? error;
     }
-    await warnOfFutureSets(context, command);
+    await lookAtRepository(context, command);
   });
   return program;
 }
 
-/** Whatever a command does with a repository: a set that is dated in the future says that a clock is or was wrong. */
-async function warnOfFutureSets(context: CommandContext, command: Command): Promise<void> {
+/** Stores are looked at when they are opened. */
+async function lookAtRepository(context: CommandContext, command: Command): Promise<void> {
   const { repo, ...options } = command.opts<CommonOptions & { readonly repo?: string }>();
   if (!repo) return;
-  const { setsInFuture } = await import('./engine/repository/repository.ts');
-  for (const { id, time } of setsInFuture(context.files, repo)) {
-    context.addWarning(options, `${id} is dated in the future, ${time}: a clock was wrong then, or is wrong now`);
-  }
+  const [{ warnOfFutureSets }, { isStoreUrl }] = await Promise.all([
+    import('./commands/stores.ts'),
+    import('./engine/store/stores.ts'),
+  ]);
+  if (isStoreUrl(repo)) return;
+  warnOfFutureSets(context, options, repo);
 }
 
 /** Makes the commands below one behave as the program does. */

@@ -85,3 +85,8 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 export function isPageDamage(error: unknown): error is FigaroError {
   return error instanceof FigaroError && (error.code === 'page-type' || error.code === 'page-checksum');
 }
+
+/** True for an error that says nothing of what the run was looking at: it was stopped, or where things are cannot be reached now. */
+export function isOfTheRun(error: unknown): boolean {
+  return error instanceof FigaroError && (error.code === 'interrupted' || error.code === 'store-unreachable');
+}

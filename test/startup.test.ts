@@ -74,10 +74,10 @@ test('a command that is loaded alone is the one of the whole program', async () 
 
 test('the package has the license of everything that is bundled in it', async () => {
   const { metafile } = await bundle();
-  const packages = Object.keys(metafile.inputs).map((input) => /^node_modules\/([^/]+)/.exec(input)?.[1]);
+  const packages = Object.keys(metafile.inputs).map((input) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1]);
   const licenses = fs.readFileSync(path.join(root, 'dist/third-party-licenses.txt'), 'utf8');
   expect(packages).toContain('commander');
   for (const name of packages.filter((each) => each !== undefined)) {
-    expect(licenses).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n\\n`, 'm'));
+    expect(licenses).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n\\n\\S`, 'm'));
   }
 });

@@ -65,7 +65,7 @@ export async function forEachEnvironment(
   const outcomes: Outcome[] = [];
   for (const environment of names) {
     if (io.signal?.aborted) break;
-    const each = new CommandContext(io, files, context.reports, { environment, results, gathered });
+    const each = new CommandContext(io, files, context.openStore, context.reports, { environment, results, gathered });
     const exitCode = await runOne(each);
     outcomes.push({ environment, exitCode, context: each });
   }

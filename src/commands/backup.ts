@@ -91,7 +91,6 @@ function backupCommand(context: CommandContext, kind: BackupKind): Command {
       '--to-stdout',
       'write the set to standard output as a tar, in place of a repository; reports go to stderr',
     );
-    command.option('--spool <dir>', 'with --to-stdout, make the set in here first (default: the temporary directory)');
   }
   if (kind === 'offline') command.option('--without-log', 'take databases whose log is gone as they are');
   if (kind === 'incremental') command.option('--chain <set>', 'continue the chain of this set, not the newest');
@@ -110,7 +109,6 @@ function backupCommand(context: CommandContext, kind: BackupKind): Command {
     .action(
       hooked(context, async (_environment, options: BackupCommandOptions) => {
         if (options.toStdout) return await stream(context, kind, options);
-        if (options.spool !== undefined) throw new FigaroError('usage', '--spool is for --to-stdout only');
         const files = unlockedFiles(context, options);
         const set = await context.withWatch(options, (watch, note) =>
           takeBackup(files, kind, {
@@ -190,8 +188,8 @@ function tellNothingNew(
 }
 
 /** Cron hears of it, too: where none was expected, the disk of the backups is not mounted. */
-function tellCreated({ io }: CommandContext, { quiet }: CommonOptions, { directory }: Repository): void {
-  if (!quiet) io.stderr.write(`created repository ${inOneLine(directory)}\n`);
+function tellCreated(context: CommandContext, { quiet }: CommonOptions, { directory }: Repository): void {
+  if (!quiet) context.io.stderr.write(context.shown(`created repository ${inOneLine(directory)}\n`));
 }
 
 /** A set of a damaged source was kept, as asked: that is no success. */

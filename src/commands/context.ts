@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { Option, type Command } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Disk } from '../engine/files/files.ts';
+import { type OpenStore } from '../engine/store/stores.ts';
 import { type Progress, type Watch } from '../engine/pause.ts';
 import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/json.ts';
 import { fit, widthOf } from '../output/fit.ts';
@@ -12,7 +13,7 @@ import { bugText, colours, errorText, hasColours, warningText } from '../output/
 import { Results } from '../output/results.ts';
 import { paint } from '../output/styles.ts';
 import { inOneLine, printable } from '../output/text.ts';
-import { commonHeading } from './options.ts';
+import { addStoreOptions, commonHeading } from './options.ts';
 
 /** The streams and surroundings of a run. */
 export interface Io {
@@ -52,17 +53,24 @@ interface Turn {
   readonly gathered: Gathered;
 }
 
+/** Most runs have no store. */
+const openWhenUsed: OpenStore = async (url, options) =>
+  await (await import('../engine/store/stores.ts')).openStoreWithThread(url, options);
+
 /** What a command gets from the process: streams, files, progress. */
 export class CommandContext {
   readonly io: Io;
   /** What no password opens: `unlockedFiles` has the key, too. */
-  readonly files: Disk;
+  files: Disk;
+  readonly openStore: OpenStore;
   /** Where `--all` goes through environments, the one whose turn it is. */
   readonly turn: Turn | undefined;
   /** Where results go: standard output, unless that is for bytes. */
   readonly reports: Io['stdout'];
   /** That stream as it is, for long results; others use `print`. */
   readonly results: Results;
+  /** Brings what was changed so far to where the repository is. */
+  sendChanges: () => Promise<void> = async () => {};
   /** The exit status of a run that found something wrong but did its work. */
   exitCode = 0;
   /** The worst of what such a run found. */
@@ -84,13 +92,26 @@ export class CommandContext {
   /** What was found stands among the errors. */
   #isError = false;
   #hasHeading = false;
+  /** Directories that stand for something else, by what people are to read in their place. */
+  readonly #shownAs: (readonly [directory: string, name: string])[] = [];
 
-  constructor(io: Io, files: Disk, reports = io.stdout, turn?: Turn) {
+  constructor(io: Io, files: Disk, openStore: OpenStore = openWhenUsed, reports = io.stdout, turn?: Turn) {
     this.io = io;
     this.files = files;
+    this.openStore = openStore;
     this.reports = reports;
     this.turn = turn;
     this.results = turn?.results ?? new Results(reports);
+  }
+
+  /** From now on, people read `name` where a path begins with `directory`. */
+  showAs(directory: string, name: string): void {
+    this.#shownAs.push([directory, name]);
+  }
+
+  /** What people are to read. */
+  shown(text: string): string {
+    return this.#shownAs.reduce((before, [directory, name]) => before.replaceAll(directory, name), text);
   }
 
   /** In messages of one run over many environments, each says which one it is about. */
@@ -110,8 +131,11 @@ export class CommandContext {
       color: hasColours(stderr, env, options.color !== false),
     });
     try {
-      const onProgress = (progress: Progress): void => view.update({ ...progress, phase: this.named(progress.phase) });
-      return await work({ onProgress, ...(signal ? { signal } : {}) }, (text) => view.note(this.named(text)));
+      const onProgress = (progress: Progress): void =>
+        view.update({ ...progress, phase: this.shown(this.named(progress.phase)) });
+      return await work({ onProgress, ...(signal ? { signal } : {}) }, (text) =>
+        view.note(this.shown(this.named(text))),
+      );
     } finally {
       view.stop();
     }
@@ -147,7 +171,7 @@ export class CommandContext {
     const all = [...warnings, ...this.#warnings];
     const complete = { ...this.envelope, ...document, ...(all.length > 0 ? { warnings: all } : {}) };
     if (this.turn) this.document = complete;
-    else this.results.write(toJson(complete, this.printsLines));
+    else this.results.write(this.shown(toJson(complete, this.printsLines)));
   }
 
   /** What a document begins with. */
@@ -169,7 +193,10 @@ export class CommandContext {
 
   #laidOut({ color }: CommonOptions, text: string): string {
     const { env } = this.io;
-    return paint(fit(printable(text), widthOf(this.reports, env)), colours(this.reports, env, color !== false));
+    return paint(
+      fit(printable(this.shown(text)), widthOf(this.reports, env)),
+      colours(this.reports, env, color !== false),
+    );
   }
 
   /** What is one of many results stands below the name of its environment. */
@@ -183,7 +210,7 @@ export class CommandContext {
 
   /** A result that is printed whatever `--quiet` says; where it is one of many, it is gathered instead. */
   printAlways(text: string): void {
-    if (!this.turn) this.results.write(text);
+    if (!this.turn) this.results.write(this.shown(text));
     this.#isTold = true;
     this.#isError = true;
   }
@@ -205,13 +232,14 @@ export class CommandContext {
     const chalk = colours(stderr, env, color !== false);
     stderr.write(
       error instanceof FigaroError
-        ? errorText(this.#namedError(error), chalk, widthOf(stderr, env))
+        ? errorText(this.#shownError(error), chalk, widthOf(stderr, env))
         : bugText(error, programVersion, chalk),
     );
   }
 
-  #namedError(error: FigaroError): FigaroError {
-    return this.turn ? new FigaroError(error.code, this.named(error.message), error.details) : error;
+  #shownError({ code, message, details }: FigaroError): FigaroError {
+    const hint = details.hint === undefined ? {} : { hint: this.shown(details.hint) };
+    return new FigaroError(code, this.shown(this.named(message)), { ...details, ...hint });
   }
 
   /** A result that cron does not want to hear of: text only on a terminal, or when asked for. */
@@ -224,7 +252,8 @@ export class CommandContext {
     if (options.quiet || options.json) return;
     const { stderr, env } = this.io;
     const chalk = colours(stderr, env, options.color !== false);
-    for (const warning of warnings) stderr.write(warningText(this.named(warning), chalk, widthOf(stderr, env)));
+    for (const warning of warnings)
+      stderr.write(warningText(this.shown(this.named(warning)), chalk, widthOf(stderr, env)));
   }
 
   /** A warning about the run, beside its result. */
@@ -244,6 +273,7 @@ export class CommandContext {
 
 /** Adds the options every command has. */
 export function withCommonOptions(command: Command): Command {
+  addStoreOptions(command);
   const common = (flags: string, description: string): Option =>
     new Option(flags, description).helpGroup(commonHeading);
   return command

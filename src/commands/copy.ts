@@ -95,8 +95,9 @@ async function copy(context: CommandContext, options: CopyCommandOptions, reposi
       ...choiceOf(options),
       lockWaitMs: options.lockWait ?? 0,
       onCreated: ({ directory }) => {
-        if (!quiet) context.io.stderr.write(`created repository ${inOneLine(directory)}\n`);
+        if (!quiet) context.io.stderr.write(context.shown(`created repository ${inOneLine(directory)}\n`));
       },
+      onCopied: async () => await context.sendChanges(),
       watch: paced(options, watch),
     }),
   );

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { createRepository } from '../engine/repository/repository.ts';
 import { inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { onStores } from './stores.ts';
 import { repositoryOf } from './directories.ts';
 import { examples } from './options.ts';
 
@@ -22,10 +23,12 @@ export function initCommand(context: CommandContext): Command {
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
   return withCommonOptions(withEnvironment(command))
     .addHelpText('after', examples('figaro-backup init --repo /backup/env'))
-    .action((_environment: string | undefined, options: InitCommandOptions) => {
-      const { repository, created } = createRepository(context.files, repositoryOf(options));
-      const { directory } = repository;
-      const text = `${inOneLine(directory)} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
-      context.print(options, { repository: { path: directory, id: repository.id }, created }, () => text);
-    });
+    .action(
+      onStores(context, (_environment: string | undefined, options: InitCommandOptions) => {
+        const { repository, created } = createRepository(context.files, repositoryOf(options));
+        const { directory } = repository;
+        const text = `${inOneLine(directory)} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
+        context.print(options, { repository: { path: directory, id: repository.id }, created }, () => text);
+      }),
+    );
 }

@@ -10,6 +10,7 @@ import { bad, caution, good } from '../output/styles.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, table } from '../output/text.ts';
 import { describeWriter } from '../output/writer.ts';
 import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
+import { onStores } from './stores.ts';
 import { repositoryOf } from './directories.ts';
 import { examples } from './options.ts';
 
@@ -30,11 +31,13 @@ export function listCommand(context: CommandContext): Command {
       'after',
       examples('figaro-backup list --repo /backup/env', 'figaro-backup list --repo /backup/env --json'),
     )
-    .action((_environment: string | undefined, options: ListCommandOptions) => {
-      const directory = repositoryOf(options);
-      const catalog = listSets(context.files, openRepository(context.files, directory));
-      context.print(options, toDocument(catalog), () => describe(catalog));
-    });
+    .action(
+      onStores(context, (_environment: string | undefined, options: ListCommandOptions) => {
+        const directory = repositoryOf(options);
+        const catalog = listSets(context.files, openRepository(context.files, directory));
+        context.print(options, toDocument(catalog), () => describe(catalog));
+      }),
+    );
 }
 
 function describe({ chains, orphans, broken, run, underWay }: Catalog): string {

@@ -56,6 +56,30 @@ export function shareArgument(text: string): number {
   return share;
 }
 
+/** What a command that has a repository can be told of one in a store. */
+export interface StoreOptions {
+  readonly spool?: string;
+  /** In bytes per second. */
+  readonly limitUpload?: number;
+}
+
+const storesHeading = 'Repositories in stores, s3://… and sftp://…:';
+
+/** Adds what can be told of a store to a command that has a repository. */
+export function addStoreOptions(command: Command): void {
+  const spool = new Option(
+    '--spool <dir>',
+    'what goes to a store or a stream, or comes from one, lies in here meanwhile (default: the temporary directory)',
+  );
+  const limit = new Option(
+    '--limit-upload <size>',
+    'send this many bytes per second at most to a store: 5M (default: no limit)',
+  );
+  const has = (flag: string): boolean => command.options.some(({ long }) => long === flag);
+  if (has('--repo')) command.addOption(spool.helpGroup(storesHeading));
+  if (has('--repo') && has('--lock-wait')) command.addOption(limit.argParser(sizeArgument).helpGroup(storesHeading));
+}
+
 export interface LockOptions {
   /** In ms. */
   readonly lockWait?: number;

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { pinChain, unpinChain } from '../engine/repository/pins.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
+import { onStores } from './stores.ts';
 import { repositoryOf } from './directories.ts';
 import { examples, withLockWait, type LockOptions } from './options.ts';
 
@@ -33,17 +34,19 @@ function pinning(command: Command, context: CommandContext, example: string): Co
   command.option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
   return withCommonOptions(withLockWait(command))
     .addHelpText('after', examples(example))
-    .action(async (set: string, options: PinCommandOptions) => {
-      const { files } = context;
-      const repository = openRepository(files, repositoryOf(options));
-      const { note, lockWait: lockWaitMs = 0 } = options;
-      if (note === undefined) {
-        const { chain, wasPinned } = await unpinChain(files, repository, { set, lockWaitMs });
-        const text = `${chain} ${wasPinned ? 'is no longer pinned' : 'was not pinned'}\n`;
-        context.printSuccess(options, { chain }, () => text);
-        return;
-      }
-      const { chain, pin } = await pinChain(files, repository, { set, note, lockWaitMs });
-      context.printSuccess(options, { chain, pin }, () => `${chain} is pinned\n`);
-    });
+    .action(
+      onStores(context, async (set: string, options: PinCommandOptions) => {
+        const { files } = context;
+        const repository = openRepository(files, repositoryOf(options));
+        const { note, lockWait: lockWaitMs = 0 } = options;
+        if (note === undefined) {
+          const { chain, wasPinned } = await unpinChain(files, repository, { set, lockWaitMs });
+          const text = `${chain} ${wasPinned ? 'is no longer pinned' : 'was not pinned'}\n`;
+          context.printSuccess(options, { chain }, () => text);
+          return;
+        }
+        const { chain, pin } = await pinChain(files, repository, { set, note, lockWaitMs });
+        context.printSuccess(options, { chain, pin }, () => `${chain} is pinned\n`);
+      }),
+    );
 }

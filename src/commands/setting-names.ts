@@ -9,6 +9,8 @@ export const settingNames = [
   'password-file',
   'lock-wait',
   'max-rate',
+  'limit-upload',
+  'spool',
   'include',
   'exclude',
   'cache-size',

@@ -13,7 +13,7 @@ import { goneOf } from '../engine/repository/missing.ts';
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
 import { type Watch } from '../engine/pause.ts';
 import { rehearsalOf } from '../engine/repository/retention.ts';
-import { FigaroError } from '../errors.ts';
+import { FigaroError, isOfTheRun } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { leftOutLines } from '../output/left-out.ts';
 import { bad } from '../output/styles.ts';
@@ -21,6 +21,7 @@ import { type Manifest } from '../engine/repository/manifest.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { onStores } from './stores.ts';
 import { repositoryOf } from './directories.ts';
 import { setDocument } from './list.ts';
 import { examples } from './options.ts';
@@ -49,23 +50,25 @@ export function showCommand(context: CommandContext): Command {
       'after',
       examples('figaro-backup show --repo /backup/env', 'figaro-backup show --repo /backup/env --timeline'),
     )
-    .action(async (_environment: string | undefined, options: ShowOptions) => {
-      const files = unlockedFiles(context, options);
-      const directory = repositoryOf(options);
-      const shown = await context.withWatch(options, async (watch) => {
-        const { chain, listed, newer } = findListed(files, openRepository(files, directory), options.chain);
-        const environment = chainEnvironment(files, chain);
-        const paths = logPaths(environment);
-        const history =
-          options.timeline && paths.size > 0
-            ? await readHistory(files, openLog(files, paths), { largest: 0 }, watch)
-            : undefined;
-        const containers = await lookInto(files, environment, options.inventory, watch);
-        return { listed, newer, containers, history };
-      });
-      context.warn(options, shown.newer);
-      context.print(options, toDocument(shown), () => describe(shown, directory));
-    });
+    .action(
+      onStores(context, async (_environment: string | undefined, options: ShowOptions) => {
+        const files = unlockedFiles(context, options);
+        const directory = repositoryOf(options);
+        const shown = await context.withWatch(options, async (watch) => {
+          const { chain, listed, newer } = findListed(files, openRepository(files, directory), options.chain);
+          const environment = chainEnvironment(files, chain);
+          const paths = logPaths(environment);
+          const history =
+            options.timeline && paths.size > 0
+              ? await readHistory(files, openLog(files, paths), { largest: 0 }, watch)
+              : undefined;
+          const containers = await lookInto(files, environment, options.inventory, watch);
+          return { listed, newer, containers, history };
+        });
+        context.warn(options, shown.newer);
+        context.print(options, toDocument(shown), () => describe(shown, directory));
+      }),
+    );
 }
 
 interface Shown {
@@ -222,7 +225,7 @@ async function countIn(files: Files, path: string, watch: Watch): Promise<Partia
       ...(xml && { xml: { storage: xml.storage, documents: xml.documents, indexes: xml.indexes } }),
     };
   } catch (error) {
-    if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
+    if (!(error instanceof FigaroError) || isOfTheRun(error)) throw error;
     return { problem: `not counted: ${error.message}` };
   }
 }

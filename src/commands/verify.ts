@@ -61,8 +61,7 @@ export function verifyCommand(context: CommandContext): Command {
     .option(
       '--from-stdin',
       'the sets of a tar that comes as standard input, in place of a repository; nothing of it is kept',
-    )
-    .option('--spool <dir>', 'with --from-stdin, put the sets in here meanwhile (default: the temporary directory)');
+    );
   return withHooks(withCommonOptions(withEnvironments(withPasswordOption(command))))
     .addHelpText(
       'after',
@@ -94,7 +93,6 @@ async function verifyThere(
   files: Files,
   options: VerifyCommandOptions,
 ): Promise<VerifyResult> {
-  if (options.spool !== undefined) throw new FigaroError('usage', '--spool is for --from-stdin only');
   const repository = openRepository(files, repositoryOf(options));
   return await context.withWatch(options, (watch) =>
     verifyRepository(files, repository, { ...wantedOf(options), record: options.record, watch }),

@@ -6,6 +6,8 @@ export class Results {
   #pending: Promise<void>[] = [];
   #closed = false;
   #isUsed = false;
+  /** What was written while it was held back. */
+  #held: (string | Uint8Array)[] | undefined;
 
   constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream;
@@ -24,8 +26,29 @@ export class Results {
   /** Takes text, or bytes as they are, for writing. Where there is much of it, await `flush` now and then. */
   write(result: string | Uint8Array): void {
     if (this.#closed || result.length === 0) return;
+    if (this.#held) {
+      this.#held.push(result);
+      return;
+    }
     this.#isUsed = true;
     this.#pending.push(this.#send(result));
+  }
+
+  /** Keeps what is written from now on, which must not be much. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** Writes what was held back. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const result of held) this.write(result);
+  }
+
+  /** Forgets what was held back: it did not come true. */
+  drop(): void {
+    this.#held = undefined;
   }
 
   /** Returns when everything written has left the process. Throws when the stream could not take it. */

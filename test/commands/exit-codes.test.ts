@@ -9,13 +9,13 @@ import { type RecordedApplication } from '../../demo/application.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { takeLock } from '../../src/engine/repository/lock.ts';
 import { createRepository } from '../../src/engine/repository/repository.ts';
-import { Unreachable } from '../../src/engine/store/unreachable.ts';
 import { exitCodes, type ErrorCode } from '../../src/errors.ts';
 import { exitStatuses } from '../../src/output/exit-codes.ts';
 import { corpusCase } from '../support/corpus.ts';
 import { flipBit } from '../support/damage.ts';
 import { fixtureCase } from '../support/document-collection.ts';
 import { demoApplication } from '../support/demo-environment.ts';
+import { failing, memoryStore, memoryUrl } from '../support/store-commands.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
 import { watchedFiles, type Hooks } from '../support/watched-files.ts';
@@ -250,12 +250,11 @@ const cases: Readonly<Record<ErrorCode, Case>> = {
     return figaro(['check', '--repo', repo]);
   },
 
-  'store-unreachable': () =>
-    backupWith('hot', {
-      before() {
-        throw new Unreachable('s3://bucket: connection refused');
-      },
-    }),
+  'store-unreachable': () => {
+    const store = memoryStore();
+    store.hooks = failing(store, () => 'before');
+    return figaro(['hot', '--home', home, '--repo', memoryUrl], { store });
+  },
 
   interrupted: () => figaro(['hot', '--home', home, '--repo', repo], { signal: AbortSignal.abort('SIGINT') }),
 };

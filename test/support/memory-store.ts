@@ -29,17 +29,18 @@ export class MemoryStore implements Store {
   readonly place: string;
   /** How many calls there were. */
   calls = 0;
-  readonly #objects = new Map<string, Entry>();
-  readonly #hooks: StoreHooks;
+  /** By name. */
+  readonly objects = new Map<string, Entry>();
+  hooks: StoreHooks;
 
   constructor(hooks: StoreHooks = {}, place = 'memory://store') {
-    this.#hooks = hooks;
+    this.hooks = hooks;
     this.place = place;
   }
 
   list(prefix: string): Promise<readonly StoredObject[]> {
     return this.#call('list', prefix, () =>
-      [...this.#objects]
+      [...this.objects]
         .filter(([name]) => name.startsWith(prefix))
         .map(([name, { bytes, changedMs }]) => ({ name, size: bytes.length, changedMs }))
         .sort(byName),
@@ -52,7 +53,7 @@ export class MemoryStore implements Store {
 
   /** As `read`, at once and without hooks. */
   readSync(name: string, range?: Range): Uint8Array | undefined {
-    const bytes = this.#objects.get(name)?.bytes;
+    const bytes = this.objects.get(name)?.bytes;
     return range ? bytes?.slice(range.start, range.start + range.length) : bytes?.slice();
   }
 
@@ -66,7 +67,7 @@ export class MemoryStore implements Store {
 
   create(name: string, bytes: Uint8Array): Promise<boolean> {
     return this.#call('create', name, () => {
-      if (this.#objects.has(name)) return false;
+      if (this.objects.has(name)) return false;
       this.#put(name, bytes.slice());
       return true;
     });
@@ -74,7 +75,7 @@ export class MemoryStore implements Store {
 
   remove(names: readonly string[]): Promise<void> {
     return this.#call('remove', names[0] ?? '', () => {
-      for (const name of names) this.#objects.delete(name);
+      for (const name of names) this.objects.delete(name);
     });
   }
 
@@ -83,14 +84,14 @@ export class MemoryStore implements Store {
   }
 
   #put(name: string, bytes: Uint8Array): void {
-    this.#objects.set(name, { bytes, changedMs: (this.#hooks.now ?? Date.now)() });
+    this.objects.set(name, { bytes, changedMs: (this.hooks.now ?? Date.now)() });
   }
 
   async #call<T>(operation: StoreCall['operation'], name: string, work: () => T | Promise<T>): Promise<T> {
     const call = { operation, name, number: ++this.calls };
-    await this.#hooks.before?.(call);
+    await this.hooks.before?.(call);
     const result = await work();
-    await this.#hooks.after?.(call);
+    await this.hooks.after?.(call);
     return result;
   }
 }

@@ -1,6 +1,8 @@
 import { Readable, Writable } from 'node:stream';
 import { run } from '../../src/cli.ts';
 import { type Files } from '../../src/engine/files/files.ts';
+import { type MemoryStore } from './memory-store.ts';
+import { openingStore } from './store-commands.ts';
 import { requireDocumented } from './json-schema.ts';
 
 export interface CliResult {
@@ -13,6 +15,8 @@ export interface CliSurroundings {
   readonly env?: Record<string, string>;
   readonly files?: Files;
   readonly signal?: AbortSignal;
+  /** What is behind the URLs of stores. */
+  readonly store?: MemoryStore;
   /** What standard input gives. */
   readonly stdin?: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
   /** Which streams say that they are terminals. */
@@ -34,11 +38,16 @@ export async function streaming(
   args: readonly string[],
   surroundings: CliSurroundings = {},
 ): Promise<CliResult & { readonly bytes: Buffer }> {
-  const { env = {}, files, signal, stdin, terminal, columns, directory } = surroundings;
+  const { env = {}, files, signal, store, stdin, terminal, columns, directory } = surroundings;
   const stdout = new CollectingStream(terminal === 'stdout', undefined, columns);
   const stderr = new CollectingStream(terminal === 'stderr', undefined, columns);
   const input = stdin ? { stdin: Readable.from(stdin, { objectMode: false }) } : {};
-  const exitCode = await run(args, { ...input, stdout, stderr, env, ...(signal ? { signal } : {}) }, files);
+  const exitCode = await run(
+    args,
+    { ...input, stdout, stderr, env, ...(signal ? { signal } : {}) },
+    files,
+    store && openingStore(store),
+  );
   requireDocumented(args, args.includes('--to-stdout') ? stderr.text : stdout.text);
   const text = (stream: CollectingStream): string =>
     directory === undefined ? stream.text : stream.text.replaceAll(directory, '<dir>');

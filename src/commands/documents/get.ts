@@ -5,6 +5,7 @@ import { FigaroError } from '../../errors.ts';
 import { formatBytes, formatCount, inOneLine } from '../../output/text.ts';
 import { findContainer, withContainerSource } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
+import { onStores } from '../stores.ts';
 import { examples } from '../options.ts';
 import { withOpenContainer, withSelection, type OpenContainer, type SelectionOptions } from './selection.ts';
 
@@ -32,15 +33,17 @@ export function documentsGetCommand(context: CommandContext): Command {
         'figaro-backup documents get /restore/env/docs.dbxml --output /tmp/all',
       ),
     )
-    .action(async (name: string, names: readonly string[], options: GetOptions) => {
-      requireDestination(options, names);
-      const source = findContainer(context, command, name, options);
-      const { output } = options;
-      if (output !== undefined) requireOutput(context.files, output, source.places);
-      await withOpenContainer(context, options, source, names, (open) =>
-        output === undefined ? print(context, open, names) : write(context, options, open, output),
-      );
-    });
+    .action(
+      onStores(context, async (name: string, names: readonly string[], options: GetOptions) => {
+        requireDestination(options, names);
+        const source = findContainer(context, command, name, options);
+        const { output } = options;
+        if (output !== undefined) requireOutput(context.files, output, source.places);
+        await withOpenContainer(context, options, source, names, (open) =>
+          output === undefined ? print(context, open, names) : write(context, options, open, output),
+        );
+      }),
+    );
 }
 
 function requireDestination({ output, json }: GetOptions, names: readonly string[]): void {

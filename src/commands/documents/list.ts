@@ -4,6 +4,7 @@ import { toJson } from '../../output/json.ts';
 import { formatBytes, formatCount, inOneLine } from '../../output/text.ts';
 import { findContainer, withContainerSource } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
+import { onStores } from '../stores.ts';
 import { examples } from '../options.ts';
 import { withOpenContainer, withSelection, type OpenContainer, type SelectionOptions } from './selection.ts';
 
@@ -30,10 +31,12 @@ export function documentsListCommand(context: CommandContext): Command {
         'figaro-backup documents list docs.dbxml --home /srv/env --metadata status=open --json',
       ),
     )
-    .action(async (name: string, names: readonly string[], options: ListOptions) => {
-      const source = findContainer(context, command, name, options);
-      await withOpenContainer(context, options, source, names, (open) => list(context, options, open));
-    });
+    .action(
+      onStores(context, async (name: string, names: readonly string[], options: ListOptions) => {
+        const source = findContainer(context, command, name, options);
+        await withOpenContainer(context, options, source, names, (open) => list(context, options, open));
+      }),
+    );
 }
 
 async function list(context: CommandContext, options: ListOptions, open: OpenContainer): Promise<void> {

@@ -7,6 +7,7 @@ import { pause, type Watch } from '../../engine/pause.ts';
 import { FigaroError } from '../../errors.ts';
 import { findContainer, withContainerSource, type ContainerSourceOptions } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
+import { onStores } from '../stores.ts';
 import {
   jsonOf,
   printList,
@@ -68,25 +69,27 @@ export function dumpCommand(context: CommandContext): Command {
         'figaro-backup dump --salvage /srv/env/docs.dbxml > docs.dump',
       ),
     )
-    .action(async (name: string, options: DumpCommandOptions) => {
-      const source = findContainer(context, command, name, options);
-      if (options.salvage && source.places.length > 0) {
-        throw new FigaroError(
-          'usage',
-          '--salvage reads a file as it is on disk: it cannot be used with a restore point',
-          {
-            hint: 'name the file itself, without --repo, --home and --from.',
-          },
+    .action(
+      onStores(context, async (name: string, options: DumpCommandOptions) => {
+        const source = findContainer(context, command, name, options);
+        if (options.salvage && source.places.length > 0) {
+          throw new FigaroError(
+            'usage',
+            '--salvage reads a file as it is on disk: it cannot be used with a restore point',
+            {
+              hint: 'name the file itself, without --repo, --home and --from.',
+            },
+          );
+        }
+        if (!options.salvage) requireSalvage(options);
+        await context.withWatch(options, (watch) =>
+          source.look(watch, async ({ files, path, warnings }) => {
+            context.warn(options, warnings);
+            await (options.salvage ? salvage : dump)(context, options, files, path, watch);
+          }),
         );
-      }
-      if (!options.salvage) requireSalvage(options);
-      await context.withWatch(options, (watch) =>
-        source.look(watch, async ({ files, path, warnings }) => {
-          context.warn(options, warnings);
-          await (options.salvage ? salvage : dump)(context, options, files, path, watch);
-        }),
-      );
-    });
+      }),
+    );
 }
 
 async function dump(

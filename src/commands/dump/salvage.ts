@@ -7,7 +7,7 @@ import { type Files } from '../../engine/files/files.ts';
 import { pause, type Watch } from '../../engine/pause.ts';
 import { checkDatabaseFile } from '../../engine/database/check-environment.ts';
 import { type StructureFinding } from '../../engine/structure/file-check.ts';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isOfTheRun } from '../../errors.ts';
 import { formatCount } from '../../output/text.ts';
 import { type CommandContext, type CommonOptions } from '../context.ts';
 import {
@@ -75,7 +75,7 @@ async function structuralDamage(
   try {
     return (await checkDatabaseFile(files, path, { anyOrder, watch })).findings;
   } catch (error) {
-    if (error instanceof FigaroError && error.code !== 'interrupted') return [];
+    if (error instanceof FigaroError && !isOfTheRun(error)) return [];
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import { releaseOfDatabase } from '../../format/releases.ts';
 import { describeEnvironment } from '../../output/environment.ts';
 import { formatTime } from '../../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { onStores } from '../stores.ts';
 import { examples } from '../options.ts';
 import { unlockedFiles } from '../password.ts';
 import { findEnvironment, withSource, type SourceOptions } from '../source.ts';
@@ -27,14 +28,16 @@ export function inspectEnvironmentCommand(context: CommandContext): Command {
         'figaro-backup inspect environment --from /copy/full --from /copy/logs --json',
       ),
     )
-    .action(async (_environment: string | undefined, options: SourceOptions) => {
-      const source = findEnvironment(unlockedFiles(context, options), options, { insideOnly: true });
-      const { files, environment, isOriginal } = source;
-      const inspected = await context.withWatch(options, (watch) =>
-        inspectEnvironment(files, environment, watch, isOriginal ? 'environment' : 'copy'),
-      );
-      context.print(options, toDocument(inspected), () => describeEnvironment(inspected, isOriginal));
-    });
+    .action(
+      onStores(context, async (_environment: string | undefined, options: SourceOptions) => {
+        const source = findEnvironment(unlockedFiles(context, options), options, { insideOnly: true });
+        const { files, environment, isOriginal } = source;
+        const inspected = await context.withWatch(options, (watch) =>
+          inspectEnvironment(files, environment, watch, isOriginal ? 'environment' : 'copy'),
+        );
+        context.print(options, toDocument(inspected), () => describeEnvironment(inspected, isOriginal));
+      }),
+    );
 }
 
 function toDocument({ environment, databases, log, ...rest }: InspectedEnvironment): object {

@@ -3,6 +3,7 @@ import { listLogFiles, type ListedLogFile, type LogList } from '../../engine/his
 import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCount, formatTime, table } from '../../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { onStores } from '../stores.ts';
 import { examples } from '../options.ts';
 import { openLogSource, withLogSource, type LogSourceOptions } from './source.ts';
 
@@ -17,11 +18,13 @@ export function logsListCommand(context: CommandContext): Command {
       'after',
       examples('figaro-backup logs list --home /srv/env', 'figaro-backup logs list --repo /backup/env --json'),
     )
-    .action(async (_environment: string | undefined, options: LogSourceOptions) => {
-      const { files, log } = openLogSource(context, options);
-      const list = await context.withWatch(options, (watch) => listLogFiles(files, log, watch));
-      context.print(options, toDocument(list), () => describe(list));
-    });
+    .action(
+      onStores(context, async (_environment: string | undefined, options: LogSourceOptions) => {
+        const { files, log } = openLogSource(context, options);
+        const list = await context.withWatch(options, (watch) => listLogFiles(files, log, watch));
+        context.print(options, toDocument(list), () => describe(list));
+      }),
+    );
 }
 
 function describe({ files, end, redoFrom }: LogList): string {

@@ -7,6 +7,7 @@ import { allLayouts } from '../../format/log/layouts.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { recordJson, recordLine } from '../../output/log-record.ts';
 import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { onStores } from '../stores.ts';
 import { examples, lsnArgument, pageArgument, timeArgument, txnArgument, type GivenTime } from '../options.ts';
 import { openLogSource, withLogSource, type LogSource, type LogSourceOptions } from './source.ts';
 
@@ -52,11 +53,13 @@ export function logsPrintCommand(context: CommandContext): Command {
         'figaro-backup logs print --from /copy --container docs.dbxml --page 7 --json',
       ),
     )
-    .action(async (_environment: string | undefined, options: PrintOptions) => {
-      requireType(options.type);
-      const source = openLogSource(context, options);
-      await context.withWatch(options, (watch) => print(context, options, source, watch));
-    });
+    .action(
+      onStores(context, async (_environment: string | undefined, options: PrintOptions) => {
+        requireType(options.type);
+        const source = openLogSource(context, options);
+        await context.withWatch(options, (watch) => print(context, options, source, watch));
+      }),
+    );
 }
 
 function requireType(type: string | undefined): void {

@@ -10,6 +10,7 @@ import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCount, formatTime, table } from '../../output/text.ts';
 import { drawTimeline } from '../../output/timeline.ts';
 import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
+import { onStores } from '../stores.ts';
 import { countArgument, examples, timeArgument, type GivenTime } from '../options.ts';
 import { openLogSource, withLogSource, type LogSourceOptions } from './source.ts';
 
@@ -45,13 +46,15 @@ export function logsTimelineCommand(context: CommandContext): Command {
         'figaro-backup logs timeline --repo /backup/env --since 2026-11-22T09:00:00 --container docs.dbxml --largest 3',
       ),
     )
-    .action(async (_environment: string | undefined, options: TimelineOptions) => {
-      const { files, log, databases, recoverOptions } = openLogSource(context, options);
-      const history = await context.withWatch(options, (watch) =>
-        readHistory(files, log, { ...historyOptions(options), databases }, watch),
-      );
-      context.print(options, toDocument(history), () => asked(options) + describe(history, recoverOptions));
-    });
+    .action(
+      onStores(context, async (_environment: string | undefined, options: TimelineOptions) => {
+        const { files, log, databases, recoverOptions } = openLogSource(context, options);
+        const history = await context.withWatch(options, (watch) =>
+          readHistory(files, log, { ...historyOptions(options), databases }, watch),
+        );
+        context.print(options, toDocument(history), () => asked(options) + describe(history, recoverOptions));
+      }),
+    );
 }
 
 function historyOptions({ since, until, container, largest }: TimelineOptions): HistoryOptions {

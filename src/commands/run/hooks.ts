@@ -3,6 +3,7 @@
 import { Option, type Command } from 'commander';
 import { throwIfStopped } from '../../engine/pause.ts';
 import { FigaroError } from '../../errors.ts';
+import { withStores } from '../stores.ts';
 import { type CommandContext, type CommonOptions } from '../context.ts';
 import { timeoutArgument } from '../options.ts';
 import { commandName } from '../settings.ts';
@@ -55,7 +56,8 @@ export function hooked<T extends HookOptions>(
   isDry: (options: T) => boolean = ({ dryRun }) => dryRun === true,
 ): (environment: string | undefined, options: T, command: Command) => Promise<void> {
   return async (environment, options, command) => {
-    const work = async (): Promise<void> => await action(environment, options);
+    const work = async (): Promise<void> =>
+      await withStores(context, command, options, async (resolved) => await action(environment, resolved));
     if (isDry(options)) await work();
     else await new HookedRun(context, { environment, options, command }).perform(work);
   };

@@ -1,7 +1,7 @@
 /** Containers that somebody replaced by older copies: log files from before the set, still in the source, tell of them. */
 
 import { type Lsn } from '../../format/lsn.ts';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isOfTheRun } from '../../errors.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
@@ -28,7 +28,7 @@ export async function requireNoOlderCopies(
   try {
     await rehearse(files, { ...copied, files: [...copied.files, ...earlier] }, { copiedAfter, watch });
   } catch (error) {
-    if (!(error instanceof FigaroError) || error.code === 'interrupted' || isAboutOlderCopy(error)) throw error;
+    if (!(error instanceof FigaroError) || isOfTheRun(error) || isAboutOlderCopy(error)) throw error;
   }
 }
 

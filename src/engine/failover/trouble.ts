@@ -1,7 +1,7 @@
 /** The last thing that went wrong with a standby, for `status`. A note, no more: it need not last. */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isOfTheRun } from '../../errors.ts';
 import { readableFields } from '../fields.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
@@ -16,7 +16,7 @@ export interface Trouble {
 }
 
 export function noteTrouble(files: Files, directory: string, error: unknown): void {
-  if (!(error instanceof FigaroError) || error.code === 'interrupted') return;
+  if (!(error instanceof FigaroError) || isOfTheRun(error)) return;
   if (!files.statIfThere(path.join(directory, standbyName))) return;
   const trouble: Trouble = { time: new Date().toISOString(), code: error.code, message: error.message };
   try {

@@ -1,6 +1,6 @@
 /** What a failed call of the operating system means, as a `FigaroError`: `no-space`, `not-permitted`, otherwise `io`. */
 
-import { FigaroError, isSystemError, type ErrorCode } from '../../errors.ts';
+import { FigaroError, isOfTheRun, isSystemError, type ErrorCode } from '../../errors.ts';
 
 const errorCodes: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'no-space',
@@ -42,9 +42,10 @@ export function failure(operation: string, file: string, cause: unknown): unknow
   });
 }
 
-/** True for a failure that says nothing of the file it happened on: too many are open, or the memory is full. */
-export function isShortage({ details: { cause } }: FigaroError): boolean {
-  return isSystemError(cause) && cause.code! in shortages;
+/** True for a failure that says nothing of the file it happened on: too many are open, the memory is full, or where it is cannot be reached. */
+export function isShortage(error: FigaroError): boolean {
+  const { cause } = error.details;
+  return isOfTheRun(error) || (isSystemError(cause) && cause.code! in shortages);
 }
 
 /** `EIO: i/o error, read` becomes `i/o error (EIO)`. */

@@ -1,7 +1,7 @@
 /** What an environment is, as far as its files tell. */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isOfTheRun } from '../../errors.ts';
 import { regionMagic } from '../../format/magic.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { databaseAt, DatabaseFile, isMaster } from '../database/database-file.ts';
@@ -81,7 +81,7 @@ async function namesOfUnlogged(
     return new Set((await findUnlogged(files, environment, watch)).map(({ name }) => name));
   } catch (error) {
     // A damaged log is told of elsewhere.
-    if (error instanceof FigaroError && error.code !== 'interrupted') return undefined;
+    if (error instanceof FigaroError && !isOfTheRun(error)) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** What a log is, and how far it is ahead of the containers. Only its end is read. */
 
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isOfTheRun } from '../../errors.ts';
 import { checkpoint } from '../../format/log/records/txn.ts';
 import { compareLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { releaseOfLog } from '../../format/releases.ts';
@@ -81,7 +81,7 @@ export async function inspectLog(
     const encrypted = log.files[0]!.framing.cipher !== undefined;
     return { ...head, encrypted, contents: await contentsOf(files, log, watch), problem: undefined };
   } catch (problem) {
-    if (!(problem instanceof FigaroError) || problem.code === 'interrupted') throw problem;
+    if (!(problem instanceof FigaroError) || isOfTheRun(problem)) throw problem;
     return { ...head, encrypted: problem.code === 'password', contents: undefined, problem };
   }
 }

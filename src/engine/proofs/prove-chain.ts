@@ -42,7 +42,7 @@ interface ChainParts {
 const fewPages = 1024;
 
 /** These are of the run, and not of what it works on. */
-const ofTheRun: ReadonlySet<ErrorCode> = new Set(['interrupted', 'busy']);
+const ofTheRun: ReadonlySet<ErrorCode> = new Set(['interrupted', 'busy', 'store-unreachable']);
 
 /**
  * Proves that a chain can be recovered with the log of a new set, and leaves behind what the next proof goes on from. It refuses nothing

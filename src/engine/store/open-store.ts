@@ -18,11 +18,6 @@ export interface StoreSettings extends RetryOptions {
   readonly stallMs?: number;
 }
 
-/** True for what looks like the URL of a store, be it a right one or not. All else is a directory: `./s3:` for one of such a name. */
-export function isStoreUrl(text: string): boolean {
-  return /^(?:[a-z][a-z0-9+.-]+:\/\/|(?:s3|sftp):)/i.test(text);
-}
-
 /** Opens the store of a URL. Throws `usage` for one that is none. Whether the store is there shows when it is used. */
 export async function openStore(url: string, settings: StoreSettings): Promise<Store> {
   const store = await open(url, settings);

@@ -37,6 +37,8 @@ export interface CopyOptions extends CopyChoice, LockWait {
   readonly dryRun?: boolean;
   /** Told of a repository that was made. */
   readonly onCreated?: (repository: Repository) => void;
+  /** Awaited after each set. */
+  readonly onCopied?: () => Promise<void>;
 }
 
 /** A set that was copied, or with `dryRun` would be. */
@@ -155,13 +157,14 @@ class Copy {
   async #copySet(set: BackupSet, watch: Watch): Promise<boolean> {
     try {
       await sendSet(this.#files, set, new RepositorySink(this.#files, this.#to!), watch);
-      return true;
     } catch (error) {
       if (!(error instanceof FigaroError) || !isAbout(error, set)) throw error;
       if (this.#files.statIfThere(path.join(set.directory, 'manifest.json'))) this.#failures.push(error);
       else this.#warnings.push(`${set.id} was removed while it was copied`);
       return false;
     }
+    await this.#options.onCopied?.();
+    return true;
   }
 
   /** That the source had nothing new is as true of the copy, where that is as far. */

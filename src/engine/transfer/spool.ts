@@ -22,20 +22,24 @@ interface Spool {
   readonly warnings: readonly string[];
 }
 
-/** Runs `work` with a spool in a directory. Throws `usage` for a directory that cannot be one, and what `work` throws. */
-export async function withSpool<T>(all: Files, directory: string, work: (spool: Spool) => Promise<T>): Promise<T> {
+/** What the names of spools in a directory begin with, as a path. Throws `usage` for a directory that there cannot be one in. */
+export function spoolPlace(files: Files, directory: string): string {
   const place = { what: 'the spool', path: path.resolve(directory, spoolName()) };
-  requireLocal(all, { ...place, path: directory });
-  requireNoneAbove(all, place);
-  if (all.statThrough(directory)?.kind !== 'directory') {
-    throw new FigaroError('usage', `${directory} is not a directory: there cannot be a spool in it`, {
-      path: directory,
-      hint: 'make it first, or name another one with --spool.',
-    });
-  }
-  const { stage, files, lease } = beginStage(all, place.path, 'spooling');
+  requireLocal(files, { ...place, path: directory });
+  requireNoneAbove(files, place);
+  if (files.statThrough(directory)?.kind === 'directory') return place.path;
+  throw new FigaroError('usage', `${directory} is not a directory: there cannot be a spool in it`, {
+    path: directory,
+    hint: 'make it first, or name another one with --spool or $FIGARO_BACKUP_SPOOL.',
+  });
+}
+
+/** Runs `work` with a spool in a directory. Throws as `spoolPlace`, and what `work` throws. */
+export async function withSpool<T>(all: Files, directory: string, work: (spool: Spool) => Promise<T>): Promise<T> {
+  const place = spoolPlace(all, directory);
+  const { stage, files, lease } = beginStage(all, place, 'spooling');
   try {
-    const warnings = sweepBeside(files, place.path, stage, 'spooling');
+    const warnings = sweepBeside(files, place, stage, 'spooling');
     const { repository } = createRepository(files, path.join(stage, 'repository'));
     return await work({ repository, files, warnings });
   } catch (error) {

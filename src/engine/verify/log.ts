@@ -1,7 +1,7 @@
 /** The log of a chain: every record whole and readable, every set's part a continuation of the one before. */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isOfTheRun } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { logFileName } from '../../format/names.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
@@ -154,7 +154,7 @@ class LogVerification {
 
 /** A finding in place of an error. Anything but a `FigaroError` is a bug, and an interruption is no finding. */
 function findingOf({ id }: BackupSet, error: unknown): Finding {
-  if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
+  if (!(error instanceof FigaroError) || isOfTheRun(error)) throw error;
   const { lsn, path: file } = error.details;
   return {
     set: id,

@@ -1,7 +1,7 @@
 /** What is looked at in sets and chains, and what was found. */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isOfTheRun } from '../../errors.ts';
 import { formatSizes } from '../../measures.ts';
 import { unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
@@ -138,7 +138,7 @@ export class Verification {
     try {
       await this.verifyChain(chain);
     } catch (error) {
-      if (!(error instanceof FigaroError) || error.code === 'interrupted' || isThere()) throw error;
+      if (!(error instanceof FigaroError) || isOfTheRun(error) || isThere()) throw error;
     }
     if (isThere()) return;
     this.#findings.length = before;
@@ -326,7 +326,7 @@ export class Verification {
         ...lacks.map((name) => `${name} was excluded from ${chain.id}, and no recovery brings it back`),
       );
     } catch (error) {
-      if (!(error instanceof FigaroError) || error.code === 'interrupted') throw error;
+      if (!(error instanceof FigaroError) || isOfTheRun(error)) throw error;
       const { pgno, lsn } = error.details;
       this.find({
         set,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { isStoreUrl, openStore } from '../../../src/engine/store/open-store.ts';
+import { openStore } from '../../../src/engine/store/open-store.ts';
+import { isStoreUrl } from '../../../src/engine/store/stores.ts';
 import { expectFailure } from '../../support/trees.ts';
 
 const env = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret', AWS_REGION: 'eu-central-1' };

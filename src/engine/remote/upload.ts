@@ -1,0 +1,215 @@
+/** What the engine has changed in a mirror is put into its store: new sets with their files first and their manifests last. */
+
+import { createHash, randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { type Files } from '../files/files.ts';
+import { readOwnIfThere } from '../files/read.ts';
+import { pause, type Watch } from '../pause.ts';
+import { repositoryName } from '../places.ts';
+import { checksName } from '../repository/checks.ts';
+import { setName, type ManifestFile } from '../repository/manifest.ts';
+import { environmentOf, manifestLimit, readManifest, stampOf } from '../repository/repository.ts';
+import { someAtOnce } from '../store/at-once.ts';
+import { bytesAsSource, fileAsSource } from '../store/object-source.ts';
+import { type ObjectSource, type Store, type StoredObject } from '../store/store.ts';
+import { type Mirror, type MirroredSet } from './mirror.ts';
+import { checksPrefix, manifestName, noteNames, sumsName } from './objects.ts';
+
+/** How many files are sent at the same time. */
+const mostAtOnce = 4;
+
+/** Sends what has changed. `confirm` is asked before anything is made to last that others build on. */
+export async function upload(store: Store, mirror: Mirror, confirm: () => Promise<void>, watch: Watch): Promise<void> {
+  await new Upload(store, mirror, confirm, watch).perform();
+}
+
+class Upload {
+  readonly #store: Store;
+  readonly #mirror: Mirror;
+  readonly #files: Files;
+  readonly #confirm: () => Promise<void>;
+  readonly #watch: Watch;
+
+  constructor(store: Store, mirror: Mirror, confirm: () => Promise<void>, watch: Watch) {
+    this.#store = store;
+    this.#mirror = mirror;
+    this.#files = mirror.files;
+    this.#confirm = confirm;
+    this.#watch = watch;
+  }
+
+  async perform(): Promise<void> {
+    const { directory, known } = this.#mirror;
+    const names = (this.#files.listIfThere(directory) ?? []).filter((name) => setName.test(name));
+    const complete = names.filter((id) => this.#files.statIfThere(this.#inside(id, manifestName)));
+    if (!known.isRepository) await this.#sendHead();
+    for (const id of complete) {
+      const before = known.sets.get(id);
+      const objects = before?.isComplete ? before.objects : await this.#sendWhole(id);
+      known.sets.set(id, { id, objects, isComplete: true, notes: await this.#sendNotes(id, before?.notes) });
+    }
+    const left = new Set(names);
+    for (const set of [...known.sets.values()]) {
+      if (left.has(set.id)) continue;
+      await this.#removeSet(set);
+      known.sets.delete(set.id);
+    }
+  }
+
+  #inside(id: string, name: string): string {
+    return path.join(this.#mirror.directory, id, name);
+  }
+
+  async #sendHead(): Promise<void> {
+    const bytes = readOwnIfThere(this.#files, path.join(this.#mirror.directory, repositoryName));
+    if (!bytes) return;
+    await this.#confirm();
+    if (await this.#store.create(repositoryName, bytes)) {
+      this.#mirror.known.isRepository = true;
+      return;
+    }
+    throw new FigaroError('busy', `${this.#store.place} was made a repository by another run meanwhile`, {
+      hint: 'run the same command again.',
+    });
+  }
+
+  /** Sends a set, or as far as that works leaves nothing of it behind. Returns its objects. */
+  async #sendWhole(id: string): Promise<ReadonlyMap<string, StoredObject>> {
+    try {
+      return await this.#sendSet(id);
+    } catch (error) {
+      // That the manifest was refused, or its answer lost, does not mean that it is not there.
+      await this.#removeAll(id).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #sendSet(id: string): Promise<ReadonlyMap<string, StoredObject>> {
+    const { manifest, text } = readManifest(this.#files, path.join(this.#mirror.directory, id), id)!;
+    const progress = { done: 0, total: manifest.files.reduce((sum, { size }) => sum + size, 0) };
+    await someAtOnce(mostAtOnce, manifest.files, async (file) => await this.#sendFile(id, file, progress));
+    const sums = readOwnIfThere(this.#files, this.#inside(id, sumsName), manifestLimit);
+    if (sums) await this.#store.write(`${id}/${sumsName}`, bytesAsSource(sums));
+    await this.#confirm();
+    if (!(await this.#store.create(`${id}/${manifestName}`, text))) {
+      throw new FigaroError('busy', `${this.#store.place} has another set ${id} already`, { path: id });
+    }
+    const objects = new Map<string, StoredObject>();
+    const note = (name: string, size: number): StoredObject => {
+      const object = { name: `${id}/${name}`, size, changedMs: Date.now() };
+      objects.set(name, object);
+      return object;
+    };
+    for (const { path: name, size } of manifest.files) {
+      const file = path.join(environmentOf(path.join(this.#mirror.directory, id)), name);
+      this.#mirror.release(file, note(`environment/${name}`, size));
+    }
+    if (sums) note(sumsName, sums.length);
+    note(manifestName, text.length);
+    return objects;
+  }
+
+  async #sendFile(
+    id: string,
+    { path: name, size, sha256 }: ManifestFile,
+    progress: { done: number; readonly total: number },
+  ): Promise<void> {
+    const file = path.join(environmentOf(path.join(this.#mirror.directory, id)), name);
+    const source = fileAsSource(this.#files, file, size);
+    const hashed = new HashedSource(source, async (bytes) => {
+      progress.done += bytes;
+      await pause(this.#watch, { phase: `send ${id}/${path.basename(name)}`, ...progress }, bytes);
+    });
+    await this.#store.write(`${id}/environment/${name}`, hashed);
+    if (hashed.sha256 === sha256) return;
+    throw new FigaroError('file-checksum', `${file} does not match its SHA-256 in the manifest`, {
+      path: file,
+      hint: 'the disk of the spool may be failing. Choose another one with $FIGARO_BACKUP_SPOOL.',
+    });
+  }
+
+  /** What stands beside a manifest, as far as the store has it otherwise. Returns all of it. */
+  async #sendNotes(id: string, before: MirroredSet['notes'] | undefined): Promise<MirroredSet['notes']> {
+    const notes = new Map(before);
+    for (const name of noteNames) {
+      const known = notes.get(name);
+      const bytes = readOwnIfThere(this.#files, this.#inside(id, name));
+      if (bytes && !(known && Buffer.compare(known, bytes) === 0)) {
+        await this.#store.write(`${id}/${name}`, bytesAsSource(bytes));
+        notes.set(name, bytes);
+      } else if (!bytes && known) {
+        await this.#store.remove([`${id}/${name}`]);
+        notes.delete(name);
+      }
+    }
+    const checked = notes.get(checksName) ?? new Uint8Array(0);
+    const added = this.#checksAdded(id, checked.length);
+    if (added) {
+      const name = `${checksPrefix}${stampOf(new Date())}-${randomBytes(3).toString('hex')}`;
+      await this.#store.write(`${id}/${name}`, bytesAsSource(added));
+      notes.set(checksName, Buffer.concat([checked, added]));
+    }
+    return notes;
+  }
+
+  /** What was appended to the checks of a set, which were `before` bytes. */
+  #checksAdded(id: string, before: number): Uint8Array | undefined {
+    const opened = this.#files.openOwnIfThere(this.#inside(id, checksName));
+    try {
+      const size = opened?.stat().size ?? 0;
+      if (!opened || size <= before) return undefined;
+      const bytes = new Uint8Array(size - before);
+      return bytes.subarray(0, opened.readAt(bytes, before));
+    } finally {
+      opened?.close();
+    }
+  }
+
+  /** Without its manifest it is no set, and the next run removes what is left of it. */
+  async #removeSet({ id }: MirroredSet): Promise<void> {
+    await this.#confirm();
+    await pause(this.#watch, { phase: `remove ${id}` });
+    await this.#removeAll(id);
+  }
+
+  async #removeAll(id: string): Promise<void> {
+    await this.#store.remove([`${id}/${manifestName}`]);
+    await this.#store.remove((await this.#store.list(`${id}/`)).map(({ name }) => name));
+  }
+}
+
+/** A source that knows the SHA-256 of what it gave, where it gave all of it in order. */
+class HashedSource implements ObjectSource {
+  readonly size: number;
+  readonly #source: ObjectSource;
+  readonly #onBytes: (bytes: number) => Promise<void>;
+  #hash = createHash('sha256');
+  /** How far it was hashed, and how far anything was given: what is given again counts once. */
+  #done = 0;
+
+  constructor(source: ObjectSource, onBytes: (bytes: number) => Promise<void>) {
+    this.#source = source;
+    this.size = source.size;
+    this.#onBytes = onBytes;
+  }
+
+  /** Undefined where some of it was never given. */
+  get sha256(): string | undefined {
+    return this.#done === this.size ? this.#hash.copy().digest('hex') : undefined;
+  }
+
+  async *open(start: number, length: number): AsyncIterable<Uint8Array> {
+    let at = start;
+    for await (const bytes of this.#source.open(start, length)) {
+      if (at <= this.#done && at + bytes.length > this.#done) {
+        const fresh = bytes.subarray(this.#done - at);
+        this.#hash.update(fresh);
+        this.#done += fresh.length;
+        await this.#onBytes(fresh.length);
+      }
+      at += bytes.length;
+      yield bytes;
+    }
+  }
+}

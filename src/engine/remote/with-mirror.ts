@@ -1,0 +1,170 @@
+/** A repository in a store for as long as a command works with it: locked where it writes, mirrored, and brought up to date. */
+
+import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { makeDirectories, removeTree } from '../files/tree.ts';
+import { writeNew } from '../files/durable.ts';
+import { type Files } from '../files/files.ts';
+import { type Pace } from '../pace.ts';
+import { throwIfStopped, type Watch } from '../pause.ts';
+import { beginStage, discardStage, sweepBeside } from '../recovery/leftovers.ts';
+import { findRepository, proofsIn } from '../repository/repository.ts';
+import { type Store } from '../store/store.ts';
+import { spoolPlace } from '../transfer/spool.ts';
+import { type SyncReader } from '../store/sync-reader.ts';
+import { makeMirror, type Mirror } from './mirror.ts';
+import { lockStore, seeWriter, type StoreLock } from './store-lock.ts';
+import { upload } from './upload.ts';
+
+export interface MirrorOptions {
+  /** The directory that the mirror is made in. Proofs are kept there from run to run. */
+  readonly spool: string;
+  /** True for runs that change sets: only one at a time may. Others look, and note what they found. */
+  readonly isWriter: boolean;
+  readonly lockWaitMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** How fast to send. */
+  readonly pace?: Pace;
+  /** Has people see what is done before and after the work, which they are shown by itself. */
+  readonly watched: <T>(work: (watch: Watch) => Promise<T>) => Promise<T>;
+  /** Told what earlier runs left, and what could not be noted. */
+  readonly onWarning: (warning: string) => void;
+}
+
+/** What work gets: the repository as a directory, and files that everything there has to go through. */
+export interface MirrorInUse {
+  readonly directory: string;
+  readonly files: Files;
+  /** Sends what was changed so far, and makes room in the spool: for work that makes many sets. */
+  readonly send: () => Promise<void>;
+}
+
+/**
+ * Runs `work` with a mirror of a store. What it changed is in the store when this returns, or nothing that other runs see. Throws what
+ * `work` throws, `busy` where another run writes, and what the store throws.
+ */
+export async function withMirror<T>(
+  disk: Files,
+  store: Store,
+  reader: SyncReader,
+  options: MirrorOptions,
+  work: (mirror: MirrorInUse) => Promise<T>,
+): Promise<T> {
+  const { isWriter, lockWaitMs = 0, watched, onWarning } = options;
+  const place = spoolPlace(disk, options.spool);
+  const lock = isWriter ? await watched((watch) => lockStore(store, { lockWaitMs, watch })) : undefined;
+  try {
+    const { stage, files, lease } = beginStage(disk, place, 'spooling');
+    try {
+      for (const warning of sweepBeside(files, place, stage, 'spooling')) onWarning(warning);
+      const mirror = await watched((watch) => makeMirror(files, store, reader, path.join(stage, 'repository'), watch));
+      if (!isWriter) await showWriter(files, store, mirror);
+      const kept = new KeptProofs(files, `${place}.proofs`, mirror);
+      if (isWriter) kept.take();
+      const result = await working(store, mirror, lock, options, work);
+      if (isWriter) kept.keep();
+      return result;
+    } catch (error) {
+      throw lease.reasonOf(error);
+    } finally {
+      discardStage(disk, stage);
+      lease.stop();
+    }
+  } finally {
+    await lock?.release();
+  }
+}
+
+/** What failed may have left something behind all the same, as in a directory: what was checked, what was removed. */
+async function working<T>(
+  store: Store,
+  mirror: Mirror,
+  lock: StoreLock | undefined,
+  { signal, pace, watched, onWarning }: MirrorOptions,
+  work: (mirror: MirrorInUse) => Promise<T>,
+): Promise<T> {
+  const confirm = async (): Promise<void> => await lock?.confirm();
+  const send = async (watch: Watch): Promise<void> =>
+    await upload(store, mirror, confirm, pace ? { ...watch, pace } : watch);
+  let result: T;
+  try {
+    // Who works shows what is done already.
+    result = await work({ ...mirror, send: async () => await send(signal ? { signal } : {}) });
+  } catch (error) {
+    if (!signal?.aborted) await watched(send).catch(() => undefined);
+    throw error;
+  }
+  if (lock) throwIfStopped(signal ? { signal } : {});
+  try {
+    await watched(send);
+  } catch (error) {
+    // Who may only read can look all the same.
+    if (lock || !(error instanceof FigaroError) || error.code !== 'not-permitted') throw error;
+    onWarning(`what was found could not be noted: ${error.message}`);
+  }
+  return result;
+}
+
+/** Lets those who look see the run that writes, as they would in a directory. */
+async function showWriter(files: Files, store: Store, { directory }: Mirror): Promise<void> {
+  const writer = await seeWriter(store);
+  if (writer) writeNew(files, path.join(directory, 'lock'), writer.contents);
+}
+
+/**
+ * Where proofs ended, from one run on this machine to the next. They are a cache: nothing of them is trusted but what the manifest of
+ * the newest set has the hash of.
+ */
+class KeptProofs {
+  readonly #files: Files;
+  readonly #directory: string;
+  readonly #mirror: Mirror;
+
+  constructor(files: Files, directory: string, mirror: Mirror) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#mirror = mirror;
+  }
+
+  /** Another run may have them now. */
+  take(): void {
+    const kept = this.#kept();
+    if (kept !== undefined && this.#files.statIfThere(kept)?.kind === 'directory') {
+      this.#attempt(() => this.#files.rename(kept, this.#proofs));
+    }
+  }
+
+  keep(): void {
+    const kept = this.#kept();
+    if (kept === undefined) return;
+    this.#attempt(() => {
+      removeTree(this.#files, kept);
+      if (!this.#files.statIfThere(this.#proofs)) return;
+      makeDirectories(this.#files, this.#directory);
+      this.#files.rename(this.#proofs, kept);
+    });
+  }
+
+  get #proofs(): string {
+    return proofsIn({ directory: this.#mirror.directory, id: '' });
+  }
+
+  /** Undefined where there is no repository, and where somebody else may have put the directory there. */
+  #kept(): string | undefined {
+    const repository = findRepository(this.#files, this.#mirror.directory);
+    const stat = this.#files.statIfThere(this.#directory);
+    const me = process.getuid?.();
+    const isOurs =
+      !stat || (stat.kind === 'directory' && (me === undefined || (stat.uid === me && (stat.mode & 0o022) === 0)));
+    return repository && isOurs ? path.join(this.#directory, repository.id) : undefined;
+  }
+
+  #attempt(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      // The next proof begins with the chain.
+      if (!(error instanceof FigaroError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** Opens stores by their URLs. */
+
+import { type Retry } from './retrying.ts';
+import { type SyncReader } from './sync-reader.ts';
+import { type Store } from './store.ts';
+
+/** A store, and what reads from it while everything else waits. */
+export interface OpenedStore {
+  readonly store: Store;
+  readonly reader: SyncReader;
+  close(): Promise<void>;
+}
+
+export interface OpeningOptions {
+  /** Where keys and settings of stores are. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Ends what waits. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told before something that failed is tried again. */
+  readonly onRetry?: (retry: Retry) => void;
+}
+
+/** How a command comes to its stores: tests have others. */
+export type OpenStore = (url: string, options: OpeningOptions) => Promise<OpenedStore>;
+
+/** True for what looks like the URL of a store, be it a right one or not. All else is a directory: `./s3:` for one of such a name. */
+export function isStoreUrl(text: string): boolean {
+  return /^(?:[a-z][a-z0-9+.-]+:\/\/|(?:s3|sftp):)/i.test(text);
+}
+
+/** Opens a store, which tries again what fails, and a thread that reads from it when something is read. */
+export const openStoreWithThread: OpenStore = async (url, { env, signal, onRetry }) => {
+  const [{ openStore }, { WorkerReader }] = await Promise.all([import('./open-store.ts'), import('./sync-reader.ts')]);
+  const store = await openStore(url, { env, ...(signal ? { signal } : {}), ...(onRetry ? { onRetry } : {}) });
+  const reader = new WorkerReader({ url, place: store.place, env });
+  return {
+    store,
+    reader,
+    close: async () => {
+      await reader.close();
+      await store.close();
+    },
+  };
+};

@@ -1,0 +1,95 @@
+/**
+ * Reading from a store as from a file: the engine is synchronous, and a page that it asks for has to be there when it goes on. A thread of
+ * its own asks the store meanwhile.
+ */
+
+import { Worker } from 'node:worker_threads';
+import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { type Range } from './store.ts';
+
+/** Reads objects while everything else waits. */
+export interface SyncReader {
+  /** As `Store.read`. At most `largestRead` bytes at a time. */
+  read(name: string, range: Range): Uint8Array | undefined;
+  close(): Promise<void>;
+}
+
+/** In bytes. */
+export const largestRead = 4 << 20;
+
+/** What the thread has answered. */
+export const answers = { none: 0, bytes: 1, absent: 2, failure: 3 } as const;
+
+/** What goes to the thread when it begins. */
+export interface ReaderData {
+  readonly url: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Two numbers of 32 bits, what was answered and its length, and then the bytes. */
+  readonly shared: SharedArrayBuffer;
+}
+
+export interface ReadRequest extends Range {
+  readonly name: string;
+}
+
+/** How a failure comes back. */
+export interface ReadFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+  readonly path?: string;
+}
+
+export const headSize = 8;
+
+/** More than all tries of one read take, in ms: a thread that does not answer by then never will. */
+const patienceMs = 600_000;
+
+/** The module that runs in the thread lies beside the program, of which this one is a part somewhere below. */
+function programOf(here: string): URL {
+  const isBundled = here.includes('/chunks/');
+  return new URL(isBundled ? '../store-reader.js' : '../../store-reader.js', here);
+}
+
+export class WorkerReader implements SyncReader {
+  readonly #url: string;
+  readonly #place: string;
+  readonly #env: ReaderData['env'];
+  readonly #shared = new SharedArrayBuffer(headSize + largestRead);
+  readonly #head = new Int32Array(this.#shared, 0, 2);
+  #worker: Worker | undefined;
+
+  /** `place` is what people know the store by. */
+  constructor({ url, place, env }: { readonly url: string; readonly place: string; readonly env: ReaderData['env'] }) {
+    this.#url = url;
+    this.#place = place;
+    this.#env = env;
+  }
+
+  read(name: string, range: Range): Uint8Array | undefined {
+    const worker = (this.#worker ??= this.#begin());
+    Atomics.store(this.#head, 0, answers.none);
+    const request: ReadRequest = { name, ...range };
+    worker.postMessage(request);
+    if (Atomics.wait(this.#head, 0, answers.none, patienceMs) === 'timed-out') {
+      throw new FigaroError('store-unreachable', `${this.#place} did not answer`, { path: name });
+    }
+    const bytes = new Uint8Array(this.#shared, headSize, this.#head[1]);
+    const answer = Atomics.load(this.#head, 0);
+    if (answer === answers.bytes) return bytes;
+    if (answer === answers.absent) return undefined;
+    const { code, message, ...details } = JSON.parse(Buffer.from(bytes).toString('utf8')) as ReadFailure;
+    throw new FigaroError(code, message, details);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  #begin(): Worker {
+    const data: ReaderData = { url: this.#url, env: this.#env, shared: this.#shared };
+    const worker = new Worker(programOf(import.meta.url), { workerData: data });
+    worker.unref();
+    return worker;
+  }
+}

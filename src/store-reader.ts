@@ -1,0 +1,43 @@
+/** The thread that reads from a store for a run that waits: `engine/store/sync-reader.ts` is its other end. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { answers, headSize, type ReaderData, type ReadFailure, type ReadRequest } from './engine/store/sync-reader.ts';
+import { openStore } from './engine/store/open-store.ts';
+import { FigaroError } from './errors.ts';
+
+const { url, env, shared } = workerData as ReaderData;
+const head = new Int32Array(shared, 0, 2);
+const store = openStore(url, { env });
+// Told when something is asked of it.
+store.catch(() => undefined);
+
+parentPort!.on('message', (request: ReadRequest) => void answer(request));
+
+async function answer({ name, ...range }: ReadRequest): Promise<void> {
+  try {
+    const bytes = await (await store).read(name, range);
+    if (bytes) give(answers.bytes, bytes);
+    else give(answers.absent);
+  } catch (error) {
+    give(answers.failure, Buffer.from(JSON.stringify(describe(error))));
+  }
+}
+
+function give(answer: number, bytes: Uint8Array = new Uint8Array(0)): void {
+  const length = Math.min(bytes.length, shared.byteLength - headSize);
+  new Uint8Array(shared, headSize, length).set(bytes.subarray(0, length));
+  head[1] = length;
+  Atomics.store(head, 0, answer);
+  Atomics.notify(head, 0);
+}
+
+function describe(error: unknown): ReadFailure {
+  if (!(error instanceof FigaroError)) return { code: 'internal', message: String(error) };
+  const { hint, path } = error.details;
+  return {
+    code: error.code,
+    message: error.message,
+    ...(hint === undefined ? {} : { hint }),
+    ...(path === undefined ? {} : { path }),
+  };
+}

@@ -1,0 +1,264 @@
+/** A repository that is no directory: every command works with it as with one that is. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { type Command } from 'commander';
+import { buildProgram } from '../../src/cli.ts';
+import { CommandContext } from '../../src/commands/context.ts';
+import { commandName } from '../../src/commands/settings.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { demoApplication } from '../support/demo-environment.ts';
+import { type MemoryStore } from '../support/memory-store.ts';
+import { newPlace, type Place } from '../support/place.ts';
+import { figaro, type CliResult } from '../support/run-cli.ts';
+import { failing, memoryStore, memoryUrl as url } from '../support/store-commands.ts';
+import { fingerprint, namesIn } from '../support/trees.ts';
+
+let place: Place;
+let store: MemoryStore;
+let application: ReturnType<typeof demoApplication>;
+
+beforeEach(() => {
+  place = newPlace();
+  store = memoryStore();
+  application = demoApplication(place.home);
+  fs.mkdirSync(path.join(place.directory, 'spool'));
+});
+
+/** Runs a command line; `@` begins a path of the test. Nothing that it prints tells of the mirror. */
+async function run(line: string, env: Record<string, string> = {}): Promise<CliResult> {
+  const words = line.split(' ').map((word) => word.replace(/^@/, `${place.directory}/`));
+  const spool = path.join(place.directory, 'spool');
+  const result = await figaro(words, {
+    store,
+    env: { FIGARO_BACKUP_SPOOL: spool, ...env },
+    directory: place.directory,
+  });
+  expect(result.stdout + result.stderr).not.toContain('spooling');
+  expect(namesIn(spool).filter((name) => name.includes('spooling'))).toEqual([]);
+  return result;
+}
+
+async function succeed(line: string): Promise<CliResult> {
+  const result = await run(line);
+  expect([result.exitCode, result.stderr], line).toEqual([0, result.stderr]);
+  return result;
+}
+
+/** Of databases: recovery writes the time into the log. */
+const hashesIn = (directory: string): string[] =>
+  fingerprint(directory)
+    .filter((line) => !line.startsWith('log.'))
+    .map((line) => `${line.split(' ')[0]} ${line.split(' ').at(-1)}`);
+
+const namesOfSets = (): string[] =>
+  [...store.objects.keys()].filter((name) => name.endsWith('/manifest.json')).map((name) => name.split('/')[0]!);
+
+test('a chain is taken into a store, and recovered to what it would be from a directory', async () => {
+  application.commitUpTo([4, 72_115]);
+  const first = await run(`hot --home @env --repo ${url} -v`);
+  expect(first).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(`created repository ${url}`) });
+  await succeed('hot --home @env --repo @repo');
+  application.commitUpTo([5, 60_000]);
+  await succeed(`incremental --home @env --repo ${url}`);
+  application.commitUpTo([5, 110_402]);
+  const third = await succeed(`incremental --home @env --repo ${url} -v`);
+  // Where the proof before ended is kept on this machine.
+  expect(third.stdout).toMatch(/proven recoverable, on from \S+-incremental-/);
+  await succeed('incremental --home @env --repo @repo');
+  expect(namesOfSets()).toHaveLength(3);
+  await succeed(`recover --repo ${url} --to @a`);
+  await succeed('recover --repo @repo --to @b');
+  expect(hashesIn(path.join(place.directory, 'a'))).toEqual(hashesIn(path.join(place.directory, 'b')));
+});
+
+test('every command that looks at a repository looks at one in a store', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  application.commitUpTo([5, 110_402]);
+  await succeed(`incremental --home @env --repo ${url}`);
+  const [full] = namesOfSets();
+  expect((await succeed(`list --repo ${url}`)).stdout).toContain(full);
+  expect((await succeed(`show --chain ${full} --repo ${url}`)).stdout).toContain(full);
+  const verified = JSON.parse((await succeed(`verify --repo ${url} --rehearse --json`)).stdout) as object;
+  expect(verified).toMatchObject({ findings: [] });
+  expect([...store.objects.keys()].filter((name) => name.includes('/checks.jsonl.'))).toHaveLength(2);
+  await succeed(`check --repo ${url} --max-rehearsal-age 1d`);
+  await succeed(`pin ${full} --repo ${url}`);
+  expect(store.objects.has(`${full}/pin.json`)).toBe(true);
+  await succeed(`unpin ${full} --repo ${url}`);
+  expect(store.objects.has(`${full}/pin.json`)).toBe(false);
+  await succeed(`logs list --repo ${url}`);
+  await succeed(`logs timeline --repo ${url}`);
+  await succeed(`inspect environment --repo ${url}`);
+  const [name] = namesIn(place.home).filter((file) => /\.(db|dbxml)$/.test(file));
+  expect((await succeed(`dump ${name} --repo ${url}`)).stdout).toMatch(/HEADER=END/);
+});
+
+test('every command with --repo knows stores, and says that one cannot be reached', async () => {
+  const repo = ['--repo', url];
+  const lines: Readonly<Record<string, readonly string[]>> = {
+    init: repo,
+    offline: ['--home', place.home, ...repo],
+    hot: ['--home', place.home, ...repo],
+    incremental: ['--home', place.home, ...repo],
+    consolidate: repo,
+    recover: [...repo, '--to', place.target],
+    'failover follow': [...repo, '--standby', path.join(place.directory, 'standby'), '--once'],
+    verify: repo,
+    list: repo,
+    show: repo,
+    check: repo,
+    'logs list': repo,
+    'logs print': repo,
+    'logs timeline': repo,
+    'logs prune': ['--home', place.home, ...repo],
+    'inspect environment': repo,
+    'documents list': ['docs.dbxml', ...repo],
+    'documents get': ['docs.dbxml', 'one', ...repo],
+    dump: ['docs.dbxml', ...repo],
+    copy: [...repo, '--to', path.join(place.directory, 'copy')],
+    expire: [...repo, '--keep-full', '1'],
+    pin: ['20261122T081500Z-hot-7f3a9c', ...repo],
+    unpin: ['20261122T081500Z-hot-7f3a9c', ...repo],
+  };
+  const { stdout, stderr } = process;
+  const leaves = (command: Command): Command[] => [command, ...command.commands.flatMap(leaves)];
+  const program = await buildProgram(new CommandContext({ stdout, stderr, env: {} }, nodeFiles));
+  const known = leaves(program).filter(({ options }) => options.some(({ long }) => long === '--repo'));
+  expect(Object.keys(lines).sort()).toEqual(known.map(commandName).sort());
+  application.commitUpTo([4, 72_115]);
+  store.hooks = failing(store, () => 'before');
+  for (const [name, options] of Object.entries(lines)) {
+    const { exitCode, stderr: told } = await figaro([...name.split(' '), ...options], { store });
+    expect([name, exitCode, told]).toEqual([name, 13, expect.stringMatching(/^error \[store-unreachable\]: s3:/)]);
+  }
+});
+
+test('expire removes from a store what its rules say, and nothing else', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const [old] = namesOfSets();
+  application.commitUpTo([5, 110_402]);
+  await succeed(`hot --home @env --repo ${url}`);
+  await succeed(`expire --repo ${url} --keep-full 1`);
+  expect([...store.objects.keys()].filter((each) => each.startsWith(old!))).toEqual([]);
+  expect(namesOfSets()).toHaveLength(1);
+  await succeed(`recover --repo ${url} --to @a`);
+});
+
+test('sets go from a directory to a store, and from there to another directory, as they are', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed('hot --home @env --repo @repo');
+  application.commitUpTo([5, 110_402]);
+  await succeed('incremental --home @env --repo @repo');
+  await succeed(`copy --repo @repo --to ${url}`);
+  expect(namesOfSets()).toHaveLength(2);
+  await succeed(`copy --repo ${url} --to @back`);
+  await succeed('verify --repo @back');
+  await succeed('recover --repo @back --to @a');
+  await succeed('recover --repo @repo --to @b');
+  expect(hashesIn(path.join(place.directory, 'a'))).toEqual(hashesIn(path.join(place.directory, 'b')));
+});
+
+test('of two that write at once each has its turn, or is told of the other', async () => {
+  application.commitUpTo([4, 72_115]);
+  const both = async (more: string): Promise<CliResult[]> =>
+    await Promise.all([1, 2].map(async () => await run(`hot --home @env --repo ${url}${more}`)));
+  for (const { exitCode } of await both(' --lock-wait 10m')) expect(exitCode).toBe(0);
+  expect(namesOfSets()).toHaveLength(2);
+  const codes = (await both('')).map(({ exitCode }) => exitCode);
+  expect(codes).toContain(0);
+  expect(codes.filter((code) => code !== 0 && code !== 7)).toEqual([]);
+  expect(namesOfSets()).toHaveLength(2 + codes.filter((code) => code === 0).length);
+  expect([...store.objects.keys()].filter((name) => name.startsWith('locks/'))).toEqual([]);
+});
+
+test('a run of another machine that lives keeps others out, and one that is long silent does not', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const owner = {
+    host: 'another',
+    boot: '1',
+    namespace: 'pid:[1]',
+    pid: 12,
+    processStart: '34',
+    since: '2026-11-20T00:00:00.000Z',
+  };
+  // What counts is the clock of the store.
+  const behindMs = 7_200_000;
+  store.hooks = { now: () => Date.now() - behindMs };
+  const lock = (silentMs: number): void => {
+    const bytes = Buffer.from(JSON.stringify(owner));
+    store.objects.set('locks/0123456789abcdef.json', { bytes, changedMs: Date.now() - behindMs - silentMs });
+  };
+  lock(60_000);
+  const refused = await run(`hot --home @env --repo ${url}`);
+  expect(refused).toMatchObject({
+    exitCode: 7,
+    stderr: expect.stringMatching(
+      /^error \[busy\]: s3:\/\/memory\/env is being written to by process 12 on another since/,
+    ),
+  });
+  await succeed(`verify --repo ${url}`);
+  lock(301_000);
+  await succeed(`hot --home @env --repo ${url}`);
+  expect(namesOfSets()).toHaveLength(2);
+});
+
+test('a run in a store is seen by who looks at it', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  let seen = '';
+  store.hooks = {
+    before: ({ operation, name }) => {
+      if (operation !== 'create' || !name.endsWith('manifest.json')) return;
+      seen = [...store.objects.keys()].find((each) => each.startsWith('locks/')) ?? 'none';
+      store.objects.set('kept', store.objects.get(seen)!);
+    },
+  };
+  await succeed(`hot --home @env --repo ${url}`);
+  expect(seen).toMatch(/^locks\//);
+  store.objects.set(seen, store.objects.get('kept')!);
+  expect((await succeed(`list --repo ${url}`)).stdout).toContain(`in progress: since`);
+});
+
+test('objects whose names lead elsewhere, or are no part of a repository, are passed over', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const [id] = namesOfSets();
+  const object = { bytes: Buffer.from('planted'), changedMs: Date.now() };
+  for (const name of [
+    `${id}/environment/../../../../planted`,
+    `${id}/environment/..`,
+    `${id}/../planted`,
+    `../${id}/manifest.json`,
+    `${id}/environment/log.0000000004/below-a-file`,
+    `${id}/environment//planted`,
+    'planted/manifest.json',
+  ]) {
+    store.objects.set(name, object);
+  }
+  await succeed(`verify --repo ${url}`);
+  await succeed(`recover --repo ${url} --to @a`);
+  const names = fs.readdirSync(place.directory, { recursive: true, encoding: 'utf8' });
+  expect(names.filter((name) => name.includes('planted'))).toEqual([]);
+});
+
+test('damage in a store is found, and what is missing there is missed', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const [id] = namesOfSets();
+  const name = `${id}/environment/d.dbxml`;
+  const whole = store.objects.get(name)!;
+  const damaged = Uint8Array.from(whole.bytes);
+  damaged[damaged.length - 100]! ^= 1;
+  store.objects.set(name, { ...whole, bytes: damaged });
+  expect(await run(`verify --repo ${url}`)).toMatchObject({ exitCode: 4 });
+  expect(await run(`recover --repo ${url} --to @a`)).toMatchObject({ exitCode: 4 });
+  store.objects.delete(name);
+  expect(await run(`verify --repo ${url}`)).toMatchObject({ exitCode: 5 });
+  expect(await run(`recover --repo ${url} --to @a`)).toMatchObject({ exitCode: 5 });
+  expect(fs.existsSync(path.join(place.directory, 'a'))).toBe(false);
+});
