@@ -1,7 +1,7 @@
 /** Whether a process has an environment open, as far as Linux tells this user; elsewhere nothing is seen. */
 
 import { FigaroError } from '../../errors.ts';
-import { readSystemFile } from '../files/system-files.ts';
+import { readSystemFile, readSystemLink } from '../files/system-files.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { type Environment } from './environment.ts';
 
@@ -15,11 +15,12 @@ type InUseHint = (environment: Environment) => string;
  * hold that registered. That it returns proves nothing.
  */
 export function requireNotInUse(files: Files, environment: Environment, hintFor: InUseHint): void {
-  const watched = watchedFiles(files, environment);
+  const shared = sharedFiles(files, environment);
+  const watched = new Map([...ownFiles(environment), ...shared]);
   const locked = lockedFiles(watched);
   for (const pid of list(files, '/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const file = openForWriting(files, pid, watched) ?? mapped(pid, watched) ?? locked.get(pid);
+    const file = openForWriting(files, pid, watched) ?? mapped(pid, shared) ?? locked.get(pid);
     if (file === undefined) continue;
     const name = readSystemFile(`/proc/${pid}/comm`).trim();
     const who = name === '' ? `process ${pid}` : `process ${pid} (${name})`;
@@ -30,27 +31,38 @@ export function requireNotInUse(files: Files, environment: Environment, hintFor:
   }
 }
 
-/** Paths by device and inode, as the kernel prints them. */
-function watchedFiles(files: Files, { files: known, leftOut }: Environment): ReadonlyMap<string, string> {
-  const watched = new Map<string, string>();
+/** What an environment consists of: paths by device and inode, as the kernel prints them. */
+function ownFiles({ files: known }: Environment): ReadonlyMap<string, string> {
+  const own = new Map<string, string>();
   for (const { kind, path, stat } of known) {
-    if (kind !== 'config' && kind !== 'external-file') watched.set(`${deviceOf(stat)} ${stat.inode}`, path);
+    if (kind !== 'config' && kind !== 'external-file') own.set(`${deviceOf(stat)} ${stat.inode}`, path);
   }
-  for (const { reason, path } of leftOut) {
-    const stat = reason === 'region' || reason === 'registry' ? files.statIfThere(path) : undefined;
-    if (stat) watched.set(`${deviceOf(stat)} ${stat.inode}`, path);
-  }
-  return watched;
+  return own;
 }
 
+/** The memory that its processes share, as files. */
+function sharedFiles(files: Files, { leftOut }: Environment): ReadonlyMap<string, string> {
+  const shared = new Map<string, string>();
+  for (const { reason, path } of leftOut) {
+    const stat = reason === 'region' || reason === 'registry' ? files.statIfThere(path) : undefined;
+    if (stat) shared.set(`${deviceOf(stat)} ${stat.inode}`, path);
+  }
+  return shared;
+}
+
+/** What is no file, as a descriptor of it reads. Most are of these kinds, and that is quicker to see than the rest. */
+const noFile = /^(socket:|pipe:|anon_inode:|\/dev\/null$)/;
+
 function openForWriting(files: Files, pid: string, watched: ReadonlyMap<string, string>): string | undefined {
+  const inodes = new Set([...watched.keys()].map((key) => key.split(' ')[1]));
   let devices: ReadonlyMap<string, string> | undefined;
   for (const descriptor of list(files, `/proc/${pid}/fdinfo`)) {
+    if (noFile.test(readSystemLink(`/proc/${pid}/fd/${descriptor}`))) continue;
     const info = readSystemFile(`/proc/${pid}/fdinfo/${descriptor}`);
     const flags = Number.parseInt(field(info, 'flags') ?? '0', 8);
     const inode = field(info, 'ino');
     // The two lowest bits say how it was opened; 0 is for reading.
-    if ((flags & 3) === 0 || inode === undefined) continue;
+    if ((flags & 3) === 0 || inode === undefined || !inodes.has(inode)) continue;
     devices ??= mountedDevices(pid);
     const file = watched.get(`${devices.get(field(info, 'mnt_id') ?? '')} ${inode}`);
     if (file !== undefined) return file;
@@ -58,13 +70,14 @@ function openForWriting(files: Files, pid: string, watched: ReadonlyMap<string, 
   return undefined;
 }
 
-/** A file that is mapped so that others see what is written: regions are; containers that are only read are not. */
-function mapped(pid: string, watched: ReadonlyMap<string, string>): string | undefined {
+/** Shared memory that a process has mapped, so that others see what it writes. The list of what is mapped can be long. */
+function mapped(pid: string, shared: ReadonlyMap<string, string>): string | undefined {
+  if (shared.size === 0) return undefined;
   for (const line of readSystemFile(`/proc/${pid}/maps`).split('\n')) {
     const match = /^\S+ .w.s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line);
     if (!match) continue;
     const [, major = '', minor = '', inode = ''] = match;
-    const file = watched.get(keyOf(major, minor, inode));
+    const file = shared.get(keyOf(major, minor, inode));
     if (file !== undefined) return file;
   }
   return undefined;
