@@ -21,4 +21,9 @@ export class CreatedDatabases implements LogObserver {
   has(uid: string): boolean {
     return this.#uids.has(uid);
   }
+
+  /** True for the name under which a file was made; a transaction gives it a lasting one later. */
+  hasMade(name: string): boolean {
+    return this.#names.has(name);
+  }
 }

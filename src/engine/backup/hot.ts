@@ -20,6 +20,7 @@ import { confirmGrowth } from './confirm-growth.ts';
 import { ContainerCopy } from './copy-container.ts';
 import { LogCopy, requireSoundEnd } from './copy-log.ts';
 import { copyPlain, type PlainCopy } from './copy-plain.ts';
+import { CreatedDatabases } from './created-databases.ts';
 import {
   describeLog,
   logDirectoryOf,
@@ -62,10 +63,11 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
   const names = new DatabaseNames();
   const removed = new RemovedFiles();
   const growth = new Growth();
+  const created = new CreatedDatabases();
 
   // The log: the last complete checkpoint says from which file on it is needed. It is copied from there at once, and
   // followed while the rest is copied, so that no file can be taken away.
-  const observers = [notes, named, names, removed, growth];
+  const observers = [notes, named, names, removed, growth, created];
   const log = beginLog(files, from, path.join(set.environment, logDirectory), observers);
   try {
     // Damage in the log comes before anything that follows from it.
@@ -81,10 +83,10 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
 
     // Pages that may have been in motion, and files that appeared or moved meanwhile.
     const { containers } = copy;
-    const list = (): Promise<ReadonlySet<ContainerCopy>> => copy.refresh(watch);
+    const list = (isLeft?: IsLeft): Promise<ReadonlySet<ContainerCopy>> => copy.refresh(watch, isLeft);
     // What the log names is hidden in an opaque one: then everything is read again.
     const always = log.isOpaque ? { smallBytes: Infinity } : {};
-    copy.drop(await settle({ ...options, ...always, log, notes, named, containers, list }, watch));
+    copy.drop(await settle({ ...options, ...always, log, notes, named, created, containers, list }, watch));
 
     // The log to its end, with what is not in it. Every page copied was compared with it.
     const confirmOthers = async (): Promise<void> => await copy.confirmExternalFiles(watch);
@@ -134,6 +136,9 @@ function externalFiles({ plain }: SourceFiles): readonly EnvironmentFile[] {
 function stateOf({ path: name, stat }: { readonly path: string; readonly stat: FileStat }): string {
   return `${name}\0${stat.size}\0${stat.mtimeMs}`;
 }
+
+/** True for a new file that is left to the log. */
+type IsLeft = (file: EnvironmentFile) => boolean;
 
 /** The files of a hot set but its log. */
 class HotCopy {
@@ -194,7 +199,7 @@ class HotCopy {
   }
 
   /** Copies what is not copied yet. A file that took the name of another is left to the log, which created it. */
-  async #add({ paged, plain }: SourceFiles, watch: Watch): Promise<void> {
+  async #add({ paged, plain }: SourceFiles, watch: Watch, isLeft: IsLeft): Promise<void> {
     const copied = new Set(this.containers.flatMap(({ name, identity }) => [`name ${name}`, `file ${identity}`]));
     const others = new Set(this.others.map(({ file }) => file.name));
     const isCopied = ({ file }: PagedFile): boolean =>
@@ -206,6 +211,7 @@ class HotCopy {
       const { name } = candidate.file;
       const identity = identityOf(candidate.file) ?? name;
       if (others.has(name)) this.#forget(name);
+      if (isLeft(candidate.file)) continue;
       const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log, this.damaged);
       if (!(await copy.copy(watch))) continue;
       this.containers.push(copy);
@@ -263,16 +269,16 @@ class HotCopy {
   }
 
   /** Lists the source again, copies what is new, and finds what was renamed. Returns the copies of what is gone. */
-  async refresh(watch: Watch): Promise<ReadonlySet<ContainerCopy>> {
-    const gone = await this.#lookAgain(watch);
+  async refresh(watch: Watch, isLeft: IsLeft = () => false): Promise<ReadonlySet<ContainerCopy>> {
+    const gone = await this.#lookAgain(watch, isLeft);
     // A directory that is listed while a file in it gets another name may show neither of its names.
-    return gone.size > 0 ? await this.#lookAgain(watch) : gone;
+    return gone.size > 0 ? await this.#lookAgain(watch, isLeft) : gone;
   }
 
-  async #lookAgain(watch: Watch): Promise<ReadonlySet<ContainerCopy>> {
+  async #lookAgain(watch: Watch, isLeft: IsLeft): Promise<ReadonlySet<ContainerCopy>> {
     const now = await this.#list();
     for (const { file } of now.paged) if (file.uid !== undefined) this.#meant.set(file.uid, file.logName);
-    await this.#add(now, watch);
+    await this.#add(now, watch, isLeft);
     const places = new Map(now.paged.map(({ file }) => [identityOf(file) ?? file.name, file]));
     const gone = new Set<ContainerCopy>();
     for (const copy of this.containers) {

@@ -325,6 +325,22 @@ describe('files that come and go', () => {
     expect(set.manifest.files.map(({ path: file }) => file)).toContain('d.dbxml');
   });
 
+  test('a file that has another name each time it is looked for fails the backup, which does not go on for ever', async () => {
+    let name = 'd.dbxml';
+    let renamings = 0;
+    let copying = false;
+    const files = watchedFiles(nodeFiles, {
+      before(operation, file) {
+        if (operation === 'create' && file.endsWith('environment/e.dbxml')) copying = true;
+        if (!copying || operation !== 'openIfThere' || file !== container(name) || renamings++ % 2 === 0) return;
+        renameSync(file, container((name = `moved${renamings}.dbxml`)));
+      },
+    });
+    const error = await expectFailure('page-unstable', () => hot(files));
+    expect(error.message).toMatch(/moved\d+\.dbxml comes and goes, or gets other names, faster than it is read$/);
+    expect(namesIn(repository)).toEqual(['repository.json']);
+  });
+
   test('a file removed by hand while it is copied fails the proof', async () => {
     const error = await expectFailure('container-missing', () =>
       hot(whenCopying('e.dbxml', () => unlinkSync(container()))),

@@ -13,6 +13,7 @@ import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { chainEnvironment, type Chain } from '../../../src/engine/repository/chain.ts';
 import { findChain } from '../../../src/engine/repository/find-chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
+import { appendTails, copyOver } from '../../support/by-hand.ts';
 import { contentsOf, describeNative, nativeProgram, recoverNatively, verifyNatively } from '../../support/native.ts';
 import { rebuilt } from '../../support/rebuilt.ts';
 import { effort } from '../../support/effort.ts';
@@ -148,7 +149,8 @@ function damagedNatively(refusal: Error, { home }: Place): string {
 /** What Berkeley DB says when it cannot recover a set either. Throws the refusal when it can. */
 function notRecoveredNatively(refusal: Error, chain: Chain, target: string): string {
   const plain = `${target}.plain`;
-  for (const set of chain.sets) cpSync(path.join(set.directory, 'environment'), plain, { recursive: true });
+  copyOver(chain.sets, plain);
+  appendTails(plain);
   const { ok, messages } = recoverNatively(plain);
   if (ok) throw refusal;
   rmSync(plain, { recursive: true });
