@@ -66,8 +66,9 @@ describeNative('logs prune', () => {
       '--log-max',
       '100000',
       '--keep-logs',
+      // No more than what these tests need: each of them copies it.
       '--pause-us',
-      '300',
+      '3000',
     ];
     const application = spawn(nativeProgram('ledger'), options, { stdio: 'ignore' });
     // Not before its first checkpoints.

@@ -11,7 +11,7 @@ import { copySets } from '../../src/engine/transfer/copy-sets.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { effort } from '../support/effort.ts';
-import { faultKinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
+import { callsToTry, faultKinds, runWithFault } from '../support/fault-kinds.ts';
 import { withFaults } from '../support/faulty-system.ts';
 import { PowerLoss, VolatileDisk, type Survival } from '../support/power-loss.ts';
 import { finish, start } from '../support/program.ts';
@@ -60,13 +60,13 @@ async function soundSets(files: Files, directory: string): Promise<string[]> {
 
 test.each(Object.entries(faultKinds))(
   'copies whole sets, in order, while the disk %s',
-  async (_what, kind) => {
+  async (what, kind) => {
     const whole = new Place();
     const { calls, result } = await runWithFault(whole.directory, whole.arguments, kind, Infinity);
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
     const all = await soundSets(nodeFiles, whole.copy);
     expect(all).toHaveLength(2);
-    for (let at = 0; at < calls; at += strideFor(calls)) {
+    for (const at of callsToTry(calls, `copy ${what}`)) {
       const place = new Place();
       const before = fingerprint(place.repository);
       const { result: outcome } = await runWithFault(place.directory, place.arguments, kind, at);

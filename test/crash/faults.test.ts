@@ -11,7 +11,7 @@ import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { openRepository, readSets } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
-import { countCalls, faultKinds as kinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
+import { callsToTry, countCalls, faultKinds as kinds, runWithFault } from '../support/fault-kinds.ts';
 import { withFaults } from '../support/faulty-system.ts';
 import { figaro } from '../support/run-cli.ts';
 import { fingerprint, namesIn, namesInRepository } from '../support/trees.ts';
@@ -117,7 +117,7 @@ describe.each(commands)('%s', (command) => {
       expect(ofKind).toBeGreaterThan(3);
       let failed = 0;
       let tried = 0;
-      for (let at = 0; at < ofKind; at += strideFor(ofKind)) {
+      for (const at of callsToTry(ofKind, `${command} ${what}`)) {
         const place = new Place(temporaryDirectory());
         cpSync(prepared.directory, place.directory, { recursive: true, preserveTimestamps: true });
         const source = fingerprint(place.home);

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { demoApplication } from '../support/demo-environment.ts';
-import { countCalls, faultKinds as kinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
+import { callsToTry, countCalls, faultKinds as kinds, runWithFault } from '../support/fault-kinds.ts';
 import { figaro } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
 import { type Place } from '../support/place.ts';
@@ -62,7 +62,7 @@ describe.each(['hot', 'recover'])('%s of directories outside', (command) => {
     async (what) => {
       const kind = kinds[what]!;
       const calls = counted.calls[what]!;
-      for (let at = 0; at < calls; at += strideFor(calls)) {
+      for (const at of callsToTry(calls, `${command} ${what}`)) {
         const { directory } = laid();
         const before = source(directory);
         const { result: outcome } = await runWithFault(directory, argumentsFor(directory), kind, at);

@@ -27,6 +27,8 @@ import { fingerprint } from '../support/trees.ts';
 import { effort } from '../support/effort.ts';
 
 const survivals: readonly Survival[] = ['none', 'names', 'some'];
+/** In how many of these ways power is lost at each place; with one, in another way at the next place. */
+const ways = effort('SURVIVALS', 1, survivals.length);
 
 const disk = '/power-loss';
 const repository = path.join(disk, 'repo');
@@ -85,8 +87,9 @@ async function atEveryChange(
   const total = whole.operations;
   expect(total).toBeGreaterThan(5);
   const stride = total < 20 ? 1 : effort('FAULT_EVERY', Math.ceil(total / 3), every);
+  let places = 0;
   // The last one is after all of its work.
-  for (let n = total % stride; n <= total; n += stride) {
+  for (let n = total % stride; n <= total; n += stride, places++) {
     const tried = prepared.copy();
     tried.losePowerAt(n);
     const outcome = await work(tried).then(
@@ -94,9 +97,12 @@ async function atEveryChange(
       (error: unknown) => error,
     );
     if (outcome !== undefined && !(outcome instanceof PowerLoss)) throw outcome;
-    for (const survival of survivals) await check(tried.restarted(survival, randomNumbers(n)), outcome === undefined);
+    for (let i = 0; i < ways; i++) {
+      const survival = survivals[(places + i) % survivals.length]!;
+      await check(tried.restarted(survival, randomNumbers(n)), outcome === undefined);
+    }
   }
-  console.log(`power lost at ${Math.floor(total / stride) + 1} of ${total + 1} places in ${survivals.length} ways`);
+  console.log(`power lost at ${places} of ${total + 1} places in ${ways} of ${survivals.length} ways each`);
 }
 
 describe('the power may fail at any moment', () => {

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { requireStandby } from '../../src/engine/failover/standby.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { demoApplication } from '../support/demo-environment.ts';
-import { countCalls, faultKinds, runWithFault, strideFor } from '../support/fault-kinds.ts';
+import { callsToTry, countCalls, faultKinds, runWithFault } from '../support/fault-kinds.ts';
 import { figaro } from '../support/run-cli.ts';
 import { piecesOf } from '../support/standby.ts';
 import { fingerprint } from '../support/trees.ts';
@@ -50,7 +50,7 @@ describe.each(commands)('%s', (command) => {
       const calls = counted.calls[what]!;
       let tried = 0;
       let failed = 0;
-      for (let at = 0; at < calls; at += strideFor(calls)) {
+      for (const at of callsToTry(calls, `${command} ${what}`)) {
         const standby = path.join(directory, `standby-${at}`);
         cpSync(path.join(directory, 'prepared'), standby, { recursive: true, preserveTimestamps: true });
         const { result: outcome } = await runWithFault(path.dirname(standby), argumentsFor(command, standby), kind, at);

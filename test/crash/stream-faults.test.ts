@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { layDemoEnvironment } from '../support/demo-environment.ts';
-import { faultKinds, strideFor, withFault } from '../support/fault-kinds.ts';
+import { callsToTry, faultKinds, withFault } from '../support/fault-kinds.ts';
 import { withFaults, type Fault } from '../support/faulty-system.ts';
 import { newPlace, type Place } from '../support/place.ts';
 import { streaming, type CliSurroundings } from '../support/run-cli.ts';
@@ -35,12 +35,12 @@ const leaving = (place: Place): Run => ({
 
 test.each(Object.entries(faultKinds))(
   'a set leaves as a whole or not at all, while the disk %s',
-  async (_what, kind) => {
+  async (what, kind) => {
     const whole = placed();
     const { calls, result } = await withFault(whole.directory, kind, Infinity, running(leaving(whole)));
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
     expect(namesIn(spoolIn(whole))).toEqual([]);
-    for (let at = 0; at < calls; at += strideFor(calls)) {
+    for (const at of callsToTry(calls, `leaving ${what}`)) {
       const place = placed();
       const source = fingerprint(place.home);
       const { result: outcome } = await withFault(place.directory, kind, at, running(leaving(place)));
@@ -68,7 +68,7 @@ function buryIn(directory: string): void {
 
 test.each(Object.entries(faultKinds))(
   'a set that comes is recovered as a whole or not at all, while the disk %s',
-  async (_what, kind) => {
+  async (what, kind) => {
     const tar = (await streaming(leaving(placed()).args)).bytes;
     const coming = ({ target }: Place): Run => ({
       args: ['recover', '--quiet', '--from-stdin', '--to', target],
@@ -78,7 +78,7 @@ test.each(Object.entries(faultKinds))(
     const { calls, result } = await withFault(whole.directory, kind, Infinity, running(coming(whole)));
     expect(result).toMatchObject({ exitCode: 0, stderr: '' });
     expect(namesIn(whole.directory)).toEqual(['recovered']);
-    for (let at = 0; at < calls; at += strideFor(calls)) {
+    for (const at of callsToTry(calls, `coming ${what}`)) {
       const place = newPlace();
       const { result: outcome } = await withFault(place.directory, kind, at, running(coming(place)));
       const context = `call ${at}: ${outcome.stderr}`;

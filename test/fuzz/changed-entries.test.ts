@@ -115,7 +115,7 @@ function entriesOf(directory: string, part: string): string[] {
   return [part, ...inside.map((name) => `${part}/${name}`)];
 }
 
-const share = effort('CHANGED_ENTRIES', 3, 12);
+const share = effort('CHANGED_ENTRIES', 2, 12);
 
 test.each([
   ['repo', inRepo],

@@ -2,9 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
-import { expect, test } from 'vitest';
-import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { demoApplication } from '../support/demo-environment.ts';
 import { effort } from '../support/effort.ts';
 import { faultOf } from '../support/faults-of-commands.ts';
 import { figaro } from '../support/run-cli.ts';
@@ -180,23 +181,30 @@ async function layRepository(directory: string): Promise<{ readonly full: string
   return { full, incremental };
 }
 
-const share = effort('CHANGED_VALUES', 4, 30);
+const share = effort('CHANGED_VALUES', 3, 30);
+
+/** Manifests name their source: everything is always tried in the same place. */
+let [top, directory, pristine] = ['', '', ''];
+let names: Awaited<ReturnType<typeof layRepository>>;
+
+beforeAll(async () => {
+  top = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-test-'));
+  directory = path.join(top, 'work');
+  pristine = path.join(top, 'pristine');
+  names = await layRepository(directory);
+  fs.renameSync(directory, pristine);
+});
+afterAll(() => fs.rmSync(top, { recursive: true }));
+afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
 
 test.each(kinds)(
   'any value changed in $name is a named error, or none',
   async ({ name, more, parse: read, print, commands }) => {
-    const top = temporaryDirectory();
-    // Manifests name their source: everything is always tried in the same place.
-    const directory = path.join(top, 'work');
-    const pristine = path.join(top, 'pristine');
-    const { full, incremental } = await layRepository(directory);
+    const { full, incremental } = names;
     const inPlace = (word: string): string =>
       word.replace('<dir>', directory).replace('<full>', full).replace('<incremental>', incremental);
     const file = inPlace(name);
-    const text = fs.readFileSync(path.join(directory, file), 'utf8');
-    // All runs but those about it want to have no lock.
-    if (name !== 'repo/lock') fs.rmSync(path.join(directory, 'repo/lock'));
-    fs.renameSync(directory, pristine);
+    const text = fs.readFileSync(path.join(pristine, file), 'utf8');
     const document = (): Json => {
       const value = read(text);
       if (name.endsWith('manifest.json')) delete (value as Record<string, Json>)['sha256'];
@@ -215,6 +223,8 @@ test.each(kinds)(
       if (value === undefined) delete (holder as Record<string, Json>)[key];
       else (holder as Record<string, Json>)[key] = structuredClone(value);
       fs.cpSync(pristine, directory, { recursive: true });
+      // All runs but those about it want to have no lock.
+      if (name !== 'repo/lock') fs.rmSync(path.join(directory, 'repo/lock'));
       fs.writeFileSync(path.join(directory, file), print(changed));
       const untouched = (): readonly string[] =>
         ['env', 'outside'].flatMap((part) => fingerprint(path.join(directory, part)));

@@ -140,6 +140,11 @@ export function corpusCases(): CorpusCase[] {
     .map((name) => new CorpusCase(path.join(directory, name)));
 }
 
+/** What a case is about, whatever wrote it and however it was copied: for `oneOfEach`. */
+export function familyOf({ id }: CorpusCase): string {
+  return id.replace(/-(48|53|60|62|181)(-.*)?$/, '');
+}
+
 /** One case of the fixtures. */
 export function corpusCase(id: string): CorpusCase {
   return new CorpusCase(path.join(fixtures, `${id}.tar.xz`));

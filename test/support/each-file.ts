@@ -2,5 +2,6 @@
 
 import { afterAll } from 'vitest';
 import { removeUnpacked } from './corpus.ts';
+import './equal-bytes.ts';
 
 afterAll(removeUnpacked);

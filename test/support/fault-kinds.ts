@@ -1,5 +1,6 @@
 /** The ways in which the operating system fails a command. */
 
+import { createHash } from 'node:crypto';
 import { exitCodes } from '../../src/errors.ts';
 import { changes, Killed, withFaults, type Fault, type SystemCall } from './faulty-system.ts';
 import { effort } from './effort.ts';
@@ -36,13 +37,22 @@ export const faultKinds: Readonly<Record<string, FaultKind>> = {
   'is gone, the process killed': { code: undefined, hits: changing, lasting: true, exitCode: exitCodes.internal },
 };
 
-const someCalls = effort('FAULT_CALLS', 2, 20);
+const someCalls = effort('FAULT_CALLS', 1, 20);
 
-/** Every so many calls are tried; FAULT_EVERY says how many. */
-export function strideFor(calls: number): number {
+/**
+ * Which of so many calls are tried: from the first one on one in so many, which FAULT_EVERY says. Where a single one is
+ * tried, it is another one for each `what`.
+ */
+export function callsToTry(calls: number, what: string): readonly number[] {
   const { FAULT_EVERY: every } = process.env;
-  if (every !== undefined) return Number(every);
-  return Math.max(1, Math.round(calls / someCalls));
+  const stride = every === undefined ? Math.max(1, Math.round(calls / someCalls)) : Number(every);
+  const first = every === undefined && someCalls === 1 ? Math.floor(calls * placeOf(what)) : 0;
+  return Array.from({ length: Math.ceil((calls - first) / stride) }, (_, i) => first + i * stride);
+}
+
+/** A number below one, the same in every run. */
+function placeOf(what: string): number {
+  return createHash('sha256').update(what).digest().readUInt32LE() / 2 ** 32;
 }
 
 /** How many calls each kind would hit while a command line runs without faults below `root`. */

@@ -16,7 +16,7 @@ import { Session } from '../../support/session.ts';
 import { newPlace } from '../../support/place.ts';
 
 /** `SEEDS=100 npx vitest run test/engine/backup/bulk-seeds.test.ts` takes some minutes. */
-const seeds = effort('SEEDS', 4, 20);
+const seeds = effort('SEEDS', 2, 20);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 /** Backups of each. */
 const rounds = 4;

@@ -14,7 +14,7 @@ import { Session } from '../../support/session.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 import { newPlace } from '../../support/place.ts';
 
-/** `ALL_MOMENTS=1` tries every change at every moment; otherwise each is tried at one, a third of them in the quick run. */
+/** `ALL_MOMENTS=1` tries every change at every moment; otherwise each is tried at one, a quarter of them in the quick run. */
 const everywhere = process.env.ALL_MOMENTS !== undefined;
 
 /** What the application has before the backup. */
@@ -107,7 +107,7 @@ function casesOf(): readonly Case[] {
   }
   if (everywhere) return all;
   // Thirty of each change: a step that has no factor in common with that comes to all of them in turn.
-  return sampled([...regressions, ...Object.keys(changes).map((_, i) => all[i * 30 + ((i * 7) % 30)]!)], 3);
+  return sampled([...regressions, ...Object.keys(changes).map((_, i) => all[i * 30 + ((i * 7) % 30)]!)], 4);
 }
 
 describeNative('files that Berkeley DB changes during a hot backup', () => {

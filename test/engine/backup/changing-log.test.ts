@@ -168,7 +168,7 @@ describeNative('a log that changes during a backup', () => {
     ['holds a header and zeros', (header: Buffer): Buffer => Buffer.concat([header, Buffer.alloc(40_000)])],
   ];
 
-  test.each(sampled(beginnings, 2))('and whose next file %s', async (_what, contents) => {
+  test.each(sampled(beginnings, 3))('and whose next file %s', async (_what, contents) => {
     const application = begin();
     await hot();
     application.do('put b auto 0 700 100 more', 'flush');

@@ -78,7 +78,7 @@ const cases = corpusCases().filter(({ id }) => !id.startsWith('damaged-'));
 
 afterAll(removeUnpacked);
 
-test.each(sampled(cases, 15).map((one) => [one.id, one] as const))('%s', async (_id, one) => {
+test.each(sampled(cases, 30).map((one) => [one.id, one] as const))('%s', async (_id, one) => {
   const { directory, repository: at } = newPlace();
   const { files } = one;
   const environment = one.environment;

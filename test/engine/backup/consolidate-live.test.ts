@@ -118,6 +118,8 @@ describeNative('what is open when a chain is consolidated', () => {
 
 const seeds = effort('SEEDS', 1, 4);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
+/** Between two operations, in µs: the log that an application at full speed writes takes long to recover. */
+const pause = ['--pause-us', String(effort('PAUSE_US', 300, 0))];
 
 const variants: readonly (readonly string[])[] = [
   [],
@@ -143,7 +145,17 @@ describeNative('the chain of an application that is killed at any time', () => {
       const place = newPlace();
       mkdirSync(place.home);
       const options = variants[seed % variants.length]!;
-      const workload = ['--home', place.home, '--seed', `${seed}`, '--ops', '40000', '--no-compact', ...options];
+      const workload = [
+        '--home',
+        place.home,
+        '--seed',
+        `${seed}`,
+        '--ops',
+        '40000',
+        '--no-compact',
+        ...pause,
+        ...options,
+      ];
       const application = spawn(nativeProgram('workload'), workload, { stdio: 'ignore' });
       const before: BackupSet[] = [];
       const after: BackupSet[] = [];

@@ -18,7 +18,7 @@ import { effort, isLongRun, sampled } from '../../support/effort.ts';
 import { newPlace } from '../../support/place.ts';
 
 /** How long the application writes. */
-const seconds = effort('LIVE_SECONDS', 3, 8);
+const seconds = effort('LIVE_SECONDS', 2, 8);
 
 /** Runs the application until it has something in its files. */
 async function startApplication(home: string, options: readonly string[]): Promise<ChildProcess> {

@@ -12,6 +12,7 @@ import { chainEnvironment } from '../../../src/engine/repository/chain.ts';
 import { findChain } from '../../../src/engine/repository/find-chain.ts';
 import { openRepository, readSets } from '../../../src/engine/repository/repository.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
+import { sampled } from '../../support/effort.ts';
 import { contentsOf, describeNative, recoverNatively } from '../../support/native.ts';
 import { Session } from '../../support/session.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
@@ -77,10 +78,12 @@ describeNative('the source of a chain', () => {
   }
 
   describe('continues it', () => {
-    test.each([
+    const tools: readonly (readonly [string, readonly string[]])[] = [
       ['db5.3_recover', []],
       ['db5.3_recover -c', ['-c']],
-    ])('after %s, again and again', async (_tool, options) => {
+    ];
+    // Both in the long run.
+    test.each(sampled(tools, 2))('after %s, again and again', async (_tool, options) => {
       await crash();
       await hot();
       for (let i = 0; i < 3; i++) {
@@ -156,10 +159,12 @@ describeNative('the source of a chain', () => {
       await expectRefusal('chain-mismatch', /differs from the chain’s at byte \d+/);
     });
 
-    test.each([
+    const places: readonly (readonly [string, number])[] = [
       ['at the end of a record', 0],
       ['in the middle of a record', 30],
-    ])('when the bytes are the same up to a place %s', async (_where, into) => {
+    ];
+    // Both in the long run.
+    test.each(sampled(places, 2))('when the bytes are the same up to a place %s', async (_where, into) => {
       await crash();
       const { manifest } = await hot();
       const { end, lastRecord } = manifest.log!;
@@ -180,10 +185,12 @@ describeNative('the source of a chain', () => {
       await expectRefusal('chain-mismatch', /differs from the chain’s at byte \d+/);
     });
 
-    test.each([
+    const lengths: readonly (readonly [string, number])[] = [
       ['and is shorter', 20],
       ['and is longer', 2500],
-    ])('when its log was begun anew %s', async (_how, records) => {
+    ];
+    // Both in the long run.
+    test.each(sampled(lengths, 2))('when its log was begun anew %s', async (_how, records) => {
       await crash();
       await hot();
       expect(recoverNatively(home).ok).toBe(true);
@@ -195,19 +202,23 @@ describeNative('the source of a chain', () => {
       await expectRefusal('chain-mismatch', /its last log file is|differs from the chain/);
     });
 
-    test.each([1, 2])('when LSNs of a container were reset, and its pages changed %i times', async (times) => {
-      await crash();
-      await hot();
-      expect(recoverNatively(home).ok).toBe(true);
-      await incremental();
-      await goOn(['reset-lsn a.db'], []);
-      for (let i = 0; i < times; i++) await goOn([...opened, `put a auto 0 5 100 reset${i}`], []);
-      const error = await expectFailure('chain-mismatch', incremental);
-      expect(error.message).toContain('a.db');
-      expect(error.details.hint).toContain('LSNs were reset');
-      await hot();
-      expect(await recover(path.join(directory, 'recovered'))).toEqual(contentsOf(home));
-    });
+    // Both in the long run.
+    test.each(sampled([2, 1], 2))(
+      'when LSNs of a container were reset, and its pages changed %i times',
+      async (times) => {
+        await crash();
+        await hot();
+        expect(recoverNatively(home).ok).toBe(true);
+        await incremental();
+        await goOn(['reset-lsn a.db'], []);
+        for (let i = 0; i < times; i++) await goOn([...opened, `put a auto 0 5 100 reset${i}`], []);
+        const error = await expectFailure('chain-mismatch', incremental);
+        expect(error.message).toContain('a.db');
+        expect(error.details.hint).toContain('LSNs were reset');
+        await hot();
+        expect(await recover(path.join(directory, 'recovered'))).toEqual(contentsOf(home));
+      },
+    );
 
     test('when a container was copied in and the log tells of changes to it', async () => {
       const elsewhere = path.join(directory, 'elsewhere');

@@ -31,7 +31,7 @@ import { namesIn } from '../../support/trees.ts';
 import { unlocked } from '../../support/unlocked.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
-const seeds = effort('SEEDS', 3, 30);
+const seeds = effort('SEEDS', 2, 30);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 const incrementals = 4;
 

@@ -24,6 +24,8 @@ import { effort } from '../../support/effort.ts';
 /** `SEEDS=100 npx vitest run test/engine/failover/live.test.ts` takes ten minutes. */
 const seeds = effort('SEEDS', 1, 4);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
+/** Between two operations, in µs: the log that an application at full speed writes takes long to recover. */
+const pause = ['--pause-us', String(effort('PAUSE_US', 300, 0))];
 
 const follow = (directory: string, home: string): ReturnType<typeof followOnce> =>
   followOnce(nodeFiles, { directory, followed: { home, repo: undefined }, watch: {} });
@@ -94,7 +96,7 @@ describeNative('a primary that is killed at any time', () => {
       const standby = path.join(directory, 'standby');
       mkdirSync(home);
       const options = variants[seed % variants.length]!;
-      const workload = ['--home', home, '--seed', `${seed}`, '--ops', '40000', '--no-compact', ...options];
+      const workload = ['--home', home, '--seed', `${seed}`, '--ops', '40000', '--no-compact', ...pause, ...options];
       const application = spawn(nativeProgram('workload'), workload, { stdio: 'ignore' });
       try {
         while (!existsSync(path.join(home, 'log.0000000001'))) await setTimeout(5);

@@ -39,7 +39,7 @@ async function outcome(files: Files, environment: Environment, cacheBytes: numbe
 }
 
 describe('recovery makes the same bytes with a cache of a few pages as with one that never runs out', () => {
-  test.each(sampled(corpusCases(), 3).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
+  test.each(sampled(corpusCases(), 6).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
     '%s',
     async (_id, corpusCase) => {
       // Encryption takes new random numbers each time.

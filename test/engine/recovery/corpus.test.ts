@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { FigaroError, type ErrorCode } from '../../../src/errors.ts';
-import { compareDatabases, corpusCases, removeUnpacked } from '../../support/corpus.ts';
+import { compareDatabases, corpusCases, familyOf, removeUnpacked } from '../../support/corpus.ts';
+import { oneOfEach } from '../../support/effort.ts';
 
 /**
  * Cases that must not be recovered, and how that is said. Native recovery refuses most of them too; where it does not, it
@@ -60,7 +61,8 @@ describe('every environment of the corpus recovers to the databases that a right
     printTable();
   });
 
-  test.each(corpusCases().map((corpusCase) => [corpusCase.id, corpusCase] as const))(
+  // Those of all versions and ways to copy in the long run.
+  test.each(oneOfEach(corpusCases(), familyOf).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
     '%s',
     async (id, corpusCase) => {
       const target = path.join(directory, id);

@@ -18,7 +18,8 @@ import { effort } from '../../support/effort.ts';
 
 /** How many seeds to try: `SEEDS=200 npx vitest run test/engine/recovery/native-goes-on.test.ts`. */
 const seeds = effort('SEEDS', 1, 3);
-const firstSeed = Number(process.env.FIRST_SEED ?? 1);
+/** Of the first three, 2 has the least to do. */
+const firstSeed = effort('FIRST_SEED', 2, 1);
 
 /** Records of databases, `key data` in hex and sorted, by `file|name`. */
 type Contents = Record<string, string[]>;
