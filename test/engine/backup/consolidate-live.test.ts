@@ -129,7 +129,7 @@ const variants: readonly (readonly string[])[] = [
   ['--hash', '--log-max', '60000', '--cache-kb', '32'],
 ];
 
-/** `SEEDS=50 npx vitest run test/engine/backup/consolidate-live.test.ts` takes ten minutes. */
+/** `SEEDS=50 npx vitest run --mode long test/engine/backup/consolidate-live.test.ts` takes ten minutes. */
 describeNative('the chain of an application that is killed at any time', () => {
   const tried = { seeds: 0, sets: 0, refused: 0, idle: 0, nativeFailed: 0 };
   afterAll(() => {

@@ -10,7 +10,7 @@ import { recoverBothWays, Storm, transactionsIn, type Marks, type StormOptions }
 import { watchedFiles } from '../../support/watched-files.ts';
 import { effort } from '../../support/effort.ts';
 
-/** How many environments to try: `SEEDS=300 npx vitest run test/engine/backup/storm.test.ts` tries hundreds. */
+/** How many environments to try: `SEEDS=300 npx vitest run --mode long test/engine/backup/storm.test.ts` tries hundreds. */
 const seeds = effort('SEEDS', 1, 4);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 /** Backups of each, while it is written to. */

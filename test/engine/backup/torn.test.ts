@@ -16,7 +16,7 @@ import { recoverBothWays, Storm, type StormOptions } from '../../support/storm.t
 import { TornFiles, type Version } from '../../support/torn-files.ts';
 import { effort, sampled } from '../../support/effort.ts';
 
-/** How often each environment is backed up: `SEEDS=200 npx vitest run test/engine/backup/torn.test.ts` for more. */
+/** How often each environment is backed up: `SEEDS=200 npx vitest run --mode long test/engine/backup/torn.test.ts` for more. */
 const seeds = effort('SEEDS', 1, 3);
 
 const environments = [

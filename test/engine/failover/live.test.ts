@@ -21,7 +21,7 @@ import { Session } from '../../support/session.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
 import { effort } from '../../support/effort.ts';
 
-/** `SEEDS=100 npx vitest run test/engine/failover/live.test.ts` takes ten minutes. */
+/** `SEEDS=100 npx vitest run --mode long test/engine/failover/live.test.ts` takes ten minutes. */
 const seeds = effort('SEEDS', 1, 4);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 /** Between two operations, in µs: the log that an application at full speed writes takes long to recover. */
