@@ -25,3 +25,20 @@ export function start(...args: readonly string[]): {
 export async function finish(...args: readonly string[]): Promise<Outcome> {
   return await start(...args).outcome;
 }
+
+/** Runs the program to its end, and returns what it printed, too. */
+export async function output(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome & { readonly stdout: string }> {
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => (texts[name] += text));
+  }
+  const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  return { status, signal, ...texts };
+}
