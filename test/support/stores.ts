@@ -1,5 +1,7 @@
 /** All kinds of stores, for tests of what every store does. */
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe } from 'vitest';
 import { openStore, type StoreSettings } from '../../src/engine/store/open-store.ts';
 import { type Store } from '../../src/engine/store/store.ts';
@@ -7,6 +9,7 @@ import { isLongRun } from './effort.ts';
 import { MemoryStore } from './memory-store.ts';
 import { freePorts } from './servers/live-servers.ts';
 import { newBucket, rgw, swift, type S3Server } from './servers/s3-servers.ts';
+import { sftpUrl, sharedSshd, sshdPackages, sshdProgram, sshEnvironment } from './servers/sshd.ts';
 import { describeWith } from './tools.ts';
 
 export interface StoreKind {
@@ -16,6 +19,8 @@ export interface StoreKind {
   readonly mostWinners: number;
   /** More than come in one answer to a list. */
   readonly manyObjects: number;
+  /** Whether objects are files: then no name is that of a directory of another one. */
+  readonly isOfFiles?: boolean;
   /** Stores that cannot be used, by what they fail with; those in memory always can. */
   readonly broken?: Broken;
 }
@@ -40,6 +45,8 @@ export function describeStores(tests: (kind: StoreKind) => void): void {
   describeS3(rgw, tests);
   // Four programs in Python take long to start.
   if (isLongRun) describeS3(swift, tests);
+  describeSftp('full', 'OpenSSH', tests);
+  describeSftp('plain', 'SFTP without extensions', tests);
 }
 
 function describeS3(server: S3Server, tests: (kind: StoreKind) => void): void {
@@ -61,6 +68,30 @@ function describeS3(server: S3Server, tests: (kind: StoreKind) => void): void {
         notPermitted: () => open(undefined, { AWS_SECRET_ACCESS_KEY: 'not-the-right-one' }),
         missing: () => open('there-is-no-such-bucket'),
       },
+    }),
+  );
+}
+
+/** @param which of the servers; what cannot be used is the same for both */
+function describeSftp(which: 'full' | 'plain', title: string, tests: (kind: StoreKind) => void): void {
+  const open = async (inside: string, port?: number, ...lines: string[]): Promise<Store> => {
+    const { [which]: server } = await sharedSshd();
+    const directory = fs.mkdtempSync(path.join(server.directory, 'objects-'));
+    const env = sshEnvironment(server, directory, ...lines);
+    return await openStore(sftpUrl(server, path.join(directory, inside), port), { env, ...settings });
+  };
+  const broken = {
+    unreachable: async () => await open('store', (await freePorts(1))[0]),
+    notPermitted: () => open('store', undefined, 'PubkeyAuthentication no'),
+    missing: () => open('missing/store'),
+  };
+  describeWith(sshdProgram, sshdPackages, `a store in ${title}`, () =>
+    tests({
+      open: () => open('store'),
+      mostWinners: 1,
+      manyObjects,
+      isOfFiles: true,
+      ...(which === 'full' ? { broken } : {}),
     }),
   );
 }

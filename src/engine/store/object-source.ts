@@ -29,7 +29,8 @@ export async function fill(target: Uint8Array, source: ObjectSource, start: numb
   if (filled < target.length) throw wrongLength(name, source, `${start + filled}`);
 }
 
-function wrongLength(name: string, { size }: ObjectSource, found: string): FigaroError {
+/** The source is not what it was when its size was taken. */
+export function wrongLength(name: string, { size }: ObjectSource, found: string): FigaroError {
   return new FigaroError('io', `${name}: what is to be written had ${size} bytes, and now has ${found}`, {
     hint: 'something changed it meanwhile. Run the same command again.',
   });

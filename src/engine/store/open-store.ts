@@ -6,7 +6,7 @@ import { type Store } from './store.ts';
 
 /** What a URL does not say. */
 export interface StoreSettings extends RetryOptions {
-  /** Variables of the environment, as those that AWS's own tools heed. */
+  /** Variables of the environment, as those that AWS's own tools and ssh heed. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** S3: the storage class of what is written, as `STANDARD_IA`; the store's own choice without. */
   readonly storageClass?: string;
@@ -27,7 +27,8 @@ export async function openStore(url: string, settings: StoreSettings): Promise<S
 async function open(url: string, settings: StoreSettings): Promise<Store> {
   const scheme = /^[^:]*/.exec(url)![0].toLowerCase();
   if (scheme === 's3') return await (await import('./s3-store.ts')).openS3Store(url, settings);
+  if (scheme === 'sftp') return (await import('./sftp-store.ts')).openSftpStore(url, settings);
   throw new FigaroError('usage', `${scheme}: is not a kind of store`, {
-    hint: 'a repository is a directory, or s3://bucket/prefix. A directory with such a name is ./NAME.',
+    hint: 'a repository is a directory, s3://bucket/prefix or sftp://user@host/directory. A directory with such a name is ./NAME.',
   });
 }

@@ -30,7 +30,7 @@ type Outcome = { readonly port: number } | { readonly failure: string };
  * @param script that starts it, given a directory and free ports, of which the first is the one to speak to
  */
 export async function liveServer(script: string, ports: number): Promise<number> {
-  const directory = path.join(process.env[variable]!, path.basename(script, '.sh'));
+  const directory = serverDirectory(script);
   const file = `${directory}.json`;
   if (isFirst(directory)) {
     const outcome = await start(script, directory, ports);
@@ -41,6 +41,11 @@ export async function liveServer(script: string, ports: number): Promise<number>
   const outcome = JSON.parse(fs.readFileSync(file, 'utf8')) as Outcome;
   if ('failure' in outcome) throw new Error(outcome.failure);
   return outcome.port;
+}
+
+/** Where a server keeps what it needs. */
+export function serverDirectory(script: string): string {
+  return path.join(process.env[variable]!, path.basename(script, '.sh'));
 }
 
 /** Files of tests run in several workers: one of them starts the server. */
