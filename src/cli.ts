@@ -36,6 +36,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
     inspect: async () => (await import('./commands/inspect/inspect.ts')).inspectCommand,
     documents: async () => (await import('./commands/documents/documents.ts')).documentsCommand,
     dump: async () => (await import('./commands/dump/dump.ts')).dumpCommand,
+    diff: async () => (await import('./commands/diff/diff.ts')).diffCommand,
   },
   'Keep and remove:': {
     copy: async () => (await import('./commands/copy.ts')).copyCommand,

@@ -21,13 +21,19 @@ export interface ContainerSourceOptions extends SourceOptions, RestorePointOptio
 }
 
 export function withContainerSource(command: Command): Command {
-  withSource(command.optionsGroup('Where the container is, unless it is a file:'), '').addOption(
+  return withRestorePoint(
+    withCacheSize(withSource(command.optionsGroup('Where the container is, unless it is a file:'), '')),
+  );
+}
+
+/** Adds the option of commands that recover in memory. */
+export function withCacheSize(command: Command): Command {
+  return command.addOption(
     new Option(
       '--cache-size <size>',
       'memory for pages (default: 256M); beyond it, a file without a name in $TMPDIR or /var/tmp is used',
     ).argParser(sizeArgument),
   );
-  return withRestorePoint(command);
 }
 
 /** A container that a command was told to look into. */

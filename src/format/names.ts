@@ -57,6 +57,12 @@ export function partitionName(database: string, number: number): string {
   return beside(database, (name) => `__dbp.${name}.${String(number).padStart(3, '0')}`);
 }
 
+/** The database that a file with this name is a partition of; undefined for other names. */
+export function databaseOfPartition(name: string): string | undefined {
+  const match = /^(.*\/)?__dbp\.(.+)\.\d{3,}$/.exec(name);
+  return match ? (match[1] ?? '') + match[2]! : undefined;
+}
+
 function beside(file: string, make: (name: string) => string): string {
   const start = Math.max(file.lastIndexOf('/'), file.lastIndexOf(path.sep)) + 1;
   return file.slice(0, start) + make(file.slice(start));

@@ -8,6 +8,9 @@ import { DatabaseFile } from '../../src/engine/database/database-file.ts';
 import { bodyOf } from '../../src/engine/database/dump.ts';
 import { takeInventory } from '../../src/engine/database/inventory.ts';
 import { databasesOf } from '../../src/engine/database/records.ts';
+import { findDifferences, forEachDocument, forEachRecord } from '../../src/engine/differences/compare.ts';
+import { lookIntoTwo } from '../../src/engine/differences/look-into-two.ts';
+import { type Side } from '../../src/engine/differences/sides.ts';
 import { XmlContainer } from '../../src/engine/documents/container.ts';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { filesOfKind } from '../../src/engine/environment/environment.ts';
@@ -18,6 +21,7 @@ import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { rehearse } from '../../src/engine/recovery/rehearse.ts';
 import { openRepository } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
+import { standardExternalDirectory } from '../../src/format/names.ts';
 import { Chance, damage } from './mutate.ts';
 
 /** How the attempts at one damaged environment ended. */
@@ -57,6 +61,7 @@ export async function attempt(files: Files, original: string, directory: string,
   await tryIt('recover', () => recoverEnvironment(files, { environment: discoverEnvironment(files, home), target }));
   await tryIt('dump', () => dumpAll(files, home));
   await tryIt('documents', () => printDocuments(files, home));
+  await tryIt('diff', () => compareAll(files, original, home));
   await tryIt('inspect', () => inspectAll(files, home));
   if (fs.existsSync(target)) {
     await tryIt('dump recovered', () => dumpAll(files, target));
@@ -116,6 +121,27 @@ async function printDocuments(files: Files, home: string): Promise<void> {
       }
     });
   }
+  if (failure) throw failure;
+}
+
+/** Compares everything with the environment as it was; each file on its own, the first error is thrown at the end. */
+async function compareAll(files: Files, original: string, home: string): Promise<void> {
+  const sideOf = (directory: string): Side => ({
+    files,
+    environment: discoverEnvironment(files, directory),
+    restorePoint: { kind: 'end' },
+    chain: undefined,
+    warnings: [],
+  });
+  let failure: FigaroError | undefined;
+  const watch = {};
+  const listener = { onRefused: (error: FigaroError): void => void (failure ??= error), warn: () => {} };
+  await lookIntoTwo(sideOf(original), sideOf(home), { watch }, async (states) => {
+    for (const difference of await findDifferences(states, standardExternalDirectory, listener, watch)) {
+      if (difference.documents) await forEachDocument(states, difference, watch, () => Promise.resolve());
+      else await forEachRecord(states, difference, watch, () => Promise.resolve());
+    }
+  });
   if (failure) throw failure;
 }
 

@@ -106,9 +106,7 @@ export class OpenContainer {
   /** Tells of something that could not be read, and goes on. What is alone is the error that the run ends with. */
   refuse(error: unknown): void {
     if (!isRefusal(error)) throw error;
-    const first = this.refusals.count === 1 ? [this.refusals.error()!.message] : [];
-    this.refusals.add(error);
-    if (this.refusals.count > 1) this.#context.warn(this.#options, [...first, error.message]);
+    this.#context.warn(this.#options, this.refusals.add(error));
   }
 
   readonly warn = (warning: string): void => {

@@ -36,11 +36,17 @@ export class DatabaseFile {
   /** Pages an extent of a queue has; 0 when it has no extents. */
   readonly #extentPages: number = 0;
   #reader: PageReader;
+  readonly #onPage: ((pgno: number) => void) | undefined;
 
-  /** Opens a file. Throws `container-missing` when it is no database, `page-type` when it is a damaged one. */
-  constructor(files: Files, path: string) {
+  /**
+   * Opens a file. Throws `container-missing` when it is no database, `page-type` when it is a damaged one.
+   *
+   * @param onPage told of each page when it is read
+   */
+  constructor(files: Files, path: string, onPage?: (pgno: number) => void) {
     this.path = path;
     this.files = files;
+    this.#onPage = onPage;
     this.#opened = openToRead(files, path);
     try {
       const head = new Uint8Array(metaSize);
@@ -100,9 +106,17 @@ export class DatabaseFile {
       });
     }
     const page = new Page(fromStored(bytes, this.format), this.format);
+    this.#onPage?.(pgno);
     if (this.#cache.size >= cachedPages) this.#cache.delete(this.#cache.keys().next().value!);
     this.#cache.set(pgno, page);
     return page;
+  }
+
+  /** The bytes of a page decrypted, unchecked: as many as there are. */
+  contentsOf(pgno: number): Uint8Array {
+    const bytes = new Uint8Array(this.format.pageSize);
+    const length = this.#reader.read(pgno, bytes);
+    return length < bytes.length ? bytes.subarray(0, length) : fromStored(bytes, this.format);
   }
 
   /** Runs of pages of a queue that are in files, in order: `end` is not among them. */

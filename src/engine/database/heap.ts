@@ -13,19 +13,50 @@ import { type Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
 import { type Database, type DatabaseFile } from './database-file.ts';
 import { readExternalItem } from './external-files.ts';
+import { type PageChoice } from './page-choice.ts';
 import { type DatabaseRecord } from './trees.ts';
 
+/** A record with its place, which is what the application knows it by. */
+export interface HeapRecord {
+  readonly pgno: number;
+  readonly slot: number;
+  readonly data: Uint8Array;
+}
+
 /** Records page by page; a record in pieces is where its first piece is. */
-export function* heapRecords({ file, meta }: Database): Generator<DatabaseRecord> {
+export function* heapRecords(database: Database): Generator<DatabaseRecord> {
+  for (const { data } of placedHeapRecords(database)) yield { key: undefined, data };
+}
+
+/**
+ * As `heapRecords`, with their places.
+ *
+ * @param choice only the records on these pages, and those of which a piece is there
+ */
+export function* placedHeapRecords({ file, meta }: Database, choice?: PageChoice): Generator<HeapRecord> {
   const end = Math.min(meta.u32(metaAt.lastPgno) + 1, file.pageCount);
   for (let pgno = 1; pgno < end; pgno++) {
+    if (choice && !choice.isThorough && !choice.has(pgno)) continue;
     const page = dataPage(file, pgno);
     if (!page) continue;
-    for (let i = 0; i < heapSlots(page); i++) {
-      const offset = page.itemAt(i);
-      if (offset !== 0 && isHeapRecord(page, offset)) yield { key: undefined, data: readItem(file, page, offset) };
+    for (let slot = 0; slot < heapSlots(page); slot++) {
+      const offset = page.itemAt(slot);
+      if (offset === 0 || !isHeapRecord(page, offset)) continue;
+      const isSplit = (page.bytes[offset]! & heapItemFlag.split) !== 0;
+      if (isSplit || !choice || choice.has(pgno)) yield { pgno, slot, data: readItem(file, page, offset) };
     }
   }
+}
+
+/** True when a page holds pieces of records that begin elsewhere. */
+export function hasLaterPieces(file: DatabaseFile, pgno: number): boolean {
+  const page = dataPage(file, pgno);
+  if (!page) return false;
+  for (let slot = 0; slot < heapSlots(page); slot++) {
+    const offset = page.itemAt(slot);
+    if (offset !== 0 && !isHeapRecord(page, offset)) return true;
+  }
+  return false;
 }
 
 /** A data page that holds something. Throws `page-type` for one that cannot be read. */

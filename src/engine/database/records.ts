@@ -5,7 +5,8 @@ import { btreeFlag, metaAt } from '../../format/page/meta.ts';
 import { databaseAt, DatabaseFile, isMaster, type Database } from './database-file.ts';
 import { subDatabasePgno } from '../../format/page/sub-databases.ts';
 import { hashRecords } from './hash.ts';
-import { heapRecords } from './heap.ts';
+import { heapRecords, placedHeapRecords } from './heap.ts';
+import { type PageChoice } from './page-choice.ts';
 import { partitionCount } from './partitions.ts';
 import { queueRecords } from './queue.ts';
 import { btreeRecords, recnoRecords, type DatabaseRecord } from './trees.ts';
@@ -32,6 +33,21 @@ export function recordsOf(database: Database): Generator<DatabaseRecord> {
   return partitionCount(database.meta) > 0 ? recordsOfPartitions(database) : recordsWithin(database);
 }
 
+/** A record with a key in any case: in a heap, its place. */
+export interface KeyedRecord {
+  readonly key: Uint8Array | number | { readonly pgno: number; readonly slot: number };
+  readonly data: Uint8Array;
+}
+
+/** The records of a database that keeps them itself, those on some of its pages at least. */
+export function* keyedRecordsOf(database: Database, choice?: PageChoice): Generator<KeyedRecord> {
+  if (database.method === 'heap') {
+    for (const { pgno, slot, data } of placedHeapRecords(database, choice)) yield { key: { pgno, slot }, data };
+  } else {
+    for (const { key, data } of recordsWithin(database, choice)) yield { key: key!, data };
+  }
+}
+
 function* recordsOfPartitions({ file, meta }: Database): Generator<DatabaseRecord> {
   for (let i = 0; i < partitionCount(meta); i++) {
     const path = partitionName(file.path, i);
@@ -48,17 +64,17 @@ function* recordsOfPartitions({ file, meta }: Database): Generator<DatabaseRecor
   }
 }
 
-function recordsWithin(database: Database): Generator<DatabaseRecord> {
+function recordsWithin(database: Database, choice?: PageChoice): Generator<DatabaseRecord> {
   requireUncompressed(database);
   switch (database.method) {
     case 'btree':
-      return btreeRecords(database);
+      return btreeRecords(database, choice);
     case 'recno':
-      return recnoRecords(database);
+      return recnoRecords(database, choice);
     case 'hash':
-      return hashRecords(database);
+      return hashRecords(database, choice);
     case 'queue':
-      return queueRecords(database);
+      return queueRecords(database, choice);
     case 'heap':
       return heapRecords(database);
   }

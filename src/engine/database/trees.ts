@@ -10,6 +10,7 @@ import {
   isTreeInternal,
   isTreeLeaf,
   overflowLength,
+  recordsBelow,
   referenceOf,
   treeItemData,
   treeItemType,
@@ -20,6 +21,7 @@ import { type Page } from '../../format/page/page.ts';
 import { itemType, pageType } from '../../format/page/types.ts';
 import { type Database, type DatabaseFile } from './database-file.ts';
 import { readExternalItem } from './external-files.ts';
+import { type PageChoice } from './page-choice.ts';
 import { PageCount } from './page-count.ts';
 
 /** A record as cursors give it. Recno and queue have numbers for keys, heaps have none. */
@@ -37,28 +39,39 @@ export interface TreeRange {
   readonly from?: Uint8Array;
   /** Told of pages that cannot be read: all below them is passed over. */
   readonly onDamage?: (error: FigaroError) => void;
+  /** Only these leaves; the pages above them are read in any case. */
+  readonly choice?: PageChoice | undefined;
+  /** All leaves nevertheless. */
+  readonly isThorough?: boolean | undefined;
+  /** Told of leaves that are left out unread, and how many records the page above has for them, where it counts. */
+  readonly onPassed?: (pgno: number, records: number) => void;
 }
+
+/** The level of pages whose children are leaves (format document, 4.4.1). */
+const aboveLeaves = 2;
 
 /** The leaves below a page, from left to right. */
 function* leavesOf(
   file: DatabaseFile,
   root: number,
   count: PageCount,
-  { from, onDamage }: TreeRange = {},
+  { from, onDamage, choice, isThorough = false, onPassed }: TreeRange = {},
 ): Generator<Page> {
   const stack: { page: Page; next: number }[] = [];
   let isSearching = from !== undefined;
+  const isRead = (pgno: number): boolean => !choice || isThorough || choice.has(pgno);
   const enter = (pgno: number): Page | undefined => {
     count.add(pgno);
     if (stack.length > maxDepth) throw file.broken(pgno, 'the tree runs in a circle');
     const page = file.page(pgno);
     if (isTreeInternal(page.type)) {
       stack.push({ page, next: isSearching ? childFor(file, page, from!) : 0 });
+      if (choice) readLongKeys(file, page, choice);
       return undefined;
     }
     isSearching = false;
     if (!isTreeLeaf(page.type)) throw file.broken(pgno, `it has type ${page.type}, where a leaf has to be`);
-    return page;
+    return isRead(pgno) ? page : undefined;
   };
   const enterIfSound = (pgno: number): Page | undefined => {
     try {
@@ -82,7 +95,10 @@ function* leavesOf(
     }
     const offset = top.page.itemAt(top.next);
     top.next += 1;
-    leaf = enterIfSound(childOf(top.page, offset));
+    const child = childOf(top.page, offset);
+    const isPassed = top.page.level === aboveLeaves && !isRead(child);
+    if (isPassed) onPassed?.(child, recordsBelow(top.page, offset));
+    leaf = isPassed ? undefined : enterIfSound(child);
   }
 }
 
@@ -96,6 +112,16 @@ function childFor(file: DatabaseFile, page: Page, key: Uint8Array): number {
     else high = middle - 1;
   }
   return low;
+}
+
+/** Keys of internal pages that changed, where they are on overflow pages of their own: whoever asks which pages are read has them among them. */
+function readLongKeys(file: DatabaseFile, page: Page, choice: PageChoice): void {
+  if (page.type !== pageType.btreeInternal) return;
+  for (let i = 0; i < page.entries; i++) {
+    const offset = page.itemAt(i);
+    if (treeItemType(page, offset) !== itemType.overflow || !choice.has(internalReference(page, offset))) continue;
+    for (const _ of overflowPieces(file, internalReference(page, offset), internalLength(page, offset)));
+  }
 }
 
 function internalKey(file: DatabaseFile, page: Page, offset: number): Uint8Array {
@@ -141,8 +167,13 @@ function* overflowPieces(file: DatabaseFile, first: number, length: number): Gen
 }
 
 /** The duplicates of a set that has a tree of its own. */
-export function* offPageDuplicates(file: DatabaseFile, root: number, count: PageCount): Generator<Uint8Array> {
-  for (const leaf of leavesOf(file, root, count)) {
+export function* offPageDuplicates(
+  file: DatabaseFile,
+  root: number,
+  count: PageCount,
+  choice?: PageChoice,
+): Generator<Uint8Array> {
+  for (const leaf of leavesOf(file, root, count, { choice })) {
     if (leaf.type === pageType.btreeLeaf) throw file.broken(leaf.pgno, 'a leaf of duplicates has to be here');
     for (let i = 0; i < leaf.entries; i++) {
       const offset = leaf.itemAt(i);
@@ -151,18 +182,22 @@ export function* offPageDuplicates(file: DatabaseFile, root: number, count: Page
   }
 }
 
-export function* btreeRecords({ file, meta }: Database): Generator<DatabaseRecord> {
+/** @param choice only the records on these pages */
+export function* btreeRecords({ file, meta }: Database, choice?: PageChoice): Generator<DatabaseRecord> {
   const count = new PageCount(file);
-  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root), count)) {
+  const range = { choice, isThorough: choice?.isThorough };
+  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root), count, range)) {
     if (leaf.type !== pageType.btreeLeaf) throw file.broken(leaf.pgno, 'a leaf of a btree has to be here');
+    const isChosen = !choice || choice.has(leaf.pgno);
     for (let i = 0; i + 1 < leaf.entries; i += 2) {
       const data = leaf.itemAt(i + 1);
       if (isDeletedItem(leaf, data)) continue;
-      const key = itemBytes(file, leaf, leaf.itemAt(i));
       if (treeItemType(leaf, data) === itemType.duplicates) {
-        for (const duplicate of offPageDuplicates(file, referenceOf(leaf, data), count)) yield { key, data: duplicate };
-      } else {
-        yield { key, data: itemBytes(file, leaf, data) };
+        const key = itemBytes(file, leaf, leaf.itemAt(i));
+        const root = referenceOf(leaf, data);
+        for (const duplicate of offPageDuplicates(file, root, count, choice)) yield { key, data: duplicate };
+      } else if (isChosen) {
+        yield { key: itemBytes(file, leaf, leaf.itemAt(i)), data: itemBytes(file, leaf, data) };
       }
     }
   }
@@ -209,9 +244,11 @@ function entryAt(file: DatabaseFile, leaf: Page, key: Uint8Array, offset: number
   return { key, length: data.length, data: () => data, pieces: () => [data] };
 }
 
-export function* recnoRecords({ file, meta }: Database): Generator<DatabaseRecord> {
+/** @param choice only the records on these pages */
+export function* recnoRecords({ file, meta }: Database, choice?: PageChoice): Generator<DatabaseRecord> {
   let number = 0;
-  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root), new PageCount(file))) {
+  const onPassed = (_pgno: number, records: number): void => void (number += records);
+  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root), new PageCount(file), { choice, onPassed })) {
     if (leaf.type !== pageType.recnoLeaf) throw file.broken(leaf.pgno, 'a leaf of a recno has to be here');
     for (let i = 0; i < leaf.entries; i++) {
       number += 1;
@@ -219,4 +256,23 @@ export function* recnoRecords({ file, meta }: Database): Generator<DatabaseRecor
       if (!isDeletedItem(leaf, offset)) yield { key: number, data: itemBytes(file, leaf, offset) };
     }
   }
+}
+
+/** Leaves of a recno that are not among those chosen, each with the number of its first record. */
+export function* passedRecnoLeaves(
+  { file, meta }: Database,
+  choice: PageChoice,
+): Generator<{ readonly pgno: number; readonly first: number }> {
+  let first = 1;
+  let passed: { readonly pgno: number; readonly first: number }[] = [];
+  const onPassed = (pgno: number, records: number): void => {
+    passed.push({ pgno, first });
+    first += records;
+  };
+  for (const leaf of leavesOf(file, meta.u32(metaAt.btree.root), new PageCount(file), { choice, onPassed })) {
+    yield* passed;
+    passed = [];
+    first += leaf.entries;
+  }
+  yield* passed;
 }

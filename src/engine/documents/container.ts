@@ -1,8 +1,11 @@
 import { FigaroError, isPageDamage, type ErrorCode } from '../../errors.ts';
+import { documentKey } from '../../format/documents/metadata.ts';
 import { DocumentProblem } from '../../format/documents/problem.ts';
 import { type Database, type DatabaseFile } from '../database/database-file.ts';
 import { databaseLabel } from '../database/dump.ts';
+import { type PageChoice } from '../database/page-choice.ts';
 import { databasesOf } from '../database/records.ts';
+import { btreeEntries, type BtreeEntry } from '../database/trees.ts';
 import { btreeNamed, xmlSettingsOf, type XmlSettings } from '../database/xml-inventory.ts';
 import { pause, type Watch } from '../pause.ts';
 import { nodeContent, wholeContent, type Warn } from './content.ts';
@@ -14,6 +17,11 @@ const readVersion = '6';
 
 const uncompressed = 'NONE';
 const zlib = 'DEFAULT';
+
+/** True for a container whose documents can be read. Throws what reading pages throws. */
+export function isReadable(databases: readonly Database[]): boolean {
+  return xmlSettingsOf(databases)?.version === readVersion;
+}
 
 /** A container of Berkeley DB XML, whose documents are read. */
 export class XmlContainer {
@@ -73,6 +81,34 @@ export class XmlContainer {
       await pause(this.#watch);
       yield entry;
     }
+  }
+
+  /** The document with an id; undefined where there is none. */
+  entry(id: number): DocumentEntry | undefined {
+    for (const entry of documentEntries(
+      this.#documents,
+      this.#dictionary,
+      (error) => this.#note(error),
+      documentKey(id),
+    )) {
+      return entry.id === id ? entry : undefined;
+    }
+    return undefined;
+  }
+
+  /**
+   * The records that documents are made of: those of their metadata, and those of their XML, each in the order of their keys, which begin with
+   * the id of the document.
+   *
+   * @param choice only the records on these pages
+   */
+  recordsOfDocuments(choice?: PageChoice): readonly (() => Iterable<BtreeEntry>)[] {
+    return [this.#documents, this.#contents].map((database) => () => btreeEntries(database, { choice }));
+  }
+
+  /** Where the metadata and the XML are: two states with the same places share the pages that are the same. */
+  get places(): string {
+    return `${this.#documents.metaPgno} ${this.#contents.metaPgno}`;
   }
 
   /** What could not be read, as far as it was met: documents may be missing therefore. */

@@ -41,14 +41,19 @@ const nameId = 1;
 const mostBytes = 256 << 20;
 const mostItems = 1_000_000;
 
-/** Pages that cannot be read are told, and passed over: documents that had all of their metadata on them are not found. */
+/**
+ * Pages that cannot be read are told, and passed over: documents that had all of their metadata on them are not found.
+ *
+ * @param from the key to begin with
+ */
 export function* documentEntries(
   database: Database,
   dictionary: Dictionary,
   onDamage: (error: FigaroError) => void,
+  from?: Uint8Array,
 ): Generator<DocumentEntry> {
   let gathered: Gathered | undefined;
-  for (const entry of btreeEntries(database, { onDamage })) {
+  for (const entry of btreeEntries(database, { onDamage, ...(from && { from }) })) {
     const key = keyOf(database, entry, onDamage);
     // An application that updates a document it did not fetch leaves metadata under this id.
     if (!key || key.documentId === 0) continue;

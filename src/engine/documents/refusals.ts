@@ -14,10 +14,13 @@ export class Refusals {
     return this.#count;
   }
 
-  add(error: FigaroError): void {
+  /** Returns what is to be told now: what is alone is the error that the run ends with. */
+  add(error: FigaroError): readonly string[] {
     this.#count += 1;
     if (this.#first.length < mostNamed) this.#first.push(error);
     if (!this.#worst || error.exitCode > this.#worst.exitCode) this.#worst = error;
+    if (this.#count === 1) return [];
+    return this.#count === 2 ? [this.#first[0]!.message, error.message] : [error.message];
   }
 
   /** The error that a run ends with which gave all the rest; undefined where that is everything. */

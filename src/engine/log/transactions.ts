@@ -32,6 +32,7 @@ export interface TransactionInDoubt {
 
 /** A transaction that has not committed. */
 interface Unfinished {
+  readonly id: number;
   readonly fate: Fate;
   readonly firstLsn: Lsn;
   /** The last record of each of its chains; that of the chain which begins last is the first. */
@@ -255,7 +256,7 @@ export class Transactions implements LogObserver {
     for (let slot = 0; slot < open.count; slot++) {
       const fate = this.#fates[slot]!;
       if (!open.isTaken(slot) || fate === committed) continue;
-      yield { fate: fates[fate]!, firstLsn: open.firstLsn(slot), chainEnds: open.chainEnds(slot) };
+      yield { id: open.id(slot), fate: fates[fate]!, firstLsn: open.firstLsn(slot), chainEnds: open.chainEnds(slot) };
     }
   }
 

@@ -45,6 +45,11 @@ export async function chainOfPoint(
   throw noneCovers(point, seen);
 }
 
+/** True when a chain that has a log covers a restore point. */
+export async function coversPoint(files: Files, chain: Chain, point: RestorePoint, watch: Watch): Promise<boolean> {
+  return logOf(chain) !== undefined && (await covers(files, chain, await windowOf(files, chain, watch), point, watch));
+}
+
 function logOf({ sets }: Chain): BackupSet['manifest']['log'] {
   return sets.at(-1)!.manifest.log;
 }

@@ -104,7 +104,7 @@ export async function lookIntoContainer<T>(
 }
 
 /** What was read of a file that was written to meanwhile may be of two moments. */
-function requireStoodStill(files: Files, environment: Environment, scope: Scope): void {
+export function requireStoodStill(files: Files, environment: Environment, scope: Scope): void {
   for (const { path, stat } of narrow(environment, scope, undefined).files.filter(isPiece)) {
     const now = files.statThrough(path);
     if (now && stoodStill(stat, now)) continue;

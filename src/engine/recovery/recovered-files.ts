@@ -1,6 +1,8 @@
 /** Files as a recovery has them in memory, to be read as those on a disk are. */
 
 import path from 'node:path';
+import { openToRead } from '../files/read.ts';
+import { type Environment } from '../environment/environment.ts';
 import { normalDirectory, standardExternalDirectory } from '../../format/names.ts';
 import { filesWith } from '../files/files-with.ts';
 import { type FileStat, type Files, type OpenFile } from '../files/files.ts';
@@ -8,6 +10,7 @@ import { externalBlock } from './external-files.ts';
 import { type Piece } from './piece.ts';
 import { recoveredPieces } from './recovered-pieces.ts';
 import { type RecoveredState } from './rehearse.ts';
+import { isPiece, type PieceKind } from './stage.ts';
 
 interface Shown {
   readonly piece: Piece;
@@ -22,16 +25,14 @@ export function recoveredFiles(files: Files, state: RecoveredState): Files {
   const pieces = new Map<string, Shown>();
   // What is in the cache is not in storage.
   for (const file of state.recovered) file.flush();
-  const external = normalDirectory(state.table.environment.config.externalFileDirectory);
+  const { environment } = state.table;
   for (const { kind, name, piece } of recoveredPieces(state)) {
-    if (kind === 'external-file') {
-      const place = path.join(standardExternalDirectory, path.posix.relative(external, name));
-      // It is read whole, and was written in blocks.
-      const read: Shown['read'] = (target, position) => piece.readRun(target, position, externalBlock);
-      pieces.set(path.resolve(place), { piece, read });
-    } else {
-      pieces.set(path.resolve(name), { piece, read: (target, position) => piece.read(target, position) });
-    }
+    // An external file is read whole, and was written in blocks.
+    const read: Shown['read'] =
+      kind === 'external-file'
+        ? (target, position) => piece.readRun(target, position, externalBlock)
+        : (target, position) => piece.read(target, position);
+    pieces.set(path.resolve(shownName(environment, kind, name)), { piece, read });
   }
   const statIfThere = (file: string): FileStat | undefined => {
     const shown = pieces.get(path.resolve(file));
@@ -44,10 +45,39 @@ export function recoveredFiles(files: Files, state: RecoveredState): Files {
       const shown = pieces.get(path.resolve(file));
       return shown && openedPiece(file, shown);
     },
-    listIfThere(directory) {
-      const at = path.resolve(directory);
-      return [...pieces.keys()].filter((name) => path.dirname(name) === at).map((name) => path.basename(name));
+    listIfThere: (directory) => namesIn(pieces.keys(), directory),
+  });
+}
+
+/** External files are where a database has them without a `DB_CONFIG`. */
+function shownName({ config }: Environment, kind: PieceKind, name: string): string {
+  if (kind !== 'external-file') return name;
+  return path.join(standardExternalDirectory, path.posix.relative(normalDirectory(config.externalFileDirectory), name));
+}
+
+function namesIn(names: Iterable<string>, directory: string): string[] {
+  const at = path.resolve(directory);
+  return [...names].filter((name) => path.dirname(name) === at).map((name) => path.basename(name));
+}
+
+/** The files of an environment as they are on disk, by the same names. */
+export function filesAsTheyAre(files: Files, environment: Environment): Files {
+  const paths = new Map<string, string>();
+  for (const { kind, name, path: file } of environment.files.filter(isPiece)) {
+    paths.set(path.resolve(shownName(environment, kind, name)), file);
+  }
+  const statIfThere = (file: string): FileStat | undefined => {
+    const shown = paths.get(path.resolve(file));
+    return shown === undefined ? undefined : files.statThrough(shown);
+  };
+  return filesWith(files, {
+    statIfThere,
+    statThrough: statIfThere,
+    openIfThere(file) {
+      const shown = paths.get(path.resolve(file));
+      return shown === undefined ? undefined : openedAs(file, openToRead(files, shown));
     },
+    listIfThere: (directory) => namesIn(paths.keys(), directory),
   });
 }
 
@@ -56,20 +86,28 @@ function statOf({ size }: Piece): FileStat {
 }
 
 function openedPiece(file: string, { piece, read }: Shown): OpenFile {
-  const refuse = (): never => {
-    throw new Error(`${file} is only read`);
-  };
-  return {
-    path: file,
+  return onlyRead(file, {
     stat: () => statOf(piece),
     readAt(target, position) {
       const length = Math.max(0, Math.min(target.length, piece.size - position));
       read(target.subarray(0, length), position);
       return length;
     },
-    writeAt: refuse,
-    truncate: refuse,
-    sync: refuse,
     close() {},
+  });
+}
+
+function openedAs(file: string, opened: OpenFile): OpenFile {
+  return onlyRead(file, {
+    stat: () => opened.stat(),
+    readAt: (target, position) => opened.readAt(target, position),
+    close: () => opened.close(),
+  });
+}
+
+function onlyRead(file: string, reading: Pick<OpenFile, 'stat' | 'readAt' | 'close'>): OpenFile {
+  const refuse = (): never => {
+    throw new Error(`${file} is only read`);
   };
+  return { path: file, ...reading, writeAt: refuse, truncate: refuse, sync: refuse };
 }

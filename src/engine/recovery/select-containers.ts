@@ -51,8 +51,8 @@ export async function selectContainers(
   return { scope: chosen, outOf: containers.length };
 }
 
-/** Unique ids of databases by name inside the environment. */
-async function namesAtTheEnd(
+/** Unique ids of databases by name inside the environment, as they will be. */
+export async function namesAtTheEnd(
   files: Files,
   environment: Environment,
   prepared: PreparedRecovery,
@@ -60,14 +60,19 @@ async function namesAtTheEnd(
 ): Promise<Map<string, string>> {
   const uids = new Map<string, string>();
   const inspect = ({ table }: { readonly table: FileTable }): Promise<void> => {
-    for (const { name, dataDirectory, uid } of table) {
-      const directory = normalDirectory(dataDirectory);
-      if (uid !== undefined) uids.set(directory === '' ? name! : `${directory}/${name!}`, uid);
-    }
+    for (const [name, uid] of namesIn(table)) uids.set(name, uid);
     return Promise.resolve();
   };
   await rehearse(files, environment, { prepared, scope: nothing, watch, inspect });
   return uids;
+}
+
+/** Names of databases inside the environment, with their unique ids. */
+export function* namesIn(table: FileTable): Generator<readonly [name: string, uid: string]> {
+  for (const { name, dataDirectory, uid } of table) {
+    const directory = normalDirectory(dataDirectory);
+    if (uid !== undefined) yield [directory === '' ? name! : `${directory}/${name!}`, uid];
+  }
 }
 
 /**

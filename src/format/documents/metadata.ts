@@ -50,6 +50,11 @@ export function parseMetadataKey(key: Uint8Array): MetadataKey {
   return parsed;
 }
 
+/** The id of the document that a record belongs to, by its key. Throws `DocumentProblem`. */
+export function documentIdOf(key: Uint8Array): number {
+  return new RecordCursor(key).integer();
+}
+
 /** The value of an item: text without its NUL, or bytes. */
 export function metadataValue(typeCode: number, value: Uint8Array): string | Uint8Array {
   if (typeCode === binary) return value.slice();

@@ -47,6 +47,11 @@ export function childOf(page: Page, offset: number): number {
   return page.u32(page.type === pageType.recnoInternal ? offset : offset + 4);
 }
 
+/** How many records are below an item of an internal page, where its tree counts them (format document, 4.6.6). */
+export function recordsBelow(page: Page, offset: number): number {
+  return page.u32(page.type === pageType.recnoInternal ? offset + 4 : offset + 8);
+}
+
 /** The page a leaf item refers to: the first one of an overflow chain, or the root of a tree of duplicates. */
 export function referenceOf(page: Page, offset: number): number {
   return page.u32(offset + 4);

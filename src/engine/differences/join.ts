@@ -1,0 +1,145 @@
+/** Records of two states, matched by their keys: the order of keys is known to the application alone, so none is relied on. */
+
+import { randomBytes } from 'node:crypto';
+import { FigaroError } from '../../errors.ts';
+import { type KeyedRecord } from '../database/records.ts';
+import { pause, type Watch } from '../pause.ts';
+
+export type ChangeKind = 'put' | 'changed' | 'deleted';
+
+/** A record that is not the same in both states. */
+export interface Change<R extends KeyedRecord = KeyedRecord> {
+  readonly kind: ChangeKind;
+  readonly key: R['key'];
+  /** Undefined where it was put. */
+  readonly before: R | undefined;
+  /** Undefined where it was deleted. */
+  readonly after: R | undefined;
+}
+
+/** Records of one state, from the first on each time they are asked for. Bytes are valid until the next one is asked for. */
+export type Records<R extends KeyedRecord> = () => Iterable<R> | AsyncIterable<R>;
+
+/** How many records a state has, and how much memory they take. */
+export interface Amount {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** What a record takes beside its bytes, about. */
+const recordCost = 100;
+
+/** What is kept in memory at a time, in bytes. */
+const memory = 64 << 20;
+
+/** Whatever keys are, no part of them is this much larger than the others. */
+const mostUneven = 16;
+
+export async function amountOf<R extends KeyedRecord>(records: Records<R>, watch: Watch): Promise<Amount> {
+  let count = 0;
+  let bytes = 0;
+  for await (const record of records()) {
+    count += 1;
+    bytes += sizeOf(record);
+    await pause(watch);
+  }
+  return { records: count, bytes };
+}
+
+interface JoinOptions {
+  /** A key can have several records: each is put or deleted, and none is changed. */
+  readonly hasDuplicates: boolean;
+  readonly amounts: { readonly from: Amount; readonly to: Amount };
+  readonly watch: Watch;
+  /** Memory for records, in bytes. */
+  readonly memoryBytes?: number;
+  /** How messages call what holds the records. */
+  readonly label: string;
+}
+
+/**
+ * What is different, each key once: first what is put or changed, in the order of the later state, then what is deleted. Where the earlier
+ * state has more records than fit into memory, it is read several times, and the order is that of each time. Throws `page-type` for
+ * a database that has one key again and again.
+ */
+export async function* changesBetween<R extends KeyedRecord>(
+  from: Records<R>,
+  to: Records<R>,
+  isSame: (before: R, after: R) => boolean,
+  { hasDuplicates, amounts, watch, memoryBytes = memory, label }: JoinOptions,
+): AsyncGenerator<Change<R>> {
+  if (amounts.to.records === 0) {
+    for await (const record of from()) {
+      await pause(watch);
+      yield { kind: 'deleted', key: record.key, before: record, after: undefined };
+    }
+    return;
+  }
+  const rounds = Math.max(1, Math.ceil(amounts.from.bytes / memoryBytes));
+  const partOf = partsOf(rounds);
+  for (let round = 0; round < rounds; round++) {
+    const known = new Map<string, R[]>();
+    let size = 0;
+    for await (const record of from()) {
+      await pause(watch);
+      const id = idOf(record, hasDuplicates);
+      if (partOf(id) !== round) continue;
+      size += sizeOf(record);
+      if (size > mostUneven * memoryBytes) throw tooUneven(label);
+      const others = known.get(id);
+      if (others) others.push(copyOf(record));
+      else known.set(id, [copyOf(record)]);
+    }
+    for await (const record of to()) {
+      await pause(watch);
+      const id = idOf(record, hasDuplicates);
+      if (partOf(id) !== round) continue;
+      const others = known.get(id);
+      const before = others?.shift();
+      if (others?.length === 0) known.delete(id);
+      if (!before) yield { kind: 'put', key: record.key, before: undefined, after: record };
+      else if (!isSame(before, record)) yield { kind: 'changed', key: record.key, before, after: record };
+    }
+    for (const left of known.values()) {
+      for (const record of left) {
+        await pause(watch);
+        yield { kind: 'deleted', key: record.key, before: record, after: undefined };
+      }
+    }
+  }
+}
+
+function tooUneven(label: string): FigaroError {
+  return new FigaroError('page-type', `${label}: it has records of one key again and again`, { path: label });
+}
+
+function sizeOf({ key, data }: KeyedRecord): number {
+  return recordCost + data.length + (key instanceof Uint8Array ? key.length : 0);
+}
+
+function copyOf<R extends KeyedRecord>(record: R): R {
+  const { key, data } = record;
+  return { ...record, key: key instanceof Uint8Array ? key.slice() : key, data: data.slice() };
+}
+
+/** The same text for records that are matched. */
+function idOf({ key, data }: KeyedRecord, hasDuplicates: boolean): string {
+  const id =
+    typeof key === 'number' ? String(key) : key instanceof Uint8Array ? textOf(key) : `${key.pgno}.${key.slot}`;
+  return hasDuplicates ? `${id.length} ${id}${textOf(data)}` : id;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
+/** Which round a text belongs to. Whoever made the keys does not know how they are spread. */
+function partsOf(rounds: number): (id: string) => number {
+  if (rounds === 1) return () => 0;
+  const seed = randomBytes(4).readUInt32LE();
+  return (id) => {
+    let hash = seed;
+    for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x0100_0193);
+    return ((hash ^ (hash >>> 15)) >>> 0) % rounds;
+  };
+}

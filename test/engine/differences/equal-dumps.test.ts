@@ -1,0 +1,99 @@
+/** What is different at two moments is what two whole recoveries show, whatever was read of them. */
+
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
+import { logPaths, type Environment } from '../../../src/engine/environment/environment.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { type Files } from '../../../src/engine/files/files.ts';
+import { openLog } from '../../../src/engine/log/log-files.ts';
+import { type Side } from '../../../src/engine/differences/sides.ts';
+import { analyse } from '../../../src/engine/recovery/analysis.ts';
+import { scanLog } from '../../../src/engine/log/scan.ts';
+import { bodyAs } from '../../../src/engine/log/scanned-record.ts';
+import { commit, txnOpcode } from '../../../src/format/log/records/txn.ts';
+import { compareLsn, type Lsn } from '../../../src/format/lsn.ts';
+import { FigaroError } from '../../../src/errors.ts';
+import { corpusCases } from '../../support/corpus.ts';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { differencesFound, differencesOfRecoveries, sideOf } from '../../support/differences.ts';
+import { effort, sampled } from '../../support/effort.ts';
+import { describeNative, runWorkload } from '../../support/native.ts';
+import { randomNumbers } from '../../support/random-numbers.ts';
+
+const seeds = effort('SEEDS', 2, 60);
+const firstSeed = Number(process.env.FIRST_SEED ?? 1);
+
+/** The commits that an environment can be recovered to. */
+async function commitsOf(files: Files, environment: Environment): Promise<Lsn[]> {
+  const log = openLog(files, logPaths(environment));
+  const { commits } = await analyse(files, log, { kind: 'end' }, {}, { environment });
+  const { first } = commits.window;
+  const found: Lsn[] = [];
+  for (const record of scanLog(files, log)) {
+    if (bodyAs(record, commit)?.opcode !== txnOpcode.commit) continue;
+    if (first && compareLsn(record.lsn, first.lsn) >= 0) found.push(record.lsn);
+  }
+  return found;
+}
+
+/** Compares two moments of an environment with two whole recoveries. How many lines there were. */
+async function compare(files: Files, environment: Environment, one: Lsn, other: Lsn): Promise<number> {
+  const [from, to] = [one, other].map((lsn) => sideOf(files, environment, { kind: 'lsn', lsn })) as [Side, Side];
+  let expected: readonly string[];
+  try {
+    expected = await differencesOfRecoveries(from, to);
+  } catch (error) {
+    if (!(error instanceof FigaroError)) throw error;
+    await expect(differencesFound(from, to)).rejects.toThrow(FigaroError);
+    return 0;
+  }
+  const { lines, isByLog } = await differencesFound(from, to);
+  expect(lines).toEqual(expected);
+  expect(isByLog).toBe(true);
+  return lines.length;
+}
+
+/** Two moments chosen by chance. */
+function pickTwo(commits: readonly Lsn[], seed: number): [Lsn, Lsn] {
+  const below = randomNumbers(seed);
+  return [commits[below(commits.length)]!, commits[below(commits.length)]!];
+}
+
+describe('two moments differ as two whole recoveries do', () => {
+  test.each(sampled(corpusCases(), 8).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
+    '%s',
+    async (_id, corpusCase) => {
+      try {
+        const { files, environment } = corpusCase;
+        const commits = await commitsOf(files, environment);
+        if (commits.length > 0) await compare(files, environment, ...pickTwo(commits, firstSeed));
+      } catch (error) {
+        // Damage that no state can be recovered from.
+        if (!(error instanceof FigaroError)) throw error;
+        expect(error.code).toMatch(/^(log-corrupt|log-missing)$/);
+      } finally {
+        corpusCase.forget();
+      }
+    },
+  );
+});
+
+const variants: readonly (readonly string[])[] = [
+  ['--page-size', '512', '--hash'],
+  ['--hash'],
+  ['--hash', '--big-endian', '--no-compact'],
+  ['--page-size', '1024', '--log-max', '60000', '--checksum'],
+];
+
+describeNative('two moments of random workloads of Berkeley DB 5.3 differ as two whole recoveries do', () => {
+  test.each(Array.from({ length: seeds }, (_, i) => firstSeed + i))('seed %i', async (seed) => {
+    const home = path.join(temporaryDirectory(), 'env');
+    const operations = 500 + ((seed * 7919) % 3000);
+    if (!runWorkload({ home, seed, operations, options: variants[seed % variants.length]! })) return;
+    const environment = discoverEnvironment(nodeFiles, home);
+    const commits = await commitsOf(nodeFiles, environment);
+    expect(await compare(nodeFiles, environment, commits[0]!, commits.at(-1)!)).toBeGreaterThan(0);
+    await compare(nodeFiles, environment, ...pickTwo(commits, seed));
+  });
+});
