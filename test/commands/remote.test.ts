@@ -118,6 +118,7 @@ test('every command with --repo knows stores, and says that one cannot be reache
     'documents list': ['docs.dbxml', ...repo],
     'documents get': ['docs.dbxml', 'one', ...repo],
     dump: ['docs.dbxml', ...repo],
+    diff: [...repo, '--from-set', 'latest'],
     copy: [...repo, '--to', path.join(place.directory, 'copy')],
     expire: [...repo, '--keep-full', '1'],
     pin: ['20261122T081500Z-hot-7f3a9c', ...repo],

@@ -6,6 +6,7 @@ import { Refusals } from '../../engine/documents/refusals.ts';
 import { type FigaroError } from '../../errors.ts';
 import { withCacheSize } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
+import { onStores } from '../stores.ts';
 import { examples } from '../options.ts';
 import { unlockedFiles } from '../password.ts';
 import { withTwoMoments } from '../restore-point.ts';
@@ -42,31 +43,33 @@ export function diffCommand(context: CommandContext): Command {
         'figaro-backup diff orders.db --home /srv/env --from-time 2026-11-22T08:15:00Z --keys',
       ),
     )
-    .action(async (names: readonly string[], options: DiffOptions) => {
-      const files = unlockedFiles(context, options);
-      const sources = sourcesOf(files, options);
-      const refusals = new Refusals();
-      const refused = new Map<string, FigaroError>();
-      const onRefused = (error: FigaroError): void => {
-        // Both states can have the same damage.
-        if (refused.has(error.message)) return;
-        refused.set(error.message, error);
-        context.warn(options, refusals.add(error));
-      };
-      await context.withWatch(options, async (watch) => {
-        const { from, to } = await findSides(files, sources.from, sources.to, watch);
-        const warnings = [...new Set([...from.warnings, ...to.warnings])];
-        const warn = (warning: string): void => void warnings.push(warning);
-        const only = names.length === 0 ? undefined : names;
-        await lookIntoTwo(from, to, { only, cacheBytes: options.cacheSize, watch }, async (states) => {
-          const { externalFileDirectory } = to.environment.config;
-          const found = await findDifferences(states, externalFileDirectory, { onRefused, warn }, watch);
-          context.warn(options, warnings);
-          const reported = { from, to, states, found, refused: [...refused.values()], warnings };
-          await new Report(context, options, reported, watch).print();
+    .action(
+      onStores(context, async (names: readonly string[], options: DiffOptions) => {
+        const files = unlockedFiles(context, options);
+        const sources = sourcesOf(files, options);
+        const refusals = new Refusals();
+        const refused = new Map<string, FigaroError>();
+        const onRefused = (error: FigaroError): void => {
+          // Both states can have the same damage.
+          if (refused.has(error.message)) return;
+          refused.set(error.message, error);
+          context.warn(options, refusals.add(error));
+        };
+        await context.withWatch(options, async (watch) => {
+          const { from, to } = await findSides(files, sources.from, sources.to, watch);
+          const warnings = [...new Set([...from.warnings, ...to.warnings])];
+          const warn = (warning: string): void => void warnings.push(warning);
+          const only = names.length === 0 ? undefined : names;
+          await lookIntoTwo(from, to, { only, cacheBytes: options.cacheSize, watch }, async (states) => {
+            const { externalFileDirectory } = to.environment.config;
+            const found = await findDifferences(states, externalFileDirectory, { onRefused, warn }, watch);
+            context.warn(options, warnings);
+            const reported = { from, to, states, found, refused: [...refused.values()], warnings };
+            await new Report(context, options, reported, watch).print();
+          });
         });
-      });
-      const error = refusals.error();
-      if (error) context.addFailure(options, error);
-    });
+        const error = refusals.error();
+        if (error) context.addFailure(options, error);
+      }),
+    );
 }
