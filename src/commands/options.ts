@@ -61,6 +61,7 @@ export interface StoreOptions {
   readonly spool?: string;
   /** In bytes per second. */
   readonly limitUpload?: number;
+  readonly storageClass?: string;
 }
 
 const storesHeading = 'Repositories in stores, s3://… and sftp://…:';
@@ -75,9 +76,15 @@ export function addStoreOptions(command: Command): void {
     '--limit-upload <size>',
     'send this many bytes per second at most to a store: 5M (default: no limit)',
   );
+  const storageClass = new Option(
+    '--storage-class <name>',
+    'S3: what is written gets this storage class: STANDARD_IA (default: that of the bucket)',
+  );
   const has = (flag: string): boolean => command.options.some(({ long }) => long === flag);
   if (has('--repo')) command.addOption(spool.helpGroup(storesHeading));
-  if (has('--repo') && has('--lock-wait')) command.addOption(limit.argParser(sizeArgument).helpGroup(storesHeading));
+  if (!has('--repo') || !has('--lock-wait')) return;
+  for (const option of [limit.argParser(sizeArgument), storageClass])
+    command.addOption(option.helpGroup(storesHeading));
 }
 
 export interface LockOptions {

@@ -11,6 +11,7 @@ export const settingNames = [
   'max-rate',
   'limit-upload',
   'spool',
+  'storage-class',
   'include',
   'exclude',
   'cache-size',

@@ -81,10 +81,15 @@ async function withStore(
   isWriter: boolean,
   work: (directory: string) => Promise<void>,
 ): Promise<void> {
-  const { spool = tmpdir(), limitUpload, lockWait, ...common } = options as PlaceOptions;
+  const { spool = tmpdir(), limitUpload, storageClass, lockWait, ...common } = options as PlaceOptions;
   const { withMirror } = await import('../engine/remote/with-mirror.ts');
   const { env, signal } = context.io;
-  const opened = await context.openStore(url, { env, signal, onRetry: (retry) => tellRetry(context, common, retry) });
+  const opened = await context.openStore(url, {
+    env,
+    signal,
+    storageClass,
+    onRetry: (retry) => tellRetry(context, common, retry),
+  });
   const { store, reader } = opened;
   const disk = context.files;
   try {

@@ -16,6 +16,9 @@ import { makeMirror, type Mirror } from './mirror.ts';
 import { lockStore, seeWriter, type StoreLock } from './store-lock.ts';
 import { upload } from './upload.ts';
 
+/** What was begun to be written longer ago than this, and did not become an object, is of a run that is over. In ms. */
+const unfinishedMs = 24 * 3_600_000;
+
 export interface MirrorOptions {
   /** The directory that the mirror is made in. Proofs are kept there from run to run. */
   readonly spool: string;
@@ -54,6 +57,8 @@ export async function withMirror<T>(
   const place = spoolPlace(disk, options.spool);
   const lock = isWriter ? await watched((watch) => lockStore(store, { lockWaitMs, watch })) : undefined;
   try {
+    // Nobody misses what cannot be removed: it is no object.
+    if (isWriter) await store.sweep?.(unfinishedMs).catch(() => undefined);
     const { stage, files, lease } = beginStage(disk, place, 'spooling');
     try {
       for (const warning of sweepBeside(files, place, stage, 'spooling')) onWarning(warning);

@@ -16,6 +16,8 @@ export interface OpeningOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends what waits. */
   readonly signal?: AbortSignal | undefined;
+  /** S3: the storage class of what is written; the store's own choice without. */
+  readonly storageClass?: string | undefined;
   /** Told before something that failed is tried again. */
   readonly onRetry?: (retry: Retry) => void;
 }
@@ -29,9 +31,14 @@ export function isStoreUrl(text: string): boolean {
 }
 
 /** Opens a store, which tries again what fails, and a thread that reads from it when something is read. */
-export const openStoreWithThread: OpenStore = async (url, { env, signal, onRetry }) => {
+export const openStoreWithThread: OpenStore = async (url, { env, signal, storageClass, onRetry }) => {
   const [{ openStore }, { WorkerReader }] = await Promise.all([import('./open-store.ts'), import('./sync-reader.ts')]);
-  const store = await openStore(url, { env, ...(signal ? { signal } : {}), ...(onRetry ? { onRetry } : {}) });
+  const store = await openStore(url, {
+    env,
+    ...(storageClass === undefined ? {} : { storageClass }),
+    ...(signal ? { signal } : {}),
+    ...(onRetry ? { onRetry } : {}),
+  });
   const reader = new WorkerReader({ url, place: store.place, env });
   return {
     store,
