@@ -115,7 +115,8 @@ function backupCommand(context: CommandContext, kind: BackupKind): Command {
             ...commonOptionsOf(options, watch),
             repository: repositoryOf(options),
             ...(options.chain === undefined ? {} : { chain: options.chain }),
-            onRoom: ({ directory, ...room }) => note(describeRoom({ ...room, place: path.dirname(directory) })),
+            onRoom: ({ directory, ...room }) =>
+              note(describeRoom({ ...room, place: context.placeOf(path.dirname(directory)) })),
             onCreated: (repository) => tellCreated(context, options, repository),
           }),
         );

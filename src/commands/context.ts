@@ -114,6 +114,11 @@ export class CommandContext {
     return this.#shownAs.reduce((before, [directory, name]) => before.replaceAll(directory, name), text);
   }
 
+  /** Where the bytes of a directory are: what stands for something else lies in the spool. */
+  placeOf(directory: string): string {
+    return this.#shownAs.some(([mirror]) => directory === mirror) ? 'the spool' : directory;
+  }
+
   /** In messages of one run over many environments, each says which one it is about. */
   named(text: string): string {
     return this.turn ? `${this.turn.environment}: ${text}` : text;

@@ -90,13 +90,11 @@ async function withStore(
     storageClass,
     onRetry: (retry) => tellRetry(context, common, retry),
   });
-  const { store, reader } = opened;
   const disk = context.files;
   try {
     await withMirror(
       disk,
-      store,
-      reader,
+      opened,
       {
         spool,
         isWriter,
@@ -109,7 +107,7 @@ async function withStore(
       async ({ directory, files, send }) => {
         context.files = files;
         if (isWriter) context.sendChanges = send;
-        context.showAs(directory, store.place);
+        context.showAs(directory, opened.store.place);
         // What was made is told when it is where it was to be.
         if (isWriter) context.results.hold();
         await work(directory);

@@ -9,7 +9,7 @@ import { CommandContext } from '../../src/commands/context.ts';
 import { commandName } from '../../src/commands/settings.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { demoApplication } from '../support/demo-environment.ts';
-import { type MemoryStore } from '../support/memory-store.ts';
+import { type MemoryStore, type StoreCall } from '../support/memory-store.ts';
 import { newPlace, type Place } from '../support/place.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { failing, memoryStore, memoryUrl as url } from '../support/store-commands.ts';
@@ -263,3 +263,34 @@ test('damage in a store is found, and what is missing there is missed', async ()
   expect(await run(`recover --repo ${url} --to @a`)).toMatchObject({ exitCode: 5 });
   expect(fs.existsSync(path.join(place.directory, 'a'))).toBe(false);
 });
+
+test.each(['list', 'read', 'write', 'create', 'remove'])(
+  'a run that is stopped during a %s leaves the store as it was or has done its work, and nothing locked',
+  async (operation) => {
+    application.commitUpTo([4, 72_115]);
+    await succeed(`hot --home @env --repo ${url}`);
+    await succeed(`hot --home @env --repo ${url}`);
+    const before = [...store.objects.keys()].sort();
+    const stop = new AbortController();
+    const stopHere = (call: StoreCall): void => {
+      // The lock is asked for and given back in any case.
+      if (call.operation === operation && !call.name.startsWith('locks/')) stop.abort('SIGINT');
+    };
+    store.hooks = { before: stopHere };
+    const line = operation === 'remove' ? `expire --keep-full 1` : `hot --home ${place.home}`;
+    const { exitCode } = await figaro([...line.split(' '), '--repo', url], {
+      store,
+      signal: stop.signal,
+      env: { FIGARO_BACKUP_SPOOL: path.join(place.directory, 'spool') },
+    });
+    // What is removed is removed whole: the next run does what is left.
+    if (operation === 'remove')
+      expect([...store.objects.keys()].filter((name) => name.startsWith('locks/'))).toEqual([]);
+    // The manifest makes it a set: from then on there is nothing to stop.
+    else if (operation === 'create') expect([exitCode, namesOfSets().length]).toEqual([0, 3]);
+    else expect([exitCode, [...store.objects.keys()].sort()]).toEqual([130, before]);
+    store.hooks = {};
+    await succeed(`verify --repo ${url}`);
+    await succeed(`hot --home @env --repo ${url}`);
+  },
+);

@@ -13,6 +13,9 @@ import { describeThisProcess, isAlive, parseOwner, type Owner } from '../owner.t
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { bytesAsSource } from '../store/object-source.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
+import { type OpenedStore } from '../store/stores.ts';
+
+type Stores = Pick<OpenedStore, 'store' | 'ending'>;
 
 const prefix = 'locks/';
 
@@ -39,17 +42,24 @@ interface Other {
   readonly owner: Owner | undefined;
 }
 
+interface StoreLockOptions {
+  readonly lockWaitMs?: number;
+  readonly watch?: Watch;
+  /** The store as it is released by. */
+  readonly ending?: Store;
+}
+
 /** Takes the lock of a store. Throws `busy` when another run does not finish in time. */
 export async function lockStore(
   store: Store,
-  { lockWaitMs = 0, watch = {} }: { readonly lockWaitMs?: number; readonly watch?: Watch } = {},
+  { lockWaitMs = 0, watch = {}, ending = store }: StoreLockOptions = {},
 ): Promise<StoreLock> {
   const began = performance.now();
   const name = `${prefix}${randomBytes(8).toString('hex')}.json`;
   const contents = Buffer.from(describeThisProcess());
   for (;;) {
-    const others = await tryLock(store, name, contents);
-    if (others.length === 0) return new HeldLock(store, name, contents);
+    const others = await tryLock({ store, ending }, name, contents);
+    if (others.length === 0) return new HeldLock({ store, ending }, name, contents);
     // Two that begin in one moment both step back: for a while each of them tries again.
     const patienceMs = others.some(isYoung) ? Math.max(lockWaitMs, meetingMs) : lockWaitMs;
     if (performance.now() - began >= patienceMs) throw busy(store, others[0]!);
@@ -64,14 +74,14 @@ function isYoung({ owner }: Other): boolean {
 }
 
 /** Returns the runs that keep this one from having the lock: none when it has it. */
-async function tryLock(store: Store, name: string, contents: Uint8Array): Promise<readonly Other[]> {
+async function tryLock({ store, ending }: Stores, name: string, contents: Uint8Array): Promise<readonly Other[]> {
   await store.write(name, bytesAsSource(contents));
   try {
     const others = await findOthers(store, name);
-    if (others.length > 0) await store.remove([name]);
+    if (others.length > 0) await ending.remove([name]);
     return others;
   } catch (error) {
-    await store.remove([name]).catch(() => undefined);
+    await ending.remove([name]).catch(() => undefined);
     throw error;
   }
 }
@@ -133,14 +143,16 @@ function busy(store: Store, { object, owner }: Other): FigaroError {
 
 class HeldLock implements StoreLock {
   readonly #store: Store;
+  readonly #ending: Store;
   readonly #name: string;
   readonly #contents: Uint8Array;
   readonly #timer: NodeJS.Timeout;
   #confirmed = now();
   #beating: Promise<void> | undefined;
 
-  constructor(store: Store, name: string, contents: Uint8Array) {
+  constructor({ store, ending }: Stores, name: string, contents: Uint8Array) {
     this.#store = store;
+    this.#ending = ending;
     this.#name = name;
     this.#contents = contents;
     // Whatever it is that fails, it is told when something is about to be made to last.
@@ -157,10 +169,10 @@ class HeldLock implements StoreLock {
     clearInterval(this.#timer);
     await this.#beating?.catch(() => undefined);
     try {
-      await this.#store.remove([this.#name]);
+      await this.#ending.remove([this.#name]);
     } catch {
       // Who may not remove anything can still say that it is over.
-      await this.#store.write(this.#name, bytesAsSource(new Uint8Array(0))).catch(() => undefined);
+      await this.#ending.write(this.#name, bytesAsSource(new Uint8Array(0))).catch(() => undefined);
     }
   }
 

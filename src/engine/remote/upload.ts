@@ -13,6 +13,7 @@ import { environmentOf, manifestLimit, readManifest, stampOf } from '../reposito
 import { someAtOnce } from '../store/at-once.ts';
 import { bytesAsSource, fileAsSource } from '../store/object-source.ts';
 import { type ObjectSource, type Store, type StoredObject } from '../store/store.ts';
+import { type OpenedStore } from '../store/stores.ts';
 import { type Mirror, type MirroredSet } from './mirror.ts';
 import { checksPrefix, manifestName, noteNames, sumsName } from './objects.ts';
 
@@ -20,19 +21,31 @@ import { checksPrefix, manifestName, noteNames, sumsName } from './objects.ts';
 const mostAtOnce = 4;
 
 /** Sends what has changed. `confirm` is asked before anything is made to last that others build on. */
-export async function upload(store: Store, mirror: Mirror, confirm: () => Promise<void>, watch: Watch): Promise<void> {
-  await new Upload(store, mirror, confirm, watch).perform();
+export async function upload(
+  stores: Pick<OpenedStore, 'store' | 'ending'>,
+  mirror: Mirror,
+  confirm: () => Promise<void>,
+  watch: Watch,
+): Promise<void> {
+  await new Upload(stores, mirror, confirm, watch).perform();
 }
 
 class Upload {
   readonly #store: Store;
+  readonly #ending: Store;
   readonly #mirror: Mirror;
   readonly #files: Files;
   readonly #confirm: () => Promise<void>;
   readonly #watch: Watch;
 
-  constructor(store: Store, mirror: Mirror, confirm: () => Promise<void>, watch: Watch) {
+  constructor(
+    { store, ending }: Pick<OpenedStore, 'store' | 'ending'>,
+    mirror: Mirror,
+    confirm: () => Promise<void>,
+    watch: Watch,
+  ) {
     this.#store = store;
+    this.#ending = ending;
     this.#mirror = mirror;
     this.#files = mirror.files;
     this.#confirm = confirm;
@@ -80,7 +93,7 @@ class Upload {
       return await this.#sendSet(id);
     } catch (error) {
       // That the manifest was refused, or its answer lost, does not mean that it is not there.
-      await this.#removeAll(id).catch(() => undefined);
+      await removeAll(this.#ending, id).catch(() => undefined);
       throw error;
     }
   }
@@ -170,13 +183,14 @@ class Upload {
   async #removeSet({ id }: MirroredSet): Promise<void> {
     await this.#confirm();
     await pause(this.#watch, { phase: `remove ${id}` });
-    await this.#removeAll(id);
+    await removeAll(this.#store, id);
   }
+}
 
-  async #removeAll(id: string): Promise<void> {
-    await this.#store.remove([`${id}/${manifestName}`]);
-    await this.#store.remove((await this.#store.list(`${id}/`)).map(({ name }) => name));
-  }
+/** The manifest goes first: without it, the rest is no set. */
+async function removeAll(store: Store, id: string): Promise<void> {
+  await store.remove([`${id}/${manifestName}`]);
+  await store.remove((await store.list(`${id}/`)).map(({ name }) => name));
 }
 
 /** A source that knows the SHA-256 of what it gave, where it gave all of it in order. */

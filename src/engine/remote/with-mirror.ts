@@ -11,7 +11,7 @@ import { beginStage, discardStage, sweepBeside } from '../recovery/leftovers.ts'
 import { findRepository, proofsIn } from '../repository/repository.ts';
 import { type Store } from '../store/store.ts';
 import { spoolPlace } from '../transfer/spool.ts';
-import { type SyncReader } from '../store/sync-reader.ts';
+import { type OpenedStore } from '../store/stores.ts';
 import { makeMirror, type Mirror } from './mirror.ts';
 import { lockStore, seeWriter, type StoreLock } from './store-lock.ts';
 import { upload } from './upload.ts';
@@ -48,14 +48,14 @@ export interface MirrorInUse {
  */
 export async function withMirror<T>(
   disk: Files,
-  store: Store,
-  reader: SyncReader,
+  stores: OpenedStore,
   options: MirrorOptions,
   work: (mirror: MirrorInUse) => Promise<T>,
 ): Promise<T> {
+  const { store, ending, reader } = stores;
   const { isWriter, lockWaitMs = 0, watched, onWarning } = options;
   const place = spoolPlace(disk, options.spool);
-  const lock = isWriter ? await watched((watch) => lockStore(store, { lockWaitMs, watch })) : undefined;
+  const lock = isWriter ? await watched((watch) => lockStore(store, { lockWaitMs, watch, ending })) : undefined;
   try {
     // Nobody misses what cannot be removed: it is no object.
     if (isWriter) await store.sweep?.(unfinishedMs).catch(() => undefined);
@@ -66,7 +66,7 @@ export async function withMirror<T>(
       if (!isWriter) await showWriter(files, store, mirror);
       const kept = new KeptProofs(files, `${place}.proofs`, mirror);
       if (isWriter) kept.take();
-      const result = await working(store, mirror, lock, options, work);
+      const result = await working(stores, mirror, lock, options, work);
       if (isWriter) kept.keep();
       return result;
     } catch (error) {
@@ -82,7 +82,7 @@ export async function withMirror<T>(
 
 /** What failed may have left something behind all the same, as in a directory: what was checked, what was removed. */
 async function working<T>(
-  store: Store,
+  { store, ending }: OpenedStore,
   mirror: Mirror,
   lock: StoreLock | undefined,
   { signal, pace, watched, onWarning }: MirrorOptions,
@@ -90,7 +90,7 @@ async function working<T>(
 ): Promise<T> {
   const confirm = async (): Promise<void> => await lock?.confirm();
   const send = async (watch: Watch): Promise<void> =>
-    await upload(store, mirror, confirm, pace ? { ...watch, pace } : watch);
+    await upload({ store, ending }, mirror, confirm, pace ? { ...watch, pace } : watch);
   let result: T;
   try {
     // Who works shows what is done already.

@@ -7,6 +7,8 @@ import { type Store } from './store.ts';
 /** A store, and what reads from it while everything else waits. */
 export interface OpenedStore {
   readonly store: Store;
+  /** The same for what is done last, whether or not the run was stopped: nothing is tried for long. */
+  readonly ending: Store;
   readonly reader: SyncReader;
   close(): Promise<void>;
 }
@@ -30,6 +32,9 @@ export function isStoreUrl(text: string): boolean {
   return /^(?:[a-z][a-z0-9+.-]+:\/\/|(?:s3|sftp):)/i.test(text);
 }
 
+/** For how long a run that is over tries to leave nothing behind, in ms. */
+const endingMs = 20_000;
+
 /** Opens a store, which tries again what fails, and a thread that reads from it when something is read. */
 export const openStoreWithThread: OpenStore = async (url, { env, signal, storageClass, onRetry }) => {
   const [{ openStore }, { WorkerReader }] = await Promise.all([import('./open-store.ts'), import('./sync-reader.ts')]);
@@ -39,13 +44,15 @@ export const openStoreWithThread: OpenStore = async (url, { env, signal, storage
     ...(signal ? { signal } : {}),
     ...(onRetry ? { onRetry } : {}),
   });
+  const ending = await openStore(url, { env, budgetMs: endingMs });
   const reader = new WorkerReader({ url, place: store.place, env });
   return {
     store,
+    ending,
     reader,
     close: async () => {
       await reader.close();
-      await store.close();
+      await Promise.all([store.close(), ending.close()]);
     },
   };
 };
