@@ -11,7 +11,8 @@ export default defineConfig(({ mode }) => {
       include: isLong ? testsWithEffort() : ['test/**/*.test.ts'],
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/each-file.ts',
-      maxWorkers: 2,
+      // A third of the time of a test goes into waiting, for disks, processes and clocks: three keep two processors busy.
+      maxWorkers: 3,
       isolate: false,
       testTimeout: timeout,
       hookTimeout: timeout,

@@ -24,7 +24,7 @@ const seeds = effort('SEEDS', 1, 5);
 const setsPerSeed = effort('SETS', 2, 2);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 /** Between two operations of the workload: what it writes while a backup runs is what the backup takes long for. */
-const pauseUs = process.env.PAUSE_US ?? '200';
+const pauseUs = `${effort('PAUSE_US', 200, 0)}`;
 /** Gets the environment and the repository of a seed that fails. */
 const kept = process.env.KEEP_FAILED;
 
