@@ -143,8 +143,10 @@ export class ContainerCopy {
     const { size } = this.stat;
     const hash = startHash(size, this.#bufferFor(size, watch));
     try {
-      for (;;) {
-        const bytes = source.read(await hash.free(), this.size);
+      // It may grow faster than it is copied. What it grows by later comes from the log.
+      while (this.size < size) {
+        const buffer = await hash.free();
+        const bytes = source.read(buffer.subarray(0, Math.min(buffer.length, size - this.size)), this.size);
         if (bytes.length === 0) break;
         await source.requireWhole(bytes, this.size);
         hash.update(bytes);
@@ -169,7 +171,7 @@ export class ContainerCopy {
   /** Follows the log, so that no file of it is missed, and lets others have their turn. */
   async #giveWay(verb: string, done: number, bytes: number, watch: Watch): Promise<void> {
     this.#bound?.keepUp();
-    // The source may grow while it is copied.
+    // The source may have grown since it was copied.
     const total = Math.max(this.stat.size, this.size);
     await pause(watch, { phase: `${verb} ${this.name}`, done, total }, bytes);
   }

@@ -59,8 +59,10 @@ async function copyOnce(
       const hash = createHash('sha256');
       const buffer = new Uint8Array(Math.max(1, Math.min(unitOf(watch), stat.size)));
       let size = 0;
-      for (;;) {
-        const bytes = buffer.subarray(0, source.readAt(buffer, size));
+      // It may grow faster than it is copied.
+      while (size < stat.size) {
+        const wanted = buffer.subarray(0, Math.min(buffer.length, stat.size - size));
+        const bytes = wanted.subarray(0, source.readAt(wanted, size));
         if (bytes.length === 0) break;
         hash.update(bytes);
         copy.writeAt(bytes, size);
@@ -78,7 +80,9 @@ async function copyOnce(
 }
 
 async function readsTheSame(files: Files, file: string, copied: PlainCopy, watch: Watch): Promise<boolean> {
-  if (!files.statIfThere(file)) return true;
-  const { sha256, size } = await hashFile(files, file, watch);
-  return sha256 === copied.sha256 && size === copied.size;
+  const now = files.statThrough(file);
+  if (!now) return true;
+  if (now.size !== copied.size) return false;
+  const { sha256 } = await hashFile(files, file, watch, { end: copied.size });
+  return sha256 === copied.sha256;
 }

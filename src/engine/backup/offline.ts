@@ -117,8 +117,8 @@ export async function copyOffline(
       const difference = await copy.firstDifference(watch);
       if (difference) throw changed(copy.source.path, difference);
     }
-    for (const { file, sha256 } of others) {
-      if ((await hashFile(files, file.path, watch)).sha256 !== sha256)
+    for (const { file, size, sha256 } of others) {
+      if ((await hashFile(files, file.path, watch, { end: size + 1 })).sha256 !== sha256)
         throw changed(file.path, 'it has other contents');
     }
     if (log && !equalLsn(log.follow(), end!)) throw changed(home, 'its log has grown');

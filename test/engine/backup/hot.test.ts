@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
@@ -294,6 +303,37 @@ describe('the log', () => {
     contents.fill(0, 5720);
     writeFileSync(log, contents);
     expect((await hot()).manifest.log!.end).toEqual({ file: 6, offset: 5699 });
+  });
+});
+
+describe('what grows faster than it is read', () => {
+  beforeEach(() => layDemoEnvironment(home));
+
+  /** Files that become longer each time they are read. */
+  function growing(name: string, bytes: number): Files {
+    let most = 100;
+    return watchedFiles(nodeFiles, {
+      before(operation, file) {
+        if (operation !== 'readAt' || file !== container(name)) return;
+        if (most-- === 0) throw new Error('it is read for ever');
+        appendFileSync(file, Buffer.alloc(bytes));
+      },
+    });
+  }
+
+  test('is copied as long as it was: a container, whose log has the rest', async () => {
+    const { size } = statSync(container());
+    const set = await hot(growing('d.dbxml', pageSize));
+    const found = copied(set, 'd.dbxml').length;
+    expect(found).toBeGreaterThanOrEqual(size);
+    expect(found).toBeLessThan(statSync(container()).size);
+  });
+
+  test("fails the backup: a file of the application's own, of which nobody could say when it was so", async () => {
+    writeFileSync(container('notes'), 'begun');
+    const error = await expectFailure('page-unstable', () => hot(growing('notes', 1), { include: ['notes'] }));
+    expect(error.message).toContain('notes was different each of 8 times it was read');
+    expect(namesIn(repository)).toEqual(['repository.json']);
   });
 });
 

@@ -16,6 +16,9 @@ const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 /** Backups of each, while it is written to. */
 const rounds = effort('ROUNDS', 1, 3);
 
+/** Between two transactions of a writer: on a busy machine, writers at full speed write more than can be recovered in time. */
+const leastPauseUs = effort('PAUSE_US', 500, 0);
+
 const pageSizes = [4096, 512, 65536, 16384, 1024, 8192, 32768, 2048];
 
 /** A seed stands for page size, cache, sharing, and how commits, log files and backups are made. */
@@ -41,7 +44,10 @@ function variantOf(seed: number): StormOptions & { readonly keepsLogs: boolean; 
       ...['--log-max', pick(2, '150000', '1000000', '400000')],
       ...['--log-buffer', pick(5, '32768', '65536')],
       // Not at full speed where log files go away, since they are to be copied first, or where items are huge.
-      ...['--pause-us', keepsLogs ? (pageSize >= 32768 ? '1000' : pick(2, '0', '0', '300')) : '1500'],
+      ...[
+        '--pause-us',
+        `${Math.max(leastPauseUs, keepsLogs ? (pageSize >= 32768 ? 1000 : pick(2, 0, 0, 300)) : 1500)}`,
+      ],
     ],
   };
 }
