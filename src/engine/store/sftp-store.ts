@@ -191,7 +191,7 @@ class SftpStore implements Store {
 
   async #connect(): Promise<SftpClient> {
     const { env, stallMs = defaultStallMs } = this.#settings;
-    const transport = connectBySsh(this.#where, { env, stallMs });
+    const transport = await connectBySsh(this.#where, { env, stallMs });
     const session = await SftpSession.begin(transport, {
       place: this.place,
       connectMs: stallMs,

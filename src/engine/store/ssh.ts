@@ -1,13 +1,14 @@
 /**
  * The connection to a server with SFTP: the program `ssh` of the machine, as sftp, scp, rsync, git and restic use it. So whatever `ssh host` does, this
  * does: keys, agents, certificates, hardware keys, known hosts (hashed, revoked, signed by an authority), `~/.ssh/config` with its jump hosts and
- * `ProxyCommand`, and what an administrator demands of all of that. None of it is read or decided here. It takes less CPU time
- * than SSH in JavaScript as well, of which we would need all that for ourselves: 1.6 against 2.5 s for a GB.
+ * `ProxyCommand`, and what an administrator demands of all of that. None of it is decided here. SSH in JavaScript, of which we
+ * would have to do all that ourselves, takes half as much CPU time again for a GB.
  */
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type SftpPlace } from './sftp-place.ts';
 import { type Transport } from './sftp-session.ts';
 import { failureOfSsh } from './ssh-failures.ts';
@@ -27,9 +28,12 @@ const longestSpeech = 8000;
 const graceMs = 1000;
 
 /** Starts ssh. That it cannot be started or ends is told by `ended`. */
-export function connectBySsh(place: SftpPlace, { env, stallMs }: SshOptions): Transport {
-  const child = spawn('ssh', argumentsOf(place, stallMs), {
-    env: { ...env, SSH_ASKPASS_REQUIRE: 'never' },
+export async function connectBySsh(place: SftpPlace, { env: given, stallMs }: SshOptions): Promise<Transport> {
+  const env = { ...given, SSH_ASKPASS_REQUIRE: 'never' };
+  const options = optionsOf(stallMs);
+  const ciphers = await fastCiphers([...options, ...destination(place)], env);
+  const child = spawn('ssh', [...options, ...ciphers, ...destination(place)], {
+    env,
     stdio: 'pipe',
     // A group of its own: a Ctrl-C that is meant for us does not reach it, and what is begun can be ended properly.
     detached: process.platform !== 'win32',
@@ -57,7 +61,7 @@ export function connectBySsh(place: SftpPlace, { env, stallMs }: SshOptions): Tr
   };
 }
 
-function argumentsOf({ host, user, port }: SftpPlace, stallMs: number): string[] {
+function optionsOf(stallMs: number): string[] {
   const options = [
     // Nobody is there to be asked.
     'BatchMode=yes',
@@ -75,15 +79,29 @@ function argumentsOf({ host, user, port }: SftpPlace, stallMs: number): string[]
     // A connection that is shared is used, and none is left to others, which would outlive us.
     'ControlMaster=no',
   ];
-  return [
-    ...options.flatMap((option) => ['-o', option]),
-    ...(user === undefined ? [] : ['-l', user]),
-    ...(port === undefined ? [] : ['-p', port]),
-    '-s',
-    '--',
-    host,
-    'sftp',
-  ];
+  return options.flatMap((option) => ['-o', option]);
+}
+
+function destination({ host, user, port }: SftpPlace): string[] {
+  const login = user === undefined ? [] : ['-l', user];
+  return [...login, ...(port === undefined ? [] : ['-p', port]), '-s', '--', host, 'sftp'];
+}
+
+/**
+ * The ciphers that ssh would use, with those first that processors have instructions for: they take half the time of the one that
+ * OpenSSH prefers for the sake of others.
+ */
+async function fastCiphers(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string[]> {
+  if (process.arch !== 'x64') return [];
+  try {
+    const { stdout } = await promisify(execFile)('ssh', ['-G', ...args], { env, windowsHide: true, timeout: graceMs });
+    const ciphers = /^ciphers (\S+)/m.exec(stdout)?.[1]?.split(',') ?? [];
+    const [fast, others] = [true, false].map((is) => ciphers.filter((cipher) => cipher.includes('-gcm@') === is));
+    return fast!.length === 0 ? [] : ['-o', `Ciphers=${[...fast!, ...others!].join(',')}`];
+  } catch {
+    // It says why when it connects.
+    return [];
+  }
 }
 
 /** Resolves when a process is over and has said all; with the error when it could not be started. */
