@@ -84,6 +84,11 @@ export class SftpClient {
     await this.session.ask(answers.status, requests.close, handle);
   }
 
+  /** Closes a file that nothing can go wrong with any more, without waiting for it. */
+  release(handle: Handle): void {
+    this.close(handle).catch(() => {});
+  }
+
   /** Of the name itself, be it a link; undefined where there is nothing. */
   async lstat(path: string): Promise<Attributes | undefined> {
     return await unlessMissing(this.session.ask(answers.attributes, requests.lstat, path).then((a) => a.attributes()));

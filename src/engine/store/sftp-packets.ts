@@ -92,34 +92,51 @@ export interface Attributes {
 
 /** The fields of a packet, one after the other. Throws `MalformedPacket` where it ends before. */
 export class PacketReader {
-  readonly #packet: Buffer;
+  /** The first part, or all of them in one. */
+  #bytes: Buffer;
+  #rest: readonly Buffer[];
   #at = 0;
 
-  constructor(packet: Buffer) {
-    this.#packet = packet;
+  /** @param parts in which it came */
+  constructor([first = Buffer.alloc(0), ...rest]: readonly Buffer[]) {
+    this.#bytes = first;
+    this.#rest = rest;
   }
 
   get isAtEnd(): boolean {
-    return this.#at >= this.#packet.length;
+    return this.#at >= this.#bytes.length && this.#rest.length === 0;
   }
 
   u8(): number {
-    return this.#packet.readUInt8(this.#take(1));
+    return this.#take(1).readUInt8();
   }
 
   u32(): number {
-    return this.#packet.readUInt32BE(this.#take(4));
+    return this.#take(4).readUInt32BE();
   }
 
   /** Larger numbers than JavaScript has are rounded: what is that large is no size of anything. */
   u64(): number {
-    return Number(this.#packet.readBigUInt64BE(this.#take(8)));
+    return Number(this.#take(8).readBigUInt64BE());
   }
 
   bytes(): Buffer {
+    return this.#take(this.u32());
+  }
+
+  /** As `bytes`, copied once only, to the begin of `target`. Returns how many there were. */
+  bytesInto(target: Uint8Array): number {
     const length = this.u32();
-    const start = this.#take(length);
-    return this.#packet.subarray(start, start + length);
+    const parts = [this.#bytes.subarray(this.#at), ...this.#rest];
+    if (length > target.length || parts.reduce((sum, part) => sum + part.length, 0) !== length) {
+      throw new MalformedPacket('it has another length than was asked for');
+    }
+    let at = 0;
+    for (const part of parts) {
+      target.set(part, at);
+      at += part.length;
+    }
+    return length;
   }
 
   text(): string {
@@ -145,11 +162,16 @@ export class PacketReader {
     };
   }
 
-  #take(length: number): number {
-    const start = this.#at;
-    if (length > this.#packet.length - start) throw new MalformedPacket('it ends too early');
-    this.#at += length;
-    return start;
+  #take(length: number): Buffer {
+    if (length > this.#bytes.length - this.#at && this.#rest.length > 0) {
+      this.#bytes = Buffer.concat([this.#bytes, ...this.#rest]);
+      this.#rest = [];
+    }
+    const end = this.#at + length;
+    if (end > this.#bytes.length) throw new MalformedPacket('it ends too early');
+    const taken = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return taken;
   }
 }
 

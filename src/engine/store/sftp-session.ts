@@ -59,6 +59,8 @@ interface Pending {
 
 /** Packets that are longer than that are none: servers send no more than 256 KiB at a time. */
 const longestPacket = 1 << 20;
+/** A type and the number of a request. */
+const shortestPacket = 5;
 const protocolVersion = 3;
 
 export class SftpSession {
@@ -76,11 +78,11 @@ export class SftpSession {
   #timer: NodeJS.Timeout | undefined;
   /** When the server last answered, or had nothing to answer. */
   #heardAt = 0;
-  /** The packet that is coming in, as far as it has come. */
+  /** The packet that is coming in, in the parts in which it comes. */
   #header = Buffer.alloc(4);
   #headerBytes = 0;
-  #packet: Buffer | undefined;
-  #packetBytes = 0;
+  #parts: Buffer[] = [];
+  #missingBytes = 0;
 
   private constructor(transport: Transport, options: SessionOptions) {
     this.#transport = transport;
@@ -143,7 +145,7 @@ export class SftpSession {
 
   /** Ends the session; what was asked and not answered fails. */
   async end(): Promise<void> {
-    if (this.#pending.size === 0 && !this.#failure) await this.#transport.end();
+    if (!this.#failure) await this.#transport.end();
     this.#fail(new FigaroError('io', `${this.#options.place}: the connection was closed`));
   }
 
@@ -170,42 +172,37 @@ export class SftpSession {
   #receive(chunk: Buffer): void {
     this.#heardAt = performance.now();
     for (let at = 0; at < chunk.length && !this.#failure;) {
-      if (this.#packet === undefined) {
+      if (this.#missingBytes === 0) {
         this.#header[this.#headerBytes++] = chunk[at++]!;
         if (this.#headerBytes < 4) continue;
         this.#headerBytes = 0;
-        const length = this.#header.readUInt32BE();
-        if (length < 5 || length > longestPacket)
-          return this.#fail(this.#garbled(Buffer.concat([this.#header, chunk.subarray(at)])));
-        if (chunk.length - at >= length) {
-          this.#take(chunk.subarray(at, at + length));
-          at += length;
-          continue;
+        this.#missingBytes = this.#header.readUInt32BE();
+        if (this.#missingBytes < shortestPacket || this.#missingBytes > longestPacket) {
+          this.#fail(this.#garbled(Buffer.concat([this.#header, chunk.subarray(at)])));
         }
-        this.#packet = Buffer.allocUnsafe(length);
-        this.#packetBytes = 0;
+        continue;
       }
-      const taken = chunk.copy(this.#packet, this.#packetBytes, at);
-      at += taken;
-      this.#packetBytes += taken;
-      if (this.#packetBytes < this.#packet.length) continue;
-      const packet = this.#packet;
-      this.#packet = undefined;
-      this.#take(packet);
+      const part = chunk.subarray(at, at + this.#missingBytes);
+      at += part.length;
+      this.#missingBytes -= part.length;
+      this.#parts.push(part);
+      if (this.#missingBytes > 0) return;
+      const parts = this.#parts;
+      this.#parts = [];
+      this.#take(parts);
     }
   }
 
-  #take(packet: Buffer): void {
+  #take(parts: readonly Buffer[]): void {
     try {
-      this.#answer(packet);
+      this.#answer(new PacketReader(parts));
     } catch (error) {
       if (!(error instanceof MalformedPacket)) throw error;
-      this.#fail(this.#garbled(packet));
+      this.#fail(this.#garbled(Buffer.concat(parts)));
     }
   }
 
-  #answer(packet: Buffer): void {
-    const reader = new PacketReader(packet);
+  #answer(reader: PacketReader): void {
     const type = reader.u8();
     const id = reader.u32();
     if (!this.#hasBegun) {
@@ -217,6 +214,7 @@ export class SftpSession {
     }
     const pending = this.#pending.get(id);
     if (!pending) throw new MalformedPacket('nobody asked');
+    if (type !== answers.status && type !== pending.expected) throw new MalformedPacket('it answers something else');
     this.#pending.delete(id);
     if (type === answers.status) {
       const status = reader.u32();
@@ -224,12 +222,7 @@ export class SftpSession {
       const message = reader.isAtEnd ? '' : reader.text();
       if (status === statuses.ok && pending.expected === answers.status) pending.resolve(reader);
       else pending.reject(new RefusedRequest(pending.request, status, message));
-    } else if (type === pending.expected) {
-      pending.resolve(reader);
-    } else {
-      pending.reject(this.#garbled(packet));
-      throw new MalformedPacket('it answers something else');
-    }
+    } else pending.resolve(reader);
   }
 
   /** What is not SFTP is mostly what a shell prints that starts before the server does. */

@@ -21,8 +21,6 @@ const defaultStallMs = 60_000;
 const patience = 10;
 /** Removals that are under way at once. */
 const atOnce = 16;
-/** How often an object is read that was replaced meanwhile. */
-const mostTries = 5;
 
 /** Opens the store of a URL `sftp://[user@]host[:port]/path`. Throws `usage` for another one. It is connected to when it is used. */
 export function openSftpStore(url: string, settings: StoreSettings): Store {
@@ -33,6 +31,8 @@ class SftpStore implements Store {
   readonly #where: SftpPlace;
   readonly #settings: StoreSettings;
   #connecting: Promise<SftpClient> | undefined;
+  /** What was found to be a file, and need not be looked at again before it is read. */
+  readonly #files = new Set<string>();
   #isClosed = false;
 
   constructor(place: SftpPlace, settings: StoreSettings) {
@@ -54,18 +54,20 @@ class SftpStore implements Store {
   async read(name: string, range?: Range): Promise<Uint8Array | undefined> {
     const file = this.#pathOf(name);
     return await this.#doing(`read ${name}`, async (client) => {
-      for (let tries = 1; ; tries++) {
+      if (!this.#files.has(name)) {
         const attributes = await client.lstat(file);
-        if (!attributes) {
-          await this.#requireParent(client);
-          return undefined;
-        }
         // Nobody knows where a link leads to, and a pipe would keep the server waiting for ever.
-        if (kindOf(attributes) !== 'file') throw new FigaroError('io', `${this.place}: ${name} is not a file`);
-        const bytes = await readFile(client, file, attributes.size ?? 0, range);
-        if (bytes) return bytes;
-        if (tries === mostTries) throw new FigaroError('io', `${this.place}: ${name} changes while it is read`);
+        if (attributes && kindOf(attributes) !== 'file') {
+          throw new FigaroError('io', `${this.place}: ${name} is not a file`);
+        }
+        if (attributes) this.#files.add(name);
       }
+      const bytes = this.#files.has(name) ? await readFile(client, file, range) : undefined;
+      if (!bytes) {
+        this.#files.delete(name);
+        await this.#requireParent(client);
+      }
+      return bytes;
     });
   }
 
@@ -206,13 +208,8 @@ class SftpStore implements Store {
   }
 }
 
-/** A file, or a part of it; undefined where it was replaced or removed just now. */
-async function readFile(
-  client: SftpClient,
-  file: string,
-  size: number,
-  range: Range = { start: 0, length: size },
-): Promise<Uint8Array | undefined> {
+/** A file, or a part of it; undefined where there is none. What is open is of one version: files are replaced, and never changed. */
+async function readFile(client: SftpClient, file: string, range?: Range): Promise<Uint8Array | undefined> {
   let handle: Handle;
   try {
     handle = await client.openToRead(file);
@@ -220,12 +217,9 @@ async function readFile(
     if (isRefused(error, statuses.noSuchFile)) return undefined;
     throw error;
   }
-  const start = Math.min(range.start, size);
-  const length = Math.min(range.length, size - start);
   try {
-    const [now, bytes] = await Promise.all([client.fstat(handle), readBytes(client, handle, { start, length })]);
-    return now.size === size && bytes.length === length ? bytes : undefined;
+    return await readBytes(client, handle, range ?? { start: 0, length: (await client.fstat(handle)).size ?? 0 });
   } finally {
-    await client.close(handle).catch(() => {});
+    client.release(handle);
   }
 }

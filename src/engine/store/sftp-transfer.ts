@@ -1,6 +1,5 @@
 /** The bytes of files by SFTP. Every request takes a while to be answered, so many are under way at once. */
 
-import { FigaroError } from '../../errors.ts';
 import { wrongLength } from './object-source.ts';
 import { isRefused, type Handle, type SftpClient } from './sftp-client.ts';
 import { answers, encodePacket, requests, statuses } from './sftp-packets.ts';
@@ -114,13 +113,12 @@ export async function readBytes(client: SftpClient, handle: Handle, { start, len
   let end = length;
   const read = async (from: number, to: number): Promise<void> => {
     for (let at = from; at < to;) {
-      const data = await readOnce(client, handle, start + at, to - at);
-      if (data === undefined) {
+      const came = await readInto(bytes.subarray(at, to), client, handle, start + at);
+      if (came === 0) {
         end = Math.min(end, at);
         return;
       }
-      bytes.set(data, at);
-      at += data.length;
+      at += came;
     }
   };
   for (let at = 0; at < end; at += atOnce) await underWay.add(read(at, Math.min(at + atOnce, length)));
@@ -128,20 +126,13 @@ export async function readBytes(client: SftpClient, handle: Handle, { start, len
   return bytes.subarray(0, end);
 }
 
-/** What the server gives of a part of a file, which may be less than all of it; undefined behind its end. */
-async function readOnce(
-  client: SftpClient,
-  handle: Handle,
-  at: number,
-  length: number,
-): Promise<Uint8Array | undefined> {
+/** Returns how much the server gives of a part of a file, which may be less than all of it; 0 behind its end. */
+async function readInto(target: Uint8Array, client: SftpClient, handle: Handle, at: number): Promise<number> {
   try {
-    const answer = await client.session.ask(answers.data, requests.read, handle, BigInt(at), length);
-    const data = answer.bytes();
-    if (data.length > 0 && data.length <= length) return data;
+    const answer = await client.session.ask(answers.data, requests.read, handle, BigInt(at), target.length);
+    return answer.bytesInto(target);
   } catch (error) {
-    if (isRefused(error, statuses.endOfFile)) return undefined;
+    if (isRefused(error, statuses.endOfFile)) return 0;
     throw error;
   }
-  throw new FigaroError('io', `the server answers a request for ${length} bytes with another number of them`);
 }

@@ -94,7 +94,7 @@ async function writeUnfinished<T>(
     // SFTP cannot sync a directory. A new name changes the file as well, though, and file systems with a journal cannot sync that change
     // without the name, nor without the directories that were made before.
     await client.fsync(handle);
-    await close();
+    client.release(handle);
     return result;
   } catch (error) {
     await tidy(client, temporary, isOpen ? handle : undefined);
