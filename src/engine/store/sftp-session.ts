@@ -215,7 +215,6 @@ export class SftpSession {
     const pending = this.#pending.get(id);
     if (!pending) throw new MalformedPacket('nobody asked');
     if (type !== answers.status && type !== pending.expected) throw new MalformedPacket('it answers something else');
-    this.#pending.delete(id);
     if (type === answers.status) {
       const status = reader.u32();
       // Some servers leave out the message.
@@ -223,6 +222,7 @@ export class SftpSession {
       if (status === statuses.ok && pending.expected === answers.status) pending.resolve(reader);
       else pending.reject(new RefusedRequest(pending.request, status, message));
     } else pending.resolve(reader);
+    this.#pending.delete(id);
   }
 
   /** What is not SFTP is mostly what a shell prints that starts before the server does. */
