@@ -20,7 +20,7 @@ interface SshOptions {
   readonly stallMs: number;
 }
 
-/** How often in a stall the server is asked whether it is there. */
+/** How often in a stall the server is asked whether it is there. ssh counts in seconds. */
 const asksInAStall = 3;
 /** What is kept of what ssh says, in characters: the end of it. */
 const longestSpeech = 8000;
@@ -62,13 +62,14 @@ export async function connectBySsh(place: SftpPlace, { env: given, stallMs }: Ss
 }
 
 function optionsOf(stallMs: number): string[] {
+  const intervalSeconds = Math.max(1, Math.round(stallMs / asksInAStall / 1000));
   const options = [
     // Nobody is there to be asked.
     'BatchMode=yes',
     // What it says is read: a configuration must not silence it.
     'LogLevel=INFO',
-    `ServerAliveInterval=${Math.max(1, Math.round(stallMs / asksInAStall / 1000))}`,
-    `ServerAliveCountMax=${asksInAStall}`,
+    `ServerAliveInterval=${intervalSeconds}`,
+    `ServerAliveCountMax=${Math.max(1, Math.round(stallMs / 1000 / intervalSeconds))}`,
     // As sftp has them: what a configuration asks for when somebody works on the host has no place here.
     'ForwardAgent=no',
     'ForwardX11=no',

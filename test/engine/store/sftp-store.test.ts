@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { openStore } from '../../../src/engine/store/open-store.ts';
 import { openSftpStore } from '../../../src/engine/store/sftp-store.ts';
 import { type Store } from '../../../src/engine/store/store.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
@@ -145,6 +146,16 @@ describeWith(sshdProgram, sshdPackages, 'a store in SFTP', () => {
     expect(namesIn(root)).toEqual(['.unfinished-0123456789abcdef', 'a']);
     expect(await store.sweep!(0)).toBe(1);
     expect(fs.readdirSync(root, { recursive: true })).toEqual(['a', 'a/b']);
+  });
+
+  test('nothing gets its name before it is synced, and the name is synced as well', async () => {
+    const log = path.join(above, 'log');
+    const own = await startSshd(script(`exec /usr/lib/openssh/sftp-server -e -l VERBOSE 2>${log}`));
+    const store = open(own);
+    await writeBytes(store, 'a', 'a');
+    await store.create('b', Buffer.from('b'));
+    const done = fs.readFileSync(log, 'utf8').match(/^(?:fsync|posix-rename|hardlink)\b/gm);
+    expect(done).toEqual(['fsync', 'posix-rename', 'fsync', 'fsync', 'hardlink', 'fsync']);
   });
 
   test('of several on different connections one creates an object, with and without extensions', async () => {
@@ -333,6 +344,25 @@ describeWith(sshdProgram, sshdPackages, 'a store in SFTP', () => {
         expect(namesIn(root)).toEqual(['a']);
       },
     );
+
+    test('a write whose connection is reset is made again', async () => {
+      const retries: string[] = [];
+      const store = await openStore(sftpUrl(full, root, network.port), {
+        env: sshEnvironment(full, above),
+        sleep: () => Promise.resolve(),
+        onRetry: ({ error }) => {
+          retries.push(error.message);
+          network.heal();
+        },
+      });
+      stores.push(store);
+      const bytes = randomBytes(1_000_000);
+      network.failAfter(300_000, 'reset');
+      await writeBytes(store, 'a', bytes);
+      expect(Buffer.compare((await store.read('a'))!, bytes)).toBe(0);
+      expect(retries).toHaveLength(1);
+      expect(retries[0]).toContain('the connection was lost');
+    });
 
     test('a network that goes silent is noticed', async () => {
       const store = through(1000);
