@@ -1,5 +1,5 @@
-import { Command, Option } from 'commander';
-import { assessHealth, defaultMaxAgeMs, type Health, type NewestSet } from '../engine/repository/health.ts';
+import { Command } from 'commander';
+import { assessHealth, type Health, type NewestSet } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { healthMetrics, nagiosResult, nagiosStatuses, nagiosText, nagiosUnknown } from '../output/monitoring.ts';
@@ -10,13 +10,11 @@ import { withCommonOptions, withEnvironments, type CommandContext, type CommonOp
 import { repositoryOf } from './directories.ts';
 import { requireMetricsApart, writeMetrics } from './metrics-file.ts';
 import { hooked, withHooks } from './run/hooks.ts';
-import { durationArgument, examples, sizeArgument } from './options.ts';
+import { examples } from './options.ts';
+import { healthRulesOf, withHealthRules, type HealthRuleOptions } from './rules.ts';
 
-interface CheckCommandOptions extends CommonOptions {
+interface CheckCommandOptions extends CommonOptions, HealthRuleOptions {
   readonly repo?: string;
-  readonly maxAge: number;
-  readonly maxRehearsalAge?: number;
-  readonly minFree?: number;
   readonly nagios?: true;
   readonly prometheus?: string;
 }
@@ -28,20 +26,8 @@ export function checkCommand(context: CommandContext): Command {
       'Look whether the newest proven set is young enough, its chain whole, and what else is asked for. Reads manifests only; `verify` reads the sets. ' +
         'Silent when all is well; otherwise says what is wrong and fails.',
     )
-    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
-    .addOption(
-      new Option('--max-age <time>', 'how old the newest proven set may be')
-        .argParser(durationArgument)
-        .default(defaultMaxAgeMs, `${defaultMaxAgeMs / 3_600_000}h`),
-    )
-    .addOption(
-      new Option('--max-rehearsal-age <time>', 'how long ago the last rehearsal of a recovery may be: 8d').argParser(
-        durationArgument,
-      ),
-    )
-    .addOption(
-      new Option('--min-free <size>', 'how much room the repository needs to have: 20G').argParser(sizeArgument),
-    )
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
+  withHealthRules(command)
     .option('--nagios', 'print one line, and exit as a Nagios plugin does')
     .option('--prometheus <file>', 'write metrics for the textfile collector of node_exporter');
   return withHooks(withCommonOptions(withEnvironments(command)))
@@ -57,12 +43,7 @@ export function checkCommand(context: CommandContext): Command {
     .action(
       hooked(context, (_environment, options: CheckCommandOptions) => {
         const directory = repositoryOf(options);
-        const { maxAge: maxAgeMs, maxRehearsalAge, minFree } = options;
-        const rules = {
-          maxAgeMs,
-          ...(maxRehearsalAge === undefined ? {} : { maxRehearsalAgeMs: maxRehearsalAge }),
-          ...(minFree === undefined ? {} : { minFreeBytes: minFree }),
-        };
+        const rules = healthRulesOf(options);
         const { prometheus } = options;
         const { gathered } = context.turn ?? {};
         if (prometheus !== undefined) {

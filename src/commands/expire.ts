@@ -1,43 +1,29 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { expire } from '../engine/repository/expire.ts';
 import { openRepository } from '../engine/repository/repository.ts';
-import { type Decision, type RetentionRules } from '../engine/repository/retention.ts';
+import { type Decision } from '../engine/repository/retention.ts';
 import { caution } from '../output/styles.ts';
 import { formatBytes, formatCount, table } from '../output/text.ts';
 import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { hooked, withHooks } from './run/hooks.ts';
-import { countArgument, durationArgument, examples, withLockWait, type LockOptions } from './options.ts';
+import { examples, withLockWait, type LockOptions } from './options.ts';
+import { retentionRulesOf, withRetentionRules, type RetentionRuleOptions } from './rules.ts';
 
-interface ExpireCommandOptions extends CommonOptions, LockOptions {
+interface ExpireCommandOptions extends CommonOptions, LockOptions, RetentionRuleOptions {
   readonly repo?: string;
-  readonly keepFull?: number;
-  readonly keepWithin?: number;
-  readonly keepDaily?: number;
-  readonly keepWeekly?: number;
-  readonly keepMonthly?: number;
   readonly dryRun?: true;
 }
 
 export function expireCommand(context: CommandContext): Command {
-  const count = (flag: string, what: string): Option => new Option(`${flag} <n>`, what).argParser(countArgument);
   const command = new Command('expire')
     .summary('remove chains that no rule keeps')
     .description(
       'Remove whole chains that no rule keeps. The newest chain, the newest without findings, the one whose recovery was rehearsed last, and pinned ones always stay. ' +
         'A chain with findings never counts in place of a sound one.',
     )
-    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
-    .addOption(count('--keep-full', 'keep the N newest chains'))
-    .addOption(
-      new Option('--keep-within <time>', 'keep what it takes to go back to any moment since then: 12h, 30d').argParser(
-        durationArgument,
-      ),
-    )
-    .addOption(count('--keep-daily', 'keep the newest chain of each of the N newest days that have one'))
-    .addOption(count('--keep-weekly', 'keep the newest chain of each of the N newest weeks that have one'))
-    .addOption(count('--keep-monthly', 'keep the newest chain of each of the N newest months that have one'))
-    .option('--dry-run', 'show what would go and why each other chain stays; remove nothing');
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
+  withRetentionRules(command).option('--dry-run', 'show what would go and why each other chain stays; remove nothing');
   return withHooks(withCommonOptions(withEnvironments(withLockWait(command))))
     .addHelpText(
       'after',
@@ -48,7 +34,7 @@ export function expireCommand(context: CommandContext): Command {
     )
     .action(
       hooked(context, async (_environment, options: ExpireCommandOptions) => {
-        const rules = rulesOf(options);
+        const rules = retentionRulesOf(options);
         const directory = repositoryOf(options);
         const repository = openRepository(context.files, directory);
         const dryRun = options.dryRun === true;
@@ -63,13 +49,6 @@ export function expireCommand(context: CommandContext): Command {
         else context.printSuccess(options, document, () => describe(decisions, dryRun));
       }),
     );
-}
-
-function rulesOf(options: ExpireCommandOptions): RetentionRules {
-  const { keepFull: full, keepWithin: withinMs, keepDaily: daily, keepWeekly: weekly, keepMonthly: monthly } = options;
-  return Object.fromEntries(
-    Object.entries({ full, withinMs, daily, weekly, monthly }).filter(([, value]) => value !== undefined),
-  );
 }
 
 function describe(decisions: readonly Decision[], dryRun: boolean): string {
