@@ -9,6 +9,7 @@ import { listSets, type ListedChain, type ListedSet } from '../engine/repository
 import { chainEnvironment, excludedFrom, newerThan, type Chain } from '../engine/repository/chain.ts';
 import { findChain, isNewestWanted } from '../engine/repository/find-chain.ts';
 import { checksName } from '../engine/repository/checks.ts';
+import { commitsAdded } from '../engine/repository/coverage.ts';
 import { goneOf } from '../engine/repository/missing.ts';
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
 import { type Watch } from '../engine/pause.ts';
@@ -174,13 +175,12 @@ function lastVerified(sets: readonly ListedSet[]): string {
 
 /** A line for each set, whose kind is in its name. */
 function setRows(sets: readonly ListedSet[]): string[][] {
-  // A proof counts the whole log of the chain.
-  const commitsAt = (i: number): number => sets[i]?.set.manifest.proof?.transactionsCommitted ?? 0;
+  const added = commitsAdded(sets);
   return sets.map(({ set, bytes, lastCheck }, i) => [
     set.id,
     formatTime(set.manifest.finished),
     formatBytes(bytes),
-    set.manifest.proof ? `${i > 0 ? '+' : ''}${formatCount(commitsAt(i) - commitsAt(i - 1), 'commit')}` : '',
+    added[i] === undefined ? '' : `${i > 0 ? '+' : ''}${formatCount(added[i], 'commit')}`,
     lastCheck && lastCheck.findings > 0 ? bad(formatCount(lastCheck.findings, 'finding')) : '',
   ]);
 }

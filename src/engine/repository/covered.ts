@@ -1,6 +1,7 @@
 /** Up to when it is known what was committed. */
 
 import { type Files } from '../files/files.ts';
+import { type BackupSet } from './backup-set.ts';
 import { isInFuture } from './chain-order.ts';
 import { type Chain } from './chain.ts';
 import { readLook } from './last-look.ts';
@@ -11,9 +12,11 @@ import { readLook } from './last-look.ts';
  */
 export function coveredUntil(files: Files, { sets }: Chain): Date {
   const newest = sets.at(-1)!;
-  const { log, started } = newest.manifest;
-  const looks = [started, readLook(files, newest)].filter(
-    (time) => time !== undefined && !isInFuture(time),
-  ) as string[];
+  return coveredBy(newest, readLook(files, newest));
+}
+
+/** The same, by the newest set of a chain and when an incremental last found nothing newer than it, ISO 8601. */
+export function coveredBy({ manifest: { log, started } }: BackupSet, lastLook: string | undefined): Date {
+  const looks = [started, lastLook].filter((time) => time !== undefined && !isInFuture(time)) as string[];
   return new Date(Math.max((log?.lastCommit?.time ?? 0) * 1000, ...looks.map((time) => Date.parse(time))));
 }

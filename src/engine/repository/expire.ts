@@ -22,11 +22,7 @@ export interface ExpireOptions extends LockWait, RetentionRules {
 export async function expire(files: Files, repository: Repository, options: ExpireOptions): Promise<Decision[]> {
   const { dryRun = false, now = new Date() } = options;
   requireRules(options);
-  const decide = (): Decision[] => {
-    const catalog = listSets(files, repository);
-    requireReadable(catalog);
-    return decideRetention(catalog.chains, options, now);
-  };
+  const decide = (): Decision[] => decideExpiry(listSets(files, repository), options, now);
   if (dryRun) return decide();
   return await asWriter(
     files,
@@ -44,13 +40,25 @@ export async function expire(files: Files, repository: Repository, options: Expi
   );
 }
 
-function requireRules({ full, withinMs, daily, weekly, monthly }: RetentionRules): void {
+/** What is decided about the chains of a catalog, in order of time. Throws what keeps a set, its pin or its checks from being read. */
+export function decideExpiry(catalog: Catalog, rules: RetentionRules, now: Date): Decision[] {
+  requireReadable(catalog);
+  return decideRetention(catalog.chains, rules, now);
+}
+
+function requireRules(rules: RetentionRules): void {
+  const { full, withinMs, daily, weekly, monthly } = rules;
   requireCounts({ full, daily, weekly, monthly });
   requireAmounts({ withinMs });
-  if ([full, withinMs, daily, weekly, monthly].some((rule) => rule !== undefined)) return;
+  if (hasRules(rules)) return;
   throw new FigaroError('usage', 'no rule says what to keep', {
     hint: 'give --keep-full, --keep-within, --keep-daily, --keep-weekly or --keep-monthly, and --dry-run to see what they do.',
   });
+}
+
+/** Something says what to keep. */
+export function hasRules({ full, withinMs, daily, weekly, monthly }: RetentionRules): boolean {
+  return [full, withinMs, daily, weekly, monthly].some((rule) => rule !== undefined);
 }
 
 /** A disk that fails to show a set, its pin or its checks says nothing of what can be done without. */

@@ -76,7 +76,17 @@ export interface Health {
 /** Whether backups are as they should be. Reads manifests, pins and checks only. Throws `usage`, and what keeps the repository from being read. */
 export function assessHealth(files: Files, repository: Repository, rules: HealthRules = {}, now = new Date()): Health {
   requireAmounts({ ...rules });
-  const catalog = listSets(files, repository);
+  return healthOf(files, repository, listSets(files, repository), rules, now);
+}
+
+/** The same, of a repository whose sets have been read. */
+export function healthOf(
+  files: Files,
+  repository: Repository,
+  catalog: Catalog,
+  rules: HealthRules,
+  now: Date,
+): Health {
   const { chains, orphans, broken } = catalog;
   const sets = chains.flatMap((chain) => chain.sets);
   const proven = sets.findLast(({ set }) => set.manifest.unread !== true && !isUnsound(set));

@@ -175,12 +175,17 @@ export function setsInFuture(
 ): readonly { readonly id: string; readonly time: string }[] {
   const names = files.statThrough(directory)?.kind === 'directory' ? (files.listIfThere(directory) ?? []) : [];
   return names.flatMap((id) => {
-    const match = setName.test(id) ? /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(id) : undefined;
-    if (!match) return [];
-    const [, year, month, day, hour, minute, second] = match;
-    const time = `${year}-${month}-${day}T${hour}:${minute}:${second}Z`;
-    return isInFuture(time) ? [{ id, time }] : [];
+    const time = timeInName(id);
+    return time !== undefined && isInFuture(time) ? [{ id, time }] : [];
   });
+}
+
+/** When a set was begun, as its name tells, ISO 8601; undefined for what is not the name of a set. */
+export function timeInName(id: string): string | undefined {
+  const match = setName.test(id) ? /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(id) : undefined;
+  if (!match) return undefined;
+  const [, year, month, day, hour, minute, second] = match;
+  return `${year}-${month}-${day}T${hour}:${minute}:${second}Z`;
 }
 
 function compareText(a: string, b: string): number {

@@ -90,7 +90,7 @@ export function decideRetention(chains: readonly ListedChain[], rules: Retention
 }
 
 /** No newest check of a set of the chain found anything, as far as is known, and none was made of a damaged source. */
-function isSound({ sets }: ListedChain): boolean {
+export function isSound({ sets }: ListedChain): boolean {
   return sets.every(
     ({ set, lastCheck, hasDamagedChecks }) => !hasDamagedChecks && (lastCheck?.findings ?? 0) === 0 && !isUnsound(set),
   );
