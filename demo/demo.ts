@@ -65,6 +65,9 @@ async function demo(): Promise<void> {
   await figaro(`list --repo ${repo}`);
   await figaro(`verify --repo ${repo} --rehearse --verbose`);
 
+  tell('The same as a page for people: one HTML file, with a timeline.');
+  await figaro(`report --repo ${repo} --output ${path.join(work, 'report.html')} --keep-within 30d --verbose`);
+
   tell('The disk is lost.');
   await shell(`rm -r ${home}`);
 

@@ -32,6 +32,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
     list: async () => (await import('./commands/list.ts')).listCommand,
     show: async () => (await import('./commands/show.ts')).showCommand,
     check: async () => (await import('./commands/check.ts')).checkCommand,
+    report: async () => (await import('./commands/report.ts')).reportCommand,
     logs: async () => (await import('./commands/logs/logs.ts')).logsCommand,
     inspect: async () => (await import('./commands/inspect/inspect.ts')).inspectCommand,
     documents: async () => (await import('./commands/documents/documents.ts')).documentsCommand,

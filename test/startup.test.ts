@@ -55,6 +55,18 @@ describe('starting the program', () => {
     expect(loaded.filter((source) => source.includes('node_modules/ora/'))).toEqual([]);
   });
 
+  test('loads for a report what reads manifests, and the page for nothing else', () => {
+    const repo = temporaryDirectory();
+    const loaded = loadedBy('report', '--repo', repo);
+    expect(loaded).toContain('src/output/report-page/page.ts');
+    expect(loaded.filter((source) => /^src\/engine\/(backup|failover|verify|database|inspect)\//.test(source))).toEqual(
+      [],
+    );
+    const ofCheck = loadedBy('check', '--repo', repo);
+    expect(ofCheck).toContain('src/engine/repository/health.ts');
+    expect(ofCheck.filter((source) => source.startsWith('src/output/report-page/'))).toEqual([]);
+  });
+
   test('loads for names that a shell offers no parser of command lines', () => {
     const loaded = loadedBy('candidates', 'set');
     expect(loaded).toContain('src/commands/candidates.ts');

@@ -4,6 +4,7 @@ import { type Command } from 'commander';
 import { FigaroError } from '../errors.ts';
 import { worstStatus } from '../output/exit-codes.ts';
 import { fit, widthOf } from '../output/fit.ts';
+import { type ReportSection } from '../output/report-page/shown-survey.ts';
 import { nagiosTextOfAll, nagiosUnknown, type MetricSet } from '../output/monitoring.ts';
 import { formatCount, inOneLine, table } from '../output/text.ts';
 import { CommandContext, type CommonOptions, type Gathered } from './context.ts';
@@ -61,7 +62,7 @@ export async function forEachEnvironment(
   runOne: RunOne,
 ): Promise<void> {
   const { io, files, results } = context;
-  const gathered: Gathered = { metrics: new Map(), nagios: [] };
+  const gathered: Gathered = { metrics: new Map(), nagios: [], sections: [] };
   const outcomes: Outcome[] = [];
   for (const environment of names) {
     if (io.signal?.aborted) break;
@@ -76,6 +77,14 @@ export async function forEachEnvironment(
   if (options.nagios) printForNagios(context, outcomes, gathered);
   else if (options.json) context.print(options, toDocument(outcomes, notBegun), () => '');
   for (const [file, sets] of gathered.metrics) writeGathered(context, options, file, sets);
+  if (context.command === 'report' && context.exitCode < 128) {
+    const { writeReportOfAll } = await import('./report-file.ts');
+    writeReportOfAll(
+      context,
+      options,
+      outcomes.map((outcome) => sectionOf(outcome, gathered)),
+    );
+  }
   tellFailures(context, outcomes, notBegun);
 }
 
@@ -89,6 +98,17 @@ function printForNagios(context: CommandContext, outcomes: readonly Outcome[], {
   context.printAlways(text);
   // What a signal ended is no result.
   if (context.exitCode < 128) context.exitCode = status;
+}
+
+/** What became of an environment that did not come to look at its repository has its place in a report, too. */
+function sectionOf({ environment, context: { problem } }: Outcome, { sections }: Gathered): ReportSection {
+  const { code, message } = problem ?? { code: 'internal', message: 'it ended early' };
+  return (
+    sections.find((section) => section.environment === environment) ?? {
+      environment,
+      outcome: new FigaroError(code, message),
+    }
+  );
 }
 
 /** All have had their turn: that one file cannot be written takes nothing from that. */

@@ -8,6 +8,7 @@ import { errorDocument, schemaVersion, toJson, type Envelope } from '../output/j
 import { fit, widthOf } from '../output/fit.ts';
 import { type MetricSet, type NagiosResult } from '../output/monitoring.ts';
 import { showProgress } from '../output/progress.ts';
+import { type ReportSection } from '../output/report-page/shown-survey.ts';
 import { programVersion } from '../engine/version.ts';
 import { bugText, colours, errorText, hasColours, warningText } from '../output/report.ts';
 import { Results } from '../output/results.ts';
@@ -44,6 +45,8 @@ export interface Gathered {
   /** By the file that they go to. */
   readonly metrics: Map<string, MetricSet[]>;
   readonly nagios: { readonly environment: string; readonly result: NagiosResult }[];
+  /** Of a report. */
+  readonly sections: ReportSection[];
 }
 
 /** An environment of those that `--all` goes through. */

@@ -55,6 +55,20 @@ export const commandsWithTables = [
   'logs prune',
 ] as const;
 
+/** Commands that tell what others would find and do, with the settings of those: which command, by option. */
+export const settingsOfOthers: Partial<Record<string, Partial<Record<SettingName, string>>>> = {
+  report: {
+    'max-age': 'check',
+    'max-rehearsal-age': 'check',
+    'min-free': 'check',
+    'keep-full': 'expire',
+    'keep-within': 'expire',
+    'keep-daily': 'expire',
+    'keep-weekly': 'expire',
+    'keep-monthly': 'expire',
+  },
+};
+
 export type SettingName = (typeof settingNames)[number] | (typeof variablesAlone)[number];
 
 /** Options that name what a command is about. */

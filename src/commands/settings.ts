@@ -6,7 +6,7 @@ import { isOutside } from '../format/names.ts';
 import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
 import { configPlaces, findConfig, requireTrusted, tablesFor, UnknownName, type HoldingTable } from './config-file.ts';
-import { settingNames, variablesAlone, type SettingName } from './setting-names.ts';
+import { settingNames, settingsOfOthers, variablesAlone, type SettingName } from './setting-names.ts';
 
 /** A command as it is typed: `hot`, `logs prune`. */
 export function commandName(command: Command): string {
@@ -65,8 +65,9 @@ export function readSettings(
       hint: `write ${configPlaces(env)[0]}, or give --config FILE.`,
     });
   }
-  const tables = file ? tablesFor(file, environment, command) : [];
-  const candidates = (name: SettingName): readonly Candidate[] => candidatesFor(name, tables, env, file?.path);
+  const tables = (name: SettingName): readonly HoldingTable[] =>
+    file ? tablesFor(file, environment, settingsOfOthers[command ?? '']?.[name] ?? command) : [];
+  const candidates = (name: SettingName): readonly Candidate[] => candidatesFor(name, tables(name), env, file?.path);
   const homes = candidates('home');
   const inEffect = home === undefined ? homes[0] : { value: home };
   const settings: Setting[] = [];

@@ -44,6 +44,8 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   delete: ['expire'],
   status: ['check', 'failover status'],
   health: ['check'],
+  dashboard: ['report'],
+  html: ['report'],
   stats: ['show'],
   db_verify: ['verify', 'inspect container'],
   db_dump: ['dump'],

@@ -116,6 +116,8 @@ describe('of an environment and its sets', () => {
     'show --repo @repo --timeline',
     'check --repo @repo',
     'check --repo @repo --max-age 0s --min-free 900000G',
+    'report --repo @repo --output @report.html',
+    'report --repo @repo --output @report.html --max-age 0s --keep-full 1',
     'copy --repo @repo --to @copy',
     'copy --repo @repo --to @copy --all --dry-run',
     'expire --repo @repo --keep-full 1',
@@ -223,12 +225,15 @@ describe('of a repository without sets', () => {
     ({ directory, home, repository: repo } = laid());
   });
 
-  test.each(['list --repo @repo', 'verify --repo @repo', 'check --repo @repo', 'expire --repo @repo --keep-full 1'])(
-    '%s',
-    async (line) => {
-      expect(await documentOf(line)).toMatchObject(isResult(line));
-    },
-  );
+  test.each([
+    'list --repo @repo',
+    'verify --repo @repo',
+    'check --repo @repo',
+    'report --repo @repo --output @report.html',
+    'expire --repo @repo --keep-full 1',
+  ])('%s', async (line) => {
+    expect(await documentOf(line)).toMatchObject(isResult(line));
+  });
 });
 
 describe('of what is not there', () => {
@@ -251,6 +256,7 @@ describe('of what is not there', () => {
     'failover follow': 'failover follow --home @env --standby @standby --once',
     'failover promote': 'failover promote --standby @standby',
     'failover status': 'failover status --standby @standby',
+    report: 'report --repo @repo --output @report.html',
     'config show': 'config show orders',
   };
   const names = leaves(program)

@@ -96,6 +96,24 @@ test('every command that looks at a repository looks at one in a store', async (
   expect((await succeed(`dump ${name} --repo ${url}`)).stdout).toMatch(/HEADER=END/);
 });
 
+test('a report of a store names the store, whether it can be reached or not', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const [id] = namesOfSets();
+  const file = path.join(place.directory, 'report.html');
+  await succeed(`report --repo ${url} --output @report.html`);
+  expect(fs.readFileSync(file, 'utf8')).toMatch(new RegExp(`Backups of ${url}: healthy[^]*${id}`));
+  // How much room the spool has says nothing.
+  expect(fs.readFileSync(file, 'utf8')).not.toContain(' free<');
+  store.objects.set(`${id}/manifest.json`, { bytes: Buffer.from('{}'), changedMs: Date.now() });
+  await succeed(`report --repo ${url} --output @report.html`);
+  expect(fs.readFileSync(file, 'utf8')).toContain(`is damaged: ${url}/${id}/manifest.json: `);
+  expect(fs.readFileSync(file, 'utf8')).not.toContain('spooling');
+  store.hooks = failing(store, () => 'before');
+  expect(await run(`report --repo ${url} --output @report.html`)).toMatchObject({ exitCode: 13 });
+  expect(fs.readFileSync(file, 'utf8')).toContain(`${url} cannot be reached: the connection was lost`);
+});
+
 test('every command with --repo knows stores, and says that one cannot be reached', async () => {
   const repo = ['--repo', url];
   const lines: Readonly<Record<string, readonly string[]>> = {
@@ -110,6 +128,7 @@ test('every command with --repo knows stores, and says that one cannot be reache
     list: repo,
     show: repo,
     check: repo,
+    report: repo,
     'logs list': repo,
     'logs print': repo,
     'logs timeline': repo,
