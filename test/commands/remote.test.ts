@@ -128,7 +128,6 @@ test('every command with --repo knows stores, and says that one cannot be reache
     list: repo,
     show: repo,
     check: repo,
-    report: [...repo, '--output', path.join(place.directory, 'report.html')],
     report: repo,
     'logs list': repo,
     'logs print': repo,

@@ -146,10 +146,6 @@ describe('a set that leaves as a stream', () => {
       exitCode: 2,
       stderr: expect.stringContaining('`figaro-backup copy --set latest --to-stdout` writes it') as string,
     });
-    expect(await figaro(['hot', '--home', home, '--repo', repository, '--spool', spool])).toMatchObject({
-      exitCode: 2,
-      stderr: 'error [usage]: --spool is for --to-stdout only\n',
-    });
   });
 
   test('is made in a directory that is there, outside of the environment and of repositories', async () => {
