@@ -67,41 +67,53 @@ const meanings: readonly Meaning[] = [
   },
 ];
 
-/** What ssh says about a network, among what a server may have it print. */
+/** What ssh says about a network, among what it said before, and what a server may have it print. */
 const network =
-  /^(?:ssh: |kex_exchange_identification: |banner exchange: |ssh_dispatch_run_fatal: |client_loop: |Connection |Timeout, |Read from |Received disconnect )/;
-/** How a connection ends that was there. */
-const lost = /Broken pipe|closed by|reset by|not responding/i;
+  /^(?:ssh_dispatch_run_fatal: |client_loop: |Connection |Timeout, |Read from |Received disconnect |mux_client_)/;
 
-/**
- * Why there is no connection any more.
- *
- * @param speech all that ssh wrote to stderr
- * @param cause why it could not be started at all
- */
-export function failureOfSsh(place: SftpPlace, speech: string, cause?: Error): FigaroError {
-  if (cause) {
-    const isMissing = isSystemError(cause) && cause.code === 'ENOENT';
-    return new FigaroError(
-      'usage',
-      `${place.text}: ssh ${isMissing ? 'is not installed' : `cannot be run: ${cause.message}`}`,
-      {
-        hint: 'install the client of OpenSSH (openssh-client), and see to it that it is in the PATH.',
-        cause,
-      },
-    );
+/** Why ssh cannot be started. */
+export function failureToRun(place: SftpPlace, cause: Error): FigaroError {
+  const isMissing = isSystemError(cause) && cause.code === 'ENOENT';
+  return new FigaroError(
+    'usage',
+    `${place.text}: ssh ${isMissing ? 'is not installed' : `cannot be run: ${cause.message}`}`,
+    {
+      hint: 'install the client of OpenSSH (openssh-client), and see to it that it is in the PATH.',
+      cause,
+    },
+  );
+}
+
+/** Why there never was a connection, by all that ssh has said. */
+export function failureToConnect(place: SftpPlace, speech: string): FigaroError {
+  for (const { said, code, text, hint } of meanings) {
+    const line = linesOf(speech).find((one) => said.test(one));
+    if (line === undefined) continue;
+    const shown = line.replace(/^@\s+|\s+@$/g, '');
+    return new FigaroError(code, `${place.text}: ${text} (ssh: ${shown})`, { hint: hint(loginTo(place)) });
   }
-  const lines = speech.split(/[\r\n]+/).filter((line) => line !== '');
-  for (const { said: pattern, code, text, hint } of meanings) {
-    if (!pattern.test(speech)) continue;
-    const line = lines.find((one) => pattern.test(one))!.replace(/^@\s+|\s+@$/g, '');
-    return new FigaroError(code, `${place.text}: ${text} (ssh: ${line})`, { hint: hint(loginTo(place)) });
-  }
-  // All else that ssh ends with is about networks, which come back.
-  const reason = lines.find((line) => network.test(line)) ?? lines.at(-1);
-  const isLost = reason === undefined || lost.test(reason);
-  const said = reason === undefined ? '' : ` (${reason.startsWith('ssh: ') ? '' : 'ssh: '}${reason})`;
-  return new Unreachable(`${place.text}: ${isLost ? 'the connection was lost' : 'no connection'}${said}`);
+  // The last lines: what a command of the configuration says, and what ssh makes of it.
+  return unreachable(place, 'no connection', linesOf(speech).slice(-3));
+}
+
+/** Why there is no connection any more. All that ssh ends with then is about networks, which come back. */
+export function lossOf(place: SftpPlace, speech: string): FigaroError {
+  return unreachable(
+    place,
+    'the connection was lost',
+    linesOf(speech)
+      .filter((line) => network.test(line))
+      .slice(-1),
+  );
+}
+
+function unreachable(place: SftpPlace, what: string, reasons: readonly string[]): FigaroError {
+  const said = reasons.map((line) => line.replace(/^ssh: /, '')).join('; ');
+  return new Unreachable(`${place.text}: ${what}${said === '' ? '' : ` (ssh: ${said})`}`);
+}
+
+function linesOf(speech: string): string[] {
+  return speech.split(/[\r\n]+/).filter((line) => line !== '');
 }
 
 /** What one would type to try it. */

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type SftpPlace } from './sftp-place.ts';
 import { type Transport } from './sftp-session.ts';
-import { failureOfSsh } from './ssh-failures.ts';
+import { failureToConnect, failureToRun, lossOf } from './ssh-failures.ts';
 
 interface SshOptions {
   /** Variables of the environment for ssh: where it is (PATH), and where its agent is (SSH_AUTH_SOCK). */
@@ -46,7 +46,14 @@ export async function connectBySsh(place: SftpPlace, { env: given, stallMs }: Ss
     said = (said + text).slice(-longestSpeech);
   });
   stderr.on('error', () => {});
-  const ended = endOf(child).then((cause) => failureOfSsh(place, said, cause));
+  let hasAnswered = false;
+  stdout.once('data', () => {
+    hasAnswered = true;
+  });
+  const ended = endOf(child).then((cause) => {
+    if (cause) return failureToRun(place, cause);
+    return hasAnswered ? lossOf(place, said) : failureToConnect(place, said);
+  });
   // It has closed our pipe, and has no reason to go on.
   stdout.once('end', () => void sleep(graceMs, undefined, { ref: false }).then(() => child.kill('SIGKILL')));
   return {

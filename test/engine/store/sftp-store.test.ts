@@ -207,6 +207,16 @@ describeWith(sshdProgram, sshdPackages, 'a store in SFTP', () => {
       expect(error.message).toContain('THE KEY OF THE HOST HAS CHANGED');
     });
 
+    test('a changed key that a configuration allows is not taken for why the connection is lost later', async () => {
+      const own = await startSshd();
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path.join(above, 'other')]);
+      const changed = known('changed', `server-of-tests ${keyOf(path.join(above, 'other.pub'))}`);
+      const store = open(own, { lines: [changed, 'StrictHostKeyChecking no'] });
+      await writeBytes(store, 'a', 'a');
+      own.kill();
+      await expectFailure('store-unreachable', () => store.list(''));
+    });
+
     test('a host whose key is revoked is refused', async () => {
       const store = open(full, {
         lines: [known('revoked', `@revoked * ${keyOf(path.join(full.directory, 'host.pub'))}`)],
@@ -275,6 +285,13 @@ describeWith(sshdProgram, sshdPackages, 'a store in SFTP', () => {
       expect(await text(store, 'a')).toBe('by a command');
     });
 
+    test('a command of the configuration that fails is shown', async () => {
+      const store = open(full, { lines: ['ProxyCommand /nonexistent/command'] });
+      expect((await expectFailure('store-unreachable', () => store.list(''))).message).toContain(
+        '/nonexistent/command',
+      );
+    });
+
     test('what a configuration asks for when somebody works on the host is left out', async () => {
       const lines = [
         'RemoteCommand echo hello',
@@ -306,7 +323,7 @@ describeWith(sshdProgram, sshdPackages, 'a store in SFTP', () => {
 
     test.each([
       ['echo Welcome to this host; exec /usr/lib/openssh/sftp-server', 'io', 'no SFTP server: "Welcome to this host"'],
-      ['exit 1', 'store-unreachable', 'the connection was lost'],
+      ['exit 1', 'store-unreachable', 'no connection'],
     ] as const)('a server whose SFTP is %j is told by name', async (subsystem, code, message) => {
       const own = await startSshd(script(subsystem));
       const error = await expectFailure(code, () => open(own).list(''));
@@ -394,7 +411,7 @@ describeWith(sshdProgram, sshdPackages, 'a store in SFTP', () => {
         },
       };
       const error = await expectFailure('store-unreachable', () => store.write('a', source));
-      expect(error.message).toContain('connection');
+      expect(error.message).toContain('the connection was lost');
       expect(fs.readFileSync(path.join(root, 'a'), 'utf8')).toBe('old');
       await expectFailure('store-unreachable', () => store.list(''));
     });
