@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { assessHealth, type Health, type NewestSet } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
+import { isStoreUrl } from '../engine/store/stores.ts';
 import { FigaroError } from '../errors.ts';
 import { healthMetrics, nagiosResult, nagiosStatuses, nagiosText, nagiosUnknown } from '../output/monitoring.ts';
 import { bad, caution } from '../output/styles.ts';
@@ -8,8 +9,9 @@ import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table 
 import { describeWriter } from '../output/writer.ts';
 import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
+import { withStores } from './stores.ts';
 import { requireMetricsApart, writeMetrics } from './metrics-file.ts';
-import { hooked, withHooks } from './run/hooks.ts';
+import { hookedBesideStores, withHooks } from './run/hooks.ts';
 import { examples } from './options.ts';
 import { healthRulesOf, withHealthRules, type HealthRuleOptions } from './rules.ts';
 
@@ -41,20 +43,26 @@ export function checkCommand(context: CommandContext): Command {
       ),
     )
     .action(
-      hooked(context, (_environment, options: CheckCommandOptions) => {
-        const directory = repositoryOf(options);
+      hookedBesideStores(context, async (_environment, options: CheckCommandOptions, self) => {
+        const place = repositoryOf(options);
         const rules = healthRulesOf(options);
         const { prometheus } = options;
         const { gathered } = context.turn ?? {};
         if (prometheus !== undefined) {
-          requireMetricsApart(context.files, prometheus, [{ what: 'the repository', path: directory }]);
+          requireMetricsApart(context.files, prometheus, [{ what: 'the repository', path: place }]);
         }
-        const assess = (): Health => assessHealth(context.files, openRepository(context.files, directory), rules);
-        const outcome = attempt(assess);
+        const outcome = await attempt(async () => {
+          let health: Health | undefined;
+          await withStores(context, self, options, (resolved) => {
+            const repository = openRepository(context.files, repositoryOf(resolved));
+            health = assessHealth(context.files, repository, { ...rules, isInStore: isStoreUrl(place) });
+          });
+          return health!;
+        });
         if (prometheus !== undefined) {
           const health = outcome instanceof FigaroError ? undefined : outcome;
           requireMetricsApart(context.files, prometheus, health?.sources ?? []);
-          const metrics = healthMetrics(directory, health, new Date());
+          const metrics = healthMetrics(place, health, new Date());
           if (gathered) gathered.metrics.set(prometheus, [...(gathered.metrics.get(prometheus) ?? []), metrics]);
           else writeMetrics(context.files, prometheus, [metrics]);
         }
@@ -83,11 +91,11 @@ function excludedNote(name: string): string {
   return `${inOneLine(name)} is excluded from backups`;
 }
 
-function attempt(assess: () => Health): Health | FigaroError {
+async function attempt(assess: () => Promise<Health>): Promise<Health | FigaroError> {
   try {
-    return assess();
+    return await assess();
   } catch (error) {
-    if (error instanceof FigaroError) return error;
+    if (error instanceof FigaroError && error.code !== 'interrupted') return error;
     throw error;
   }
 }
@@ -116,7 +124,7 @@ function describe(health: Health): string {
     ['last rehearsed', lastRehearsed === undefined ? 'never' : formatTime(lastRehearsed)],
     [
       'repository',
-      `${formatCount(counts.chains, 'chain')}, ${formatCount(counts.sets, 'set')}, ${formatBytes(counts.bytes)}, ${formatBytes(counts.freeBytes)} free`,
+      `${formatCount(counts.chains, 'chain')}, ${formatCount(counts.sets, 'set')}, ${formatBytes(counts.bytes)}${counts.freeBytes === undefined ? '' : `, ${formatBytes(counts.freeBytes)} free`}`,
     ],
     ...(run?.state === 'in-progress' ? [['in progress', describeWriter(run)]] : []),
     ...(run?.state === 'over' ? [[caution('did not finish'), describeWriter(run)]] : []),

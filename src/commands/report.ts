@@ -61,7 +61,10 @@ async function survey(
   // A mirror stands in the place of a store; people are to read of the store.
   const told = <T>(value: T): T =>
     isStoreUrl(options.repo ?? '') ? reword(value, (text) => context.shown(text)) : value;
-  const rules = { health: healthRulesOf(options), retention: retentionRulesOf(options) };
+  const rules = {
+    health: { ...healthRulesOf(options), isInStore: isStoreUrl(options.repo ?? '') },
+    retention: retentionRulesOf(options),
+  };
   let found: Survey | undefined;
   try {
     await withStores(context, command, options, (resolved) => {

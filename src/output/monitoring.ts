@@ -29,7 +29,7 @@ export function nagiosResult(health: Health, maxAgeMs: number): NagiosResult {
       ...(newest ? { age: `${seconds(newest.ageMs)}s;;${seconds(maxAgeMs)}` } : {}),
       sets: `${sets}`,
       bytes: `${bytes}B`,
-      free: `${freeBytes}B`,
+      ...(freeBytes === undefined ? {} : { free: `${freeBytes}B` }),
     },
   };
 }

@@ -313,3 +313,17 @@ test.each(['list', 'read', 'write', 'create', 'remove'])(
     await succeed(`hot --home @env --repo ${url}`);
   },
 );
+
+test('monitoring is told of a store that cannot be reached, and of no room where there is no end of it', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const healthy = await succeed(`check --repo ${url} --min-free 900000000G --json --prometheus @metrics.prom`);
+  expect(JSON.parse(healthy.stdout)).not.toHaveProperty('freeBytes');
+  const metrics = (): string => fs.readFileSync(path.join(place.directory, 'metrics.prom'), 'utf8');
+  expect(metrics()).toContain(`repository="${url}"`);
+  expect(metrics()).not.toContain('free_bytes');
+  store.hooks = failing(store, () => 'before');
+  const nagios = await run(`check --repo ${url} --nagios --prometheus @metrics.prom`);
+  expect(nagios).toMatchObject({ exitCode: 3, stdout: expect.stringMatching(/^FIGARO UNKNOWN.*cannot be reached/i) });
+  expect(metrics()).toMatch(/^figaro_backup_ok\{[^}]*\} 0$/m);
+});

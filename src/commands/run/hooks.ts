@@ -55,9 +55,21 @@ export function hooked<T extends HookOptions>(
   action: (environment: string | undefined, options: T) => Promise<void> | void,
   isDry: (options: T) => boolean = ({ dryRun }) => dryRun === true,
 ): (environment: string | undefined, options: T, command: Command) => Promise<void> {
+  const work: HookedAction<T> = async (environment, options, command) =>
+    await withStores(context, command, options, async (resolved) => await action(environment, resolved));
+  return hookedBesideStores(context, work, isDry);
+}
+
+type HookedAction<T> = (environment: string | undefined, options: T, command: Command) => Promise<void>;
+
+/** The same for an action that opens stores itself, since it has something to do where that fails. */
+export function hookedBesideStores<T extends HookOptions>(
+  context: CommandContext,
+  action: HookedAction<T>,
+  isDry: (options: T) => boolean = () => false,
+): HookedAction<T> {
   return async (environment, options, command) => {
-    const work = async (): Promise<void> =>
-      await withStores(context, command, options, async (resolved) => await action(environment, resolved));
+    const work = async (): Promise<void> => await action(environment, options, command);
     if (isDry(options)) await work();
     else await new HookedRun(context, { environment, options, command }).perform(work);
   };

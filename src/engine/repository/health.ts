@@ -23,6 +23,8 @@ export interface HealthRules {
   readonly maxRehearsalAgeMs?: number;
   /** How much room there has to be. */
   readonly minFreeBytes?: number;
+  /** What is free where its mirror is says nothing. */
+  readonly isInStore?: boolean;
 }
 
 /** A day, and some time for the backup itself. */
@@ -68,14 +70,16 @@ export interface Health {
   /** The run that writes to the repository, or that ended without giving back its lock. */
   readonly run: WriterRun | undefined;
   readonly bytes: number;
-  readonly freeBytes: number;
+  /** Undefined in a store: it has no end. */
+  readonly freeBytes: number | undefined;
   /** The environments on this machine that sets were made of. */
   readonly sources: readonly Place[];
 }
 
 /** Whether backups are as they should be. Reads manifests, pins and checks only. Throws `usage`, and what keeps the repository from being read. */
 export function assessHealth(files: Files, repository: Repository, rules: HealthRules = {}, now = new Date()): Health {
-  requireAmounts({ ...rules });
+  const { isInStore: _isInStore, ...amounts } = rules;
+  requireAmounts(amounts);
   return healthOf(files, repository, listSets(files, repository), rules, now);
 }
 
@@ -92,7 +96,7 @@ export function healthOf(
   const proven = sets.findLast(({ set }) => set.manifest.unread !== true && !isUnsound(set));
   const newest = proven && newestSet(proven, now);
   const lastRehearsed = latest(chains.map(rehearsalOf), now);
-  const freeBytes = files.freeSpace(repository.directory);
+  const freeBytes = rules.isInStore === true ? undefined : files.freeSpace(repository.directory);
   return {
     problems: [
       ...damage(chains.at(-1)),
@@ -253,8 +257,8 @@ function vanished({ chains }: Catalog): HealthProblem[] {
   }));
 }
 
-function space({ directory }: Repository, freeBytes: number, minFreeBytes = 0): HealthProblem[] {
-  if (freeBytes >= minFreeBytes) return [];
+function space({ directory }: Repository, freeBytes: number | undefined, minFreeBytes = 0): HealthProblem[] {
+  if (freeBytes === undefined || freeBytes >= minFreeBytes) return [];
   return [
     {
       code: 'no-space',

@@ -29,7 +29,7 @@ export type OpenStore = (url: string, options: OpeningOptions) => Promise<Opened
 
 /** True for what looks like the URL of a store, be it a right one or not. All else is a directory: `./s3:` for one of such a name. */
 export function isStoreUrl(text: string): boolean {
-  return /^(?:[a-z][a-z0-9+.-]+:\/\/|(?:s3|sftp):)/i.test(text);
+  return /^(?:s3|sftp):/i.test(text);
 }
 
 /** For how long a run that is over tries to leave nothing behind, in ms. */

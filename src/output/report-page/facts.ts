@@ -72,12 +72,12 @@ function rehearsed({ health: { lastRehearsed }, now }: ShownSurvey): Fact {
   return { what, value: ago(lastRehearsed, now), more: time(lastRehearsed) };
 }
 
-function size({ isInStore, health: { bytes, freeBytes, chains, sets } }: ShownSurvey): Fact {
+function size({ health: { bytes, freeBytes, chains, sets } }: ShownSurvey): Fact {
   const holds = `${formatCount(sets, 'set')} in ${formatCount(chains, 'chain')}`;
   return {
     what: 'Size',
     value: formatBytes(bytes),
-    more: isInStore ? holds : `${holds}; ${formatBytes(freeBytes)} free`,
+    more: freeBytes === undefined ? holds : `${holds}; ${formatBytes(freeBytes)} free`,
   };
 }
 

@@ -42,7 +42,7 @@ export function reportSection(section: ReportSection, made: Date, id: string): H
       ${badge(verdict.tone, verdict.text)}
       ${environment !== undefined && directory !== undefined && html`<p class="where">${name(directory)}</p>`}
     </header>
-    ${outcome instanceof FigaroError ? problemList([outcome]) : contents(showSurvey(outcome, made, directory), id)}
+    ${outcome instanceof FigaroError ? problemList([outcome]) : contents(showSurvey(outcome, made), id)}
   </section>`;
 }
 

@@ -5,7 +5,6 @@ import { isUnsound } from '../../engine/repository/chain.ts';
 import { coverageOf, type Span } from '../../engine/repository/coverage.ts';
 import { timeInName } from '../../engine/repository/repository.ts';
 import { type Survey } from '../../engine/repository/survey.ts';
-import { isStoreUrl } from '../../engine/store/stores.ts';
 import { FigaroError } from '../../errors.ts';
 
 /** An environment of a report. */
@@ -50,8 +49,6 @@ export function isUnfinished({ state }: Unusable): boolean {
 export interface ShownSurvey extends Survey {
   /** In ms since 1970. */
   readonly now: number;
-  /** Nobody knows how much room there is in a store. */
-  readonly isInStore: boolean;
   readonly covered: readonly Span[];
   readonly gaps: readonly Span[];
   /** Chains that `expire` would remove. */
@@ -61,7 +58,7 @@ export interface ShownSurvey extends Survey {
   readonly unusable: readonly Unusable[];
 }
 
-export function showSurvey(survey: Survey, made: Date, directory = ''): ShownSurvey {
+export function showSurvey(survey: Survey, made: Date): ShownSurvey {
   const { catalog, retention } = survey;
   const decisions = retention === undefined || retention instanceof FigaroError ? [] : retention;
   const timeOf = (id: string): number => Date.parse(timeInName(id) ?? '') || 0;
@@ -69,7 +66,6 @@ export function showSurvey(survey: Survey, made: Date, directory = ''): ShownSur
     ...survey,
     ...coverageOf(catalog.chains, made.getTime()),
     now: made.getTime(),
-    isInStore: isStoreUrl(directory),
     going: new Set(decisions.filter(({ reasons }) => reasons.length === 0).map(({ chain }) => chain.id)),
     reasons: new Map(decisions.map(({ chain, reasons }) => [chain.id, [...new Set(reasons)]])),
     unusable: [

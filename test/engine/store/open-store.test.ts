@@ -5,15 +5,23 @@ import { expectFailure } from '../../support/trees.ts';
 
 const env = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret', AWS_REGION: 'eu-central-1' };
 
-test.each(['s3://bucket', 'S3://bucket/prefix', 'sftp://host/path', 's3:bucket', 'sftp:host', 'http://host', 'b2://x'])(
+test.each(['s3://bucket', 'S3://bucket/prefix', 'sftp://host/path', 's3:bucket', 'sftp:host'])(
   '%s is the URL of a store, or was meant as one',
   (text) => expect(isStoreUrl(text)).toBe(true),
 );
 
-test.each(['/srv/backups', 'backups', './s3:bucket', 'C:\\backups', 'c:/backups', 's3', 'a:b', 'orders s3://x', ''])(
-  '%j is a directory',
-  (text) => expect(isStoreUrl(text)).toBe(false),
-);
+test.each([
+  '/srv/backups',
+  'backups',
+  './s3:bucket',
+  'C:\\backups',
+  'c:/backups',
+  's3',
+  'a:b',
+  'orders s3://x',
+  'http://host',
+  '',
+])('%j is a directory', (text) => expect(isStoreUrl(text)).toBe(false));
 
 test.each([
   ['s3://bucket', 's3://bucket'],
