@@ -14,7 +14,7 @@ import { figaro } from '../support/run-cli.ts';
 import { failing, memoryStore, memoryUrl as url, type FaultMoment } from '../support/store-commands.ts';
 
 /** Of so many calls one fails. */
-const every = effort('STORE_FAULT_EVERY', 7, 1);
+const every = effort('STORE_FAULT_EVERY', 13, 1);
 
 let parent: string;
 let source: Place;

@@ -14,7 +14,7 @@ import { describeNative, makeDatabases } from '../../support/native.ts';
 const pageSize = 512;
 const seed = 7;
 /** In each database. */
-const randomChanges = effort('CHANGES', 6, 60);
+const randomChanges = effort('CHANGES', 3, 60);
 
 /** Messages of everything found in a directory. */
 async function findIn(directory: string): Promise<string[]> {
