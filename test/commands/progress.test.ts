@@ -1,5 +1,6 @@
 /** What a long run shows of itself. */
 
+import { utimesSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { takeBackup } from '../../src/engine/backup/backup.ts';
@@ -32,8 +33,13 @@ test('hot knows how much there is to do in all, and does not show 100 % from the
 });
 
 test('phases come in the same order each time, however short they are', async () => {
+  // As if they had just been written to, however slow the machine is: what was at rest for a while is read once.
+  const later = new Date(Date.now() + 3_600_000);
+  for (const name of ['d.dbxml', 'e.dbxml']) utimesSync(path.join(home, name), later, later);
   const phases = async (name: string): Promise<string> =>
-    (await figaro(['hot', '--verbose', '--home', home, '--repo', path.join(directory, name)])).stderr;
+    (await figaro(['hot', '--verbose', '--home', home, '--repo', path.join(directory, name)])).stderr
+      // Others write to the disk, too.
+      .replace(/where [\d.]+ \w+ are free/, 'where there is room');
   const first = await phases('repo1');
   expect(first).toContain('copy d.dbxml\ncopy e.dbxml\nread again d.dbxml\nread again e.dbxml\n');
   expect((await phases('repo2')).replaceAll('repo2', 'repo1')).toBe(first);
