@@ -327,3 +327,23 @@ test('monitoring is told of a store that cannot be reached, and of no room where
   expect(nagios).toMatchObject({ exitCode: 3, stdout: expect.stringMatching(/^FIGARO UNKNOWN.*cannot be reached/i) });
   expect(metrics()).toMatch(/^figaro_backup_ok\{[^}]*\} 0$/m);
 });
+
+test('a set whose manifest is not listed yet is a set, and is not removed as what a run left', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const list = store.list.bind(store);
+  store.list = async (prefix) => (await list(prefix)).filter(({ name }) => !name.endsWith('manifest.json'));
+  await succeed(`hot --home @env --repo ${url}`);
+  expect(namesOfSets()).toHaveLength(2);
+  store.list = list;
+  await succeed(`verify --repo ${url}`);
+});
+
+test('what a run left unfinished is removed by the next that writes', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const [id] = namesOfSets();
+  store.objects.delete(`${id}/manifest.json`);
+  await succeed(`hot --home @env --repo ${url}`);
+  expect([...store.objects.keys()].filter((name) => name.startsWith(id!))).toEqual([]);
+});

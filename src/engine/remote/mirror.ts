@@ -96,8 +96,10 @@ class MirrorMaker {
     const inside = path.join(this.#directory, set.id);
     this.#disk.makeDirectory(inside);
     this.#disk.makeDirectory(environmentOf(inside));
-    const object = set.objects.get(manifestName);
-    const text = object && (await this.#bring(object, `${set.id}/${manifestName}`, manifestLimit));
+    // Some stores list a moment late: what is taken for unfinished is removed, so that is not believed.
+    const unlisted = { name: `${set.id}/${manifestName}`, size: manifestLimit, changedMs: 0 };
+    const object = set.objects.get(manifestName) ?? unlisted;
+    const text = await this.#bring(object, `${set.id}/${manifestName}`, manifestLimit);
     const manifest = text && readable(text, path.join(inside, manifestName), set.id);
     this.#layOut(set, manifest);
     const sums = set.objects.get(sumsName);
