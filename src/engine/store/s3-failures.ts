@@ -3,23 +3,27 @@
 import { FigaroError, isSystemError, type ErrorCode } from '../../errors.ts';
 import { networkProblem, Unreachable } from './unreachable.ts';
 
-/** An error that the store answered with, as the SDK has it. */
-interface Answer {
-  readonly name: string;
-  readonly message: string;
-  readonly $metadata: { readonly httpStatusCode?: number };
-  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
+/** An error that the store answered with. It has nothing of the request, which is signed, and of its connection. */
+class S3Answer extends Error {
+  readonly status: number;
+
+  constructor({ name, message }: Error, status: number) {
+    super(message);
+    this.name = name;
+    this.status = status;
+  }
 }
 
-/** The code and status that the store answered with, be it before or after `failureOf`; undefined where there was no answer. */
+/** The code and status that the store answered with, where that is the cause of a failure. */
 export function answerOf(error: unknown): { readonly name: string; readonly status: number } | undefined {
-  const answer = error instanceof FigaroError ? error.details.cause : error;
-  return isAnswer(answer) ? { name: answer.name, status: answer.$metadata.httpStatusCode! } : undefined;
+  const cause = error instanceof FigaroError ? error.details.cause : undefined;
+  return cause instanceof S3Answer ? cause : undefined;
 }
 
-function isAnswer(error: unknown): error is Answer {
-  const status = (error as Partial<Answer> | undefined)?.$metadata?.httpStatusCode;
-  return error instanceof Error && status !== undefined && status >= 300;
+/** What the SDK adds to an error where there was an answer. */
+interface FromAnswer {
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
 
 interface Meaning {
@@ -67,6 +71,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
     text: 'the secret key does not belong to the access key',
     hint: keysHint,
   },
+  InvalidBucketName: {
+    code: 'usage',
+    text: 'the store does not take this as the name of a bucket',
+    hint: 'is it the right name? Buckets are made with the tools of the store.',
+  },
   RequestTimeTooSkewed: skewed,
   QuotaExceeded: full,
   InsufficientStorage: full,
@@ -89,9 +98,9 @@ const passing = new Set([
 ]);
 const passingStatuses = new Set([408, 409, 425, 429]);
 
-/** True where the clocks are too far apart. */
+/** True for an error of the SDK where the clocks are too far apart. */
 export function isSkewed(error: unknown): boolean {
-  return answerOf(error)?.name === 'RequestTimeTooSkewed';
+  return error instanceof Error && error.name === 'RequestTimeTooSkewed';
 }
 
 /**
@@ -100,45 +109,54 @@ export function isSkewed(error: unknown): boolean {
  * @param place that it was sent to
  * @param what it was to do: `write a/b`
  */
-export function failureOf(place: string, what: string, error: unknown): Error {
-  if (error instanceof FigaroError) return error;
+export function failureOf(place: string, what: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof FigaroError) return error;
   const subject = `${place}: cannot ${what}`;
-  if (isAnswer(error)) return failureOfAnswer(place, subject, error);
-  const { name, message } = error as Error;
-  const problem = networkProblem(error) ?? (name === 'TimeoutError' ? 'no answer in time' : undefined);
+  const { $metadata, $response } = error as FromAnswer;
+  const status = $metadata?.httpStatusCode;
+  if (status !== undefined && status >= 300) {
+    const retryAfterMs = retryAfter($response?.headers?.['retry-after']);
+    return failureOfAnswer(place, subject, new S3Answer(error, status), retryAfterMs);
+  }
+  const problem = networkProblem(error) ?? (error.name === 'TimeoutError' ? 'no answer in time' : undefined);
   if (problem !== undefined) return new Unreachable(`${subject}: ${problem}`, { cause: error });
-  if (/CredentialsProviderError|TokenProviderError/.test(name)) {
-    const hint = /expired/i.test(message) ? renewHint : keysHint;
-    return new FigaroError('not-permitted', `${subject}: no credentials: ${message}`, { hint, cause: error });
+  if (/CredentialsProviderError|TokenProviderError/.test(error.name)) {
+    const hint = /expired/i.test(error.message) ? renewHint : keysHint;
+    return new FigaroError('not-permitted', `${subject}: no credentials: ${error.message}`, { hint, cause: error });
   }
   if (isSystemError(error)) return failureOfConnection(subject, error);
   // An answer in another language, or half of one.
-  if ('$metadata' in (error as object) || '$response' in (error as object)) {
-    return new Unreachable(`${subject}: the answer cannot be understood`, { cause: error });
+  if ($metadata || $response) {
+    const cause = new S3Answer(error, status ?? 0);
+    return new Unreachable(`${subject}: the answer cannot be understood`, { cause });
   }
-  return new FigaroError('io', `${subject}: ${message}`, { cause: error });
+  return new FigaroError('io', `${subject}: ${error.message}`, { cause: error });
 }
 
-function failureOfAnswer(place: string, subject: string, error: Answer): FigaroError {
-  const status = error.$metadata.httpStatusCode!;
-  const meaning = meanings[error.name] ?? (status === 507 ? full : status === 301 ? elsewhere : undefined);
-  const said = `${status} ${error.name}`;
+function failureOfAnswer(
+  place: string,
+  subject: string,
+  cause: S3Answer,
+  retryAfterMs: number | undefined,
+): FigaroError {
+  const { name, status } = cause;
+  const meaning = meanings[name] ?? (status === 507 ? full : status === 301 ? elsewhere : undefined);
+  const said = `${status} ${name}`;
   if (meaning) {
     const { code, text, hint } = meaning;
-    return new FigaroError(code, `${subject}: ${text} (${said})`, { hint, cause: error });
+    return new FigaroError(code, `${subject}: ${text} (${said})`, { hint, cause });
   }
-  if (passing.has(error.name) || passingStatuses.has(status) || (status >= 500 && status !== 501)) {
-    const retryAfterMs = retryAfter(error.$response?.headers?.['retry-after']);
+  if (passing.has(name) || passingStatuses.has(status) || (status >= 500 && status !== 501)) {
     const text = `${subject}: the store answers ${said}`;
-    return new Unreachable(text, { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+    return new Unreachable(text, { cause, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
   }
   if (status === 401 || status === 403) {
     return new FigaroError('not-permitted', `${subject}: the store does not allow it (${said})`, {
       hint: `check what the policy of the bucket and the user lets these keys do in ${place}.`,
-      cause: error,
+      cause,
     });
   }
-  return new FigaroError('io', `${subject}: the store answers ${said}: ${error.message}`, { cause: error });
+  return new FigaroError('io', `${subject}: the store answers ${said}: ${cause.message}`, { cause });
 }
 
 function failureOfConnection(subject: string, error: NodeJS.ErrnoException): FigaroError {
