@@ -169,6 +169,8 @@ class S3Store implements Store {
   }
 
   async create(name: string, bytes: Uint8Array): Promise<boolean> {
+    // Ceph takes names that are taken, asked or not, in buckets that keep versions.
+    if (await this.#bucket.look(name)) return false;
     if (this.#refusesTaken) {
       try {
         await this.#putBytes(name, bytes, { IfNoneMatch: '*' });
@@ -180,7 +182,6 @@ class S3Store implements Store {
         if (!isUnknownThere) throw error;
       }
     }
-    if (await this.#bucket.look(name)) return false;
     await this.#putBytes(name, bytes);
     this.#refusesTaken = false;
     return true;
