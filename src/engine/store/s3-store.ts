@@ -202,7 +202,7 @@ class S3Store implements Store {
   }
 
   sweep(olderThanMs: number): Promise<number> {
-    return sweepUploads(this.#bucket, this.#again, olderThanMs);
+    return sweepUploads(this.#bucket, this.#again, olderThanMs, this.#settings.pageSize);
   }
 
   async close(): Promise<void> {
