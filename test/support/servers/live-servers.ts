@@ -69,15 +69,25 @@ async function start(script: string, directory: string, ports: number): Promise<
   }
 }
 
-/** Ports of loopback that nobody listens on. */
+/**
+ * Ports of loopback that nobody listens on: below those that the kernel gives to connections, of which it makes many until a server has
+ * taken its own.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer());
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return (server.address() as net.AddressInfo).port;
-    }),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = net.createServer();
+  const isMine = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (isMine) await new Promise((resolve) => server.close(resolve));
+  return isMine;
 }

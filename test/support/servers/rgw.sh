@@ -43,7 +43,8 @@ osd objectstore = memstore
 memstore device bytes = 4294967296
 [client.rgw]
 rgw data = $dir/rgw
-rgw frontends = beast endpoint=127.0.0.1:$port
+# Without, each answer takes 40 ms.
+rgw frontends = beast endpoint=127.0.0.1:$port tcp_nodelay=1
 CONF
 
 export CEPH_CONF="$dir/ceph.conf"
