@@ -5,11 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { demoApplication } from '../support/demo-environment.ts';
-import { isLongRun } from '../support/effort.ts';
 import { placeIn, type Place } from '../support/place.ts';
 import { figaro } from '../support/run-cli.ts';
 import { output } from '../support/program.ts';
-import { newBucket, rgw, swift } from '../support/servers/s3-servers.ts';
+import { newBucket, serversOfThisRun } from '../support/servers/s3-servers.ts';
 import { sftpUrl, sharedSshd, sshdPackages, sshdProgram, sshEnvironment } from '../support/servers/sshd.ts';
 import { serverStartMs } from '../support/servers/live-servers.ts';
 import { describeWith } from '../support/tools.ts';
@@ -20,7 +19,7 @@ interface LiveStore {
   readonly env: Readonly<Record<string, string>>;
 }
 
-for (const server of isLongRun ? [rgw, swift] : [rgw]) {
+for (const server of serversOfThisRun) {
   describeWith(server.program, server.packages, `a repository in ${server.title}`, () =>
     testRepository(async () => {
       const env = { ...(await server.environment()) };

@@ -8,7 +8,7 @@ import { type Store } from '../../src/engine/store/store.ts';
 import { isLongRun } from './effort.ts';
 import { MemoryStore } from './memory-store.ts';
 import { freePorts } from './servers/live-servers.ts';
-import { newBucket, rgw, swift, type S3Server } from './servers/s3-servers.ts';
+import { newBucket, serversOfThisRun, type S3Server } from './servers/s3-servers.ts';
 import { sftpUrl, sharedSshd, sshdPackages, sshdProgram, sshEnvironment } from './servers/sshd.ts';
 import { describeWith } from './tools.ts';
 
@@ -42,9 +42,7 @@ const manyObjects = isLongRun ? 1100 : 35;
 export function describeStores(tests: (kind: StoreKind) => void): void {
   describe('a store in memory', () =>
     tests({ open: () => Promise.resolve(new MemoryStore()), mostWinners: 1, manyObjects }));
-  describeS3(rgw, tests);
-  // Four programs in Python take long to start.
-  if (isLongRun) describeS3(swift, tests);
+  for (const server of serversOfThisRun) describeS3(server, tests);
   describeSftp('full', 'OpenSSH', tests);
   describeSftp('plain', 'SFTP without extensions', tests);
 }

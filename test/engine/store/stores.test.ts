@@ -111,7 +111,7 @@ describeStores((kind: StoreKind) => {
     expect(await namesWith(at)).toEqual(names);
     await store.remove(names);
     expect(await store.list(at)).toEqual([]);
-  });
+  }, 300_000);
 
   test('objects that are not there are removed, too', async () => {
     await writeBytes(store, `${at}b`, 'b');

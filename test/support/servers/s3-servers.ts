@@ -1,6 +1,7 @@
 /** Stores that speak S3, and buckets in them. */
 
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { isLongRun } from '../effort.ts';
 import { liveServer } from './live-servers.ts';
 
 export interface S3Server {
@@ -43,6 +44,9 @@ export const swift: S3Server = {
     AWS_SECRET_ACCESS_KEY: 'testing',
   }),
 };
+
+/** Swift is four programs in Python, which take long to start. */
+export const serversOfThisRun: readonly S3Server[] = isLongRun ? [rgw, swift] : [rgw];
 
 /** For what the product does not do. */
 export function s3Client(environment: S3Environment): S3Client {
