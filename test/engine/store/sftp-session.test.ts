@@ -1,7 +1,6 @@
 /** Servers that do not do as the protocol has it. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type SftpClient } from '../../../src/engine/store/sftp-client.ts';
 import { answers, MalformedPacket, requests, statuses, type Field } from '../../../src/engine/store/sftp-packets.ts';
 import { SftpSession } from '../../../src/engine/store/sftp-session.ts';
@@ -175,14 +174,28 @@ test.each([
   expect(error.details.hint).toContain('~/.bashrc');
 });
 
-test('a server that owes an answer for too long is left, and one that owes none is not', async () => {
-  const server = scriptedServer((type, id) => (type === requests.remove ? ok(id) : undefined));
-  const client = await scriptedClient(server, 50);
-  await client.remove('a');
-  await sleep(120);
-  await client.remove('a');
-  const error = await expectFailure('store-unreachable', () => client.lstat('a'));
-  expect(error.message).toBe('sftp://host/a: no answer for under 1s');
+test('a server that is slow is waited for, and left when it owes an answer for too long', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  let waitMs = 800;
+  const server = scriptedServer((_, id) => void setTimeout(() => server.say(ok(id)), waitMs));
+  const client = await scriptedClient(server, 1000);
+  const several = Promise.all(['a', 'b', 'c'].map((name) => client.remove(name)));
+  await vi.advanceTimersByTimeAsync(800);
+  await several;
+  // It owes nothing now.
+  await vi.advanceTimersByTimeAsync(10_000);
+  for (let i = 0; i < 3; i++) {
+    const removed = client.remove('a');
+    await vi.advanceTimersByTimeAsync(800);
+    await removed;
+  }
+  waitMs = 1100;
+  const late = expectFailure('store-unreachable', () => client.remove('a'));
+  await vi.advanceTimersByTimeAsync(999);
+  expect(server.isKilled).toBe(false);
+  await vi.advanceTimersByTimeAsync(1);
+  expect((await late).message).toBe('sftp://host/a: no answer for 1s');
   expect(server.isKilled).toBe(true);
 });
 

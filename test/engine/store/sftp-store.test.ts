@@ -5,10 +5,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { type FigaroError } from '../../../src/errors.ts';
 import { openStore } from '../../../src/engine/store/open-store.ts';
 import { openSftpStore } from '../../../src/engine/store/sftp-store.ts';
 import { type Store } from '../../../src/engine/store/store.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { effort } from '../../support/effort.ts';
 import { writeBytes } from '../../support/memory-store.ts';
 import { startFaultyNetwork, type FaultyNetwork } from '../../support/servers/faulty-network.ts';
 import { serverStartMs } from '../../support/servers/live-servers.ts';
@@ -21,6 +23,7 @@ import {
   startSshd,
   type Sshd,
 } from '../../support/servers/sshd.ts';
+import { randomNumbers } from '../../support/random-numbers.ts';
 import { describeWith } from '../../support/tools.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
 
@@ -357,10 +360,49 @@ describeWith(sshdProgram, sshdPackages, 'a store in SFTP', () => {
         await writeBytes(store, 'a', 'new');
         expect(await text(store, 'a')).toBe('new');
         expect(network.connections).toBeGreaterThanOrEqual(3);
-        await store.sweep!(0);
+        await expectSwept(store);
         expect(namesIn(root)).toEqual(['a']);
       },
     );
+
+    test.each(Array.from({ length: effort('SFTP_RESETS', 3, 150) }, (_, i) => i + 1))(
+      'wherever a connection is reset, an object is the old one or the new one, and a created one whole or not there (seed %d)',
+      async (seed) => {
+        const random = randomNumbers(seed * 7919);
+        const store = through();
+        const [old, written, created] = ['old', 'written', 'created'].map((word) => word.repeat(1000));
+        await writeBytes(store, 'a', old!);
+        // A write of that size and a create are some 17 KB with all that is said around them.
+        network.failAfter(random(20_000), 'reset');
+        const isWritten = await succeeds(() => writeBytes(store, 'a', written!));
+        const isCreated = await succeeds(() => store.create('b', Buffer.from(created!)));
+        network.heal();
+        expect(isWritten ? [written] : [old, written]).toContain(await text(store, 'a'));
+        const found = await store.read('b');
+        if (isCreated) expect(found).toBeDefined();
+        if (found) expect(Buffer.from(found).toString()).toBe(created);
+        await expectSwept(store);
+      },
+    );
+
+    /** What served the connection that was lost may be at work for a while. */
+    const expectSwept = async (store: Store): Promise<void> => {
+      const unfinished = async (): Promise<string[]> => {
+        await store.sweep!(0);
+        return namesIn(root).filter((name) => name.startsWith('.'));
+      };
+      await expect.poll(unfinished, { timeout: 30_000 }).toEqual([]);
+    };
+
+    const succeeds = async (work: () => Promise<unknown>): Promise<boolean> => {
+      try {
+        await work();
+        return true;
+      } catch (error) {
+        expect((error as FigaroError).code).toBe('store-unreachable');
+        return false;
+      }
+    };
 
     test('a write whose connection is reset is made again', async () => {
       const retries: string[] = [];
