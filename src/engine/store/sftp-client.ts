@@ -120,9 +120,9 @@ export class SftpClient {
         }
       }
     } catch (error) {
+      this.release(handle);
       if (!isRefused(error, statuses.endOfFile)) throw error;
     }
-    await this.close(handle);
     return entries;
   }
 

@@ -2,7 +2,7 @@
  * The connection to a server with SFTP: the program `ssh` of the machine, as sftp, scp, rsync, git and restic use it. So whatever `ssh host` does, this
  * does: keys, agents, certificates, hardware keys, known hosts (hashed, revoked, signed by an authority), `~/.ssh/config` with its jump hosts and
  * `ProxyCommand`, and what an administrator demands of all of that. None of it is decided here. SSH in JavaScript, of which we
- * would have to do all that ourselves, takes half as much CPU time again for a GB.
+ * would have to do all that ourselves, takes more CPU time for a GB, too.
  */
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
