@@ -15,7 +15,8 @@ const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * A client that sends each request once: trying again is for those who know what was done. The keys, the region and the endpoint are those of
- * `env`, or else those that AWS's tools would find: in ~/.aws, from the machine, by single sign-on. Throws `usage` for an endpoint that is no URL.
+ * `env`, or else those that AWS's tools would find: in ~/.aws, from the machine, by single sign-on. What is looked for in files
+ * is that of the variables of this process. Throws `usage` for an endpoint that is no URL.
  */
 export async function openClient(settings: StoreSettings): Promise<S3Client> {
   const { env } = settings;

@@ -60,6 +60,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
     text: 'there is no such bucket',
     hint: 'is it the right name, endpoint and region? Buckets are made with the tools of the store.',
   },
+  // Without a code of the store's own.
+  NotFound: {
+    code: 'repository-missing',
+    text: 'there is no such bucket, or no store at this address',
+    hint: 'is AWS_ENDPOINT_URL the address of the API of S3?',
+  },
   ExpiredToken: expired,
   ExpiredTokenException: expired,
   TokenRefreshRequired: expired,
@@ -121,7 +127,7 @@ export function failureOf(place: string, what: string, error: unknown): unknown 
   const problem = networkProblem(error) ?? (error.name === 'TimeoutError' ? 'no answer in time' : undefined);
   if (problem !== undefined) return new Unreachable(`${subject}: ${problem}`, { cause: error });
   if (/CredentialsProviderError|TokenProviderError/.test(error.name)) {
-    const hint = /expired/i.test(error.message) ? renewHint : keysHint;
+    const hint = /expired|sso login/i.test(error.message) ? renewHint : keysHint;
     return new FigaroError('not-permitted', `${subject}: no credentials: ${error.message}`, { hint, cause: error });
   }
   if (isSystemError(error)) return failureOfConnection(subject, error);
@@ -156,7 +162,9 @@ function failureOfAnswer(
       cause,
     });
   }
-  return new FigaroError('io', `${subject}: the store answers ${said}: ${cause.message}`, { cause });
+  // The SDK's word for none.
+  const text = cause.message === 'UnknownError' ? said : `${said}: ${cause.message}`;
+  return new FigaroError('io', `${subject}: the store answers ${text}`, { cause });
 }
 
 function failureOfConnection(subject: string, error: NodeJS.ErrnoException): FigaroError {

@@ -6,13 +6,12 @@ import {
   PutBucketPolicyCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { inspect } from 'node:util';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openStore, type StoreSettings } from '../../../src/engine/store/open-store.ts';
 import { partSizeOf } from '../../../src/engine/store/s3-upload.ts';
 import { type Store } from '../../../src/engine/store/store.ts';
 import { writeBytes } from '../../support/memory-store.ts';
-import { faultyProxy, type Fault, type FaultyProxy } from '../../support/servers/faulty-proxy.ts';
+import { faultyProxy } from '../../support/servers/faulty-proxy.ts';
 import { serverStartMs } from '../../support/servers/live-servers.ts';
 import { newBucket, rgw, s3Client, serversOfThisRun, type S3Environment } from '../../support/servers/s3-servers.ts';
 import { describeWith } from '../../support/tools.ts';
@@ -158,70 +157,5 @@ describeWith(rgw.program, rgw.packages, 'a bucket with rules in Ceph RGW', () =>
     expect(await store.read('a')).toBeUndefined();
     expect(await store.create('lock', Buffer.from('yours'))).toBe(true);
     await store.close();
-  });
-});
-
-describe('what a store answers', () => {
-  let proxy: FaultyProxy;
-  let store: Store;
-
-  beforeAll(async () => {
-    proxy = await faultyProxy();
-    const env = { AWS_ENDPOINT_URL: proxy.url, AWS_ACCESS_KEY_ID: 'KEY', AWS_SECRET_ACCESS_KEY: 'hunter2' };
-    store = await openStore('s3://bucket/repo', { env, budgetMs: 0 });
-  });
-  afterAll(async () => {
-    await store.close();
-    proxy.close();
-  });
-
-  const answers = [
-    [403, 'AccessDenied', 'not-permitted', 'the store does not allow it (403 AccessDenied)', 'policy'],
-    [403, 'InvalidAccessKeyId', 'not-permitted', 'does not know the access key', 'AWS_ACCESS_KEY_ID'],
-    [403, 'SignatureDoesNotMatch', 'not-permitted', 'the secret key does not belong', 'AWS_SECRET_ACCESS_KEY'],
-    [400, 'ExpiredToken', 'not-permitted', 'the credentials have expired', 'renew'],
-    [403, 'RequestTimeTooSkewed', 'not-permitted', 'the clock of this machine differs', 'set the clock'],
-    [403, 'QuotaExceeded', 'no-space', 'the store is full, or its quota used up', 'expire'],
-    [507, 'InsufficientStorage', 'no-space', 'the store is full, or its quota used up', 'expire'],
-    [404, 'NoSuchBucket', 'repository-missing', 'there is no such bucket', 'endpoint'],
-    [400, 'InvalidBucketName', 'usage', 'as the name of a bucket', 'Buckets are made'],
-    [400, 'AuthorizationHeaderMalformed', 'usage', 'the bucket is in another region', 'AWS_REGION'],
-    [409, 'OperationAborted', 'store-unreachable', 'the store answers 409 OperationAborted', 'later'],
-    [429, 'TooManyRequests', 'store-unreachable', 'the store answers 429 TooManyRequests', 'later'],
-    [400, 'RequestTimeout', 'store-unreachable', 'the store answers 400 RequestTimeout', 'later'],
-    [500, 'InternalError', 'store-unreachable', 'the store answers 500 InternalError', 'later'],
-    [504, 'GatewayTimeout', 'store-unreachable', 'the store answers 504 GatewayTimeout', 'later'],
-    [405, 'MethodNotAllowed', 'io', 'the store answers 405 MethodNotAllowed', undefined],
-  ] as const;
-
-  test.each(answers)('%d %s is %s, and says so', async (status, name, code, text, hint) => {
-    proxy.faultOf = () => ({ kind: 'answer', status, code: name });
-    for (const operation of [() => store.read('a'), () => writeBytes(store, 'a', 'a'), () => store.list('')]) {
-      const error = await expectFailure(code, operation);
-      expect(error.message).toMatch(/^s3:\/\/bucket\/repo: cannot (read a|write a|list its objects): /);
-      expect(error.message).toContain(text);
-      if (hint) expect(error.details.hint).toContain(hint);
-      // Nothing of the request, which is signed.
-      expect(inspect(error, { depth: 10 })).not.toMatch(/hunter2|Signature=|AWS4-HMAC/);
-    }
-  });
-
-  const silences: readonly (readonly [string, Fault, RegExp])[] = [
-    ['closes the connection', { kind: 'reset', afterBytes: 0 }, /: the connection was lost \(tried for/],
-    ['is a page in HTML', { kind: 'page', text: '<html><body><p>Log in first</body>' }, /cannot be understood|answers/],
-    ['is not even HTTP', { kind: 'garbage' }, /cannot be understood/],
-  ];
-
-  test.each(silences)('what %s is store-unreachable', async (_, fault, message) => {
-    proxy.faultOf = () => fault;
-    const error = await expectFailure('store-unreachable', () => store.list(''));
-    expect(error.message).toMatch(message);
-    expect(error.exitCode).toBe(13);
-  });
-
-  test('a part of an object that is not the one asked for is refused', async () => {
-    proxy.faultOf = () => ({ kind: 'page', text: '0123456789' });
-    const error = await expectFailure('io', () => store.read('a', { start: 2, length: 3 }));
-    expect(error.message).toContain('another part than it was asked for');
   });
 });

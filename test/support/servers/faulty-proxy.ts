@@ -7,6 +7,7 @@ export interface SeenRequest {
   readonly method: string;
   /** With its query. */
   readonly url: string;
+  readonly authorization: string | undefined;
 }
 
 /** What happens to a request, or to its answer. */
@@ -45,7 +46,8 @@ export interface FaultyProxy {
 export async function faultyProxy(target?: string): Promise<FaultyProxy> {
   const agent = new http.Agent({ keepAlive: true });
   const server = http.createServer((request, response) => {
-    const seen = { method: request.method!, url: request.url! };
+    const { method, url, headers } = request;
+    const seen = { method: method!, url: url!, authorization: headers.authorization };
     proxy.requests.push(seen);
     const fault = proxy.faultOf(seen);
     const { socket } = request;
