@@ -2,9 +2,13 @@
 
 import { HeadObjectCommand, ListObjectsV2Command, type S3Client, type StorageClass } from '@aws-sdk/client-s3';
 import { unescape } from 'node:querystring';
+import { setTimeout } from 'node:timers/promises';
 import { interruption } from '../pause.ts';
-import { answerOf, failureOf, isSkewed } from './s3-failures.ts';
+import { answerOf, failureOf, failureOfKeys, isSkewed } from './s3-failures.ts';
 import { type S3Place } from './s3-place.ts';
+
+/** For how long keys are waited for, in ms: somebody may have to confirm on a telephone that they are given. */
+const keysMs = 90_000;
 
 /** Sends requests by a client. */
 export type Send<T> = (client: S3Client, options: { readonly abortSignal?: AbortSignal }) => Promise<T>;
@@ -45,6 +49,7 @@ export class S3Bucket {
    */
   async ask<T>(what: string, send: Send<T>, signal = this.#signal): Promise<T> {
     const options = signal ? { abortSignal: signal } : {};
+    await this.#haveKeys(what);
     try {
       return await send(this.client, options).catch((error: unknown) => {
         // The client has learned the time of the store from that answer.
@@ -54,6 +59,21 @@ export class S3Bucket {
     } catch (error) {
       if (signal?.aborted) throw interruption(signal);
       throw failureOf(this.place.text, what, error);
+    }
+  }
+
+  /** The client keeps them, and gets new ones before they expire. What they come from may never answer. */
+  async #haveKeys(what: string): Promise<void> {
+    const late = new AbortController();
+    const patience = setTimeout(keysMs, undefined, { signal: late.signal, ref: false }).then(() => {
+      throw Object.assign(new Error(), { name: 'TimeoutError' });
+    });
+    try {
+      await Promise.race([this.client.config.credentials(), patience]);
+    } catch (error) {
+      throw failureOfKeys(this.place.text, what, error);
+    } finally {
+      late.abort();
     }
   }
 

@@ -124,12 +124,8 @@ export function failureOf(place: string, what: string, error: unknown): unknown 
     const retryAfterMs = retryAfter($response?.headers?.['retry-after']);
     return failureOfAnswer(place, subject, new S3Answer(error, status), retryAfterMs);
   }
-  const problem = networkProblem(error) ?? (error.name === 'TimeoutError' ? 'no answer in time' : undefined);
+  const problem = problemOf(error);
   if (problem !== undefined) return new Unreachable(`${subject}: ${problem}`, { cause: error });
-  if (/CredentialsProviderError|TokenProviderError/.test(error.name)) {
-    const hint = /expired|sso login/i.test(error.message) ? renewHint : keysHint;
-    return new FigaroError('not-permitted', `${subject}: no credentials: ${error.message}`, { hint, cause: error });
-  }
   if (isSystemError(error)) return failureOfConnection(subject, error);
   // An answer in another language, or half of one.
   if ($metadata || $response) {
@@ -137,6 +133,26 @@ export function failureOf(place: string, what: string, error: unknown): unknown 
     return new Unreachable(`${subject}: the answer cannot be understood`, { cause });
   }
   return new FigaroError('io', `${subject}: ${error.message}`, { cause: error });
+}
+
+/**
+ * As `failureOf`, of keys that could not be had: they come from files, programs and servers of their own, and what these say is not said by the
+ * store.
+ */
+export function failureOfKeys(place: string, what: string, error: unknown): FigaroError {
+  const { name, message, $metadata } = error as Error & FromAnswer;
+  const status = $metadata?.httpStatusCode ?? 0;
+  const cause = new S3Answer({ name, message }, status);
+  const subject = `${place}: cannot ${what}: no credentials`;
+  const problem = problemOf(error) ?? (status >= 500 || status === 429 ? `${status} ${name}` : undefined);
+  if (problem !== undefined) return new Unreachable(`${subject}: ${problem}`, { cause });
+  const hint = /expired|sso login/i.test(name + message) ? renewHint : keysHint;
+  return new FigaroError('not-permitted', `${subject}: ${message}`, { hint, cause });
+}
+
+/** What may be over in a while, where there was no answer. */
+function problemOf(error: unknown): string | undefined {
+  return networkProblem(error) ?? ((error as Error).name === 'TimeoutError' ? 'no answer in time' : undefined);
 }
 
 function failureOfAnswer(

@@ -111,6 +111,7 @@ describe('a profile of the files of AWS', () => {
       'config',
       ...['[profile keys]', endpoint, 'region = eu-central-1'],
       ...['[profile process]', endpoint, `credential_process = cat ${keys}`],
+      ...['[profile role]', endpoint, 'role_arn = arn:aws:iam::123456789012:role/backup', 'source_profile = keys'],
       ...['[profile none]', endpoint],
     );
     // What looks for keys knows the variables of the process alone.
@@ -146,6 +147,24 @@ describe('a profile of the files of AWS', () => {
     expect(proxy.requests[0]!.url).toMatch(/^\/bucket\/?\?/);
     await store.close();
   });
+
+  const refusals = [
+    [403, 'AccessDenied', 'not-permitted', 'no credentials: as told'],
+    [400, 'ExpiredTokenException', 'not-permitted', 'no credentials: as told'],
+    [503, 'ServiceUnavailable', 'store-unreachable', 'no credentials: 503 '],
+  ] as const;
+
+  test.each(refusals)(
+    'whose role is refused with %d %s is %s, and the store is not blamed',
+    async (status, code, expected, text) => {
+      const store = await open('role');
+      proxy.faultOf = () => ({ kind: 'answer', status, code });
+      const error = await expectFailure(expected, () => store.list(''));
+      expect(error.message).toContain(`s3://bucket/repo: cannot list its objects: ${text}`);
+      expect(proxy.requests.map(({ method }) => method)).not.toContain('GET');
+      await store.close();
+    },
+  );
 
   test('without keys is not-permitted, and no secret of others is shown', async () => {
     const store = await open('none');
