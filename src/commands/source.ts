@@ -5,7 +5,7 @@ import { discoverEnvironment, type DiscoverOptions } from '../engine/environment
 import { type Environment } from '../engine/environment/environment.ts';
 import { discoverLayers } from '../engine/environment/layers.ts';
 import { type Files } from '../engine/files/files.ts';
-import { chainEnvironment } from '../engine/repository/chain.ts';
+import { chainEnvironment, type Chain } from '../engine/repository/chain.ts';
 import { chooseChain } from '../engine/repository/choose-chain.ts';
 import { isNewestWanted } from '../engine/repository/find-chain.ts';
 import { openRepository } from '../engine/repository/repository.ts';
@@ -37,6 +37,8 @@ export interface EnvironmentSource {
   /** The files to look at it through. */
   readonly files: Files;
   readonly environment: Environment;
+  /** Where it is one of a repository. */
+  readonly chain?: Chain;
   /** The options of `recover` for the same source. */
   readonly recoverOptions: string;
   /** The environment of an application: not a copy. */
@@ -106,6 +108,7 @@ export function findEnvironment(
   return {
     files,
     environment: chainEnvironment(files, chosen.chain),
+    chain: chosen.chain,
     recoverOptions: `--repo ${shellWord(directory)}${isNewestWanted(chain) ? '' : ` --chain ${chosen.chain.id}`}`,
     isOriginal: false,
   };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -8,7 +9,8 @@ import { type DocumentEntry } from '../../src/engine/documents/metadata.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { problemOf } from '../support/json-schema.ts';
 import { fixtureCase } from '../support/document-collection.ts';
-import { temporaryDirectory } from '../support/demo-environment.ts';
+import { callsIn } from '../support/command-lines.ts';
+import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { corpusCase } from '../support/corpus.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 
@@ -386,4 +388,47 @@ test('output inside of what is only read is refused', async () => {
   const { stderr, exitCode } = await documents('get', 'doc.dbxml', '--home', home, '--output', inside);
   expect(exitCode).toBe(2);
   expect(stderr).toContain('lies inside the environment');
+});
+
+describe('documents history', () => {
+  test('comes with commands that get each version back', async () => {
+    const home = path.join(temporaryDirectory(), 'env');
+    layDemoEnvironment(home);
+    const { stdout, exitCode } = await documents('history', 'e.dbxml', 'doc00001-é海', '--home', home, '--json');
+    expect(exitCode).toBe(0);
+    const { events } = JSON.parse(stdout) as { events: { change: string; command?: string; sha256?: string }[] };
+    expect(events.map(({ change }) => change)).toEqual(['put', 'changed', 'changed', 'changed', 'changed']);
+    for (const { command, sha256 } of events) {
+      const [words] = callsIn(command!);
+      const version = await figaro(words!);
+      expect(createHash('sha256').update(version.stdout).digest('hex')).toBe(sha256);
+    }
+    const text = await documents('history', 'e.dbxml', 'doc00001-é海', '--home', home);
+    for (const { command } of events) expect(text.stdout).toContain(`\n  ${command}\n`);
+  });
+
+  test('refuses what it has nothing to tell of, by name', async () => {
+    const home = path.join(temporaryDirectory(), 'env');
+    layDemoEnvironment(home);
+    const never = await documents('history', 'e.dbxml', 'nope', '--home', home);
+    expect(never.exitCode).toBe(3);
+    expect(never.stderr).toMatch(
+      /error \[document-missing\]: e\.dbxml never held a document nope from 2026-\S+ \[1\]\[97688\] to/,
+    );
+    const container = await documents('history', 'f.dbxml', 'nope', '--home', home);
+    expect(container.stderr).toContain('error [container-missing]: f.dbxml is neither in this log nor beside it\n');
+    const recorded = corpusCase('ds-53');
+    const [plain] = fs.readdirSync(recorded.backup).filter((name) => name.endsWith('.db'));
+    expect((await documents('history', plain!, 'nope', '--home', recorded.backup)).stderr).toContain(
+      'error [log-missing]',
+    );
+    recorded.forget();
+    const other = corpusCase('btree-recnum-53-logs');
+    const [database] = fs.readdirSync(other.backup).filter((name) => name.endsWith('.db'));
+    const name = database ?? 'bt.db';
+    expect((await documents('history', name, 'nope', '--from', other.backup)).stderr).toContain(
+      'error [container-missing]',
+    );
+    other.forget();
+  });
 });

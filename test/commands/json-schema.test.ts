@@ -34,7 +34,7 @@ async function documentOf(line: string): Promise<Record<string, unknown>> {
   return document;
 }
 
-const isResult = (line: string): object => ({ schema: 1, command: line.split(/ (?=[@-]|orders|\d|e\.dbxml)/)[0] });
+const isResult = (line: string): object => ({ schema: 1, command: line.split(/ (?=[@-]|orders|\d|[de]\.dbxml)/)[0] });
 
 /** A full set, and an incremental after it; the last log is in neither. */
 async function takeSets({ home: source, repository }: Place): Promise<void> {
@@ -128,6 +128,7 @@ describe('of an environment and its sets', () => {
     'logs prune --home @env --repo @repo --confirm',
     'failover follow --home @env --standby @standby --once',
     'documents get e.dbxml --repo @repo --output @documents',
+    'documents history d.dbxml doc00007 --home @env',
     'diff --repo @repo --from-lsn 4/72115 --content',
     'diff --home @env --from-lsn 4/72115 --to-lsn 5/110402',
     'diff --repo @repo --home @env --keys',
@@ -244,6 +245,7 @@ describe('of what is not there', () => {
     unpin: 'unpin 20261122T081500Z-hot-abcdef --repo @repo',
     expire: 'expire --repo @repo --keep-full 1',
     dump: 'dump @none.dbxml',
+    'documents history': 'documents history d.dbxml doc00007 --repo @repo',
     diff: 'diff --repo @repo --from-lsn 4/72115',
     'documents list': 'documents list @none.dbxml',
     'documents get': 'documents get @none.dbxml --output @documents',

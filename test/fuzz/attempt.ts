@@ -15,6 +15,7 @@ import { XmlContainer } from '../../src/engine/documents/container.ts';
 import { discoverEnvironment } from '../../src/engine/environment/discover.ts';
 import { filesOfKind } from '../../src/engine/environment/environment.ts';
 import { type Files } from '../../src/engine/files/files.ts';
+import { readDocumentHistory } from '../../src/engine/history/document-history.ts';
 import { inspectEnvironment } from '../../src/engine/inspect/environment.ts';
 import { inspectPage } from '../../src/engine/inspect/page.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
@@ -62,6 +63,7 @@ export async function attempt(files: Files, original: string, directory: string,
   await tryIt('dump', () => dumpAll(files, home));
   await tryIt('documents', () => printDocuments(files, home));
   await tryIt('diff', () => compareAll(files, original, home));
+  await tryIt('history', () => readHistories(files, home));
   await tryIt('inspect', () => inspectAll(files, home));
   if (fs.existsSync(target)) {
     await tryIt('dump recovered', () => dumpAll(files, target));
@@ -143,6 +145,14 @@ async function compareAll(files: Files, original: string, home: string): Promise
     }
   });
   if (failure) throw failure;
+}
+
+/** Reads the history of some document of every container, whether there is one of this name or not. */
+async function readHistories(files: Files, home: string): Promise<void> {
+  const environment = discoverEnvironment(files, home);
+  for (const { name } of filesOfKind(environment, 'database').filter((file) => file.name.endsWith('.dbxml'))) {
+    await readDocumentHistory(files, environment, name, 'doc00000', { watch: {} });
+  }
 }
 
 /** Looks at the environment, at every container and at every page; each file on its own. */

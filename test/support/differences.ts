@@ -13,10 +13,10 @@ import {
   forEachRecord,
   type DatabaseDifference,
 } from '../../src/engine/differences/compare.ts';
-import { versionOf, type DocumentVersion } from '../../src/engine/differences/document-pair.ts';
 import { lookIntoTwo } from '../../src/engine/differences/look-into-two.ts';
 import { type Side } from '../../src/engine/differences/sides.ts';
 import { isReadable, XmlContainer } from '../../src/engine/documents/container.ts';
+import { versionOf, type DocumentVersion } from '../../src/engine/documents/version.ts';
 import { type Environment } from '../../src/engine/environment/environment.ts';
 import { type Files } from '../../src/engine/files/files.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';

@@ -3,15 +3,12 @@
 import { printable } from '../../engine/database/dump.ts';
 import { type KeyedRecord } from '../../engine/database/records.ts';
 import { forEachDocument, forEachRecord, type FileDifference } from '../../engine/differences/compare.ts';
-import {
-  type DocumentChange,
-  type DocumentPair,
-  type DocumentVersion,
-} from '../../engine/differences/document-pair.ts';
+import { type DocumentChange, type DocumentPair } from '../../engine/differences/document-pair.ts';
 import { type SideName } from '../../engine/differences/file-pair.ts';
 import { type Change } from '../../engine/differences/join.ts';
 import { type TwoStates } from '../../engine/differences/look-into-two.ts';
 import { type Side } from '../../engine/differences/sides.ts';
+import { type DocumentVersion } from '../../engine/documents/version.ts';
 import { type Watch } from '../../engine/pause.ts';
 import { describePoint } from '../../engine/recovery/restore-point.ts';
 import { type FigaroError } from '../../errors.ts';

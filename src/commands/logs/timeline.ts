@@ -27,7 +27,7 @@ export function logsTimelineCommand(context: CommandContext): Command {
   const command = new Command('timeline')
     .summary('show when how much was committed, and the largest transactions')
     .description(
-      'Draw when how much was committed, and list the largest transactions with the command that restores to just before each: to find the moment before a mistake. Narrow it with --since, --until and --container.',
+      'Draw when how much was committed, and list the largest transactions with the command that restores to just before each: to find the moment before a mistake. Narrow it with --since, --until and --container. `diff` shows what changed between two moments, `documents history` what happened to one document.',
     );
   withLogSource(command)
     .addOption(new Option('--since <time>', 'from this second on').argParser(timeArgument))

@@ -7,22 +7,11 @@ import { type FigaroError } from '../../errors.ts';
 import { type BtreeEntry } from '../database/trees.ts';
 import { XmlContainer } from '../documents/container.ts';
 import { type Warn } from '../documents/content.ts';
-import { metadataJson, type DocumentEntry } from '../documents/metadata.ts';
 import { isRefusal } from '../documents/refusals.ts';
+import { versionOf, type DocumentVersion } from '../documents/version.ts';
 import { pause, type Watch } from '../pause.ts';
 import { sideNames, type FilePair, type SideName } from './file-pair.ts';
 import { amountOf, changesBetween, type Amount, type ChangeKind } from './join.ts';
-
-/** A document in one of the two states. */
-export interface DocumentVersion {
-  readonly id: number;
-  /** Of the XML, in bytes. */
-  readonly size: number;
-  /** Of the XML. */
-  readonly sha256: string;
-  /** Of its metadata. */
-  readonly metadataSha256: string;
-}
 
 /** A document that is not the same in both states. A name is what it is known by: put again, it has another id. */
 export interface DocumentChange {
@@ -120,23 +109,6 @@ export class DocumentPair {
     const content = idsOfDifferent(contentFrom!(), contentTo!());
     yield* merged(metadata, content);
   }
-}
-
-/** A document as it is in a container. Throws what reading it throws. */
-export async function versionOf(
-  container: XmlContainer,
-  entry: DocumentEntry,
-  warn: Warn = () => {},
-): Promise<DocumentVersion> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const piece of container.content(entry, warn)) {
-    hash.update(piece);
-    size += piece.length;
-  }
-  const items = entry.metadata.map((item) => JSON.stringify(metadataJson(item))).sort();
-  const metadataSha256 = createHash('sha256').update(JSON.stringify(items)).digest('hex');
-  return { id: entry.id, size, sha256: hash.digest('hex'), metadataSha256 };
 }
 
 function versionIn(found: Found | undefined): DocumentVersion | undefined {

@@ -9,20 +9,17 @@ import { throwIfStopped, type Watch } from '../pause.ts';
 import { requireStoodStill } from '../recovery/look-into.ts';
 import { recoveredFiles, filesAsTheyAre } from '../recovery/recovered-files.ts';
 import { type PreparedRecovery, type Scope } from '../recovery/recovery.ts';
-import { prepareRecovery, rehearse, type RecoveredState } from '../recovery/rehearse.ts';
+import { defaultCacheBytes, prepareRecovery, rehearse, type RecoveredState } from '../recovery/rehearse.ts';
 import { type Commit } from '../recovery/restore-point.ts';
 import { namesAtTheEnd, namesIn, withoutOthersDamage } from '../recovery/select-containers.ts';
 import { type PageSet } from './page-set.ts';
 import { type Side } from './sides.ts';
 import { touchedPages, type TouchedPages } from './touched-pages.ts';
 
-/** Memory for the pages of both unless told otherwise, in bytes. */
-const defaultCacheBytes = 256 << 20;
-
 export interface TwoOptions {
   /** Only these containers, by their names in either state. */
   readonly only?: readonly string[] | undefined;
-  /** Memory for pages, in bytes. */
+  /** Memory for the pages of both, in bytes. */
   readonly cacheBytes?: number | undefined;
   readonly watch: Watch;
 }

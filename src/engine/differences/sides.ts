@@ -1,6 +1,6 @@
 /** What is compared: two states of an environment, each from a chain, from plain copies or from the environment itself. */
 
-import { filesOfKind, type Environment } from '../environment/environment.ts';
+import { type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { type Chain } from '../repository/chain.ts';
@@ -8,7 +8,7 @@ import { isNewestWanted } from '../repository/find-chain.ts';
 import { coversPoint } from '../recovery/chain-of-point.ts';
 import { findSource, withCover, type RecoverySource } from '../recovery/recover-from.ts';
 import { type RestorePoint } from '../recovery/restore-point.ts';
-import { requireIntact } from '../verify/intact.ts';
+import { requireIntactLog } from '../verify/intact.ts';
 
 /** What one of the two states is recovered from, and how far. */
 export interface Side {
@@ -61,9 +61,6 @@ async function findSide(disk: Files, source: SideSource, watch: Watch): Promise<
     };
   }
   const { files, chain, found, warnings } = await findSource(disk, source, { point, watch });
-  if (chain) {
-    const logs = new Set(filesOfKind(found, 'log').map(({ name }) => name));
-    await requireIntact(files, chain, found, watch, logs);
-  }
+  if (chain) await requireIntactLog(files, chain, found, watch);
   return { files, environment: found, restorePoint: withCover(files, point, chain), chain, warnings };
 }

@@ -8,7 +8,8 @@ import { PageCollector } from '../log/page-collector.ts';
 import { differenceInHistory } from '../log/same-history.ts';
 import { scanBatches } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
-import { lastLsn, type Analysis } from '../recovery/analysis.ts';
+import { lastLsn } from '../recovery/analysis.ts';
+import { firstDifferent } from '../recovery/first-different.ts';
 import { type PreparedRecovery } from '../recovery/recovery.ts';
 import { PageSet } from './page-set.ts';
 
@@ -66,19 +67,6 @@ function partsOf(
   number: number,
 ): LogParts | undefined {
   return files.find((file) => file.number === number)?.parts;
-}
-
-/** The first record that counts in one state, and not in the other. */
-function firstDifferent(earlier: Analysis, later: Analysis): Lsn {
-  let first = lastLsn(earlier);
-  const consider = (lsn: Lsn): void => {
-    if (compareLsn(lsn, first) < 0) first = lsn;
-  };
-  for (const { id, firstLsn } of earlier.transactions.unfinished()) {
-    if (later.transactions.fateOf(id, firstLsn.file, firstLsn.offset) === 'committed') consider(firstLsn);
-  }
-  for (const lsn of earlier.transactions.beginningsInDoubt()) consider(lsn);
-  return first;
 }
 
 async function pagesNamed({ files, prepared }: Reached, from: Lsn, watch: Watch): Promise<TouchedPages> {

@@ -35,7 +35,7 @@ export interface DocumentEntry {
 const ownUri = 'http://www.sleepycat.com/2002/dbxml';
 /** Documents have their names under this id, which the library itself gives out (dbxml documents document, 1.2). */
 const nameOfDocument = { uri: ownUri, name: 'name' } as const;
-const nameId = 1;
+export const nameId = 1;
 
 /** More than the metadata of any document takes, in bytes, and has items. */
 const mostBytes = 256 << 20;

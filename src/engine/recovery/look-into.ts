@@ -9,7 +9,7 @@ import { type Files } from '../files/files.ts';
 import { requireCounts } from '../given.ts';
 import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
-import { requireIntact } from '../verify/intact.ts';
+import { requireIntactLog } from '../verify/intact.ts';
 import { findSource, withCover, type RecoverySource } from './recover-from.ts';
 import { recoveredFiles } from './recovered-files.ts';
 import { type Scope } from './recovery.ts';
@@ -50,10 +50,7 @@ export async function lookFrom<T>(
 ): Promise<T> {
   const { restorePoint: point, watch } = options;
   const { files, chain, found, warnings } = await findSource(disk, from, { point, watch });
-  if (chain) {
-    const logs = new Set(filesOfKind(found, 'log').map((log) => log.name));
-    await requireIntact(files, chain, found, watch, logs);
-  }
+  if (chain) await requireIntactLog(files, chain, found, watch);
   const restorePoint = withCover(files, point, chain);
   return await lookIntoContainer(files, found, name, { ...options, restorePoint }, (container) =>
     look({ ...container, warnings }),

@@ -20,14 +20,24 @@ interface PageRecordBody {
   readonly fileId: number;
 }
 
+/** Who looks on while redo brings an environment further. */
+export interface RedoObserver {
+  /** Told of each record that counts, before what it says is done. */
+  readonly see: (record: ScannedRecord) => void;
+  /** Told of each commit of a transaction that is nobody's child, when all of its changes are made. */
+  readonly seeCommit: (record: ScannedRecord) => Promise<void>;
+}
+
 export class Passes {
   readonly change = new Change();
   readonly #recovery: Recovery;
+  readonly #observer: RedoObserver | undefined;
   readonly #unlogged = new UnloggedRows();
   #undoSteps = 0;
 
-  constructor(recovery: Recovery) {
+  constructor(recovery: Recovery, observer?: RedoObserver) {
     this.#recovery = recovery;
+    this.#observer = observer;
   }
 
   /**
@@ -105,6 +115,8 @@ export class Passes {
           continue;
         }
         const code = batch.code(i);
+        if (code === commit.code) await this.#observer?.seeCommit(batch.record(i));
+        else this.#observer?.see(batch.record(i));
         // There is one for every transaction, and mostly nobody waits for it.
         if (code === commit.code && !this.#unlogged.follows(txnId)) continue;
         const onePage = operations[code]?.onePage;

@@ -34,6 +34,16 @@ export function recoveredFiles(files: Files, state: RecoveredState): Files {
         : (target, position) => piece.read(target, position);
     pieces.set(path.resolve(shownName(environment, kind, name)), { piece, read });
   }
+  return filesOfPieces(files, pieces);
+}
+
+/** A disk with one file, whose bytes are not only those of a piece. */
+export function filesOf(files: Files, name: string, piece: Piece, read: Shown['read']): Files {
+  return filesOfPieces(files, new Map([[path.resolve(name), { piece, read }]]));
+}
+
+/** @param pieces by their resolved names */
+function filesOfPieces(files: Files, pieces: ReadonlyMap<string, Shown>): Files {
   const statIfThere = (file: string): FileStat | undefined => {
     const shown = pieces.get(path.resolve(file));
     return shown && statOf(shown.piece);

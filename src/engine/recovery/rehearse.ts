@@ -23,7 +23,7 @@ import { type RecoveryReport, reportOf } from './report.ts';
 import { requireSettled, requireKey, requireWhole } from './requirements.ts';
 
 /** Memory for pages unless told otherwise, in bytes. */
-const defaultCacheBytes = 256 << 20;
+export const defaultCacheBytes = 256 << 20;
 
 /** The state after undo and redo, before anything is made to last. */
 export interface RecoveredState extends PreparedRecovery {
@@ -116,7 +116,7 @@ interface RecoveryInput extends PreparedRecovery {
   readonly pathOf?: (name: string) => string;
 }
 
-function pathsIn({ files }: Environment): (name: string) => string {
+export function pathsIn({ files }: Environment): (name: string) => string {
   const paths = new Map(files.map(({ name, path: file }) => [name, file]));
   return (name) => paths.get(name)!;
 }

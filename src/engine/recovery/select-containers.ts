@@ -6,6 +6,7 @@ import { filesOfKind, type Environment, type EnvironmentFile } from '../environm
 import { type Watch } from '../pause.ts';
 import { type Files } from '../files/files.ts';
 import { type FileTable } from './file-table.ts';
+import { type StoredFile } from './page-store.ts';
 import { type PreparedRecovery, type Scope } from './recovery.ts';
 import { rehearse } from './rehearse.ts';
 
@@ -69,10 +70,16 @@ export async function namesAtTheEnd(
 
 /** Names of databases inside the environment, with their unique ids. */
 export function* namesIn(table: FileTable): Generator<readonly [name: string, uid: string]> {
-  for (const { name, dataDirectory, uid } of table) {
-    const directory = normalDirectory(dataDirectory);
-    if (uid !== undefined) yield [directory === '' ? name! : `${directory}/${name!}`, uid];
+  for (const file of table) {
+    const name = nameInside(file);
+    if (file.uid !== undefined && name !== undefined) yield [name, file.uid];
   }
+}
+
+/** The name of a file inside the environment; undefined where it has none. */
+export function nameInside({ name, dataDirectory }: Pick<StoredFile, 'name' | 'dataDirectory'>): string | undefined {
+  const directory = normalDirectory(dataDirectory);
+  return name === undefined || directory === '' ? name : `${directory}/${name}`;
 }
 
 /**

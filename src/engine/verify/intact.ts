@@ -11,6 +11,17 @@ import { filesTaken, type Chain } from '../repository/chain.ts';
 import { plainId } from '../repository/manifest.ts';
 import { environmentOf } from '../repository/repository.ts';
 
+/** As `requireIntact`, of the log alone. */
+export async function requireIntactLog(
+  files: Files,
+  chain: Chain,
+  environment: Environment,
+  watch: Watch,
+): Promise<void> {
+  const names = new Set(filesOfKind(environment, 'log').map(({ name }) => name));
+  await requireIntact(files, chain, environment, watch, names);
+}
+
 /**
  * Makes sure that the environment of a chain is what the manifests of its sets say: every file there, none more, each
  * with its SHA-256, and each database the one that its manifest tells. Throws `set-incomplete` or `file-checksum` at the first

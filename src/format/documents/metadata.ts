@@ -30,6 +30,8 @@ const typeNames: Readonly<Record<number, string>> = {
 };
 
 const binary = 40;
+/** The type of names. */
+export const stringType = 29;
 
 /** The name of a type; its number where none is known. */
 export function metadataType(code: number): string {

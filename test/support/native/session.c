@@ -9,6 +9,7 @@
  * open DB TXN FILE NAME TYPE [PAGE-SIZE [EXTENT-PAGES]]     creates what is not there; NAME of a sub-database, or -
  * close DB
  * put DB TXN FIRST COUNT SIZE TEXT                          records FIRST to FIRST + COUNT - 1; heaps get so many more
+ * put-bytes DB TXN KEY DATA, delete-bytes DB TXN KEY        in hex
  * delete DB TXN FIRST COUNT, consume DB TXN COUNT, truncate DB TXN, compact DB TXN
  * rename TXN FILE NAME NEW, remove TXN FILE NAME
  * hot-backup on|off                                        as the library's own protocol for hot backups asks
@@ -123,6 +124,28 @@ static int delete(DB *db, DB_TXN *txn, long first, long n)
     return ret;
 }
 
+static DBT bytes_of(char *hex, unsigned char *room)
+{
+    u_int32_t length = 0;
+    unsigned value;
+    for (; sscanf(hex + 2 * length, "%2x", &value) == 1; length++) room[length] = (unsigned char)value;
+    return bytes(room, length);
+}
+
+static int put_bytes(DB *db, DB_TXN *txn, char **words)
+{
+    unsigned char key[500], data[500];
+    DBT key_dbt = bytes_of(words[0], key), data_dbt = bytes_of(words[1], data);
+    return db->put(db, txn, &key_dbt, &data_dbt, 0);
+}
+
+static int delete_bytes(DB *db, DB_TXN *txn, char *word)
+{
+    unsigned char key[500];
+    DBT key_dbt = bytes_of(word, key);
+    return db->del(db, txn, &key_dbt, 0);
+}
+
 static int consume(DB *db, DB_TXN *txn, long n)
 {
     int ret = 0;
@@ -166,6 +189,8 @@ static int execute(int count, char **words)
     if (IS("close", 2)) { DB *db = take(databases, words[1]); return db->close(db, 0); }
     if (IS("put", 7)) return put(database(words[1]), transaction(words[2]), atol(words[3]), atol(words[4]), atol(words[5]), words[6]);
     if (IS("delete", 5)) return delete(database(words[1]), transaction(words[2]), atol(words[3]), atol(words[4]));
+    if (IS("put-bytes", 5)) return put_bytes(database(words[1]), transaction(words[2]), words + 3);
+    if (IS("delete-bytes", 4)) return delete_bytes(database(words[1]), transaction(words[2]), words[3]);
     if (IS("consume", 4)) return consume(database(words[1]), transaction(words[2]), atol(words[3]));
     if (IS("truncate", 3)) return database(words[1])->truncate(database(words[1]), transaction(words[2]), &removed, 0);
     if (IS("compact", 3))
