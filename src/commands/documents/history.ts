@@ -13,6 +13,7 @@ import { withCacheSize } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
 import { unlockedFiles } from '../password.ts';
+import { onStores } from '../stores.ts';
 import { findEnvironment, withSource, type SourceOptions } from '../source.ts';
 
 interface HistoryOptions extends SourceOptions {
@@ -37,27 +38,33 @@ export function documentsHistoryCommand(context: CommandContext): Command {
         'figaro-backup documents history docs.dbxml order-2026-17 --home /srv/env --json',
       ),
     )
-    .action(async (container: string, name: string, options: HistoryOptions) => {
-      const { files, environment, chain, recoverOptions } = findEnvironment(unlockedFiles(context, options), options);
-      const history = await context.withWatch(options, async (watch) => {
-        if (chain) await requireIntactLog(files, chain, environment, watch);
-        return await readDocumentHistory(files, environment, container, name, { cacheBytes: options.cacheSize, watch });
-      });
-      const { passwordFile } = options;
-      const source = recoverOptions + (passwordFile === undefined ? '' : ` --password-file ${shellWord(passwordFile)}`);
-      const { events, covered } = history;
-      if (events.length === 0) throw notFound(container, name, history);
-      const commandFor = (event: DocumentEvent): string =>
-        `figaro-backup documents get ${shellWord(container)} ${shellWord(name)} ${source} --to-lsn '${formatLsn(event.lsn)}'`;
-      const document = {
-        container,
-        name,
-        from: covered!.first,
-        to: covered!.last,
-        events: events.map((event) => fieldsOf(event, commandFor(event))),
-      };
-      context.print(options, document, () => textOf(history, commandFor));
-    });
+    .action(
+      onStores(context, async (container: string, name: string, options: HistoryOptions) => {
+        const { files, environment, chain, recoverOptions } = findEnvironment(unlockedFiles(context, options), options);
+        const history = await context.withWatch(options, async (watch) => {
+          if (chain) await requireIntactLog(files, chain, environment, watch);
+          return await readDocumentHistory(files, environment, container, name, {
+            cacheBytes: options.cacheSize,
+            watch,
+          });
+        });
+        const { passwordFile } = options;
+        const source =
+          recoverOptions + (passwordFile === undefined ? '' : ` --password-file ${shellWord(passwordFile)}`);
+        const { events, covered } = history;
+        if (events.length === 0) throw notFound(container, name, history);
+        const commandFor = (event: DocumentEvent): string =>
+          `figaro-backup documents get ${shellWord(container)} ${shellWord(name)} ${source} --to-lsn '${formatLsn(event.lsn)}'`;
+        const document = {
+          container,
+          name,
+          from: covered!.first,
+          to: covered!.last,
+          events: events.map((event) => fieldsOf(event, commandFor(event))),
+        };
+        context.print(options, document, () => textOf(history, commandFor));
+      }),
+    );
 }
 
 function notFound(container: string, name: string, { covered }: DocumentHistory): FigaroError {
