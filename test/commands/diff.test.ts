@@ -192,13 +192,11 @@ describeNative('records', () => {
       application.do(`open ${kind} auto ${kind}.db - ${kind} 1024${kind === 'queue' ? ' 4' : ''}`);
       application.do('begin t', `put ${kind} t 0 300 60 old`, 'commit t');
     }
-    application.do(
-      'open sub auto many.db one btree 512',
-      'begin t',
-      'put sub t 0 300 30 old',
-      'commit t',
-      'checkpoint',
-    );
+    for (const opened of ['parts auto parts.db - partitioned', 'sub auto many.db one btree']) {
+      const name = opened.split(' ')[0]!;
+      application.do(`open ${opened} 512`, 'begin t', `put ${name} t 0 300 30 old`, 'commit t');
+    }
+    application.do('checkpoint');
     const set = await take('hot');
     application.do('begin t');
     for (const kind of kinds) {
@@ -206,7 +204,14 @@ describeNative('records', () => {
       application.do(`put ${kind} t 300 1 60 new`);
     }
     application.do('commit t', 'consume queue auto 1', 'open more auto many.db two hash 512', 'begin t');
-    application.do('put more t 0 2 30 new', 'delete sub t 0 200', 'commit t', 'compact sub auto', 'flush');
+    application.do(
+      'put more t 0 2 30 new',
+      'delete sub t 0 200',
+      'put parts t 150 2 30 new',
+      'commit t',
+      'compact sub auto',
+      'flush',
+    );
     await take('incremental');
     const { stdout } = await diff('--repo', repo, '--from-set', set);
     expect(stdout.slice(stdout.indexOf('\n\n'))).toMatchInlineSnapshot(`
@@ -218,6 +223,7 @@ describeNative('records', () => {
       many.db (databases)
         one (btree): 200 deleted
         added: two (hash): 2 put
+      parts.db (btree): 2 changed
       queue.db (queue): 1 put, 2 changed, 4 deleted
       recno.db (recno): 1 put, 2 changed, 3 deleted
       "
@@ -244,6 +250,31 @@ describeNative('records', () => {
     expect(fs.existsSync(path.join(home, 'log.0000000001'))).toBe(false);
     const later = await diff('--repo', repo, '--home', home, '--from-set', set);
     expect(details(later.stdout)).toEqual(details(stdout));
+    await application.leave();
+  });
+
+  test('that are duplicates on pages of their own are found, though nothing else of their database changed', async () => {
+    const application = new Session(home);
+    application.do(
+      'open a auto a.db - duplicates 512',
+      'open b auto b.db - btree 512',
+      'begin t',
+      'put b t 0 200 60 old',
+    );
+    const hex = (text: string): string => Buffer.from(text).toString('hex');
+    const put = (key: string, n: number): string =>
+      `put-bytes a t ${hex(key)} ${hex(`duplicate ${String(n).padStart(5, '0')} ${'x'.repeat(30)}`)}`;
+    for (let n = 0; n < 100; n++) application.do(put('many', 2 * n), put('others', 2 * n), put(`single ${n}`, 0));
+    application.do('commit t', 'checkpoint');
+    const set = await take('hot');
+    application.do('begin t', put('many', 77), put('others', 3), 'put b t 5 1 60 new', 'commit t', 'flush');
+    await take('incremental');
+    const { records } = await documentOf('--repo', repo, '--from-set', set, '--keys');
+    expect(records!.map(({ file, change, key }) => `${file} ${change} ${key}`)).toEqual([
+      `a.db put ${hex('many')}`,
+      `a.db put ${hex('others')}`,
+      `b.db changed ${hex('key0000005')}`,
+    ]);
     await application.leave();
   });
 

@@ -22,6 +22,7 @@ import { type Files } from '../../src/engine/files/files.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
 import { type RestorePoint } from '../../src/engine/recovery/restore-point.ts';
 import { databaseOfPartition, normalDirectory } from '../../src/format/names.ts';
+import { btreeFlag, metaAt } from '../../src/format/page/meta.ts';
 import { temporaryDirectory } from './demo-environment.ts';
 
 /** A record or document that is not the same: where, its key, and a short form of what it was and is. */
@@ -209,12 +210,17 @@ async function databasesIn(file: DatabaseFile): Promise<ReadonlyMap<string, Reco
     return new Map([[`xml ${inDocuments}`, { records: await documentsIn(file), hasDuplicates: false }]]);
   }
   return new Map(
-    databases.map((database) => {
+    databases.filter(isUncompressed).map((database) => {
       const hasDuplicates = headerLines(database, false).includes('duplicates=1');
       const place = `${database.method} ${databaseLabel(database) ?? ''}`;
       return [place, { records: recordsIn(database), hasDuplicates }];
     }),
   );
+}
+
+/** The records of compressed databases are nobody's but the application's. */
+function isUncompressed({ method, meta }: Database): boolean {
+  return method !== 'btree' || (meta.u32(metaAt.flags) & btreeFlag.compressed) === 0;
 }
 
 function recordsIn(database: Database): Records {

@@ -140,7 +140,7 @@ async function differenceOf(
     const compared =
       kind === 'container'
         ? { documents: await documentCounts(pair, listener, watch), databases: databasesAlone(pair) }
-        : { documents: undefined, databases: await databaseDifferences(pair, states, watch) };
+        : { documents: undefined, databases: await databaseDifferences(pair, states, listener, watch) };
     const change: Fate = from === undefined ? 'added' : to === undefined ? 'removed' : 'changed';
     const was = from !== undefined && to !== undefined && from !== to ? from : undefined;
     const { documents, databases } = compared;
@@ -182,9 +182,10 @@ function databasesAlone(pair: FilePair): readonly DatabaseDifference[] {
 async function databaseDifferences(
   pair: FilePair,
   states: TwoStates,
+  listener: Listener,
   watch: Watch,
 ): Promise<readonly DatabaseDifference[]> {
-  return await withDatabases(pair, states, watch, async (databases) => {
+  return await withDatabases(pair, states, listener, watch, async (databases) => {
     const found: DatabaseDifference[] = [];
     for (const database of databases) {
       const { name, method, fate } = database;
@@ -196,25 +197,39 @@ async function databaseDifferences(
   });
 }
 
+/** Has the databases of a file looked at. What cannot be read of them is told, and left out. */
 async function withDatabases<T>(
   pair: FilePair,
   states: TwoStates,
+  { onRefused }: Pick<Listener, 'onRefused'>,
   watch: Watch,
   use: (databases: readonly DatabasePair[]) => Promise<T>,
 ): Promise<T> {
-  const databases = await DatabasePair.of(pair, states, watch);
+  const all = await DatabasePair.of(pair, states, watch);
   try {
+    const readable = new Set(all);
     let isWider = true;
     while (isWider) {
-      for (const database of databases) await database.measure(watch);
+      for (const database of readable) {
+        try {
+          await database.measure(watch);
+        } catch (error) {
+          if (!isRefusal(error)) throw error;
+          onRefused(error);
+          readable.delete(database);
+        }
+      }
       // All of them have to be looked at: what one of them reads, another one need not.
-      isWider = databases.map((database) => database.widen()).includes(true);
+      isWider = all.map((database) => database.widen()).includes(true);
     }
-    return await use(databases);
+    return await use([...readable]);
   } finally {
-    for (const database of databases) database.close();
+    for (const database of all) database.close();
   }
 }
+
+/** What cannot be read was told before. */
+const silent: Listener = { onRefused: () => {}, warn: () => {} };
 
 /** The records of a file that are not the same, database by database. */
 export async function forEachRecord(
@@ -224,7 +239,7 @@ export async function forEachRecord(
   see: (database: string | null, change: Change) => Promise<void>,
 ): Promise<void> {
   await withPair(states, names, watch, (pair) =>
-    withDatabases(pair, states, watch, async (databases) => {
+    withDatabases(pair, states, silent, watch, async (databases) => {
       for (const database of databases) {
         for await (const change of database.changes(watch)) await see(database.name, change);
       }
@@ -239,7 +254,6 @@ export async function forEachDocument(
   watch: Watch,
   see: (change: DocumentChange, documents: DocumentPair) => Promise<void>,
 ): Promise<void> {
-  const silent: Listener = { onRefused: () => {}, warn: () => {} };
   await withPair(states, names, watch, async (pair) => {
     const documents = new DocumentPair(pair, watch);
     await documents.measure(silent);

@@ -119,7 +119,8 @@ function sizeOf({ key, data }: KeyedRecord): number {
 
 function copyOf<R extends KeyedRecord>(record: R): R {
   const { key, data } = record;
-  return { ...record, key: key instanceof Uint8Array ? key.slice() : key, data: data.slice() };
+  // `slice` of a Buffer would be a view.
+  return { ...record, key: key instanceof Uint8Array ? new Uint8Array(key) : key, data: new Uint8Array(data) };
 }
 
 /** The same text for records that are matched. */

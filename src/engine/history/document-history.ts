@@ -1,10 +1,7 @@
 /** When a document was put, changed and deleted, as a log tells it. */
 
-import { metadataValue, parseMetadataKey, stringType } from '../../format/documents/metadata.ts';
-import { DocumentProblem } from '../../format/documents/problem.ts';
-import { isDeletedItem, treeItemData, treeItemType } from '../../format/page/btree.ts';
 import { type Page } from '../../format/page/page.ts';
-import { itemType, pageType } from '../../format/page/types.ts';
+import { pageType } from '../../format/page/types.ts';
 import { child, commit } from '../../format/log/records/txn.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
@@ -13,7 +10,7 @@ import { DatabaseFile } from '../database/database-file.ts';
 import { type DocumentVersion, versionOf } from '../documents/version.ts';
 import { databasesOf } from '../database/records.ts';
 import { isReadable, XmlContainer } from '../documents/container.ts';
-import { nameId as nameIdOfName } from '../documents/metadata.ts';
+import { idsOn } from '../documents/names-on-page.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { PageCollector } from '../log/page-collector.ts';
@@ -218,7 +215,7 @@ class HistoryReader {
     for (const [file, pgnos] of this.#pages.touchedBy(txnId)) {
       for (const pgno of pgnos) {
         const page = file.page(pgno);
-        if (page?.type === pageType.btreeLeaf) for (const id of idsOn(page, this.#wanted.document)) ids.add(id);
+        if (page) for (const id of idsOn(page, this.#wanted.document)) ids.add(id);
       }
     }
     return [...ids];
@@ -299,31 +296,4 @@ async function idOf(container: XmlContainer, document: string): Promise<readonly
 /** True for a page that holds records, or a part of one. */
 function isOfDocument({ type }: Page): boolean {
   return type === pageType.btreeLeaf || type === pageType.overflow;
-}
-
-/** Ids of documents whose name stands on a page, if that is one with metadata; of long names, all. */
-function* idsOn(page: Page, document: string): Generator<number> {
-  for (let i = 0; i + 1 < page.entries; i += 2) {
-    const [key, data] = [page.itemAt(i), page.itemAt(i + 1)];
-    if (isDeletedItem(page, data) || treeItemType(page, key) !== itemType.keyData) continue;
-    const id = idOfName(treeItemData(page, key));
-    if (id === undefined) continue;
-    const isOnPage = treeItemType(page, data) === itemType.keyData;
-    if (!isOnPage || textOf(treeItemData(page, data)) === document) yield id;
-  }
-}
-
-/** The id of a document, by the key of its name; undefined for other keys. */
-function idOfName(key: Uint8Array): number | undefined {
-  try {
-    const { documentId, nameId } = parseMetadataKey(key);
-    return nameId === nameIdOfName && documentId !== 0 ? documentId : undefined;
-  } catch (error) {
-    if (error instanceof DocumentProblem) return undefined;
-    throw error;
-  }
-}
-
-function textOf(data: Uint8Array): string {
-  return metadataValue(stringType, data) as string;
 }

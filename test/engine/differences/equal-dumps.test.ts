@@ -18,7 +18,7 @@ import { corpusCases } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { differencesFound, differencesOfRecoveries, sideOf } from '../../support/differences.ts';
 import { effort, sampled } from '../../support/effort.ts';
-import { describeNative, runWorkload } from '../../support/native.ts';
+import { describeNative, makeDatabases, runWorkload } from '../../support/native.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 
 const seeds = effort('SEEDS', 2, 60);
@@ -96,4 +96,21 @@ describeNative('two moments of random workloads of Berkeley DB 5.3 differ as two
     expect(await compare(nodeFiles, environment, commits[0]!, commits.at(-1)!)).toBeGreaterThan(0);
     await compare(nodeFiles, environment, ...pickTwo(commits, seed));
   });
+});
+
+describeNative('databases of every kind that share no history', () => {
+  test.each(sampled([[], ['--big-endian'], ['--checksum', '--page-size', '4096']], 3))(
+    'differ in all records: %j',
+    async (...options) => {
+      const [from, to] = [1, 2].map((seed) => {
+        const home = makeDatabases(['--seed', `${seed}`, '--records', '60', '--page-size', '512', ...options]);
+        return sideOf(nodeFiles, discoverEnvironment(nodeFiles, home), { kind: 'end' });
+      }) as [Side, Side];
+      const { lines, isByLog } = await differencesFound(from, to);
+      expect(isByLog).toBe(false);
+      const refused = lines.filter((line) => line.startsWith('refused'));
+      expect(refused).toEqual(['refused: compressed.btree: the records of a compressed btree cannot be read']);
+      expect(lines.filter((line) => !refused.includes(line))).toEqual(await differencesOfRecoveries(from, to));
+    },
+  );
 });

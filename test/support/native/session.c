@@ -7,6 +7,7 @@
  *
  * begin TXN [bulk], nest TXN PARENT, prepare TXN, commit TXN, abort TXN
  * open DB TXN FILE NAME TYPE [PAGE-SIZE [EXTENT-PAGES]]     creates what is not there; NAME of a sub-database, or -
+ *                                                          TYPE is a method; partitioned: a btree in two partitions; duplicates: one that has them, sorted
  * close DB
  * put DB TXN FIRST COUNT SIZE TEXT                          records FIRST to FIRST + COUNT - 1; heaps get so many more
  * put-bytes DB TXN KEY DATA, delete-bytes DB TXN KEY        in hex
@@ -75,6 +76,12 @@ static int open_database(int count, char **words)
     must("db_create", db_create(&db, environment, 0));
     DBTYPE method = strcmp(type, "queue") == 0 ? DB_QUEUE : strcmp(type, "hash") == 0 ? DB_HASH
         : strcmp(type, "recno") == 0 ? DB_RECNO : strcmp(type, "heap") == 0 ? DB_HEAP : DB_BTREE;
+    if (strcmp(type, "duplicates") == 0) must("duplicates", db->set_flags(db, DB_DUPSORT));
+    if (strcmp(type, "partitioned") == 0) {
+        static DBT bounds[1];
+        bounds[0] = bytes("key0000100", 10);
+        must("partitions", db->set_partition(db, 2, bounds, NULL));
+    }
     if (count > 6) must("page size", db->set_pagesize(db, (u_int32_t)atol(words[6])));
     if (count > 7) must("extents", db->set_q_extentsize(db, (u_int32_t)atol(words[7])));
     if (method == DB_QUEUE) must("length", db->set_re_len(db, 100));
