@@ -2,9 +2,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { applyPatch } from 'diff';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { DatabaseFile } from '../../src/engine/database/database-file.ts';
+import { XmlContainer } from '../../src/engine/documents/container.ts';
+import { type DocumentEntry } from '../../src/engine/documents/metadata.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { corpusCase } from '../support/corpus.ts';
 import { demoApplication } from '../support/demo-environment.ts';
+import { fixtureCase } from '../support/document-collection.ts';
 import { describeNative } from '../support/native.ts';
 import { newPlace } from '../support/place.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
@@ -335,4 +339,60 @@ describeNative('records', () => {
     expect(stdout).toContain('b.db (btree): 1 changed\n');
     await application.leave();
   });
+});
+
+describe('what only the application can read', () => {
+  test('is compared as it is stored', async () => {
+    const recorded = fixtureCase('custom');
+    const [before, after] = ['before', 'after'].map((name) => path.join(directory, name)) as [string, string];
+    for (const copy of [before, after]) {
+      fs.mkdirSync(copy);
+      fs.copyFileSync(path.join(recorded.home, 'xor.dbxml'), path.join(copy, 'xor.dbxml'));
+    }
+    const file = path.join(after, 'xor.dbxml');
+    const opened = new DatabaseFile(nodeFiles, file);
+    const container = new XmlContainer(opened, {});
+    const entries = container.entries();
+    const { value: entry } = await entries.next();
+    const { value: stored } = await container.fingerprint(entry as DocumentEntry, () => {}).next();
+    const beginning = Buffer.from(stored as Uint8Array).subarray(0, 30);
+    opened.close();
+    const bytes = fs.readFileSync(file);
+    const at = bytes.indexOf(beginning);
+    expect(at).toBeGreaterThan(0);
+    bytes[at + 20]! ^= 1;
+    fs.writeFileSync(file, bytes);
+    const sets: string[] = [];
+    for (const copy of [before, after]) {
+      const { stdout } = await figaro([
+        'offline',
+        '--home',
+        copy,
+        '--repo',
+        repo,
+        '--new-source',
+        '--without-log',
+        '--json',
+      ]);
+      sets.push((JSON.parse(stdout) as { set: { id: string } }).set.id);
+    }
+    const moments = ['--from-set', sets[0]!, '--to-set', sets[1]!];
+    const { stdout, exitCode } = await diff('--repo', repo, ...moments, '--content');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('1 file: 1 changed; documents: 1 changed\n');
+    expect(stdout).toContain('which only the application knows\n');
+  });
+});
+
+test('is interrupted in the middle, without a trace', async () => {
+  demoApplication(home).commitUpTo([6, 5737]);
+  const controller = new AbortController();
+  const files = watchedFiles(nodeFiles, {
+    afterRead: (file) => {
+      if (path.basename(file) === 'd.dbxml') controller.abort('SIGINT');
+    },
+  });
+  const args = ['diff', '--home', home, '--from-lsn', '[3][181345]'];
+  const { exitCode, stdout } = await figaro(args, { files, signal: controller.signal });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: '' });
 });

@@ -54,7 +54,7 @@ export class Report {
 
   async print(): Promise<void> {
     if (this.#options.json) await this.#printJson();
-    else await this.#printText();
+    else if (!this.#options.quiet) await this.#printText();
   }
 
   async #write(text: string): Promise<void> {
@@ -86,7 +86,8 @@ export class Report {
     const { environment, restorePoint, chain } = this.#reported[side];
     const asked = restorePoint.kind === 'end' ? '' : `, asked for: ${describePoint(restorePoint)}`;
     const where = chain ? `chain ${chain.id}` : environment.home;
-    return `${formatCommit(this.#reported.states[side].commit)} in ${inOneLine(where)}${asked}`;
+    const { commit } = this.#reported.states[side];
+    return `${commit ? formatCommit(commit) : 'as it is'} in ${inOneLine(where)}${asked}`;
   }
 
   async #printJson(): Promise<void> {
@@ -254,6 +255,9 @@ function shown({ id, size, sha256 }: DocumentVersion): object {
 /** A unified diff of the XML, or why there is none; empty where it is the same. */
 async function contentOf({ name, before, after }: DocumentChange, documents: DocumentPair): Promise<string> {
   if (before?.sha256 === after?.sha256) return '';
+  const { ownCompression } = documents;
+  if (ownCompression !== undefined)
+    return `  it is compressed as ${ownCompression}, which only the application knows\n`;
   const largest = Math.max(before?.size ?? 0, after?.size ?? 0);
   if (largest > longestContent) return `  ${formatBytes(largest)} are too long to be shown\n`;
   const old = await textOf('from', before, documents);

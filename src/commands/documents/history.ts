@@ -53,8 +53,12 @@ export function documentsHistoryCommand(context: CommandContext): Command {
           recoverOptions + (passwordFile === undefined ? '' : ` --password-file ${shellWord(passwordFile)}`);
         const { events, covered } = history;
         if (events.length === 0) throw notFound(container, name, history);
-        const commandFor = (event: DocumentEvent): string =>
-          `figaro-backup documents get ${shellWord(container)} ${shellWord(name)} ${source} --to-lsn '${formatLsn(event.lsn)}'`;
+        const commandFor = (event: DocumentEvent): string => {
+          const words = [container, name].map(shellWord).join(' ');
+          const rest = `${source} --to-lsn '${formatLsn(event.lsn)}'`;
+          // What begins with a hyphen is no option.
+          return `figaro-backup documents get ${words.includes(' -') ? `${rest} -- ${words}` : `${words} ${rest}`}`;
+        };
         const document = {
           container,
           name,

@@ -71,6 +71,11 @@ export class DocumentPair {
     }
   }
 
+  /** What compresses documents in one of the two, where only the application can read them. */
+  get ownCompression(): string | undefined {
+    return this.#containers.from?.ownCompression ?? this.#containers.to?.ownCompression;
+  }
+
   /** The XML of a version of a document, piece by piece. */
   content(side: SideName, { id }: DocumentVersion): AsyncGenerator<Uint8Array> {
     const container = this.#containers[side]!;

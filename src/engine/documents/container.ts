@@ -135,6 +135,12 @@ export class XmlContainer {
     }
   }
 
+  /** What tells versions of a document apart, piece by piece: its XML, or where only the application can read that, what is stored of it. */
+  async *fingerprint(entry: DocumentEntry, warn: Warn): AsyncGenerator<Uint8Array> {
+    if (this.ownCompression === undefined) yield* this.content(entry, warn);
+    else yield* wholeContent(this.#contents, entry.id, false, this.#watch);
+  }
+
   /** What is wrong with a document besides its XML, as an error. */
   damagedEntry(entry: DocumentEntry, problem: string): FigaroError {
     return this.#damaged(labelOf(entry), problem);

@@ -8,9 +8,9 @@ import { metadataJson, type DocumentEntry } from './metadata.ts';
 /** A document at one moment. */
 export interface DocumentVersion {
   readonly id: number;
-  /** Of the XML, in bytes. */
+  /** Of the XML, or of what is stored of it where only the application can read that; in bytes. */
   readonly size: number;
-  /** Of the XML. */
+  /** Of the same. */
   readonly sha256: string;
   /** Of its metadata. */
   readonly metadataSha256: string;
@@ -24,7 +24,7 @@ export async function versionOf(
 ): Promise<DocumentVersion> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const piece of container.content(entry, warn)) {
+  for await (const piece of container.fingerprint(entry, warn)) {
     hash.update(piece);
     size += piece.length;
   }
