@@ -2,6 +2,7 @@
 
 import { metadataValue, parseMetadataKey, stringType } from '../../format/documents/metadata.ts';
 import { DocumentProblem } from '../../format/documents/problem.ts';
+import { marshaledLength } from '../../format/xml-index.ts';
 import { isDeletedItem, treeItemData, treeItemType } from '../../format/page/btree.ts';
 import { type Page } from '../../format/page/page.ts';
 import { itemType, pageType } from '../../format/page/types.ts';
@@ -20,11 +21,13 @@ export function* idsOn(page: Page, document: string): Generator<number> {
   }
 }
 
-/** The id of a document, by the key of its name; undefined for other keys. */
+/** The id of a document, by the key of its name; undefined for other keys, of which there are many. */
 function idOfName(key: Uint8Array): number | undefined {
+  const length = marshaledLength(key[0] ?? 0);
+  if (key.length !== length + 2 || key[length] !== nameIdOfName) return undefined;
   try {
-    const { documentId, nameId } = parseMetadataKey(key);
-    return nameId === nameIdOfName && documentId !== 0 ? documentId : undefined;
+    const { documentId } = parseMetadataKey(key);
+    return documentId === 0 ? undefined : documentId;
   } catch (error) {
     if (error instanceof DocumentProblem) return undefined;
     throw error;
