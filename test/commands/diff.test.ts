@@ -396,3 +396,20 @@ test('is interrupted in the middle, without a trace', async () => {
   const { exitCode, stdout } = await figaro(args, { files, signal: controller.signal });
   expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: '' });
 });
+
+test('pages that are newer than the log are refused, as by a recovery, whatever looks at them', async () => {
+  const recorded = corpusCase('damaged-zerotail-48-hot');
+  const from = ['--from', recorded.backup];
+  const message =
+    /error \[not-recoverable\]: \S+: page \d+ was last changed at \[4\]\[\d+\], but the log ends at \[4\]\[9063\]/;
+  const recovery = await figaro(['recover', ...from, '--to', path.join(directory, 'recovered')]);
+  for (const looked of [
+    recovery,
+    await diff(...from, '--from-lsn', '[1][48773]'),
+    await figaro(['dump', 'c.db', ...from]),
+  ]) {
+    expect(looked.exitCode).toBe(4);
+    expect(looked.stderr).toMatch(message);
+  }
+  recorded.forget();
+});

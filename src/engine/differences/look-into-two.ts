@@ -6,7 +6,7 @@ import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { requireCounts } from '../given.ts';
 import { type Files } from '../files/files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
-import { requireStoodStill } from '../recovery/look-into.ts';
+import { whileStill } from '../recovery/look-into.ts';
 import { recoveredFiles, filesAsTheyAre } from '../recovery/recovered-files.ts';
 import { type PreparedRecovery, type Scope } from '../recovery/recovery.ts';
 import { defaultCacheBytes, prepareRecovery, rehearse, type RecoveredState } from '../recovery/rehearse.ts';
@@ -166,16 +166,15 @@ async function within<T>(
 ): Promise<T> {
   if (!prepared) {
     const databases = namesAsTheyAre(environment);
-    const value = await look({ files: filesAsTheyAre(files, environment), databases, commit: undefined });
-    requireStoodStill(files, environment, options.scope);
-    return value;
+    const seen = { files: filesAsTheyAre(files, environment), databases, commit: undefined };
+    return await whileStill(files, environment, options.scope, () => look(seen));
   }
   let result: { readonly value: T } | undefined;
   const inspect = async (state: RecoveredState): Promise<void> => {
     const { limit, commits } = prepared.analysis;
     const databases = new Map(namesIn(state.table));
-    result = { value: await look({ files: recoveredFiles(files, state), databases, commit: limit ?? commits.last }) };
-    requireStoodStill(files, environment, options.scope);
+    const seen = { files: recoveredFiles(files, state), databases, commit: limit ?? commits.last };
+    result = { value: await whileStill(files, environment, options.scope, () => look(seen)) };
   };
   await rehearse(files, environment, { ...options, prepared, inspect });
   return result!.value;

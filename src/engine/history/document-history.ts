@@ -18,8 +18,8 @@ import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 import { type Watch } from '../pause.ts';
 import { type StoredFile } from '../recovery/page-store.ts';
 import { isFileOperation } from '../recovery/record-operations/fileops.ts';
-import { requireStoodStill } from '../recovery/look-into.ts';
-import { filesOf } from '../recovery/recovered-files.ts';
+import { whileStill } from '../recovery/look-into.ts';
+import { filesOf, requireLogged } from '../recovery/recovered-files.ts';
 import { type PreparedRecovery, type Scope } from '../recovery/recovery.ts';
 import { replay, type Replay, type ReplayOptions } from '../recovery/replay.ts';
 import { type Commit } from '../recovery/restore-point.ts';
@@ -68,8 +68,9 @@ export async function readDocumentHistory(
     const scopeOf = (prepared: PreparedRecovery): Scope => (scope = uidsOf(environment, prepared, name));
     const onlookerOf = (shown: Replay): HistoryReader =>
       (reader = new HistoryReader(files, shown, pages, { name, document }, options.watch));
-    await replay(files, environment, scopeOf, onlookerOf, options);
-    if (scope) requireStoodStill(files, environment, scope);
+    await whileStill(files, environment, { has: (uid) => scope?.has(uid) === true }, () =>
+      replay(files, environment, scopeOf, onlookerOf, options),
+    );
   } finally {
     pages.close();
   }
@@ -272,7 +273,9 @@ class HistoryReader {
   #viewOf(file: StoredFile, txnId: number): Files {
     const { pageSize } = file.format;
     const readPage = (target: Uint8Array, pgno: number): void => {
-      if (!this.#pages.readBefore(txnId, file, pgno, target)) file.piece.read(target, pgno * pageSize);
+      if (this.#pages.readBefore(txnId, file, pgno, target)) return;
+      file.piece.read(target, pgno * pageSize);
+      requireLogged(target, pgno, file, this.#replay.prepared.analysis.end.lsn);
     };
     return filesOf(this.#files, this.#wanted.name, file.piece, (target, position) => {
       const page = new Uint8Array(pageSize);

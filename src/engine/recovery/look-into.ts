@@ -79,9 +79,7 @@ export async function lookIntoContainer<T>(
     const inside = normalDirectory(name);
     const { path, format } = filesOfKind(environment, 'database').find((file) => file.name === inside)!;
     if (isOpaque(format)) throw encryptedFile(path);
-    const value = await look({ files, path, warnings: [] });
-    requireStoodStill(files, environment, scope);
-    return value;
+    return await whileStill(files, environment, scope, () => look({ files, path, warnings: [] }));
   }
   const recovery = { restorePoint, isPart: true, watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
   const prepared = await prepareRecovery(files, environment, recovery);
@@ -93,15 +91,36 @@ export async function lookIntoContainer<T>(
     scope,
     inspect: async (state) => {
       const path = normalDirectory(name);
-      result = { value: await look({ files: recoveredFiles(files, state), path, warnings: [] }) };
-      requireStoodStill(files, environment, scope);
+      const value = await whileStill(files, environment, scope, () =>
+        look({ files: recoveredFiles(files, state), path, warnings: [] }),
+      );
+      result = { value };
     },
   });
   return result!.value;
 }
 
+/** Has something looked at that has to stand still meanwhile: what is wrong with it otherwise may be of two moments. */
+export async function whileStill<T>(
+  files: Files,
+  environment: Environment,
+  scope: Scope,
+  look: () => Promise<T>,
+): Promise<T> {
+  let value: T;
+  try {
+    value = await look();
+  } catch (error) {
+    const isStopped = error instanceof FigaroError && error.code === 'interrupted';
+    if (!isStopped) requireStoodStill(files, environment, scope);
+    throw error;
+  }
+  requireStoodStill(files, environment, scope);
+  return value;
+}
+
 /** What was read of a file that was written to meanwhile may be of two moments. */
-export function requireStoodStill(files: Files, environment: Environment, scope: Scope): void {
+function requireStoodStill(files: Files, environment: Environment, scope: Scope): void {
   for (const { path, stat } of narrow(environment, scope, undefined).files.filter(isPiece)) {
     const now = files.statThrough(path);
     if (now && stoodStill(stat, now)) continue;

@@ -1,14 +1,18 @@
 /** Files as a recovery has them in memory, to be read as those on a disk are. */
 
 import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, formatLsn, isLogged, type Lsn } from '../../format/lsn.ts';
+import { headerSize, isBlank, Page } from '../../format/page/page.ts';
 import { openToRead } from '../files/read.ts';
 import { type Environment } from '../environment/environment.ts';
-import { normalDirectory, standardExternalDirectory } from '../../format/names.ts';
+import { normalDirectory, parseExtentName, standardExternalDirectory } from '../../format/names.ts';
 import { filesWith } from '../files/files-with.ts';
 import { type FileStat, type Files, type OpenFile } from '../files/files.ts';
 import { externalBlock } from './external-files.ts';
 import { type Piece } from './piece.ts';
 import { recoveredPieces } from './recovered-pieces.ts';
+import { type StoredFile } from './page-store.ts';
 import { type RecoveredState } from './rehearse.ts';
 import { isPiece, type PieceKind } from './stage.ts';
 
@@ -26,15 +30,46 @@ export function recoveredFiles(files: Files, state: RecoveredState): Files {
   // What is in the cache is not in storage.
   for (const file of state.recovered) file.flush();
   const { environment } = state.table;
-  for (const { kind, name, piece } of recoveredPieces(state)) {
+  const { end } = state.analysis;
+  for (const { kind, name, piece, file } of recoveredPieces(state)) {
+    const first = firstPageOf(name, file);
     // An external file is read whole, and was written in blocks.
     const read: Shown['read'] =
       kind === 'external-file'
         ? (target, position) => piece.readRun(target, position, externalBlock)
-        : (target, position) => piece.read(target, position);
+        : (target, position) => {
+            piece.read(target, position);
+            requireLogged(target, first + position / file!.format.pageSize, file!, end.lsn);
+          };
     pieces.set(path.resolve(shownName(environment, kind, name)), { piece, read });
   }
   return filesOfPieces(files, pieces);
+}
+
+/** The number of the first page of a file: those of a queue go on in its extents. */
+function firstPageOf(name: string, file: StoredFile | undefined): number {
+  const extent = parseExtentName(name)?.number;
+  return extent === undefined || !file?.extents ? 0 : 1 + extent * file.extents.pagesPerExtent;
+}
+
+/**
+ * Throws `not-recoverable` for a page whose last change is not in the log (recovery document, A.15): nobody knows what it would be at the
+ * moment that is shown. Parts of pages are passed over, unless they are the first of theirs.
+ */
+export function requireLogged(bytes: Uint8Array, pgno: number, { label, format }: StoredFile, end: Lsn): void {
+  if (bytes.length < headerSize || !Number.isInteger(pgno) || isBlank(bytes.subarray(0, headerSize))) return;
+  const { lsn, pgno: said } = new Page(bytes, format);
+  if (said !== pgno || !isLogged(lsn) || compareLsn(lsn, end) < 0) return;
+  throw new FigaroError(
+    'not-recoverable',
+    `${label}: page ${pgno} was last changed at ${formatLsn(lsn)}, but the log ends at ${formatLsn(end)}`,
+    {
+      path: label,
+      pgno,
+      lsn: formatLsn(lsn),
+      hint: 'log files are missing, or the file belongs to another environment.',
+    },
+  );
 }
 
 /** A disk with one file, whose bytes are not only those of a piece. */
