@@ -57,8 +57,7 @@ export async function withMirror<T>(
   const place = spoolPlace(disk, options.spool);
   const lock = isWriter ? await watched((watch) => lockStore(store, { lockWaitMs, watch, ending })) : undefined;
   try {
-    // Nobody misses what cannot be removed: it is no object.
-    if (isWriter) await store.sweep?.(unfinishedMs).catch(() => undefined);
+    if (isWriter) await sweepUnfinished(store);
     const { stage, files, lease } = beginStage(disk, place, 'spooling');
     try {
       for (const warning of sweepBeside(files, place, stage, 'spooling')) onWarning(warning);
@@ -77,6 +76,15 @@ export async function withMirror<T>(
     }
   } finally {
     await lock?.release();
+  }
+}
+
+/** What nobody may remove is missed by nobody: it is no object. */
+async function sweepUnfinished(store: Store): Promise<void> {
+  try {
+    await store.sweep?.(unfinishedMs);
+  } catch (error) {
+    if (!(error instanceof FigaroError) || error.code !== 'not-permitted') throw error;
   }
 }
 
