@@ -62,7 +62,7 @@ function pickTwo(commits: readonly Lsn[], seed: number): [Lsn, Lsn] {
 }
 
 describe('two moments differ as two whole recoveries do', () => {
-  test.each(sampled(corpusCases(), 8).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
+  test.each(sampled(corpusCases(), 16).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
     '%s',
     async (_id, corpusCase) => {
       try {
