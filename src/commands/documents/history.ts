@@ -54,10 +54,11 @@ export function documentsHistoryCommand(context: CommandContext): Command {
         const { events, covered } = history;
         if (events.length === 0) throw notFound(container, name, history);
         const commandFor = (event: DocumentEvent): string => {
-          const words = [container, name].map(shellWord).join(' ');
+          const words = `${shellWord(container)} ${shellWord(name)}`;
           const rest = `${source} --to-lsn '${formatLsn(event.lsn)}'`;
           // What begins with a hyphen is no option.
-          return `figaro-backup documents get ${words.includes(' -') ? `${rest} -- ${words}` : `${words} ${rest}`}`;
+          const isPlain = ![container, name].some((word) => word.startsWith('-'));
+          return `figaro-backup documents get ${isPlain ? `${words} ${rest}` : `${rest} -- ${words}`}`;
         };
         const document = {
           container,

@@ -19,9 +19,11 @@ import { FigaroError } from '../../../src/errors.ts';
 import { documentKey } from '../../../src/format/documents/metadata.ts';
 import { commit, txnOpcode } from '../../../src/format/log/records/txn.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../../src/format/lsn.ts';
+import { callsIn } from '../../support/command-lines.ts';
 import { corpusCase } from '../../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { describeNative } from '../../support/native.ts';
+import { figaro } from '../../support/run-cli.ts';
 import { Session } from '../../support/session.ts';
 import { effort, isLongRun, sampled } from '../../support/effort.ts';
 
@@ -185,6 +187,10 @@ describeNative('transactions side by side', () => {
     session.do('begin f');
     container.write('f', 30, `<lost>${'y'.repeat(60)}</lost>`);
     session.do('abort f', 'commit e', 'flush');
+    session.do('begin g');
+    container.put('g', 101, '-n');
+    container.write('g', 101, '<hyphen/>');
+    session.do('commit g', 'flush');
     await session.die();
     const environment = discoverEnvironment(nodeFiles, home);
     const moments = await momentsOf(nodeFiles, environment, 'w.dbxml');
@@ -203,5 +209,10 @@ describeNative('transactions side by side', () => {
       doc30: ['put'],
       doc61: ['put'],
     });
+    // What is printed can be typed, whatever a document is called.
+    const told = await figaro(['documents', 'history', '--home', home, '--json', '--', 'w.dbxml', '-n']);
+    const { events } = JSON.parse(told.stdout) as { events: { command: string }[] };
+    expect(events).toHaveLength(1);
+    expect((await figaro(callsIn(events[0]!.command)[0]!)).stdout).toBe('<hyphen/>');
   });
 });
