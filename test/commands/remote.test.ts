@@ -136,6 +136,7 @@ test('every command with --repo knows stores, and says that one cannot be reache
     'inspect environment': repo,
     'documents list': ['docs.dbxml', ...repo],
     'documents get': ['docs.dbxml', 'one', ...repo],
+    'documents history': ['docs.dbxml', 'one', ...repo],
     dump: ['docs.dbxml', ...repo],
     diff: [...repo, '--from-set', 'latest'],
     copy: [...repo, '--to', path.join(place.directory, 'copy')],
