@@ -55,6 +55,17 @@ export class QueueExtents implements Iterable<readonly [number, Piece]> {
     return position + this.#pageSize <= end ? { piece, position } : undefined;
   }
 
+  /**
+   * The first page behind `pgno`, which is not there, that may be: extents have their pages from the first one on. `Infinity` when there is
+   * none. What lies between may be more than anybody wants to count, since it is told by a first page.
+   */
+  nextBehind(pgno: number): number {
+    const number = this.extentOf(pgno);
+    let next = this.#pieces.has(number + 1) ? number + 1 : Infinity;
+    if (next === Infinity) for (const each of this.#pieces.keys()) if (each > number && each < next) next = each;
+    return next * this.pagesPerExtent + 1;
+  }
+
   /** Where page `pgno` goes: from now on its extent reaches that far, though nothing may be written yet. */
   make(pgno: number): PagePlace {
     const number = this.extentOf(pgno);

@@ -119,13 +119,7 @@ export class Queue {
   /** The first record number behind a page that is not there, or `current` if that comes first. */
   #firstBehind(pgno: number, first: number, current: number): number {
     const { extents, pageCount } = this.file;
-    let behind: number;
-    if (extents) {
-      const extent = extents.extentOf(pgno);
-      behind = extents.has(extent) ? pgno + 1 : (extent + 1) * extents.pagesPerExtent + 1;
-    } else {
-      behind = pgno >= pageCount ? Infinity : pgno + 1;
-    }
+    const behind = extents ? extents.nextBehind(pgno) : pgno >= pageCount ? Infinity : pgno + 1;
     const recno = Math.min((behind - 1) * this.#recordsPerPage + 1, lastRecno + 1);
     const steps = recno - first;
     if (steps >= distance(first, current)) return current;
