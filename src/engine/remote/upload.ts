@@ -5,7 +5,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { readOwnIfThere } from '../files/read.ts';
-import { pause, type Watch } from '../pause.ts';
+import { pause, throwIfStopped, type Watch } from '../pause.ts';
 import { repositoryName } from '../places.ts';
 import { checksName } from '../repository/checks.ts';
 import { setName, type ManifestFile } from '../repository/manifest.ts';
@@ -104,6 +104,8 @@ class Upload {
     await someAtOnce(mostAtOnce, manifest.files, async (file) => await this.#sendFile(id, file, progress));
     const sums = readOwnIfThere(this.#files, this.#inside(id, sumsName), manifestLimit);
     if (sums) await this.#store.write(`${id}/${sumsName}`, bytesAsSource(sums));
+    // The last moment: what is stopped from here on has been done.
+    throwIfStopped(this.#watch);
     await this.#confirm();
     if (!(await this.#store.create(`${id}/${manifestName}`, text))) {
       throw new FigaroError('busy', `${this.#store.place} has another set ${id} already`, { path: id });
@@ -128,6 +130,7 @@ class Upload {
     { path: name, size, sha256 }: ManifestFile,
     progress: { done: number; readonly total: number },
   ): Promise<void> {
+    throwIfStopped(this.#watch);
     const file = path.join(environmentOf(path.join(this.#mirror.directory, id)), name);
     const source = fileAsSource(this.#files, file, size);
     const hashed = new HashedSource(source, async (bytes) => {
