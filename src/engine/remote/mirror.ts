@@ -18,6 +18,7 @@ import { directoryNames, environmentOf, manifestFrom, manifestLimit } from '../r
 import { someAtOnce } from '../store/at-once.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
 import { type SyncReader } from '../store/sync-reader.ts';
+import { Changes } from './changes.ts';
 import { LazyFiles } from './lazy-files.ts';
 import { checksPrefix, manifestName, noteNames, sortObjects, sumsName, type StoredSet } from './objects.ts';
 
@@ -39,6 +40,8 @@ export interface Mirror {
   readonly directory: string;
   /** For everything that is done to the mirror. */
   readonly files: Files;
+  /** What was done through them. */
+  readonly changes: Changes;
   /** What the store has, as far as this run knows. */
   readonly known: {
     isRepository: boolean;
@@ -84,9 +87,11 @@ class MirrorMaker {
       mirrored.set(set.id, await this.#mirror(set));
       await pause(this.#watch, { phase: `read ${this.#store.place}`, done: ++done, total: sets.length });
     });
+    const changes = new Changes(this.#lazy.files);
     return {
       directory: this.#directory,
-      files: this.#lazy.files,
+      files: changes.files,
+      changes,
       known: { isRepository: head !== undefined, sets: mirrored },
       release: (file, object) => this.#lazy.release(file, object),
     };

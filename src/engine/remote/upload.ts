@@ -56,22 +56,54 @@ class Upload {
     const { directory, known } = this.#mirror;
     const names = (this.#files.listIfThere(directory) ?? []).filter((name) => setName.test(name));
     const complete = names.filter((id) => this.#files.statIfThere(this.#inside(id, manifestName)));
+    const removed = this.#removedSets(names);
+    this.#requireThere(names, complete, removed);
     if (!known.isRepository) await this.#sendHead();
     for (const id of complete) {
       const before = known.sets.get(id);
       const objects = before?.isComplete ? before.objects : await this.#sendWhole(id);
       known.sets.set(id, { id, objects, isComplete: true, notes: await this.#sendNotes(id, before?.notes) });
     }
-    const left = new Set(names);
-    for (const set of [...known.sets.values()]) {
-      if (left.has(set.id)) continue;
+    for (const set of removed) {
       await this.#removeSet(set);
       known.sets.delete(set.id);
     }
   }
 
+  /** The sets that the engine removed, in its order: what is left of a chain at any moment is one. */
+  #removedSets(names: readonly string[]): readonly MirroredSet[] {
+    const { changes, directory, known } = this.#mirror;
+    const left = new Set(names);
+    // One that was never finished is taken away as a whole.
+    const taken = changes.removed.map(
+      (file) => this.#manifestOf(file) ?? (path.dirname(file) === directory ? path.basename(file) : ''),
+    );
+    return [...new Set(taken)].flatMap((id) => known.sets.get(id) ?? []).filter(({ id }) => !left.has(id));
+  }
+
+  /** Throws `io` where somebody else removed something: the work saw less than there is, or what it made cannot be sent. */
+  #requireThere(names: readonly string[], complete: readonly string[], removed: readonly MirroredSet[]): void {
+    const { directory, changes, known } = this.#mirror;
+    const expected = new Set(known.sets.keys());
+    for (const { id } of removed) expected.delete(id);
+    const missing =
+      changes.made.flatMap((file) => this.#manifestOf(file) ?? []).find((id) => !complete.includes(id)) ??
+      [...expected].find((id) => !names.includes(id));
+    if (missing === undefined) return;
+    throw new FigaroError('io', `${missing} was removed from the spool by another program while it was in use there`, {
+      path: path.join(directory, missing),
+      hint: 'name a directory that nobody clears with --spool or $FIGARO_BACKUP_SPOOL. What is in the store is as it was.',
+    });
+  }
+
   #inside(id: string, name: string): string {
     return path.join(this.#mirror.directory, id, name);
+  }
+
+  /** The set whose manifest a file is; undefined for all other files. */
+  #manifestOf(file: string): string | undefined {
+    const id = path.basename(path.dirname(file));
+    return setName.test(id) && file === this.#inside(id, manifestName) ? id : undefined;
   }
 
   async #sendHead(): Promise<void> {
@@ -154,7 +186,7 @@ class Upload {
       if (bytes && !(known && Buffer.compare(known, bytes) === 0)) {
         await this.#store.write(`${id}/${name}`, bytesAsSource(bytes));
         notes.set(name, bytes);
-      } else if (!bytes && known) {
+      } else if (known && this.#mirror.changes.wasRemoved(this.#inside(id, name))) {
         await this.#store.remove([`${id}/${name}`]);
         notes.delete(name);
       }

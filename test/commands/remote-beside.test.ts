@@ -1,0 +1,108 @@
+/** What happens beside a run in a store, to its spool and to the store, changes nothing of what others have there. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { demoApplication } from '../support/demo-environment.ts';
+import { type MemoryStore, type StoreCall } from '../support/memory-store.ts';
+import { newPlace, type Place } from '../support/place.ts';
+import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
+import { failing, memoryStore, memoryUrl as url } from '../support/store-commands.ts';
+import { namesIn } from '../support/trees.ts';
+import { watchedFiles } from '../support/watched-files.ts';
+
+let place: Place;
+let spool: string;
+let store: MemoryStore;
+let application: ReturnType<typeof demoApplication>;
+
+beforeEach(async () => {
+  place = newPlace();
+  spool = path.join(place.directory, 'spool');
+  fs.mkdirSync(spool);
+  store = memoryStore();
+  application = demoApplication(place.home);
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+});
+
+/** Runs a command line; `@` begins a path of the test. */
+async function run(line: string, more: CliSurroundings = {}): Promise<CliResult> {
+  const words = line.split(' ').map((word) => word.replace(/^@/, `${place.directory}/`));
+  return await figaro(words, { store, env: { FIGARO_BACKUP_SPOOL: spool }, ...more });
+}
+
+async function succeed(line: string): Promise<CliResult> {
+  const result = await run(line);
+  expect([result.exitCode, result.stderr], line).toEqual([0, result.stderr]);
+  return result;
+}
+
+const namesOfSets = (): string[] =>
+  [...store.objects.keys()].filter((name) => name.endsWith('/manifest.json')).map((name) => name.split('/')[0]!);
+
+/** Does something once, before the first call of a kind. */
+function once(isMeant: (call: StoreCall) => boolean, act: () => unknown): void {
+  let isDone = false;
+  store.hooks = {
+    before: async (call) => {
+      if (isDone || !isMeant(call)) return;
+      isDone = true;
+      await act();
+    },
+  };
+}
+
+/** As those do who clear temporary directories. */
+function clearSpool(below = ''): void {
+  const [stage] = namesIn(spool).filter((name) => name.includes('.spooling-'));
+  fs.rmSync(path.join(spool, stage!, below), { recursive: true });
+}
+
+test.each(['all', 'a set'])(
+  'who clears the spool of a run that only reads, %s of it, removes nothing from the store, and the run does not succeed',
+  async (what) => {
+    await succeed(`hot --home @env --repo ${url}`);
+    const before = [...store.objects.keys()].sort();
+    const [first, second] = namesOfSets();
+    once(
+      ({ operation, name }) => operation === 'read' && name.includes('/environment/'),
+      () => clearSpool(what === 'all' ? '' : `repository/${second}`),
+    );
+    const result = await run(`verify --repo ${url} --set ${first} --no-record`);
+    expect(result).toMatchObject({ exitCode: 6, stderr: expect.stringMatching(/was (removed from the spool|swept)/) });
+    expect([...store.objects.keys()].sort()).toEqual(before);
+  },
+);
+
+test.each(['hot --home @env', 'expire --keep-full 1'])(
+  'who clears the spool of a run that writes removes nothing from the store, and the run does not succeed: %s',
+  async (command) => {
+    await succeed(`hot --home @env --repo ${url}`);
+    const before = [...store.objects.keys()].sort();
+    // Done in the spool, and not yet in the store.
+    const clearing = (operation: string, file: string): void => {
+      if (operation === 'remove' && file.endsWith('/repository/lock')) clearSpool();
+    };
+    const result = await run(`${command} --repo ${url}`, { files: watchedFiles(nodeFiles, { before: clearing }) });
+    expect(result).toMatchObject({ exitCode: 6, stderr: expect.stringMatching(/was (removed from the spool|swept)/) });
+    expect([...store.objects.keys()].sort()).toEqual(before);
+  },
+);
+
+test('what expire cannot remove to its end is a chain still', async () => {
+  application.commitUpTo([5, 60_000]);
+  await succeed(`incremental --home @env --repo ${url}`);
+  const [full] = namesOfSets();
+  await succeed(`hot --home @env --repo ${url}`);
+  let removals = 0;
+  store.hooks = failing(store, ({ operation, name }) =>
+    operation === 'remove' && !name.startsWith('locks/') && ++removals > 1 ? 'before' : undefined,
+  );
+  expect(await run(`expire --repo ${url} --keep-full 1`)).toMatchObject({ exitCode: 13 });
+  store.hooks = {};
+  expect(namesOfSets()).toHaveLength(2);
+  expect(namesOfSets()).toContain(full);
+  await succeed(`verify --repo ${url}`);
+});
