@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { type MemoryStore, type StoreCall } from '../support/memory-store.ts';
@@ -105,4 +105,28 @@ test('what expire cannot remove to its end is a chain still', async () => {
   expect(namesOfSets()).toHaveLength(2);
   expect(namesOfSets()).toContain(full);
   await succeed(`verify --repo ${url}`);
+});
+
+test('a copy that stood still while another run copied the same sets takes nothing from that one', async () => {
+  await succeed('hot --home @env --repo @repo');
+  const other = memoryStore();
+  let isLate = false;
+  let whole: readonly string[] = [];
+  vi.spyOn(Date, 'now').mockImplementation(() => new Date().getTime() + (isLate ? 3_600_000 : 0));
+  other.hooks = {
+    before: async ({ operation, name }) => {
+      if (whole.length > 0 || operation !== 'write' || !name.endsWith('/SHA256SUMS')) return;
+      // For the other run, the lock of this one is over.
+      for (const each of other.objects.keys()) if (each.startsWith('locks/')) other.objects.delete(each);
+      whole = ['begun'];
+      expect(await run(`copy --repo @repo --to ${url}`, { store: other })).toMatchObject({ exitCode: 0 });
+      whole = [...other.objects.keys()].sort();
+      isLate = true;
+    },
+  };
+  const late = await run(`copy --repo @repo --to ${url}`, { store: other });
+  vi.restoreAllMocks();
+  expect(late).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('while this one stood still') });
+  expect([...other.objects.keys()].sort()).toEqual(whole);
+  expect(await run(`verify --repo ${url}`, { store: other })).toMatchObject({ exitCode: 0 });
 });

@@ -31,8 +31,8 @@ const meetingMs = 3 * longestWaitMs;
 const limit = 4096;
 
 export interface StoreLock {
-  /** Looks whether this run still has the lock. Throws `busy` when another one may have taken over. To be asked before anything is made to last. */
-  confirm(): Promise<void>;
+  /** Looks whether this run still has the lock. Throws `busy` when another one may have taken over. To be asked before anything is made to last. Asks by `by` when there is one. */
+  confirm(by?: Store): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -58,8 +58,9 @@ export async function lockStore(
   const name = `${prefix}${randomBytes(8).toString('hex')}.json`;
   const contents = Buffer.from(describeThisProcess());
   for (;;) {
+    const at = now();
     const others = await tryLock({ store, ending }, name, contents);
-    if (others.length === 0) return new HeldLock({ store, ending }, name, contents);
+    if (others.length === 0) return new HeldLock({ store, ending }, name, contents, at);
     // Two that begin in one moment both step back: for a while each of them tries again.
     const patienceMs = others.some(isYoung) ? Math.max(lockWaitMs, meetingMs) : lockWaitMs;
     if (performance.now() - began >= patienceMs) throw busy(store, others[0]!);
@@ -147,22 +148,25 @@ class HeldLock implements StoreLock {
   readonly #name: string;
   readonly #contents: Uint8Array;
   readonly #timer: NodeJS.Timeout;
-  #confirmed = now();
+  #confirmed: readonly number[];
   #beating: Promise<void> | undefined;
 
-  constructor({ store, ending }: Stores, name: string, contents: Uint8Array) {
+  /** `at` is before it was written, as `now` tells. */
+  constructor({ store, ending }: Stores, name: string, contents: Uint8Array, at: readonly number[]) {
     this.#store = store;
     this.#ending = ending;
     this.#name = name;
     this.#contents = contents;
+    this.#confirmed = at;
     // Whatever it is that fails, it is told when something is about to be made to last.
     this.#timer = setInterval(() => void this.#beat().catch(() => undefined), beatMs);
     this.#timer.unref();
   }
 
-  async confirm(): Promise<void> {
+  async confirm(by?: Store): Promise<void> {
     const isFresh = now().every((at, i) => at >= this.#confirmed[i]! && at - this.#confirmed[i]! < trustedMs);
-    if (!isFresh) await this.#beat();
+    if (isFresh) return;
+    await (by ? this.#renew(by) : this.#beat());
   }
 
   async release(): Promise<void> {
@@ -177,19 +181,22 @@ class HeldLock implements StoreLock {
   }
 
   async #beat(): Promise<void> {
-    this.#beating ??= this.#renew().finally(() => {
+    this.#beating ??= this.#renew(this.#store).finally(() => {
       this.#beating = undefined;
     });
     await this.#beating;
   }
 
-  async #renew(): Promise<void> {
+  async #renew(store: Store): Promise<void> {
     const at = now();
-    const locks = await this.#store.list(this.#name);
-    const silentMs = Math.max(...at.map((each, i) => each - this.#confirmed[i]!));
+    const before = this.#confirmed;
+    const silentMs = (then: readonly number[]): number => Math.max(...then.map((each, i) => each - before[i]!));
+    const locks = await store.list(this.#name);
     // Nobody takes over while it is not old enough; who may be about to would find a lock that lives again.
-    if (locks.length === 0 || silentMs >= doubtMs) throw this.#lost();
-    await this.#store.write(this.#name, bytesAsSource(this.#contents));
+    if (locks.length === 0 || silentMs(at) >= doubtMs) throw this.#lost();
+    await store.write(this.#name, bytesAsSource(this.#contents));
+    // It may have taken so long that another run took over before, and this lock is there again beside that one's.
+    if (silentMs(now()) >= expiryMs) throw this.#lost();
     this.#confirmed = at;
   }
 

@@ -20,11 +20,14 @@ import { checksPrefix, manifestName, noteNames, sumsName } from './objects.ts';
 /** How many files are sent at the same time. */
 const mostAtOnce = 4;
 
+/** Throws where this run may not be the one that writes any more; asks by the store it is given, or by that of the work. */
+export type Confirm = (by?: Store) => Promise<void>;
+
 /** Sends what has changed. `confirm` is asked before anything is made to last that others build on. */
 export async function upload(
   stores: Pick<OpenedStore, 'store' | 'ending'>,
   mirror: Mirror,
-  confirm: () => Promise<void>,
+  confirm: Confirm,
   watch: Watch,
 ): Promise<void> {
   await new Upload(stores, mirror, confirm, watch).perform();
@@ -35,13 +38,13 @@ class Upload {
   readonly #ending: Store;
   readonly #mirror: Mirror;
   readonly #files: Files;
-  readonly #confirm: () => Promise<void>;
+  readonly #confirm: Confirm;
   readonly #watch: Watch;
 
   constructor(
     { store, ending }: Pick<OpenedStore, 'store' | 'ending'>,
     mirror: Mirror,
-    confirm: () => Promise<void>,
+    confirm: Confirm,
     watch: Watch,
   ) {
     this.#store = store;
@@ -124,10 +127,21 @@ class Upload {
     try {
       return await this.#sendSet(id);
     } catch (error) {
-      // That the manifest was refused, or its answer lost, does not mean that it is not there.
-      await removeAll(this.#ending, id).catch(() => undefined);
+      if (await this.#isOurs(error)) await removeAll(this.#ending, id).catch(() => undefined);
       throw error;
     }
+  }
+
+  /**
+   * That a manifest was not written, or its answer lost, does not mean that it is not there; and one that is may be another run's, which copied the
+   * same set when this one stood still.
+   */
+  async #isOurs(failure: unknown): Promise<boolean> {
+    if (failure instanceof FigaroError && failure.code === 'busy') return false;
+    return await this.#confirm(this.#ending).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #sendSet(id: string): Promise<ReadonlyMap<string, StoredObject>> {

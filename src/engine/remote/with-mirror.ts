@@ -14,7 +14,7 @@ import { spoolPlace } from '../transfer/spool.ts';
 import { type OpenedStore } from '../store/stores.ts';
 import { makeMirror, type Mirror } from './mirror.ts';
 import { lockStore, seeWriter, type StoreLock } from './store-lock.ts';
-import { upload } from './upload.ts';
+import { upload, type Confirm } from './upload.ts';
 
 /** What was begun to be written longer ago than this, and did not become an object, is of a run that is over. In ms. */
 const unfinishedMs = 24 * 3_600_000;
@@ -96,7 +96,7 @@ async function working<T>(
   { signal, pace, watched, onWarning }: MirrorOptions,
   work: (mirror: MirrorInUse) => Promise<T>,
 ): Promise<T> {
-  const confirm = async (): Promise<void> => await lock?.confirm();
+  const confirm: Confirm = async (by) => await lock?.confirm(by);
   const send = async (watch: Watch): Promise<void> =>
     await upload({ store, ending }, mirror, confirm, pace ? { ...watch, pace } : watch);
   let result: T;
