@@ -209,7 +209,7 @@ function tell(error: unknown, argv: readonly string[], context: CommandContext):
   if (json) context.writeErrorDocument(error);
   context.writeError(error, { json, color: !argv.includes('--no-color') });
   const message = error instanceof Error ? error.message : 'failed';
-  context.problem = { code: error instanceof FigaroError ? error.code : 'internal', message };
+  context.problem = { code: error instanceof FigaroError ? error.code : 'internal', message: context.shown(message) };
   return context.exitCodeOf(error);
 }
 

@@ -66,7 +66,12 @@ export async function forEachEnvironment(
   const outcomes: Outcome[] = [];
   for (const environment of names) {
     if (io.signal?.aborted) break;
-    const each = new CommandContext(io, files, context.openStore, context.reports, { environment, results, gathered });
+    const each = new CommandContext(io, files, context.openStore, context.reports, {
+      environment,
+      results,
+      gathered,
+      shownAs: context.shownAs,
+    });
     const exitCode = await runOne(each);
     outcomes.push({ environment, exitCode, context: each });
   }

@@ -49,9 +49,13 @@ export interface Gathered {
   readonly sections: ReportSection[];
 }
 
+/** Directories that stand for something else, by what people are to read in their place. */
+type ShownAs = (readonly [directory: string, name: string])[];
+
 /** An environment of those that `--all` goes through. */
 interface Turn {
   readonly environment: string;
+  readonly shownAs: ShownAs;
   readonly results: Results;
   readonly gathered: Gathered;
 }
@@ -95,8 +99,8 @@ export class CommandContext {
   /** What was found stands among the errors. */
   #isError = false;
   #hasHeading = false;
-  /** Directories that stand for something else, by what people are to read in their place. */
-  readonly #shownAs: (readonly [directory: string, name: string])[] = [];
+  /** All environments of a run have this one: what is gathered of them is printed when they have had their turns. */
+  readonly shownAs: ShownAs;
 
   constructor(io: Io, files: Disk, openStore: OpenStore = openWhenUsed, reports = io.stdout, turn?: Turn) {
     this.io = io;
@@ -104,22 +108,32 @@ export class CommandContext {
     this.openStore = openStore;
     this.reports = reports;
     this.turn = turn;
+    this.shownAs = turn?.shownAs ?? [];
     this.results = turn?.results ?? new Results(reports);
   }
 
   /** From now on, people read `name` where a path begins with `directory`. */
   showAs(directory: string, name: string): void {
-    this.#shownAs.push([directory, name]);
+    this.shownAs.push([directory, name]);
   }
 
   /** What people are to read. */
   shown(text: string): string {
-    return this.#shownAs.reduce((before, [directory, name]) => before.replaceAll(directory, name), text);
+    return this.shownAs.reduce((before, [directory, name]) => before.replaceAll(directory, () => name), text);
+  }
+
+  /** The same of a JSON document. */
+  #shownJson(value: object): string {
+    const inText = (text: string): string => toJson(text, true).trim().slice(1, -1);
+    return this.shownAs.reduce(
+      (before, [directory, name]) => before.replaceAll(inText(directory), () => inText(name)),
+      toJson(value, this.printsLines),
+    );
   }
 
   /** Where the bytes of a directory are: what stands for something else lies in the spool. */
   placeOf(directory: string): string {
-    return this.#shownAs.some(([mirror]) => directory === mirror) ? 'the spool' : directory;
+    return this.shownAs.some(([mirror]) => directory === mirror) ? 'the spool' : directory;
   }
 
   /** In messages of one run over many environments, each says which one it is about. */
@@ -152,7 +166,7 @@ export class CommandContext {
   /** For a run that did its work and found something wrong. The result tells it; where that is not printed, `tellFound` does. */
   found(code: ErrorCode, message: string): void {
     this.exitCode = exitCodes[code];
-    this.problem = { code, message };
+    this.problem = { code, message: this.shown(message) };
   }
 
   /** What stopped the run when it was no signal: an error that nobody caught. */
@@ -179,7 +193,7 @@ export class CommandContext {
     const all = [...warnings, ...this.#warnings];
     const complete = { ...this.envelope, ...document, ...(all.length > 0 ? { warnings: all } : {}) };
     if (this.turn) this.document = complete;
-    else this.results.write(this.shown(toJson(complete, this.printsLines)));
+    else this.results.write(this.#shownJson(complete));
   }
 
   /** What a document begins with. */

@@ -7,6 +7,7 @@ import { type Retry } from '../engine/store/retrying.ts';
 import { isStoreUrl } from '../engine/store/stores.ts';
 import { setsInFuture } from '../engine/repository/repository.ts';
 import { formatDuration } from '../measures.ts';
+import { inOneLine } from '../output/text.ts';
 import { type CommandContext, type CommonOptions } from './context.ts';
 import { type StoreOptions } from './options.ts';
 import { commandName } from './settings.ts';
@@ -102,12 +103,12 @@ async function withStore(
         signal,
         ...(limitUpload === undefined ? {} : { pace: new Pace(limitUpload) }),
         watched: async (watching) => await context.withWatch(common, watching),
+        onPlace: (directory) => context.showAs(directory, opened.store.place),
         onWarning: (warning) => context.addWarning(common, warning),
       },
       async ({ directory, files, send }) => {
         context.files = files;
         if (isWriter) context.sendChanges = send;
-        context.showAs(directory, opened.store.place);
         // What was made is told when it is where it was to be.
         if (isWriter) context.results.hold();
         await work(directory);
@@ -128,5 +129,5 @@ async function withStore(
 function tellRetry(context: CommandContext, { quiet, verbose, json }: CommonOptions, { error, waitMs }: Retry): void {
   const { stderr } = context.io;
   if (quiet || json || !(verbose || stderr.isTTY)) return;
-  stderr.write(`${context.named(error.message)}: trying again in ${formatDuration(waitMs)}\n`);
+  stderr.write(`${inOneLine(context.named(error.message))}: trying again in ${formatDuration(waitMs)}\n`);
 }

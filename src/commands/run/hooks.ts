@@ -185,7 +185,7 @@ class HookedRun {
     return {
       exitCode: this.#context.exitCodeOf(error),
       code,
-      message: error instanceof Error ? error.message : String(error),
+      message: this.#context.shown(error instanceof Error ? error.message : String(error)),
     };
   }
 

@@ -30,6 +30,8 @@ export interface MirrorOptions {
   readonly pace?: Pace;
   /** Has people see what is done before and after the work, which they are shown by itself. */
   readonly watched: <T>(work: (watch: Watch) => Promise<T>) => Promise<T>;
+  /** Told where the mirror is going to be, before anything is done with it. */
+  readonly onPlace: (directory: string) => void;
   /** Told what earlier runs left, and what could not be noted. */
   readonly onWarning: (warning: string) => void;
 }
@@ -61,7 +63,9 @@ export async function withMirror<T>(
     const { stage, files, lease } = beginStage(disk, place, 'spooling');
     try {
       for (const warning of sweepBeside(files, place, stage, 'spooling')) onWarning(warning);
-      const mirror = await watched((watch) => makeMirror(files, store, reader, path.join(stage, 'repository'), watch));
+      const directory = path.join(stage, 'repository');
+      options.onPlace(directory);
+      const mirror = await watched((watch) => makeMirror(files, store, reader, directory, watch));
       if (!isWriter) await showWriter(files, store, mirror);
       const kept = new KeptProofs(files, `${place}.proofs`, mirror);
       if (isWriter) kept.take();
