@@ -105,6 +105,7 @@ async function withStore(
         watched: async (watching) => await context.withWatch(common, watching),
         onPlace: (directory) => context.showAs(directory, opened.store.place),
         onWarning: (warning) => context.addWarning(common, warning),
+        onFailure: (error) => context.addFailure(common, error),
       },
       async ({ directory, files, send }) => {
         context.files = files;

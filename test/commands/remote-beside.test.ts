@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { FigaroError } from '../../src/errors.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { type MemoryStore, type StoreCall } from '../support/memory-store.ts';
 import { newPlace, type Place } from '../support/place.ts';
@@ -129,4 +130,32 @@ test('a copy that stood still while another run copied the same sets takes nothi
   expect(late).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('while this one stood still') });
   expect([...other.objects.keys()].sort()).toEqual(whole);
   expect(await run(`verify --repo ${url}`, { store: other })).toMatchObject({ exitCode: 0 });
+});
+
+test('what verify found is told, and is its exit code, where the store cannot be reached to note it', async () => {
+  const name = `${namesOfSets()[0]}/environment/d.dbxml`;
+  const whole = store.objects.get(name)!;
+  store.objects.set(name, { ...whole, bytes: whole.bytes.map((byte, i) => (i === 100_000 ? byte ^ 1 : byte)) });
+  store.hooks = failing(store, ({ operation }) => (operation === 'write' ? 'before' : undefined));
+  const { exitCode, stdout } = await run(`verify --repo ${url} --json`);
+  expect(exitCode).toBe(4);
+  expect(JSON.parse(stdout)).toMatchObject({
+    findings: [{ code: 'file-checksum' }],
+    warnings: [expect.stringContaining('cannot be reached')],
+  });
+  store.objects.set(name, whole);
+  expect(await run(`verify --repo ${url}`)).toMatchObject({ exitCode: 13 });
+});
+
+test('a spool that is full is told as one, and is nobody else’s', async () => {
+  const full = (operation: string, file: string): void => {
+    if (operation !== 'writeAt' || !file.includes('/environment/')) return;
+    throw new FigaroError('no-space', `${file}: cannot write: no space left on device`, { path: file });
+  };
+  const result = await run(`dump d.dbxml --repo ${url}`, { files: watchedFiles(nodeFiles, { before: full }) });
+  expect(result).toMatchObject({
+    exitCode: 6,
+    stderr: expect.stringMatching(/^error \[no-space\].*\nhint: .*--spool/),
+  });
+  expect(namesIn(spool).filter((name) => name.includes('spooling'))).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { throwIfStopped, type Watch } from '../pause.ts';
 import { beginStage, discardStage, sweepBeside } from '../recovery/leftovers.ts';
 import { findRepository, proofsIn } from '../repository/repository.ts';
 import { type Store } from '../store/store.ts';
-import { spoolPlace } from '../transfer/spool.ts';
+import { asOfSpool, spoolPlace } from '../transfer/spool.ts';
 import { type OpenedStore } from '../store/stores.ts';
 import { makeMirror, type Mirror } from './mirror.ts';
 import { lockStore, seeWriter, type StoreLock } from './store-lock.ts';
@@ -32,8 +32,10 @@ export interface MirrorOptions {
   readonly watched: <T>(work: (watch: Watch) => Promise<T>) => Promise<T>;
   /** Told where the mirror is going to be, before anything is done with it. */
   readonly onPlace: (directory: string) => void;
-  /** Told what earlier runs left, and what could not be noted. */
+  /** Told what earlier runs left, and what nobody may note. */
   readonly onWarning: (warning: string) => void;
+  /** Told what went wrong after work that is worth something all the same. */
+  readonly onFailure: (error: FigaroError) => void;
 }
 
 /** What work gets: the repository as a directory, and files that everything there has to go through. */
@@ -73,7 +75,7 @@ export async function withMirror<T>(
       if (isWriter) kept.keep();
       return result;
     } catch (error) {
-      throw lease.reasonOf(error);
+      throw asOfSpool(lease.reasonOf(error), stage);
     } finally {
       discardStage(disk, stage);
       lease.stop();
@@ -97,7 +99,7 @@ async function working<T>(
   { store, ending }: OpenedStore,
   mirror: Mirror,
   lock: StoreLock | undefined,
-  { signal, pace, watched, onWarning }: MirrorOptions,
+  { signal, pace, watched, onWarning, onFailure }: MirrorOptions,
   work: (mirror: MirrorInUse) => Promise<T>,
 ): Promise<T> {
   const confirm: Confirm = async (by) => await lock?.confirm(by);
@@ -115,9 +117,11 @@ async function working<T>(
   try {
     await watched(send);
   } catch (error) {
-    // Who may only read can look all the same.
-    if (lock || !(error instanceof FigaroError) || error.code !== 'not-permitted') throw error;
-    onWarning(`what was found could not be noted: ${error.message}`);
+    if (lock || !(error instanceof FigaroError)) throw error;
+    // Who may only read can look all the same; and what was found was found, whether or not it can be noted.
+    if (error.code === 'not-permitted') onWarning(`what was found could not be noted: ${error.message}`);
+    else if (error.code === 'store-unreachable') onFailure(error);
+    else throw error;
   }
   return result;
 }

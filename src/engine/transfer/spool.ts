@@ -43,7 +43,7 @@ export async function withSpool<T>(all: Files, directory: string, work: (spool: 
     const { repository } = createRepository(files, path.join(stage, 'repository'));
     return await work({ repository, files, warnings });
   } catch (error) {
-    throw withHint(lease.reasonOf(error), stage);
+    throw asOfSpool(lease.reasonOf(error), stage);
   } finally {
     discardStage(all, stage);
     lease.stop();
@@ -51,7 +51,7 @@ export async function withSpool<T>(all: Files, directory: string, work: (spool: 
 }
 
 /** A full spool is nobody's repository that something could be removed from. */
-function withHint(error: unknown, stage: string): unknown {
+export function asOfSpool(error: unknown, stage: string): unknown {
   if (!(error instanceof FigaroError) || error.code !== 'no-space') return error;
   if (!error.details.path?.startsWith(stage)) return error;
   const hint = 'make room there, or name a directory on another disk with --spool.';
