@@ -245,6 +245,19 @@ test('a run in a store is seen by who looks at it', async () => {
   expect((await succeed(`list --repo ${url}`)).stdout).toContain(`in progress: since`);
 });
 
+test('a run of another machine that was killed is seen as one that did not finish', async () => {
+  application.commitUpTo([4, 72_115]);
+  await succeed(`hot --home @env --repo ${url}`);
+  const owner = { host: 'another', boot: '1', namespace: '', pid: 12, processStart: '34' };
+  const bytes = Buffer.from(JSON.stringify({ ...owner, since: '2026-11-20T00:00:00.000Z' }));
+  const told = async (silentMs: number): Promise<string> => {
+    store.objects.set('locks/0123456789abcdef.json', { bytes, changedMs: Date.now() - silentMs });
+    return (await succeed(`list --repo ${url}`)).stdout;
+  };
+  expect(await told(60_000)).toContain('in progress: since');
+  expect(await told(360_000)).toContain('did not finish: ');
+});
+
 test('objects whose names lead elsewhere, or are no part of a repository, are passed over', async () => {
   application.commitUpTo([4, 72_115]);
   await succeed(`hot --home @env --repo ${url}`);

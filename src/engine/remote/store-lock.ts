@@ -125,7 +125,7 @@ async function look(store: Store, object: StoredObject): Promise<Other> {
   return { object, owner: bytes && parseOwner(Buffer.from(bytes).toString('utf8')) };
 }
 
-/** The runs that write to a store, for those who only look; their times by the clock of this machine. */
+/** The runs that write to a store, for those who only look: the one with the newest sign of life, by the clock of the store. */
 export async function seeWriter(
   store: Store,
 ): Promise<{ readonly contents: Uint8Array; readonly changedMs: number } | undefined> {

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { writeNew } from '../files/durable.ts';
-import { type Files } from '../files/files.ts';
+import { type FileStat, type Files } from '../files/files.ts';
+import { filesWith } from '../files/files-with.ts';
 import { type Pace } from '../pace.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { beginStage, discardStage, sweepBeside } from '../recovery/leftovers.ts';
@@ -67,8 +68,8 @@ export async function withMirror<T>(
       for (const warning of sweepBeside(files, place, stage, 'spooling')) onWarning(warning);
       const directory = path.join(stage, 'repository');
       options.onPlace(directory);
-      const mirror = await watched((watch) => makeMirror(files, store, reader, directory, watch));
-      if (!isWriter) await showWriter(files, store, mirror);
+      const made = await watched((watch) => makeMirror(files, store, reader, directory, watch));
+      const mirror = isWriter ? made : await withWriter(files, store, made);
       const kept = new KeptProofs(files, `${place}.proofs`, mirror);
       if (isWriter) kept.take();
       const result = await working(stores, mirror, lock, options, work);
@@ -127,9 +128,17 @@ async function working<T>(
 }
 
 /** Lets those who look see the run that writes, as they would in a directory. */
-async function showWriter(files: Files, store: Store, { directory }: Mirror): Promise<void> {
+async function withWriter(files: Files, store: Store, mirror: Mirror): Promise<Mirror> {
   const writer = await seeWriter(store);
-  if (writer) writeNew(files, path.join(directory, 'lock'), writer.contents);
+  if (!writer) return mirror;
+  const lock = path.join(mirror.directory, 'lock');
+  writeNew(files, lock, writer.contents);
+  // What tells whether it lives is its last sign of life, and not when that came here.
+  const statIfThere = (file: string): FileStat | undefined => {
+    const stat = mirror.files.statIfThere(file);
+    return stat && file === lock ? { ...stat, changedMs: writer.changedMs } : stat;
+  };
+  return { ...mirror, files: filesWith(mirror.files, { statIfThere }) };
 }
 
 /**
