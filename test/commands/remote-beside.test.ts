@@ -159,3 +159,16 @@ test('a spool that is full is told as one, and is nobody else’s', async () => 
   });
   expect(namesIn(spool).filter((name) => name.includes('spooling'))).toEqual([]);
 });
+
+test('a store that cannot be reached for a copy is waited for once', async () => {
+  await succeed('hot --home @env --repo @repo');
+  const other = memoryStore();
+  const asked: string[] = [];
+  other.hooks = failing(other, ({ operation, name }) => {
+    if (operation !== 'write' || !name.endsWith('/environment/d.dbxml')) return undefined;
+    asked.push(name);
+    return 'before';
+  });
+  expect(await run(`copy --repo @repo --to ${url}`, { store: other })).toMatchObject({ exitCode: 13 });
+  expect(asked).toHaveLength(1);
+});

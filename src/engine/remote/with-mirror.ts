@@ -111,7 +111,9 @@ async function working<T>(
     // Who works shows what is done already.
     result = await work({ ...mirror, send: async () => await send(signal ? { signal } : {}) });
   } catch (error) {
-    if (!signal?.aborted) await watched(send).catch(() => undefined);
+    // A store that cannot be reached was waited for.
+    const isReached = !(error instanceof FigaroError) || error.code !== 'store-unreachable';
+    if (isReached && !signal?.aborted) await watched(send).catch(() => undefined);
     throw error;
   }
   if (lock) throwIfStopped(signal ? { signal } : {});
