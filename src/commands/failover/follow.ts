@@ -5,11 +5,11 @@ import { type Followed } from '../../engine/failover/create.ts';
 import { requireLocal } from '../../engine/places.ts';
 import { readStandby, type StandbyState } from '../../engine/failover/standby.ts';
 import { type Files } from '../../engine/files/files.ts';
+import { isStoreUrl } from '../../engine/store/stores.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatLsn } from '../../format/lsn.ts';
 import { formatBytes, formatCommit, formatDuration, inOneLine } from '../../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext } from '../context.ts';
-import { onStores } from '../stores.ts';
 import { homeOf, repositoryOf, standbyOf } from '../directories.ts';
 import { durationArgument, examples, sizeArgument } from '../options.ts';
 import { unlockedFiles, withPasswordOption } from '../password.ts';
@@ -55,37 +55,35 @@ export function failoverFollowCommand(context: CommandContext): Command {
         'figaro-backup failover follow --repo /backup/env --standby /standby/env --interval 5m',
       ),
     )
-    .action(
-      onStores(context, async (_environment: string | undefined, options: FollowCommandOptions, self: Command) => {
-        const files = unlockedFiles(context, options);
-        const directory = standbyOf(options);
-        requireLocal(files, { what: 'the standby', path: options.standby! });
-        const followed = followedBy(options, self);
-        await context.withWatch(options, async (watch, note) => {
-          const follow = {
-            directory,
-            followed,
-            directories: directoriesOf(options),
-            watch,
-            ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
-          };
-          if (!options.once) {
-            const service = followForEver(files, {
-              ...follow,
-              intervalMs: options.interval,
-              onTrouble: ({ code, message }) =>
-                context.warn({ ...options, json: false }, [`[${code}] ${message}; it will be tried again`]),
-              onRelief: () => note('following again'),
-            });
-            return await service.catch((error: unknown) => tellStopped(context, files, options, directory, error));
-          }
-          const state = await followOnce(files, follow);
-          const { files: _files, ...shown } = state;
-          context.printSuccess(options, { standby: directory, state: shown }, () => describe(directory, state));
-          return undefined;
-        });
-      }),
-    );
+    .action(async (_environment: string | undefined, options: FollowCommandOptions, self: Command) => {
+      const files = unlockedFiles(context, options);
+      const directory = standbyOf(options);
+      requireLocal(files, { what: 'the standby', path: options.standby! });
+      const followed = followedBy(options, self);
+      await context.withWatch(options, async (watch, note) => {
+        const follow = {
+          directory,
+          followed,
+          directories: directoriesOf(options),
+          watch,
+          ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
+        };
+        if (!options.once) {
+          const service = followForEver(files, {
+            ...follow,
+            intervalMs: options.interval,
+            onTrouble: ({ code, message }) =>
+              context.warn({ ...options, json: false }, [`[${code}] ${message}; it will be tried again`]),
+            onRelief: () => note('following again'),
+          });
+          return await service.catch((error: unknown) => tellStopped(context, files, options, directory, error));
+        }
+        const state = await followOnce(files, follow);
+        const { files: _files, ...shown } = state;
+        context.printSuccess(options, { standby: directory, state: shown }, () => describe(directory, state));
+        return undefined;
+      });
+    });
 }
 
 /** Being told to stop is how following ends: a success, once there is a standby. Throws all other errors. */
@@ -110,6 +108,11 @@ function followedBy({ home, repo, dataDir, logDir }: FollowCommandOptions, comma
     throw new FigaroError('usage', '--home and --repo cannot be used together: a standby follows one of them');
   }
   if (repo !== undefined && (isGiven('repo') || home === undefined)) {
+    if (isStoreUrl(repo)) {
+      throw new FigaroError('usage', `a standby cannot follow ${repo}: it has to be a directory that stays`, {
+        hint: 'keep a copy of it with `figaro-backup copy --repo URL --to DIR`, and follow that one with --repo DIR.',
+      });
+    }
     // The configuration of an environment may have them, for its home.
     requireNoDirectories(
       { ...(dataDir && isGiven('dataDir') ? { dataDir } : {}), ...(logDir && isGiven('logDir') ? { logDir } : {}) },
