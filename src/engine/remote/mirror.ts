@@ -20,13 +20,10 @@ import { type Store, type StoredObject } from '../store/store.ts';
 import { type SyncReader } from '../store/sync-reader.ts';
 import { Changes } from './changes.ts';
 import { LazyFiles } from './lazy-files.ts';
-import { checksPrefix, manifestName, noteNames, sortObjects, sumsName, type StoredSet } from './objects.ts';
+import { isOfChecks, manifestName, noteLimit, noteNames, sortObjects, sumsName, type StoredSet } from './objects.ts';
 
 /** How many objects are asked for at the same time. */
 const mostAtOnce = 16;
-
-/** What is in a note, in bytes: more is none. */
-const noteLimit = 1 << 20;
 
 /** A set as the store has it. */
 export interface MirroredSet extends StoredSet {
@@ -156,7 +153,7 @@ class MirrorMaker {
   }
 
   async #checksOf({ objects }: StoredSet): Promise<Uint8Array> {
-    const names = [...objects.keys()].filter((name) => name === checksName || name.startsWith(checksPrefix)).sort();
+    const names = [...objects.keys()].filter(isOfChecks).sort();
     const parts: Uint8Array[] = [];
     for (const name of names) {
       const bytes = await this.#store.read(objects.get(name)!.name, { start: 0, length: noteLimit });

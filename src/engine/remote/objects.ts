@@ -20,6 +20,14 @@ export const noteNames: readonly string[] = [pinName, lastLookName];
 /** What begins the names of the objects that checks are in, one each, in a set. */
 export const checksPrefix = `${checksName}.`;
 
+/** What is in a note, or an object of checks, in bytes: more is none. */
+export const noteLimit = 1 << 20;
+
+/** True for an object of a set that checks are in. */
+export function isOfChecks(name: string): boolean {
+  return name === checksName || name.startsWith(checksPrefix);
+}
+
 /** A set as it lies in a store. */
 export interface StoredSet {
   readonly id: string;

@@ -15,7 +15,10 @@ import { bytesAsSource, fileAsSource } from '../store/object-source.ts';
 import { type ObjectSource, type Store, type StoredObject } from '../store/store.ts';
 import { type OpenedStore } from '../store/stores.ts';
 import { type Mirror, type MirroredSet } from './mirror.ts';
-import { checksPrefix, manifestName, noteNames, sumsName } from './objects.ts';
+import { checksPrefix, isOfChecks, manifestName, noteLimit, noteNames, sumsName } from './objects.ts';
+
+/** With so many objects of checks in a set, they become one. */
+const mostChecks = 20;
 
 /** How many files are sent at the same time. */
 const mostAtOnce = 4;
@@ -65,7 +68,7 @@ class Upload {
     for (const id of complete) {
       const before = known.sets.get(id);
       const objects = before?.isComplete ? before.objects : await this.#sendWhole(id);
-      known.sets.set(id, { id, objects, isComplete: true, notes: await this.#sendNotes(id, before?.notes) });
+      known.sets.set(id, { id, objects, isComplete: true, notes: await this.#sendNotes(id, objects, before?.notes) });
     }
     for (const set of removed) {
       await this.#removeSet(set);
@@ -192,7 +195,11 @@ class Upload {
   }
 
   /** What stands beside a manifest, as far as the store has it otherwise. Returns all of it. */
-  async #sendNotes(id: string, before: MirroredSet['notes'] | undefined): Promise<MirroredSet['notes']> {
+  async #sendNotes(
+    id: string,
+    objects: MirroredSet['objects'],
+    before: MirroredSet['notes'] = new Map(),
+  ): Promise<MirroredSet['notes']> {
     const notes = new Map(before);
     for (const name of noteNames) {
       const known = notes.get(name);
@@ -208,11 +215,25 @@ class Upload {
     const checked = notes.get(checksName) ?? new Uint8Array(0);
     const added = this.#checksAdded(id, checked.length);
     if (added) {
-      const name = `${checksPrefix}${stampOf(new Date())}-${randomBytes(3).toString('hex')}`;
-      await this.#store.write(`${id}/${name}`, bytesAsSource(added));
+      await this.#sendChecks(id, checked, added, [...objects.keys()].filter(isOfChecks));
       notes.set(checksName, Buffer.concat([checked, added]));
     }
     return notes;
+  }
+
+  /** When there are many objects of checks, the new one holds what all of them say: each is a question of every command. */
+  async #sendChecks(id: string, before: Uint8Array, added: Uint8Array, parts: readonly string[]): Promise<void> {
+    const areMany = parts.length >= mostChecks;
+    const name = `${checksPrefix}${stampOf(new Date())}-${randomBytes(3).toString('hex')}`;
+    const bytes = areMany ? newest(Buffer.concat([before, added])) : added;
+    await this.#store.write(`${id}/${name}`, bytesAsSource(bytes));
+    if (!areMany) return;
+    try {
+      await this.#store.remove(parts.map((part) => `${id}/${part}`));
+    } catch (error) {
+      // A check that is told twice is one all the same.
+      if (!(error instanceof FigaroError) || error.code !== 'not-permitted') throw error;
+    }
   }
 
   /** What was appended to the checks of a set, which were `before` bytes. */
@@ -240,6 +261,11 @@ class Upload {
 async function removeAll(store: Store, id: string): Promise<void> {
   await store.remove([`${id}/${manifestName}`]);
   await store.remove((await store.list(`${id}/`)).map(({ name }) => name));
+}
+
+/** Whole lines, as many of the last ones as whoever reads checks looks at. */
+function newest(checks: Buffer): Uint8Array {
+  return checks.length <= noteLimit ? checks : checks.subarray(checks.indexOf('\n', checks.length - noteLimit) + 1);
 }
 
 /** A source that knows the SHA-256 of what it gave, where it gave all of it in order. */

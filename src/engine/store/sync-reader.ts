@@ -6,6 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { type Range } from './store.ts';
+import { Unreachable } from './unreachable.ts';
 
 /** Reads objects while everything else waits. */
 export interface SyncReader {
@@ -55,9 +56,7 @@ export class WorkerReader implements SyncReader {
   readonly #url: string;
   readonly #place: string;
   readonly #env: ReaderData['env'];
-  readonly #shared = new SharedArrayBuffer(headSize + largestRead);
-  readonly #head = new Int32Array(this.#shared, 0, 2);
-  #worker: Worker | undefined;
+  #thread: Thread | undefined;
 
   /** `place` is what people know the store by. */
   constructor({ url, place, env }: { readonly url: string; readonly place: string; readonly env: ReaderData['env'] }) {
@@ -67,15 +66,19 @@ export class WorkerReader implements SyncReader {
   }
 
   read(name: string, range: Range): Uint8Array | undefined {
-    const worker = (this.#worker ??= this.#begin());
-    Atomics.store(this.#head, 0, answers.none);
+    const thread = (this.#thread ??= this.#begin());
+    const { head, shared, worker } = thread;
+    Atomics.store(head, 0, answers.none);
     const request: ReadRequest = { name, ...range };
     worker.postMessage(request);
-    if (Atomics.wait(this.#head, 0, answers.none, patienceMs) === 'timed-out') {
-      throw new FigaroError('store-unreachable', `${this.#place} did not answer`, { path: name });
+    if (Atomics.wait(head, 0, answers.none, patienceMs) === 'timed-out') {
+      // What it may answer later is none to the next question.
+      this.#thread = undefined;
+      void worker.terminate();
+      throw new Unreachable(`${this.#place} did not answer`, { path: name });
     }
-    const bytes = new Uint8Array(this.#shared, headSize, this.#head[1]);
-    const answer = Atomics.load(this.#head, 0);
+    const bytes = new Uint8Array(shared, headSize, head[1]);
+    const answer = Atomics.load(head, 0);
     if (answer === answers.bytes) return bytes;
     if (answer === answers.absent) return undefined;
     const { code, message, ...details } = JSON.parse(Buffer.from(bytes).toString('utf8')) as ReadFailure;
@@ -83,13 +86,22 @@ export class WorkerReader implements SyncReader {
   }
 
   async close(): Promise<void> {
-    await this.#worker?.terminate();
+    await this.#thread?.worker.terminate();
   }
 
-  #begin(): Worker {
-    const data: ReaderData = { url: this.#url, env: this.#env, shared: this.#shared };
+  #begin(): Thread {
+    const shared = new SharedArrayBuffer(headSize + largestRead);
+    const data: ReaderData = { url: this.#url, env: this.#env, shared };
     const worker = new Worker(programOf(import.meta.url), { workerData: data });
+    // Whoever waits for its answer finds out that there is none.
+    worker.on('error', () => {});
     worker.unref();
-    return worker;
+    return { worker, shared, head: new Int32Array(shared, 0, 2) };
   }
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly shared: SharedArrayBuffer;
+  readonly head: Int32Array;
 }
