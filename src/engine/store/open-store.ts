@@ -1,5 +1,6 @@
 /** Stores by their URLs. What a kind of store needs is loaded when one is opened. */
 
+import { setMaxListeners } from 'node:events';
 import { FigaroError } from '../../errors.ts';
 import { withRetries, type RetryOptions } from './retrying.ts';
 import { type Store } from './store.ts';
@@ -20,6 +21,8 @@ export interface StoreSettings extends RetryOptions {
 
 /** Opens the store of a URL. Throws `usage` for one that is none. Whether the store is there shows when it is used. */
 export async function openStore(url: string, settings: StoreSettings): Promise<Store> {
+  // Each request listens to it: more than Node takes for a leak, which it tells on stderr.
+  if (settings.signal) setMaxListeners(0, settings.signal);
   const store = await open(url, settings);
   return withRetries(store, settings);
 }

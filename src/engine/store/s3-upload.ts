@@ -8,6 +8,7 @@ import {
   type CompletedPart,
 } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { fill } from './object-source.ts';
 import { retries, type Again, type RetryOptions } from './retrying.ts';
 import { unquoted, type S3Bucket, type S3Class, type Send } from './s3-bucket.ts';
@@ -54,6 +55,8 @@ export class Upload {
     this.#name = name;
     this.#source = source;
     this.#signal = options.signal ? AbortSignal.any([options.signal, this.#stop.signal]) : this.#stop.signal;
+    // Each part listens to it several times.
+    setMaxListeners(0, this.#signal);
     this.#again = retries({ ...options, signal: this.#signal });
   }
 

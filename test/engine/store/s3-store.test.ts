@@ -89,6 +89,21 @@ for (const server of serversOfThisRun) {
       expect(await namesIn(store)).toEqual(['a+', 'b', 'c d']);
     });
 
+    test('many requests at once, and parts of large objects, do not make Node warn of listeners', async () => {
+      const warnings: string[] = [];
+      const listener = ({ name }: Error): void => void warnings.push(name);
+      process.on('warning', listener);
+      try {
+        const store = await open('repo', { signal: new AbortController().signal });
+        await writeBytes(store, 'a', 'a');
+        await Promise.all(Array.from({ length: 20 }, () => store.read('a')));
+        await writeBytes(store, 'large', Buffer.alloc(40 * mebibyte));
+      } finally {
+        process.off('warning', listener);
+      }
+      expect(warnings).not.toContain('MaxListenersExceededWarning');
+    });
+
     test('a storage class goes along with what is written', async () => {
       const standard = await open('repo', { storageClass: 'STANDARD' });
       await writeBytes(standard, 'a', 'a');
