@@ -178,7 +178,7 @@ export class VolatileDisk {
         this.#change();
         const { directory, name } = this.#parent(file);
         const node = directory.entries.get(name);
-        if (node?.kind === 'directory' && node.entries.size > 0) throw new FigaroError('io', `${file}: is not empty`);
+        if (node?.kind === 'directory' && node.entries.size > 0) throw notEmpty(file);
         directory.entries.delete(name);
       },
       setTimes: () => this.#change(),
@@ -226,6 +226,10 @@ export class VolatileDisk {
       close: () => {},
     };
   }
+}
+
+function notEmpty(file: string): FigaroError {
+  return new FigaroError('io', `${file}: is not empty`, { cause: Object.assign(new Error(), { code: 'ENOTEMPTY' }) });
 }
 
 function statOf(node: Node): FileStat {

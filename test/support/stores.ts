@@ -1,8 +1,13 @@
 /** All kinds of stores, for tests of what every store does. */
 
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { failure } from '../../src/engine/files/failures.ts';
+import { type Files } from '../../src/engine/files/files.ts';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { openLocalStore } from '../../src/engine/store/local-store.ts';
 import { openStore, type StoreSettings } from '../../src/engine/store/open-store.ts';
 import { type Store } from '../../src/engine/store/store.ts';
 import { isLongRun } from './effort.ts';
@@ -11,6 +16,7 @@ import { freePorts } from './servers/live-servers.ts';
 import { newBucket, serversOfThisRun, type S3Server } from './servers/s3-servers.ts';
 import { sftpUrl, sharedSshd, sshdPackages, sshdProgram, sshEnvironment } from './servers/sshd.ts';
 import { describeWith } from './tools.ts';
+import { watchedFiles } from './watched-files.ts';
 
 export interface StoreKind {
   /** An empty store. */
@@ -22,7 +28,7 @@ export interface StoreKind {
   /** Whether objects are files: then no name is that of a directory of another one. */
   readonly isOfFiles?: boolean;
   /** Stores that cannot be used, by what they fail with; those in memory always can. */
-  readonly broken?: Broken;
+  readonly broken?: Partial<Broken>;
 }
 
 interface Broken {
@@ -42,10 +48,36 @@ const manyObjects = isLongRun ? 1100 : 35;
 export function describeStores(tests: (kind: StoreKind) => void): void {
   describe('a store in memory', () =>
     tests({ open: () => Promise.resolve(new MemoryStore()), mostWinners: 1, manyObjects }));
+  describeLocal(tests);
   for (const server of serversOfThisRun) describeS3(server, tests);
   describeSftp('full', 'OpenSSH', tests);
   describeSftp('plain', 'SFTP without extensions', tests);
 }
+
+function describeLocal(tests: (kind: StoreKind) => void): void {
+  describe('a store in a directory', () => {
+    let above: string;
+    beforeAll(() => {
+      above = fs.mkdtempSync(path.join(tmpdir(), 'figaro-test-'));
+    });
+    afterAll(() => fs.rmSync(above, { recursive: true }));
+    const open = (files: Files = nodeFiles): Promise<Store> =>
+      Promise.resolve(openLocalStore(files, fs.mkdtempSync(path.join(above, 'objects-'))));
+    const broken = {
+      notPermitted: () => open(refusingFiles),
+      missing: () => Promise.resolve(openLocalStore(nodeFiles, path.join(above, 'missing'))),
+    };
+    tests({ open, mostWinners: 1, manyObjects, isOfFiles: true, broken });
+  });
+}
+
+/** As the system does for whoever is not root, in a directory that may not be looked into. */
+const refusingFiles = watchedFiles(nodeFiles, {
+  before: (operation, file) => {
+    const refusal = Object.assign(new Error('EACCES: permission denied, open'), { code: 'EACCES' });
+    if (operation !== 'statThrough') throw failure('open', file, refusal);
+  },
+});
 
 function describeS3(server: S3Server, tests: (kind: StoreKind) => void): void {
   const open = async (bucket?: string, env: StoreSettings['env'] = {}): Promise<Store> => {

@@ -3,6 +3,7 @@
 import path from 'node:path/posix';
 import { FigaroError } from '../../errors.ts';
 import { someAtOnce } from './at-once.ts';
+import { isPart, isUnfinished } from './file-names.ts';
 import { bytesAsSource } from './object-source.ts';
 import { type StoreSettings } from './open-store.ts';
 import { isRefused, SftpClient, type Handle } from './sftp-client.ts';
@@ -11,8 +12,8 @@ import { kindOf, statuses } from './sftp-packets.ts';
 import { parseSftpUrl, type SftpPlace } from './sftp-place.ts';
 import { RefusedRequest, SftpSession } from './sftp-session.ts';
 import { readBytes } from './sftp-transfer.ts';
-import { isPart, walk } from './sftp-walk.ts';
-import { createFile, isUnfinished, rootMissing, serverTime, writeFile } from './sftp-writing.ts';
+import { walk } from './sftp-walk.ts';
+import { createFile, rootMissing, serverTime, writeFile } from './sftp-writing.ts';
 import { connectBySsh } from './ssh.ts';
 import { byName, type ObjectSource, type Range, type Store, type StoredObject } from './store.ts';
 

@@ -3,14 +3,13 @@
 import path from 'node:path/posix';
 import { isUtf8 } from 'node:buffer';
 import { someAtOnce } from './at-once.ts';
+import { isPart, longestName } from './file-names.ts';
 import { type Entry, type SftpClient } from './sftp-client.ts';
 import { kindOf, type Attributes } from './sftp-packets.ts';
 import { type StoredObject } from './store.ts';
 
 /** Directories that are read at once. */
 const atOnce = 16;
-/** How long names are at most, with all their directories, in characters: no server can lead us deeper. */
-const longestName = 1024;
 
 /** The files below a directory whose names begin with `prefix`, in no order. Links are not followed, and what is neither a file nor a directory is none of ours. */
 export async function walk(client: SftpClient, root: string, prefix: string): Promise<StoredObject[]> {
@@ -45,11 +44,6 @@ function nameIn(directory: string, { name: bytes }: Entry): string | undefined {
   const name = bytes.toString();
   if (!isPart(name)) return undefined;
   return directory.length + name.length > longestName ? undefined : directory + name;
-}
-
-/** True for what may stand between the slashes of the name of an object. */
-export function isPart(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
 }
 
 /** Servers may leave out attributes of what they list. */

@@ -1,8 +1,8 @@
 /** How objects get onto a server with SFTP: whole, or not at all. */
 
-import { randomBytes } from 'node:crypto';
 import path from 'node:path/posix';
 import { FigaroError } from '../../errors.ts';
+import { newUnfinished } from './file-names.ts';
 import { isRefused, type Handle, type SftpClient } from './sftp-client.ts';
 import { kindOf, statuses } from './sftp-packets.ts';
 import { type SftpPlace } from './sftp-place.ts';
@@ -10,19 +10,8 @@ import { RefusedRequest } from './sftp-session.ts';
 import { writeBytes } from './sftp-transfer.ts';
 import { type ObjectSource } from './store.ts';
 
-/** What is written has such a name, in the directory that it is for, until it is whole. */
-const unfinished = /^\.unfinished-[0-9a-f]{16}$/;
 /** How often a directory is made again that another run has removed because it was empty. */
 const mostTries = 3;
-
-/** True for what a write has left that never ended, or goes on. */
-export function isUnfinished(name: string): boolean {
-  return unfinished.test(path.basename(name));
-}
-
-function newUnfinished(directory: string): string {
-  return path.join(directory, `.unfinished-${randomBytes(8).toString('hex')}`);
-}
 
 /** Writes a file in place of one of that name. */
 export async function writeFile(
@@ -75,7 +64,7 @@ async function writeUnfinished<T>(
   source: ObjectSource,
   publish: (temporary: string) => Promise<T>,
 ): Promise<T> {
-  const temporary = newUnfinished(path.dirname(file));
+  const temporary = path.join(path.dirname(file), newUnfinished());
   const handle = await openNew(client, place, temporary);
   let isOpen = true;
   const close = async (): Promise<void> => {
@@ -130,7 +119,7 @@ async function tidy(client: SftpClient, file: string, handle: Handle | undefined
 
 /** What time it is for the files of the server, in ms since 1970. */
 export async function serverTime(client: SftpClient, place: SftpPlace): Promise<number> {
-  const file = newUnfinished(place.directory);
+  const file = path.join(place.directory, newUnfinished());
   const handle = await openNew(client, place, file);
   try {
     return ((await client.fstat(handle)).changed ?? 0) * 1000;

@@ -213,11 +213,12 @@ describeStores((kind: StoreKind) => {
     missing: 'repository-missing',
   } as const;
 
-  describe.each(Object.entries(codes))('where the store is %s', (how, code) => {
+  const ways = Object.entries(codes).filter(([how]) => broken[how as keyof typeof codes]);
+  describe.each(ways)('where the store is %s', (how, code) => {
     let bad: Store;
 
     beforeAll(async () => {
-      bad = await broken[how as keyof typeof codes]();
+      bad = await broken[how as keyof typeof codes]!();
     }, serverStartMs);
     afterAll(() => bad.close());
 
