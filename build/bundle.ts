@@ -5,7 +5,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 const root = path.join(import.meta.dirname, '..');
 const target = path.join(root, 'dist');
@@ -21,10 +21,12 @@ export async function bundle(): Promise<{ readonly files: ReadonlyMap<string, st
     bundle: true,
     splitting: true,
     format: 'esm',
+    loader: { '.wasm': 'binary' },
     platform: 'node',
     target: 'node20',
     // What is imported for its types alone is not loaded.
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
+    plugins: [withWasm],
     write: false,
     metafile: true,
     // Some packages are CommonJS, and ask for modules of Node.js by `require`.
@@ -34,6 +36,19 @@ export async function bundle(): Promise<{ readonly files: ReadonlyMap<string, st
   });
   return { files: new Map(outputFiles.map((file) => [file.path, file.text])), metafile };
 }
+
+/** The library of Zstandard reads its program from a file beside it: in the bundle it is a part of it. */
+const withWasm: Plugin = {
+  name: 'wasm',
+  setup(bundling) {
+    bundling.onLoad({ filter: /zstd-wasm\/dist\/common\/index\.node\.js$/ }, ({ path: file }) => {
+      const text = fs.readFileSync(file, 'utf8');
+      const whole = text.replace("yield readFile(resolve(__dirname, './zstd.wasm'))", "require('./zstd.wasm')");
+      if (whole === text) throw new Error(`${file} does not read zstd.wasm as it did`);
+      return { contents: whole, loader: 'js' };
+    });
+  },
+};
 
 interface Package {
   readonly name: string;

@@ -2,8 +2,9 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { encodeHead } from '../src/engine/repository/head.ts';
 import { encodeManifest, manifestFormat, type Manifest, type SetKind } from '../src/engine/repository/manifest.ts';
-import { describeRepository, stampOf } from '../src/engine/repository/repository.ts';
+import { stampOf } from '../src/engine/repository/repository.ts';
 import { programVersion } from '../src/engine/version.ts';
 
 const hour = 3_600_000;
@@ -36,7 +37,7 @@ export class MadeUpRepository {
     this.directory = directory;
     this.#source = source;
     mkdirSync(directory, { recursive: true });
-    writeFileSync(path.join(directory, 'repository.json'), describeRepository('0ffa32884d4ca5a2'));
+    writeFileSync(path.join(directory, 'repository.json'), encodeHead({ id: '0ffa32884d4ca5a2' }));
   }
 
   /** Returns the id of the set. */

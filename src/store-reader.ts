@@ -2,14 +2,23 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { answers, headSize, type ReaderData, type ReadFailure, type ReadRequest } from './engine/store/sync-reader.ts';
+import { nodeFiles } from './engine/files/node-files.ts';
+import { openLocalStore } from './engine/store/local-store.ts';
 import { openStore } from './engine/store/open-store.ts';
+import { isStoreUrl } from './engine/store/stores.ts';
+import { type Store } from './engine/store/store.ts';
 import { FigaroError } from './errors.ts';
 
-const { url, env, shared } = workerData as ReaderData;
+const { url, env, packed, shared } = workerData as ReaderData;
 const head = new Int32Array(shared, 0, 2);
-const store = openStore(url, { env });
+const store = open();
 // Told when something is asked of it.
 store.catch(() => undefined);
+
+async function open(): Promise<Store> {
+  const plain = isStoreUrl(url) ? await openStore(url, { env }) : openLocalStore(nodeFiles, url);
+  return packed ? await (await import('./engine/packed/open-packed.ts')).openPacked(plain, packed) : plain;
+}
 
 parentPort!.on('message', (request: ReadRequest) => void answer(request));
 

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { assessHealth, type Health, type NewestSet } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
-import { isStoreUrl } from '../engine/store/stores.ts';
 import { FigaroError } from '../errors.ts';
 import { healthMetrics, nagiosResult, nagiosStatuses, nagiosText, nagiosUnknown } from '../output/monitoring.ts';
 import { bad, caution } from '../output/styles.ts';
@@ -9,7 +8,7 @@ import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table 
 import { describeWriter } from '../output/writer.ts';
 import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
-import { withStores } from './stores.ts';
+import { roomOf, withStores } from './stores.ts';
 import { requireMetricsApart, writeMetrics } from './metrics-file.ts';
 import { hookedBesideStores, withHooks } from './run/hooks.ts';
 import { examples } from './options.ts';
@@ -55,7 +54,7 @@ export function checkCommand(context: CommandContext): Command {
           let health: Health | undefined;
           await withStores(context, self, options, (resolved) => {
             const repository = openRepository(context.files, repositoryOf(resolved));
-            health = assessHealth(context.files, repository, { ...rules, isInStore: isStoreUrl(place) });
+            health = assessHealth(context.files, repository, { ...rules, ...roomOf(place) });
           });
           return health!;
         });

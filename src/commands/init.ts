@@ -1,15 +1,24 @@
 /** `init`: a repository made on purpose. */
 
-import { Command } from 'commander';
-import { createRepository } from '../engine/repository/repository.ts';
+import path from 'node:path';
+import { Command, Option } from 'commander';
+import { createDurably } from '../engine/files/durable.ts';
+import { type Files } from '../engine/files/files.ts';
+import { type PackedHead } from '../engine/repository/head.ts';
+import { createRepository, newHead } from '../engine/repository/repository.ts';
+import { FigaroError } from '../errors.ts';
 import { inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
+import { type KeyOptions } from './keys.ts';
 import { onStores } from './stores.ts';
 import { repositoryOf } from './directories.ts';
-import { examples } from './options.ts';
+import { collect, countArgument, examples } from './options.ts';
 
-interface InitCommandOptions extends CommonOptions {
+interface InitCommandOptions extends CommonOptions, KeyOptions {
   readonly repo?: string;
+  readonly packed?: true;
+  readonly recipient?: readonly string[];
+  readonly mostDepth: number;
 }
 
 export function initCommand(context: CommandContext): Command {
@@ -20,15 +29,78 @@ export function initCommand(context: CommandContext): Command {
         'Where there is a repository already, nothing is done, and all is well. ' +
         'The first `hot` or `offline` makes one, too, and says so.',
     )
-    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
+    .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)')
+    .option('--packed', 'compressed, and of each full set what changed since the one before')
+    .option('--recipient <key>', 'packed, and encrypted to this public key of age; repeat it for more', collect)
+    .addOption(
+      new Option('--most-depth <count>', 'so many full sets share pages, then one holds all of its own')
+        .argParser(countArgument)
+        .default(30),
+    );
   return withCommonOptions(withEnvironment(command))
-    .addHelpText('after', examples('figaro-backup init --repo /backup/env'))
+    .addHelpText(
+      'after',
+      examples(
+        'figaro-backup init --repo /backup/env',
+        'figaro-backup init --repo s3://bucket/env --recipient age1KEY --key-file /etc/figaro-backup.key',
+      ),
+    )
     .action(
-      onStores(context, (_environment: string | undefined, options: InitCommandOptions) => {
-        const { repository, created } = createRepository(context.files, repositoryOf(options));
+      onStores(context, async (_environment: string | undefined, options: InitCommandOptions) => {
+        const given = repositoryOf(options);
+        const { id } = newHead();
+        const { packed, companions } = await packingOf(context, id, options);
+        const { repository, created } = createRepository(context.files, given, { id, ...(packed ? { packed } : {}) });
         const { directory } = repository;
-        const text = `${inOneLine(directory)} is ${created ? 'a new' : 'already a'} repository, ${repository.id}\n`;
+        for (const [name, bytes] of created ? companions : []) {
+          createDurably(context.files, path.join(directory, name), bytes);
+        }
+        const how = packed?.keys ? 'new, packed and encrypted' : packed ? 'new, packed' : 'new';
+        const text = `${inOneLine(directory)} is ${created ? `a ${how}` : 'already a'} repository, ${repository.id}\n`;
         context.print(options, { repository: { path: directory, id: repository.id }, created }, () => text);
       }),
     );
+}
+
+interface PackingOfNew {
+  readonly packed?: PackedHead;
+  readonly companions: readonly (readonly [name: string, bytes: Uint8Array | string])[];
+}
+
+async function packingOf(context: CommandContext, id: string, options: InitCommandOptions): Promise<PackingOfNew> {
+  const { packed: isPacked, recipient, mostDepth, keyFile } = options;
+  if (!isPacked && !recipient) return { companions: [] };
+  const { companionsOf } = await import('../engine/packed/companions.ts');
+  if (!recipient) {
+    const packed = { mostDepth };
+    return { packed, companions: [...companionsOf({ id, packed })] };
+  }
+  if (keyFile === undefined) {
+    throw new FigaroError('usage', '--recipient needs --key-file: the machine that backs up has a key of its own', {
+      hint: 'name a file with --key-file: it is made where there is none. It opens what is known of sets, and not what is in them.',
+    });
+  }
+  const { headKeys, sealedKey } = await import('../engine/packed/keys.ts');
+  const machine = await machineKey(context, keyFile);
+  const packed = { mostDepth, keys: await headKeys(id, recipient, machine) };
+  const companions = companionsOf({ id, packed });
+  return { packed, companions: [...companions, await sealedKey(recipient, machine)] };
+}
+
+/** The key in a file, which is made where there is none. */
+async function machineKey(context: CommandContext, file: string): Promise<string> {
+  if (!context.files.statThrough(file)) writeKey(context.files, file, await newKey());
+  const { givenKeys } = await import('./keys.ts');
+  return (await givenKeys(context, { keyFile: file })).machine!;
+}
+
+async function newKey(): Promise<string> {
+  const { newIdentity } = await import('../engine/age/identities.ts');
+  return `# The key of a machine that backs up with figaro-backup. It opens what is known of sets, and not what is in them.\n${await newIdentity()}\n`;
+}
+
+/** Nobody else can read it. */
+function writeKey(files: Files, file: string, text: string): void {
+  if (createDurably(files, file, text, 0o600)) return;
+  throw new FigaroError('busy', `${file} was made by another run meanwhile`, { hint: 'run the same command again.' });
 }

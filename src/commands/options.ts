@@ -64,6 +64,7 @@ export interface StoreOptions {
   readonly storageClass?: string;
 }
 
+const keysHeading = 'Encrypted repositories:';
 const storesHeading = 'Repositories in stores, s3://… and sftp://…:';
 
 /** Adds what can be told of a store to a command that has a repository. */
@@ -82,7 +83,22 @@ export function addStoreOptions(command: Command): void {
   );
   const has = (flag: string): boolean => command.options.some(({ long }) => long === flag);
   if (has('--repo')) command.addOption(spool.helpGroup(storesHeading));
-  if (!has('--repo') || !has('--lock-wait')) return;
+  if (!has('--repo')) return;
+  command.addOption(
+    new Option(
+      '--identity <file>',
+      'an identity of age, which opens an encrypted repository (or $FIGARO_BACKUP_IDENTITY); repeat it for more',
+    )
+      .argParser(collect)
+      .helpGroup(keysHeading),
+  );
+  command.addOption(
+    new Option(
+      '--key-file <file>',
+      'the key of the machine that backs up to an encrypted repository (or $FIGARO_BACKUP_KEY_FILE)',
+    ).helpGroup(keysHeading),
+  );
+  if (!has('--lock-wait')) return;
   for (const option of [limit.argParser(sizeArgument), storageClass])
     command.addOption(option.helpGroup(storesHeading));
 }

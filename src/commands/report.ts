@@ -1,12 +1,11 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { surveyRepository, type Survey } from '../engine/repository/survey.ts';
-import { isStoreUrl } from '../engine/store/stores.ts';
 import { FigaroError } from '../errors.ts';
 import { withCommonOptions, withEnvironments, type CommandContext } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { examples } from './options.ts';
-import { withStores } from './stores.ts';
+import { isMirrored, roomOf, withStores } from './stores.ts';
 import { requireDestination, writeReport, type ReportDestination } from './report-file.ts';
 import {
   healthRulesOf,
@@ -60,9 +59,9 @@ async function survey(
 ): Promise<Survey | FigaroError> {
   // A mirror stands in the place of a store; people are to read of the store.
   const told = <T>(value: T): T =>
-    isStoreUrl(options.repo ?? '') ? reword(value, (text) => context.shown(text)) : value;
+    isMirrored(context, options.repo ?? '') ? reword(value, (text) => context.shown(text)) : value;
   const rules = {
-    health: { ...healthRulesOf(options), isInStore: isStoreUrl(options.repo ?? '') },
+    health: { ...healthRulesOf(options), ...roomOf(options.repo ?? '') },
     retention: retentionRulesOf(options),
   };
   let found: Survey | undefined;

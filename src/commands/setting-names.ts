@@ -12,6 +12,8 @@ export const settingNames = [
   'limit-upload',
   'spool',
   'storage-class',
+  'identity',
+  'key-file',
   'include',
   'exclude',
   'cache-size',
@@ -39,7 +41,12 @@ export const settingNames = [
 export const variablesAlone = ['standby'] as const;
 
 /** Options that can be given several times: in the configuration file, lists. */
-export const repeatedSettings: ReadonlySet<string> = new Set<SettingName>(['data-dir', 'include', 'exclude']);
+export const repeatedSettings: ReadonlySet<string> = new Set<SettingName>([
+  'data-dir',
+  'include',
+  'exclude',
+  'identity',
+]);
 
 /** Commands whose settings can have a table of their own: those that run by themselves, day by day. */
 export const commandsWithTables = [

@@ -15,7 +15,15 @@ export function commandName(command: Command): string {
 }
 
 /** These belong together: with an environment that is named, a variable meant for another one must not replace one. */
-const ofOneEnvironment: ReadonlySet<string> = new Set(['home', 'repo', 'data-dir', 'log-dir', 'password-file']);
+const ofOneEnvironment: ReadonlySet<string> = new Set([
+  'home',
+  'repo',
+  'data-dir',
+  'log-dir',
+  'password-file',
+  'key-file',
+  'identity',
+]);
 
 /** Directories of one environment: they hold for the home of the source that names them. */
 const ofOneHome: ReadonlySet<string> = new Set(['data-dir', 'log-dir']);

@@ -2,13 +2,22 @@
 
 import { tmpdir } from 'node:os';
 import { type Command } from 'commander';
+import { readIn, readOwnIfThere } from '../engine/files/read.ts';
 import { Pace } from '../engine/pace.ts';
 import { type Retry } from '../engine/store/retrying.ts';
-import { isStoreUrl } from '../engine/store/stores.ts';
+import { withPace } from '../engine/store/paced.ts';
+import { type Store } from '../engine/store/store.ts';
+import { throwIfStopped } from '../engine/pause.ts';
+import { isStoreUrl, openDirectory, type OpenedStore, type OpeningOptions } from '../engine/store/stores.ts';
+import { type GivenKeys } from '../engine/packed/opening.ts';
+import { repositoryName, requireApart, type Place } from '../engine/places.ts';
+import { headOf } from '../engine/repository/head.ts';
 import { setsInFuture } from '../engine/repository/repository.ts';
-import { formatDuration } from '../measures.ts';
+import { FigaroError } from '../errors.ts';
+import { formatBytes, formatDuration } from '../measures.ts';
 import { inOneLine } from '../output/text.ts';
 import { type CommandContext, type CommonOptions } from './context.ts';
+import { type KeyOptions } from './keys.ts';
 import { type StoreOptions } from './options.ts';
 import { commandName } from './settings.ts';
 
@@ -17,6 +26,9 @@ interface PlaceOptions extends CommonOptions, StoreOptions {
   readonly to?: string;
   readonly lockWait?: number;
   readonly dryRun?: boolean;
+  readonly home?: string;
+  readonly standby?: string;
+  readonly logDir?: string;
 }
 
 /** Commands that change what is in `--repo`; what others find they only note. */
@@ -54,18 +66,39 @@ export async function withStores<T>(
 ): Promise<void> {
   const { repo, to, dryRun } = options as PlaceOptions;
   const name = commandName(command);
-  const toStore = name === 'copy' && to !== undefined && isStoreUrl(to) ? to : undefined;
+  const toStore = name === 'copy' && to !== undefined && isMirrored(context, to) ? to : undefined;
   const inner = async (resolved: T): Promise<void> => {
     if (toStore === undefined) return await work(resolved);
-    await withStore(context, toStore, resolved, dryRun !== true, async (directory) => {
+    await withStore(context, command, toStore, resolved, dryRun !== true, async (directory) => {
       await work({ ...resolved, to: directory });
     });
   };
-  if (repo === undefined || !isStoreUrl(repo)) return await inner(options);
-  await withStore(context, repo, options, writers.has(name) && dryRun !== true, async (directory) => {
+  if (repo === undefined || !isMirrored(context, repo)) return await inner(options);
+  await withStore(context, command, repo, options, writers.has(name) && dryRun !== true, async (directory) => {
     warnOfFutureSets(context, options as PlaceOptions, directory);
     await inner({ ...options, repo: directory });
   });
+}
+
+/** True for a repository that the engine does not find as one in a directory: it is in a store, or packed. */
+export function isMirrored(context: CommandContext, place: string): boolean {
+  return isStoreUrl(place) || isPacked(context, place);
+}
+
+function isPacked({ files }: CommandContext, directory: string): boolean {
+  try {
+    const bytes = readIn(files, directory, repositoryName, readOwnIfThere);
+    return bytes !== undefined && headOf(bytes, directory)?.packed !== undefined;
+  } catch (error) {
+    // Whoever works with it says so.
+    if (error instanceof FigaroError) return false;
+    throw error;
+  }
+}
+
+/** Where there is room for a repository, or not: a mirror is where it is not. */
+export function roomOf(place: string): { readonly isInStore: boolean; readonly disk: string } {
+  return { isInStore: isStoreUrl(place), disk: place };
 }
 
 /** A set that is dated in the future says that a clock is or was wrong: whatever a command does with a repository. */
@@ -75,17 +108,34 @@ export function warnOfFutureSets(context: CommandContext, options: CommonOptions
   }
 }
 
+function atPace(store: Store, bytesPerSecond: number, signal: AbortSignal | undefined): Store {
+  return withPace(store, new Pace(bytesPerSecond), () => throwIfStopped(signal ? { signal } : {}));
+}
+
+/** Packs that no set needs are no harm, and take room. */
+async function tellUnused(context: CommandContext, options: CommonOptions, store: Store): Promise<void> {
+  const unused = (await store.packs?.unused()) ?? [];
+  if (unused.length === 0) return;
+  const bytes = unused.reduce((sum, { size }) => sum + size, 0);
+  const are = unused.length === 1 ? 'pack is' : 'packs are';
+  context.addWarning(
+    options,
+    `${unused.length} ${are} of no set, ${formatBytes(bytes)}: runs that were killed left them. The next \`expire\` that removes a set removes them`,
+  );
+}
+
 async function withStore(
   context: CommandContext,
+  command: Command,
   url: string,
   options: unknown,
   isWriter: boolean,
   work: (directory: string) => Promise<void>,
 ): Promise<void> {
-  const { spool = tmpdir(), limitUpload, storageClass, lockWait, ...common } = options as PlaceOptions;
+  const { spool = tmpdir(), limitUpload, storageClass, lockWait, home, logDir, ...common } = options as PlaceOptions;
   const { withMirror } = await import('../engine/remote/with-mirror.ts');
   const { env, signal } = context.io;
-  const opened = await context.openStore(url, {
+  const opened = await open(context, url, othersOf(options as PlaceOptions, url), {
     env,
     signal,
     storageClass,
@@ -93,15 +143,21 @@ async function withStore(
   });
   const disk = context.files;
   try {
+    const { openContents } = await import('../engine/packed/open-packed.ts');
+    const keys = async (): Promise<GivenKeys> =>
+      await (await import('./keys.ts')).givenKeys(context, options as KeyOptions);
+    const paced = limitUpload === undefined ? opened : { ...opened, store: atPace(opened.store, limitUpload, signal) };
+    const stores = await openContents(paced, keys);
+    if (commandName(command) === 'verify') await tellUnused(context, common, stores.store);
     await withMirror(
       disk,
-      opened,
+      stores,
       {
         spool,
         isWriter,
         lockWaitMs: lockWait ?? 0,
         signal,
-        ...(limitUpload === undefined ? {} : { pace: new Pace(limitUpload) }),
+        ...(home === undefined ? {} : { source: { home, logDirectory: logDir } }),
         watched: async (watching) => await context.withWatch(common, watching),
         onPlace: (directory) => context.showAs(directory, opened.store.place),
         onWarning: (warning) => context.addWarning(common, warning),
@@ -124,6 +180,30 @@ async function withStore(
     context.sendChanges = async () => {};
     await opened.close();
   }
+}
+
+async function open(
+  context: CommandContext,
+  place: string,
+  others: readonly Place[],
+  options: OpeningOptions,
+): Promise<OpenedStore> {
+  if (isStoreUrl(place)) return await context.openStore(place, options);
+  // Where a mirror stands in its place, the engine cannot see that they are apart.
+  requireApart(context.files, { what: 'the repository', path: place }, ...others);
+  return await openDirectory(context.files, place);
+}
+
+/** The other places that a command is about. */
+function othersOf({ home, to, repo, standby }: PlaceOptions, place: string): readonly Place[] {
+  const named: readonly (readonly [what: string, at: string | undefined])[] = [
+    ['the environment', home],
+    ['the standby', standby],
+    ['the other place', to === place ? repo : to],
+  ];
+  return named.flatMap(([what, at]) =>
+    at === undefined || at === place || isStoreUrl(at) ? [] : [{ what, path: at }],
+  );
 }
 
 /** Where people watch, they are told why nothing moves. */

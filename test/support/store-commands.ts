@@ -39,5 +39,5 @@ export function openingStore(store: MemoryStore): OpenStore {
     return bytes;
   };
   const close = (): Promise<void> => Promise.resolve();
-  return () => Promise.resolve({ store, ending: store, reader: { read, close }, close });
+  return () => Promise.resolve({ store, ending: store, readerOf: () => ({ read, close }), close });
 }

@@ -71,8 +71,8 @@ function describeLog(
     lastRecord: lastRecord ?? parent?.lastRecord,
     checkpoint: notes.checkpoint?.lsn ?? parent?.checkpoint,
     redoFrom: notes.checkpoint?.redoFrom ?? parent?.redoFrom,
-    firstCommit: report?.window.first,
-    lastCommit: report?.window.last,
+    firstCommit: report ? report.window.first : notes.lastCommit && parent?.firstCommit,
+    lastCommit: report ? report.window.last : notes.lastCommit,
     recoveryRequired:
       parent?.recoveryRequired === true || !report || report.changesRedone > 0 || report.changesUndone > 0,
   };

@@ -15,13 +15,14 @@ import { type BackupKind, type NothingNew, type BackupParts } from './backup-opt
 import { describeFiles, settingsOf } from '../repository/set-environment.ts';
 import { findOpaque } from '../environment/opaque.ts';
 import { findState } from '../proofs/prove-chain.ts';
-import { proveSet } from './prove-set.ts';
+import { proveSet, type SetProof } from './prove-set.ts';
 import { describeSet } from './describe-set.ts';
 import { type IncrementalCopy, copyIncremental } from './incremental.ts';
 import { copyOffline } from './offline.ts';
 import { summarize } from '../environment/left-out.ts';
 import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
 import { type Files } from '../files/files.ts';
+import { FigaroError } from '../../errors.ts';
 
 /** More of them in a manifest say nothing new. */
 const mostFindings = 1000;
@@ -67,7 +68,7 @@ export async function fillSet(
   }
   // The proof: recovery of the set, in memory, over the files just written.
   plan.beginProof(whole);
-  const proof = isUnread ? undefined : await proveSet(files, whole, copy, set, { ...parts, watch });
+  const proof = isUnread ? undefined : await proveUnlessLocked(files, whole, copy, set, { ...parts, watch });
   const report = proof?.report;
   const findings = [...copy.findings, ...(proof?.findings ?? [])];
   const unexplained = (copy.unexplained ?? [])
@@ -89,10 +90,30 @@ export async function fillSet(
     ...(exclude.length > 0 || excluded.length > 0 ? { excluded: { patterns: exclude, databases: excluded } } : {}),
     ...(parts.newSource ? { newSource: true as const } : {}),
     ...withoutLog,
-    ...(isUnread ? { unread: true } : {}),
+    ...(proof ? {} : { unread: true }),
     ...(findings.length > 0 ? { unsound: findings.slice(0, mostFindings) } : {}),
   };
   return { manifest };
+}
+
+/**
+ * The proof of a set; undefined where there is no key to the sets before it: the manifest says that nobody read them, and whoever has
+ * the key can rehearse the recovery. A machine that backs up every quarter of an hour is not told each time.
+ */
+async function proveUnlessLocked(
+  files: Files,
+  whole: Environment,
+  copy: EnvironmentCopy,
+  set: NewSet,
+  parts: BackupParts,
+): Promise<SetProof | undefined> {
+  try {
+    return await proveSet(files, whole, copy, set, parts);
+  } catch (error) {
+    // That of the environment was needed before.
+    if (parts.chain && error instanceof FigaroError && error.code === 'password') return undefined;
+    throw error;
+  }
 }
 
 function unreadWarning(home: string, kind: BackupKind): string {

@@ -3,11 +3,13 @@ import { checkpoint, commit, recycle } from '../../format/log/records/txn.ts';
 import { equalLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { type LastCheckpoint } from '../log/find-checkpoint.ts';
 import { type LogObserver } from '../log/log-observer.ts';
+import { type ManifestCommit } from '../repository/manifest.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 
 /** What a backup has to know of the log it copies. */
 export class LogNotes implements LogObserver {
   checkpoint: LastCheckpoint | undefined;
+  lastCommit: ManifestCommit | undefined;
   /** Time of the newest commit or checkpoint, in seconds since 1970. */
   newestTime = 0;
   /** Nothing was left to do when the newest checkpoint was taken. */
@@ -41,7 +43,10 @@ export class LogNotes implements LogObserver {
     }
     this.#beforeCheckpoint = record.lsn;
     if (!bodyAs(record, recycle)) this.#closed = false;
-    this.newestTime = Math.max(this.newestTime, bodyAs(record, commit)?.timestamp ?? 0);
+    const committed = bodyAs(record, commit);
+    if (!committed) return;
+    this.lastCommit = { lsn: record.lsn, time: committed.timestamp };
+    this.newestTime = Math.max(this.newestTime, committed.timestamp);
   }
 
   /**

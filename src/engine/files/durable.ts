@@ -25,11 +25,11 @@ export function writeDurably(files: Files, file: string, contents: Uint8Array | 
  * As `writeDurably`, for a file that is made once, however many try at the same time: false when it is there. What a
  * killed run leaves is called `file.new-…`, and is in nobody's way.
  */
-export function createDurably(files: Files, file: string, contents: Uint8Array | string): boolean {
+export function createDurably(files: Files, file: string, contents: Uint8Array | string, mode?: number): boolean {
   if (files.statIfThere(file)) return false;
   const draft = `${file}.new-${randomBytes(6).toString('hex')}`;
   try {
-    writeNew(files, draft, contents);
+    writeNew(files, draft, contents, mode);
     if (!files.link(draft, file)) return false;
   } catch (error) {
     // Another run was faster, and has swept.

@@ -5,6 +5,7 @@ import { filesWith } from '../files/files-with.ts';
 import { type FileStat, type Files, type OpenFile } from '../files/files.ts';
 import { type Range, type StoredObject } from '../store/store.ts';
 import { largestRead, type SyncReader } from '../store/sync-reader.ts';
+import { type Expected, type StandIn } from './stand-in.ts';
 
 /** What is fetched at once, in bytes: a page alone is not worth a question. */
 const blockSize = 64 << 10;
@@ -23,6 +24,8 @@ interface LazyFile {
   next: number;
   /** How many blocks to fetch at once. */
   ahead: number;
+  /** What it is, where something else may have the same bytes. */
+  readonly expected: Expected | undefined;
 }
 
 /** Stands between the engine and its disk for as long as a mirror is used. */
@@ -30,12 +33,14 @@ export class LazyFiles {
   readonly files: Files;
   readonly #disk: Files;
   readonly #reader: SyncReader;
+  readonly #standIn: StandIn | undefined;
   /** By path. */
   readonly #lazy = new Map<string, LazyFile>();
 
-  constructor(disk: Files, reader: SyncReader) {
+  constructor(disk: Files, reader: SyncReader, standIn?: StandIn) {
     this.#disk = disk;
     this.#reader = reader;
+    this.#standIn = standIn;
     this.files = filesWith(disk, {
       openIfThere: (file) => this.#open(file) ?? disk.openIfThere(file),
       openOwnIfThere: (file) => this.#open(file) ?? disk.openOwnIfThere(file),
@@ -50,7 +55,7 @@ export class LazyFiles {
   }
 
   /** Makes a file that stands for an object. */
-  add(file: string, { name, size, changedMs }: StoredObject, mode: number): void {
+  add(file: string, { name, size, changedMs }: StoredObject, mode: number, expected?: Expected): void {
     // Blocks are written into it, whatever it is that the source could do with it.
     const opened = this.#disk.create(file, mode | 0o600);
     try {
@@ -59,14 +64,14 @@ export class LazyFiles {
       opened.close();
     }
     const present = new Uint8Array(Math.ceil(size / blockSize));
-    this.#lazy.set(file, { object: name, size, changedMs, present, next: 0, ahead: 1 });
+    this.#lazy.set(file, { object: name, size, changedMs, present, next: 0, ahead: 1, expected });
   }
 
   /** Forgets the bytes of a file that is an object now. */
-  release(file: string, object: StoredObject): void {
+  release(file: string, object: StoredObject, expected?: Expected): void {
     const { mode } = this.#disk.statIfThere(file)!;
     this.#disk.remove(file);
-    this.add(file, object, mode);
+    this.add(file, object, mode, expected);
   }
 
   #unchanged<T extends FileStat | undefined>(file: string, stat: T): T {
@@ -115,17 +120,28 @@ export class LazyFiles {
       let to = at + 1;
       const most = Math.min(present.length, at + mostAhead, Math.max(last, at + lazy.ahead));
       while (to < most && present[to] === 0) to += 1;
-      this.#fetchBlocks(opened, lazy, at, to);
+      if (this.#fetchBlocks(opened, lazy, at, to) === 'whole') {
+        present.fill(1);
+        return;
+      }
       present.fill(1, at, to);
       lazy.next = to;
       at = to;
     }
   }
 
-  #fetchBlocks(opened: OpenFile, { object, size }: LazyFile, from: number, to: number): void {
+  /** Returns `whole` where all of the file came. */
+  #fetchBlocks(opened: OpenFile, { object, size, expected }: LazyFile, from: number, to: number): 'blocks' | 'whole' {
     const start = from * blockSize;
     const length = Math.min(to * blockSize, size) - start;
-    const bytes = this.#read(object, { start, length });
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = this.#read(object, { start, length });
+    } catch (error) {
+      const isLocked = error instanceof FigaroError && error.code === 'password';
+      if (isLocked && expected && this.#standIn?.fill(opened, expected)) return 'whole';
+      throw error;
+    }
     if (bytes?.length !== length) {
       const problem = bytes ? `it ends after ${start + bytes.length} bytes of ${size}` : 'it is not there any more';
       throw new FigaroError('io', `${object} changed while it was read: ${problem}`, {
@@ -134,6 +150,7 @@ export class LazyFiles {
       });
     }
     opened.writeAt(bytes, start);
+    return 'blocks';
   }
 
   /** As of a disk, failures have a cause: without one, an error is about what is in a file. */

@@ -13,6 +13,7 @@ import { pause, type Watch } from '../pause.ts';
 import { repositoryName } from '../places.ts';
 import { plainBits } from '../recovery/owners.ts';
 import { checksName } from '../repository/checks.ts';
+import { encodeHead, headOf } from '../repository/head.ts';
 import { type Manifest } from '../repository/manifest.ts';
 import { directoryNames, environmentOf, manifestFrom, manifestLimit } from '../repository/repository.ts';
 import { someAtOnce } from '../store/at-once.ts';
@@ -20,6 +21,7 @@ import { type Store, type StoredObject } from '../store/store.ts';
 import { type SyncReader } from '../store/sync-reader.ts';
 import { Changes } from './changes.ts';
 import { LazyFiles } from './lazy-files.ts';
+import { expectedOf, type Expected, type StandIn } from './stand-in.ts';
 import { isOfChecks, manifestName, noteLimit, noteNames, sortObjects, sumsName, type StoredSet } from './objects.ts';
 
 /** How many objects are asked for at the same time. */
@@ -45,7 +47,7 @@ export interface Mirror {
     readonly sets: Map<string, MirroredSet>;
   };
   /** Forgets the bytes of a file that the store has now. */
-  release(file: string, object: StoredObject): void;
+  release(file: string, object: StoredObject, expected?: Expected): void;
 }
 
 /** Makes the mirror of a store in a directory, which is made. Throws what the store throws. */
@@ -55,8 +57,9 @@ export async function makeMirror(
   reader: SyncReader,
   directory: string,
   watch: Watch,
+  standIn?: StandIn,
 ): Promise<Mirror> {
-  return await new MirrorMaker(disk, store, reader, directory, watch).perform();
+  return await new MirrorMaker(disk, store, reader, directory, watch, standIn).perform();
 }
 
 class MirrorMaker {
@@ -66,18 +69,25 @@ class MirrorMaker {
   readonly #watch: Watch;
   readonly #lazy: LazyFiles;
 
-  constructor(disk: Files, store: Store, reader: SyncReader, directory: string, watch: Watch) {
+  constructor(
+    disk: Files,
+    store: Store,
+    reader: SyncReader,
+    directory: string,
+    watch: Watch,
+    standIn: StandIn | undefined,
+  ) {
     this.#disk = disk;
     this.#store = store;
     this.#directory = directory;
     this.#watch = watch;
-    this.#lazy = new LazyFiles(disk, reader);
+    this.#lazy = new LazyFiles(disk, reader, standIn);
   }
 
   async perform(): Promise<Mirror> {
     const { head, sets } = sortObjects(await this.#store.list(''));
     makeDirectories(this.#disk, this.#directory);
-    if (head) await this.#bring(head, repositoryName);
+    if (head) await this.#bringHead(head);
     const mirrored = new Map<string, MirroredSet>();
     let done = 0;
     await someAtOnce(mostAtOnce, sets, async (set) => {
@@ -90,8 +100,17 @@ class MirrorMaker {
       files: changes.files,
       changes,
       known: { isRepository: head !== undefined, sets: mirrored },
-      release: (file, object) => this.#lazy.release(file, object),
+      release: (file, object, expected) => this.#lazy.release(file, object, expected),
     };
+  }
+
+  /** However the store keeps files: here they are as they are. */
+  async #bringHead({ name }: StoredObject): Promise<void> {
+    const bytes = await this.#readSmall(name, noteLimit);
+    if (!bytes) return;
+    const head = headOf(bytes, this.#store.place);
+    const text = head?.packed ? encodeHead({ id: head.id }) : bytes;
+    writeNew(this.#disk, path.join(this.#directory, repositoryName), text);
   }
 
   async #mirror(set: StoredSet): Promise<MirroredSet> {
@@ -103,8 +122,9 @@ class MirrorMaker {
     const object = set.objects.get(manifestName) ?? unlisted;
     const text = await this.#bring(object, `${set.id}/${manifestName}`, manifestLimit);
     const manifest = text && readable(text, path.join(inside, manifestName), set.id);
-    this.#layOut(set, manifest);
-    const sums = set.objects.get(sumsName);
+    const objects = this.#withPacked(set, manifest);
+    this.#layOut(set.id, objects, manifest);
+    const sums = objects.get(sumsName);
     if (sums) this.#lazy.add(path.join(inside, sumsName), sums, 0o600);
     const notes = new Map<string, Uint8Array>();
     for (const name of noteNames) {
@@ -117,11 +137,19 @@ class MirrorMaker {
       notes.set(checksName, checks);
       writeNew(this.#disk, path.join(inside, checksName), checks);
     }
-    return { ...set, isComplete: text !== undefined, notes };
+    return { id: set.id, objects, isComplete: text !== undefined, notes };
+  }
+
+  /** The objects of a set: those that are in packs are in no list of the store. */
+  #withPacked({ id, objects }: StoredSet, manifest: Manifest | undefined): ReadonlyMap<string, StoredObject> {
+    const { packs } = this.#store;
+    if (!packs || !manifest) return objects;
+    const packed = packs.filesOf(id, manifest).map((object) => [object.name.slice(id.length + 1), object] as const);
+    return new Map([...objects, ...packed]);
   }
 
   /** Makes what stands for the files and directories of a set. */
-  #layOut({ id, objects }: StoredSet, manifest: Manifest | undefined): void {
+  #layOut(id: string, objects: StoredSet['objects'], manifest: Manifest | undefined): void {
     const environment = environmentOf(path.join(this.#directory, id));
     const made = new Set<string>(['']);
     const makeAbove = (name: string): void => {
@@ -136,27 +164,39 @@ class MirrorMaker {
     }
     const isBelowFile = (name: string): boolean => name !== '' && (files.has(name) || isBelowFile(parentOf(name)));
     for (const name of manifest ? directoryNames(manifest) : []) if (!isBelowFile(name)) makeAbove(name);
-    const modes = new Map(manifest?.files.map(({ path: name, mode }) => [name, mode]));
+    const entries = new Map(manifest?.files.map((file) => [file.path, file]));
     for (const [name, object] of files) {
       // What a file has below it can be nothing of an environment.
       if (isBelowFile(parentOf(name)) || made.has(name)) continue;
       makeAbove(parentOf(name));
-      this.#lazy.add(path.join(environment, name), object, (modes.get(name) ?? 0o600) & plainBits);
+      const entry = entries.get(name);
+      const mode = (entry?.mode ?? 0o600) & plainBits;
+      this.#lazy.add(path.join(environment, name), object, mode, entry && expectedOf(entry));
     }
   }
 
   /** Writes an object as a file, and returns it; undefined when it was removed meanwhile. What is too large is cut: it is none. */
   async #bring(object: StoredObject, name: string, limit = noteLimit): Promise<Uint8Array | undefined> {
-    const bytes = await this.#store.read(object.name, { start: 0, length: Math.min(object.size, limit) });
+    const bytes = await this.#readSmall(object.name, limit);
     if (bytes) writeNew(this.#disk, path.join(this.#directory, name), bytes);
     return bytes;
+  }
+
+  /** What is damaged is that of its set alone: whoever reads it finds nothing there. */
+  async #readSmall(name: string, limit: number): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#store.read(name, { start: 0, length: limit });
+    } catch (error) {
+      if (!(error instanceof FigaroError) || error.code !== 'file-checksum') throw error;
+      return new Uint8Array(0);
+    }
   }
 
   async #checksOf({ objects }: StoredSet): Promise<Uint8Array> {
     const names = [...objects.keys()].filter(isOfChecks).sort();
     const parts: Uint8Array[] = [];
     for (const name of names) {
-      const bytes = await this.#store.read(objects.get(name)!.name, { start: 0, length: noteLimit });
+      const bytes = await this.#readSmall(objects.get(name)!.name, noteLimit);
       if (bytes) parts.push(bytes, ...(bytes.at(-1) === 0x0a ? [] : [Buffer.from('\n')]));
     }
     return Buffer.concat(parts);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { readOwnIfThere } from '../files/read.ts';
+import { companionNames } from '../packed/companions.ts';
 import { pause, throwIfStopped, type Watch } from '../pause.ts';
 import { repositoryName } from '../places.ts';
 import { checksName } from '../repository/checks.ts';
@@ -15,6 +16,7 @@ import { bytesAsSource, fileAsSource } from '../store/object-source.ts';
 import { type ObjectSource, type Store, type StoredObject } from '../store/store.ts';
 import { type OpenedStore } from '../store/stores.ts';
 import { type Mirror, type MirroredSet } from './mirror.ts';
+import { expectedOf } from './stand-in.ts';
 import { checksPrefix, isOfChecks, manifestName, noteLimit, noteNames, sumsName } from './objects.ts';
 
 /** With so many objects of checks in a set, they become one. */
@@ -32,8 +34,9 @@ export async function upload(
   mirror: Mirror,
   confirm: Confirm,
   watch: Watch,
+  onWarning: (warning: string) => void,
 ): Promise<void> {
-  await new Upload(stores, mirror, confirm, watch).perform();
+  await new Upload(stores, mirror, confirm, watch, onWarning).perform();
 }
 
 class Upload {
@@ -43,12 +46,14 @@ class Upload {
   readonly #files: Files;
   readonly #confirm: Confirm;
   readonly #watch: Watch;
+  readonly #onWarning: (warning: string) => void;
 
   constructor(
     { store, ending }: Pick<OpenedStore, 'store' | 'ending'>,
     mirror: Mirror,
     confirm: Confirm,
     watch: Watch,
+    onWarning: (warning: string) => void,
   ) {
     this.#store = store;
     this.#ending = ending;
@@ -56,6 +61,7 @@ class Upload {
     this.#files = mirror.files;
     this.#confirm = confirm;
     this.#watch = watch;
+    this.#onWarning = onWarning;
   }
 
   async perform(): Promise<void> {
@@ -74,6 +80,7 @@ class Upload {
       await this.#removeSet(set);
       known.sets.delete(set.id);
     }
+    if (removed.length > 0) await this.#collectPacks();
   }
 
   /** The sets that the engine removed, in its order: what is left of a chain at any moment is one. */
@@ -115,6 +122,10 @@ class Upload {
   async #sendHead(): Promise<void> {
     const bytes = readOwnIfThere(this.#files, path.join(this.#mirror.directory, repositoryName));
     if (!bytes) return;
+    for (const name of companionNames) {
+      const companion = readOwnIfThere(this.#files, path.join(this.#mirror.directory, name));
+      if (companion) await this.#store.write(name, bytesAsSource(companion));
+    }
     await this.#confirm();
     if (await this.#store.create(repositoryName, bytes)) {
       this.#mirror.known.isRepository = true;
@@ -130,7 +141,7 @@ class Upload {
     try {
       return await this.#sendSet(id);
     } catch (error) {
-      if (await this.#isOurs(error)) await removeAll(this.#ending, id).catch(() => undefined);
+      if (await this.#isOurs(error)) await this.#discard(id).catch(() => undefined);
       throw error;
     }
   }
@@ -151,6 +162,7 @@ class Upload {
     const { manifest, text } = readManifest(this.#files, path.join(this.#mirror.directory, id), id)!;
     const progress = { done: 0, total: manifest.files.reduce((sum, { size }) => sum + size, 0) };
     await someAtOnce(mostAtOnce, manifest.files, async (file) => await this.#sendFile(id, file, progress));
+    await this.#store.packs?.finish(id);
     const sums = readOwnIfThere(this.#files, this.#inside(id, sumsName), manifestLimit);
     if (sums) await this.#store.write(`${id}/${sumsName}`, bytesAsSource(sums));
     // The last moment: what is stopped from here on has been done.
@@ -165,9 +177,10 @@ class Upload {
       objects.set(name, object);
       return object;
     };
-    for (const { path: name, size } of manifest.files) {
+    for (const entry of manifest.files) {
+      const { path: name, size } = entry;
       const file = path.join(environmentOf(path.join(this.#mirror.directory, id)), name);
-      this.#mirror.release(file, note(`environment/${name}`, size));
+      this.#mirror.release(file, note(`environment/${name}`, size), expectedOf(entry));
     }
     if (sums) note(sumsName, sums.length);
     note(manifestName, text.length);
@@ -247,6 +260,19 @@ class Upload {
     } finally {
       opened?.close();
     }
+  }
+
+  async #discard(id: string): Promise<void> {
+    await removeAll(this.#ending, id);
+    await this.#ending.packs?.discard(id);
+  }
+
+  async #collectPacks(): Promise<void> {
+    const { packs } = this.#store;
+    if (!packs) return;
+    await pause(this.#watch, { phase: 'look for packs that no set needs' });
+    const hindrance = await packs.collect(this.#confirm);
+    if (hindrance) this.#onWarning(`packs that no set needs any more were not removed: ${hindrance.message}`);
   }
 
   /** Without its manifest it is no set, and the next run removes what is left of it. */

@@ -2,17 +2,18 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { logPlace } from '../environment/discover.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
 import { writeNew } from '../files/durable.ts';
 import { type FileStat, type Files } from '../files/files.ts';
 import { filesWith } from '../files/files-with.ts';
-import { type Pace } from '../pace.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { beginStage, discardStage, sweepBeside } from '../recovery/leftovers.ts';
 import { findRepository, proofsIn } from '../repository/repository.ts';
 import { type Store } from '../store/store.ts';
 import { asOfSpool, spoolPlace } from '../transfer/spool.ts';
 import { type OpenedStore } from '../store/stores.ts';
+import { StandIn } from './stand-in.ts';
 import { makeMirror, type Mirror } from './mirror.ts';
 import { lockStore, seeWriter, type StoreLock } from './store-lock.ts';
 import { upload, type Confirm } from './upload.ts';
@@ -27,8 +28,8 @@ export interface MirrorOptions {
   readonly isWriter: boolean;
   readonly lockWaitMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** How fast to send. */
-  readonly pace?: Pace;
+  /** The environment, where the work is about one that is here, with its log directory if only its application names that. */
+  readonly source?: { readonly home: string; readonly logDirectory?: string | undefined };
   /** Has people see what is done before and after the work, which they are shown by itself. */
   readonly watched: <T>(work: (watch: Watch) => Promise<T>) => Promise<T>;
   /** Told where the mirror is going to be, before anything is done with it. */
@@ -57,7 +58,7 @@ export async function withMirror<T>(
   options: MirrorOptions,
   work: (mirror: MirrorInUse) => Promise<T>,
 ): Promise<T> {
-  const { store, ending, reader } = stores;
+  const { store, ending } = stores;
   const { isWriter, lockWaitMs = 0, watched, onWarning } = options;
   const place = spoolPlace(disk, options.spool);
   const lock = isWriter ? await watched((watch) => lockStore(store, { lockWaitMs, watch, ending })) : undefined;
@@ -68,7 +69,10 @@ export async function withMirror<T>(
       for (const warning of sweepBeside(files, place, stage, 'spooling')) onWarning(warning);
       const directory = path.join(stage, 'repository');
       options.onPlace(directory);
-      const made = await watched((watch) => makeMirror(files, store, reader, directory, watch));
+      const reader = stores.readerOf();
+      const made = await watched((watch) =>
+        makeMirror(files, store, reader, directory, watch, standInFrom(disk, options)),
+      );
       const mirror = isWriter ? made : await withWriter(files, store, made);
       const kept = new KeptProofs(files, `${place}.proofs`, mirror);
       if (isWriter) kept.take();
@@ -86,6 +90,13 @@ export async function withMirror<T>(
   }
 }
 
+/** What cannot be read of the sets can be had from their source. */
+function standInFrom(disk: Files, { source }: MirrorOptions): StandIn | undefined {
+  if (!source) return undefined;
+  const { home, logDirectory } = source;
+  return new StandIn(disk, () => logPlace(disk, home, { logDirectory }));
+}
+
 /** What nobody may remove is missed by nobody: it is no object. */
 async function sweepUnfinished(store: Store): Promise<void> {
   try {
@@ -100,12 +111,12 @@ async function working<T>(
   { store, ending }: OpenedStore,
   mirror: Mirror,
   lock: StoreLock | undefined,
-  { signal, pace, watched, onWarning, onFailure }: MirrorOptions,
+  { signal, watched, onWarning, onFailure }: MirrorOptions,
   work: (mirror: MirrorInUse) => Promise<T>,
 ): Promise<T> {
   const confirm: Confirm = async (by) => await lock?.confirm(by);
   const send = async (watch: Watch): Promise<void> =>
-    await upload({ store, ending }, mirror, confirm, pace ? { ...watch, pace } : watch);
+    await upload({ store, ending }, mirror, confirm, watch, onWarning);
   let result: T;
   try {
     // Who works shows what is done already.

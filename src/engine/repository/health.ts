@@ -25,6 +25,8 @@ export interface HealthRules {
   readonly minFreeBytes?: number;
   /** What is free where its mirror is says nothing. */
   readonly isInStore?: boolean;
+  /** What is on the disk that it is on, where that is not its own directory. */
+  readonly disk?: string;
 }
 
 /** A day, and some time for the backup itself. */
@@ -78,7 +80,7 @@ export interface Health {
 
 /** Whether backups are as they should be. Reads manifests, pins and checks only. Throws `usage`, and what keeps the repository from being read. */
 export function assessHealth(files: Files, repository: Repository, rules: HealthRules = {}, now = new Date()): Health {
-  const { isInStore: _isInStore, ...amounts } = rules;
+  const { isInStore: _isInStore, disk: _disk, ...amounts } = rules;
   requireAmounts(amounts);
   return healthOf(files, repository, listSets(files, repository), rules, now);
 }
@@ -96,7 +98,7 @@ export function healthOf(
   const proven = sets.findLast(({ set }) => set.manifest.unread !== true && !isUnsound(set));
   const newest = proven && newestSet(proven, now);
   const lastRehearsed = latest(chains.map(rehearsalOf), now);
-  const freeBytes = rules.isInStore === true ? undefined : files.freeSpace(repository.directory);
+  const freeBytes = rules.isInStore === true ? undefined : files.freeSpace(rules.disk ?? repository.directory);
   return {
     problems: [
       ...damage(chains.at(-1)),

@@ -14,14 +14,12 @@ import { repositoryName, requireLocal, requireNoneAbove } from '../places.ts';
 import { requireDirectory, whatIsThere } from '../what-is.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { normalDirectory } from '../../format/names.ts';
-import { readFields } from '../fields.ts';
 import { isInFuture } from './chain-order.ts';
+import { decodeHead, encodeHead, type Head, type PackedHead } from './head.ts';
 import { LockSight, sweepLocks, takeLock, type Lock } from './lock.ts';
-import { decodeManifest, encodeManifest, setName, type Manifest, type SetKind } from './manifest.ts';
+import { decodeManifest, encodeManifest, setName, type Manifest, type ManifestFile, type SetKind } from './manifest.ts';
 import { type BrokenSet, type BackupSet } from './backup-set.ts';
 import { notePhases } from './writer.ts';
-
-const repositoryFormat = 1;
 
 export interface Repository {
   readonly directory: string;
@@ -48,12 +46,12 @@ export function openRepository(files: Files, directory: string): Repository {
  * `repository-missing` where there is no directory to make it in, and `usage` inside of another repository or a standby, and
  * for what `requireLocal` refuses.
  *
- * @param id of the repository that it is to be a copy of; a new one by default
+ * @param head that of the repository that it is to be a copy of; a new one by default
  */
 export function createRepository(
   files: Files,
   given: string,
-  id = randomBytes(8).toString('hex'),
+  head: Head = newHead(),
 ): { readonly repository: Repository; readonly created: boolean } {
   requireLocal(files, { what: 'the repository', path: given });
   const directory = path.resolve(given);
@@ -75,13 +73,13 @@ export function createRepository(
     });
   }
   makeDirectories(files, directory);
-  const created = createDurably(files, path.join(directory, repositoryName), describeRepository(id));
-  return { repository: created ? { directory, id } : openRepository(files, directory), created };
+  const created = createDurably(files, path.join(directory, repositoryName), encodeHead(head));
+  return { repository: created ? { directory, id: head.id } : openRepository(files, directory), created };
 }
 
-/** What a repository begins with. */
-export function describeRepository(id: string): string {
-  return `${JSON.stringify({ format: repositoryFormat, id }, undefined, 2)}\n`;
+/** @param packed how its files are to be packed; not at all without */
+export function newHead(packed?: PackedHead): Head {
+  return { id: randomBytes(8).toString('hex'), ...(packed ? { packed } : {}) };
 }
 
 /** Where the directory above is missing, too, it is the disk of the backups that is. */
@@ -94,28 +92,18 @@ function requireParent(files: Files, directory: string): void {
   });
 }
 
-/** Opens a repository; undefined where there is none. */
+/** Opens a repository; undefined where there is none. Throws `usage` for one that is packed: a store has to be seen as a plain one first. */
 export function findRepository(files: Files, directory: string): Repository | undefined {
   if (files.statThrough(directory)) requireDirectory(files, directory, 'repository');
   const file = path.join(directory, repositoryName);
   const bytes = readIn(files, directory, repositoryName, readOwnIfThere);
   if (!bytes) return undefined;
-  const corrupt = (problem: string): FigaroError =>
-    new FigaroError('manifest-corrupt', `${file} is not what a repository begins with: ${problem}`, {
-      path: file,
-      hint: 'the sets may be sound all the same: bring the file back from a copy of the repository.',
-    });
-  const fields = readFields(bytes, corrupt);
-  const format = fields.count('format');
-  if (format > repositoryFormat) {
-    throw new FigaroError(
-      'format-unsupported',
-      `${directory} has repository format ${format}, newer than ${repositoryFormat}`,
-      { path: directory, hint: 'use a newer figaro-backup.' },
-    );
-  }
-  if (format !== repositoryFormat) throw corrupt(`its format is ${format}`);
-  return { directory, id: fields.matching('id', /^[0-9a-f]{16}$/, 'id of a repository') };
+  const { id, packed } = decodeHead(bytes, directory, file);
+  if (!packed) return { directory, id };
+  throw new FigaroError('usage', `${directory} is a packed repository, which cannot be worked with in its place here`, {
+    path: directory,
+    hint: 'figaro-backup copy brings its sets into a plain one.',
+  });
 }
 
 /** Everything in a repository, in order of time. */
@@ -317,8 +305,8 @@ export function removeSet(files: Files, repository: Repository, { id, directory 
 }
 
 /** The contents of SHA256SUMS, for `sha256sum -c` in the directory of the set. */
-export function checksumLines(manifest: Manifest): string {
-  return manifest.files.map(({ path: name, sha256 }) => checksumLine(sha256, `environment/${name}`)).join('');
+export function checksumLines({ files }: { readonly files: readonly Pick<ManifestFile, 'path' | 'sha256'>[] }): string {
+  return files.map(({ path: name, sha256 }) => checksumLine(sha256, `environment/${name}`)).join('');
 }
 
 /** A line of `sha256sum`, which escapes names with line breaks and backslashes. */

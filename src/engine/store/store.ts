@@ -1,5 +1,7 @@
 /** Where objects are kept that are not files of this machine: names to bytes. What they mean is the business of others. */
 
+import { type FigaroError } from '../../errors.ts';
+
 /** An object. Names have `/` between their parts, and begin with none. */
 export interface StoredObject {
   readonly name: string;
@@ -53,6 +55,33 @@ export interface Store {
   remove(names: readonly string[]): Promise<void>;
   /** Removes what writes left that never ended, where a store keeps such: those that began longer ago than this. Returns how many there were. */
   sweep?(olderThanMs: number): Promise<number>;
+  /** Of one whose objects are not what it keeps: how it comes to the files of sets. */
+  readonly packs?: Packs;
   /** Ends its connections. */
   close(): Promise<void>;
+}
+
+/** What a manifest tells of the files of a set. */
+export interface PackedFiles {
+  /** Sizes in bytes. */
+  readonly files: readonly { readonly path: string; readonly size: number; readonly sha256: string }[];
+  /** ISO 8601. */
+  readonly finished: string;
+}
+
+/** What a store can tell and do that keeps the files of sets in packs, and not each as an object. */
+export interface Packs {
+  /** What it has of a set by its manifest: lists of the store do not have it. */
+  filesOf(set: string, manifest: PackedFiles): readonly StoredObject[];
+  /** Has what was written of a set last: all of its files are there. To be done before its manifest is written. */
+  finish(set: string): Promise<void>;
+  /** Removes what was written of a set that never became one. */
+  discard(set: string): Promise<void>;
+  /**
+   * Removes packs that no set refers to, unless a set cannot be read that may. `confirm` throws where this run may not be the one that writes any more.
+   * Returns why nothing was removed, where nothing could be.
+   */
+  collect(confirm: () => Promise<void>): Promise<FigaroError | undefined>;
+  /** Packs that no set refers to; none where a set cannot be read that may. */
+  unused(): Promise<readonly StoredObject[]>;
 }

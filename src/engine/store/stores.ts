@@ -1,5 +1,7 @@
 /** Opens stores by their URLs. */
 
+import { type Files } from '../files/files.ts';
+import { type PackedOpening } from '../packed/opening.ts';
 import { type Retry } from './retrying.ts';
 import { type SyncReader } from './sync-reader.ts';
 import { type Store } from './store.ts';
@@ -9,7 +11,8 @@ export interface OpenedStore {
   readonly store: Store;
   /** The same for what is done last, whether or not the run was stopped: nothing is tried for long. */
   readonly ending: Store;
-  readonly reader: SyncReader;
+  /** What reads from it; of a packed repository as what it is. Asked for once. */
+  readonly readerOf: (packed?: PackedOpening) => SyncReader;
   close(): Promise<void>;
 }
 
@@ -35,6 +38,20 @@ export function isStoreUrl(text: string): boolean {
 /** For how long a run that is over tries to leave nothing behind, in ms. */
 const endingMs = 20_000;
 
+/** A directory of this machine, whose repository is packed: a plain one needs no store. */
+export async function openDirectory(files: Files, directory: string): Promise<OpenedStore> {
+  const [{ openLocalStore }, { WorkerReader }] = await Promise.all([
+    import('./local-store.ts'),
+    import('./sync-reader.ts'),
+  ]);
+  const store = openLocalStore(files, directory);
+  return withReader(
+    store,
+    store,
+    (packed) => new WorkerReader({ url: directory, place: store.place, env: {}, ...packed }),
+  );
+}
+
 /** Opens a store, which tries again what fails, and a thread that reads from it when something is read. */
 export const openStoreWithThread: OpenStore = async (url, { env, signal, storageClass, onRetry }) => {
   const [{ openStore }, { WorkerReader }] = await Promise.all([import('./open-store.ts'), import('./sync-reader.ts')]);
@@ -45,14 +62,22 @@ export const openStoreWithThread: OpenStore = async (url, { env, signal, storage
     ...(onRetry ? { onRetry } : {}),
   });
   const ending = await openStore(url, { env, budgetMs: endingMs });
-  const reader = new WorkerReader({ url, place: store.place, env });
+  return withReader(store, ending, (packed) => new WorkerReader({ url, place: store.place, env, ...packed }));
+};
+
+function withReader(
+  store: Store,
+  ending: Store,
+  read: (packed: { readonly packed?: PackedOpening }) => SyncReader,
+): OpenedStore {
+  let reader: SyncReader | undefined;
   return {
     store,
     ending,
-    reader,
+    readerOf: (packed) => (reader = read(packed ? { packed } : {})),
     close: async () => {
-      await reader.close();
+      await reader?.close();
       await Promise.all([store.close(), ending.close()]);
     },
   };
-};
+}

@@ -5,6 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
+import { type PackedOpening } from '../packed/opening.ts';
 import { type Range } from './store.ts';
 import { Unreachable } from './unreachable.ts';
 
@@ -25,6 +26,8 @@ export const answers = { none: 0, bytes: 1, absent: 2, failure: 3 } as const;
 export interface ReaderData {
   readonly url: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the repository in it is packed. */
+  readonly packed?: PackedOpening;
   /** Two numbers of 32 bits, what was answered and its length, and then the bytes. */
   readonly shared: SharedArrayBuffer;
 }
@@ -53,16 +56,22 @@ function programOf(here: string): URL {
 }
 
 export class WorkerReader implements SyncReader {
-  readonly #url: string;
   readonly #place: string;
-  readonly #env: ReaderData['env'];
+  readonly #data: Omit<ReaderData, 'shared'>;
+  readonly #program: URL;
   #thread: Thread | undefined;
 
-  /** `place` is what people know the store by. */
-  constructor({ url, place, env }: { readonly url: string; readonly place: string; readonly env: ReaderData['env'] }) {
-    this.#url = url;
+  /**
+   * @param place what people know the store by
+   * @param program of the thread: tests that run from the source have that of the bundle
+   */
+  constructor(
+    { place, ...data }: Omit<ReaderData, 'shared'> & { readonly place: string },
+    program = programOf(import.meta.url),
+  ) {
     this.#place = place;
-    this.#env = env;
+    this.#data = data;
+    this.#program = program;
   }
 
   read(name: string, range: Range): Uint8Array | undefined {
@@ -91,8 +100,8 @@ export class WorkerReader implements SyncReader {
 
   #begin(): Thread {
     const shared = new SharedArrayBuffer(headSize + largestRead);
-    const data: ReaderData = { url: this.#url, env: this.#env, shared };
-    const worker = new Worker(programOf(import.meta.url), { workerData: data });
+    const data: ReaderData = { ...this.#data, shared };
+    const worker = new Worker(this.#program, { workerData: data });
     // Whoever waits for its answer finds out that there is none.
     worker.on('error', () => {});
     worker.unref();

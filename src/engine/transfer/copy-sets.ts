@@ -77,7 +77,7 @@ export async function copySets(files: Files, from: Repository, options: CopyOpti
   if (options.dryRun) return await new Copy(files, from, existing, options).perform();
   const { repository, created } = existing
     ? { repository: existing, created: false }
-    : createRepository(files, options.to, from.id);
+    : createRepository(files, options.to, { id: from.id });
   if (created) options.onCreated?.(repository);
   return await asWriter(
     files,

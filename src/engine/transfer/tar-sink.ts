@@ -8,7 +8,8 @@ import { pack, type Pack } from 'tar-stream';
 import { type FileOwner } from '../files/files.ts';
 import { repositoryName } from '../places.ts';
 import { plainBits } from '../recovery/owners.ts';
-import { checksumLines, describeRepository, type Repository } from '../repository/repository.ts';
+import { encodeHead } from '../repository/head.ts';
+import { checksumLines, type Repository } from '../repository/repository.ts';
 import { roomIn } from './room.ts';
 import { type FileDraft, type SetDraft, type SetSink } from './set-sink.ts';
 
@@ -43,7 +44,7 @@ export class TarSink implements SetSink {
 
   /** @param repository that the sets are of */
   async open(repository: Repository): Promise<void> {
-    await this.#whole(repositoryName, Buffer.from(describeRepository(repository.id)));
+    await this.#whole(repositoryName, Buffer.from(encodeHead({ id: repository.id })));
   }
 
   async begin(id: string): Promise<SetDraft> {

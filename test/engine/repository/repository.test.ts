@@ -78,7 +78,7 @@ describe('a repository', () => {
     mkdirSync(directory);
     writeFileSync(path.join(directory, 'repository.json'), '{"format": 9, "shape": "round"}');
     const error = await expectFailure('format-unsupported', () => openRepository(nodeFiles, directory));
-    expect(error.message).toContain('format 9, newer than 1');
+    expect(error.message).toContain('format 9, newer than 2');
   });
 
   test.each(['', '[]', 'null', '{"format":"1","id":"x"}', '{"format":1}', '{"format":0,"id":"x"}'])(

@@ -1,0 +1,108 @@
+/**
+ * Keys of encrypted repositories. Recipients can read all of it, with their identities. The machine that backs up has a key of its own, which opens what is
+ * known of sets and not what is in them; what pages are equal, and that nobody added a recipient, it knows by that key, too.
+ */
+
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { FigaroError } from '../../errors.ts';
+import { parseIdentity, recipientOf, type Identity } from '../age/identities.ts';
+import { openWith } from '../age/open.ts';
+import { parseRecipient } from '../age/recipients.ts';
+import { sealFor } from '../age/seal.ts';
+import { type Head, type HeadKeys } from '../repository/head.ts';
+import { keyName } from './companions.ts';
+import { type GivenKeys } from './opening.ts';
+import { encrypted, type Encryption } from './sealing.ts';
+import { type PackedKeys } from './packed-store.ts';
+
+/**
+ * Throws `password` for a key that is none of this repository, and `manifest-corrupt` where somebody else changed for whom it is encrypted.
+ *
+ * @param place what people know the repository by
+ */
+export async function keysOf(
+  keys: HeadKeys,
+  { id }: Pick<Head, 'id'>,
+  given: GivenKeys,
+  place: string,
+): Promise<PackedKeys> {
+  const identities = given.identities.map(identityOf);
+  const machine = given.machine === undefined ? undefined : identityOf(given.machine);
+  if (machine) await requireOurs(machine, keys, id, place);
+  const recipients = keys.recipients.map(parseRecipient);
+  const contents: Encryption = {
+    seal: sealFor(recipients),
+    open: identities.length > 0 ? openWith(identities) : () => Promise.reject(noIdentity(place)),
+  };
+  const all = machine ? [...identities, machine] : identities;
+  const notes: Encryption = {
+    seal: sealFor([...recipients, parseRecipient(keys.machine)]),
+    open: all.length > 0 ? openWith(all) : () => Promise.reject(noKey(place)),
+  };
+  return {
+    sealing: encrypted({ contents, notes }),
+    hashKey: machine && derived(machine, 'hashes of pages'),
+  };
+}
+
+/** What the head of a new repository, or one with other recipients, says of them. */
+export async function headKeys(id: string, recipients: readonly string[], machine: string): Promise<HeadKeys> {
+  const identity = identityOf(machine);
+  const keys = { recipients, machine: await recipientOf(identity) };
+  return { ...keys, seal: sealOf(identity, keys, id).toString('hex') };
+}
+
+/** The key of the machine, for those who have an identity: what the companion of a repository is called, and holds. */
+export async function sealedKey(
+  recipients: readonly string[],
+  machine: string,
+): Promise<readonly [name: string, bytes: Uint8Array]> {
+  return [keyName, await sealFor(recipients.map(parseRecipient))(Buffer.from(`${machine}\n`))];
+}
+
+async function requireOurs(machine: Identity, keys: HeadKeys, id: string, place: string): Promise<void> {
+  if ((await recipientOf(machine)) !== keys.machine) {
+    throw new FigaroError('password', `the key file is not that of ${place}`, {
+      hint: 'each repository has a key file of its own, which `init` made. Whoever has an identity gets it back: `age -d -i IDENTITY key.age`.',
+    });
+  }
+  if (timingSafeEqual(sealOf(machine, keys, id), Buffer.from(keys.seal, 'hex'))) return;
+  throw new FigaroError('manifest-corrupt', `somebody has changed for whom ${place} is encrypted, without its key`, {
+    path: place,
+    hint: 'nothing is written to it. Bring repository.json back from a copy, and find out who can write there.',
+  });
+}
+
+function sealOf(machine: Identity, { recipients, machine: own }: Omit<HeadKeys, 'seal'>, id: string): Buffer {
+  return createHmac('sha256', derived(machine, 'recipients'))
+    .update(JSON.stringify([id, own, recipients]))
+    .digest();
+}
+
+function derived(machine: Identity, purpose: string): Uint8Array {
+  return createHmac('sha256', machine.line()).update(purpose).digest();
+}
+
+function identityOf(line: string): Identity {
+  const identity = parseIdentity(line);
+  if (typeof identity !== 'string') return identity;
+  throw new FigaroError('password', `a line of the key file ${identity}`, {
+    hint: 'give the key file that `init` made.',
+  });
+}
+
+function noIdentity(place: string): FigaroError {
+  return new FigaroError(
+    'password',
+    `${place} is encrypted, and what is in its sets cannot be read without an identity`,
+    {
+      hint: 'name the file of an identity with --identity or $FIGARO_BACKUP_IDENTITY.',
+    },
+  );
+}
+
+function noKey(place: string): FigaroError {
+  return new FigaroError('password', `${place} is encrypted, and there is no key to it`, {
+    hint: 'name the file of an identity with --identity or $FIGARO_BACKUP_IDENTITY, or on the machine that backs up its key file with --key-file or $FIGARO_BACKUP_KEY_FILE.',
+  });
+}

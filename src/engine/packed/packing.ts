@@ -1,0 +1,207 @@
+/** Puts the files of a new set into packs: of each file what is not as it was in the full set before. */
+
+import { metaSize, recognizeFile } from '../../format/page/meta.ts';
+import { bytesAsSource } from '../store/object-source.ts';
+import { type ObjectSource, type Store } from '../store/store.ts';
+import { PiecesMaker, type Contents, type Pieces } from './contents.ts';
+import { InFlight } from './in-flight.ts';
+import { packName, packSize, packsPrefix } from './layout.ts';
+import { PagesBefore } from './pages-before.ts';
+import { hashSize, PageHasher, type FilePages, type PageTable } from './page-table.ts';
+import { type Sealing } from './sealing.ts';
+import { inUnits } from './units.ts';
+
+/** What is compared as one in files that have no pages of their own, in bytes. */
+const plainUnit = 4096;
+
+/** How many packs are compressed and sent at the same time. */
+const mostAtOnce = 6;
+
+/** A set that others can be compared with. */
+export interface Before {
+  readonly contents: Contents;
+  readonly pages: PageTable;
+}
+
+export interface Packed {
+  readonly contents: Contents;
+  readonly pages: PageTable;
+}
+
+/** A piece in a pack that is not full yet, or in another one that comes after such a piece. */
+interface Pending {
+  readonly pieces: PiecesMaker;
+  /** Undefined for this one. */
+  readonly pack?: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export class Packing {
+  readonly #store: Store;
+  readonly #sealing: Sealing;
+  readonly #origin: string;
+  readonly #before: Before | undefined;
+  readonly #hasher: PageHasher;
+  readonly #sending = new InFlight(mostAtOnce);
+  readonly #packs: string[] = [];
+  /** By its number in the set before: what the pack is called here. */
+  readonly #packsBefore = new Map<number, number>();
+  readonly #byUid: ReadonlyMap<string, string>;
+  /** What is left of files, which share packs. */
+  readonly #rest = new Pack();
+  readonly #files = new Map<string, PiecesMaker>();
+  readonly #pages = new Map<string, FilePages>();
+  #made = 0;
+
+  constructor(store: Store, sealing: Sealing, origin: string, key: Uint8Array, before?: Before) {
+    this.#store = store;
+    this.#sealing = sealing;
+    this.#origin = origin;
+    this.#before = before;
+    this.#hasher = new PageHasher(key);
+    this.#byUid = new Map([...(before?.pages ?? [])].flatMap(([name, { uid }]) => (uid === '' ? [] : [[uid, name]])));
+  }
+
+  /** Takes in a file; several may come at the same time. What it says of pieces is known when `finish` returns. */
+  async add(name: string, source: ObjectSource): Promise<void> {
+    const { uid, unit } = await this.#kindOf(source);
+    const before = this.#beforeOf(name, uid, unit);
+    const pieces = new PiecesMaker();
+    const hashes = new Uint8Array(Math.ceil(source.size / unit) * hashSize);
+    const pack = new Pack();
+    let page = 0;
+    for await (const bytes of inUnits(source, unit)) {
+      for (let at = 0; at < bytes.length; at += unit, page++) {
+        const part = bytes.subarray(at, at + unit);
+        const hash = this.#hasher.hash(part);
+        hashes.set(hash, page * hashSize);
+        const same = before?.find(page, hash, part.length);
+        if (same) {
+          pack.addElsewhere(pieces, this.#packBefore(same.pack), same.offset, same.length);
+        } else {
+          pack.add(pieces, part);
+          if (pack.size >= packSize) await this.#send(pack);
+        }
+      }
+    }
+    // A pack for each small file would be an object for each.
+    if (pack.size > 0) {
+      if (this.#rest.size + pack.size > packSize) await this.#send(this.#rest);
+      this.#rest.take(pack);
+    }
+    this.#files.set(name, pieces);
+    this.#pages.set(name, { uid, unit, hashes });
+  }
+
+  /** Sends the last pack, and waits for all of them. */
+  async finish(): Promise<Packed> {
+    if (this.#rest.size > 0) await this.#send(this.#rest);
+    await this.#sending.end();
+    const files = new Map<string, Pieces>();
+    const names = [...this.#files.keys()].sort();
+    for (const name of names) files.set(name, this.#files.get(name)!.finish());
+    const pages = new Map(names.map((name) => [name, this.#pages.get(name)!]));
+    const depth = this.#packsBefore.size > 0 ? this.#before!.contents.depth + 1 : 0;
+    return { contents: { depth, packs: this.#packs, files }, pages };
+  }
+
+  /** Once `finish` was not reached. */
+  async abandon(): Promise<void> {
+    await this.#sending.end().catch(() => undefined);
+  }
+
+  async #kindOf(source: ObjectSource): Promise<{ readonly uid: string; readonly unit: number }> {
+    const head = new Uint8Array(Math.min(source.size, metaSize));
+    let filled = 0;
+    for await (const bytes of source.open(0, head.length)) {
+      head.set(bytes.subarray(0, head.length - filled), filled);
+      filled += bytes.length;
+    }
+    const found = recognizeFile(head);
+    return found.kind === 'database'
+      ? { uid: found.format.uid, unit: found.format.pageSize }
+      : { uid: '', unit: plainUnit };
+  }
+
+  #beforeOf(name: string, uid: string, unit: number): PagesBefore | undefined {
+    if (!this.#before) return undefined;
+    const { pages, contents } = this.#before;
+    const isSame = (other: string | undefined): boolean => {
+      const found = other === undefined ? undefined : pages.get(other);
+      return found?.unit === unit && found.uid === uid;
+    };
+    const other = [name, this.#byUid.get(uid)].find(isSame);
+    const pieces = other === undefined ? undefined : contents.files.get(other);
+    return pieces && new PagesBefore(pages.get(other!)!, pieces);
+  }
+
+  #packBefore(index: number): number {
+    let found = this.#packsBefore.get(index);
+    if (found === undefined) {
+      found = this.#packs.push(this.#before!.contents.packs[index]!) - 1;
+      this.#packsBefore.set(index, found);
+    }
+    return found;
+  }
+
+  async #send(pack: Pack): Promise<void> {
+    const name = packName(this.#origin, ++this.#made);
+    const bytes = pack.close(this.#packs.push(name) - 1);
+    await this.#sending.begin(async () => {
+      const sealed = await this.#sealing.seal('contents', bytes);
+      await this.#store.write(`${packsPrefix}${name}${this.#sealing.suffix}`, bytesAsSource(sealed));
+    });
+  }
+}
+
+/** A pack that is being filled. What comes after a piece of it in a file waits until it has its number. */
+class Pack {
+  #bytes = Buffer.allocUnsafe(packSize / 16);
+  #pending: Pending[] = [];
+  size = 0;
+
+  add(pieces: PiecesMaker, part: Uint8Array): void {
+    this.#reserve(part.length);
+    this.#bytes.set(part, this.size);
+    this.#pending.push({ pieces, offset: this.size, length: part.length });
+    this.size += part.length;
+  }
+
+  addElsewhere(pieces: PiecesMaker, pack: number, offset: number, length: number): void {
+    if (this.size === 0) pieces.add(pack, offset, length);
+    else this.#pending.push({ pieces, pack, offset, length });
+  }
+
+  /** Takes over what another one holds. */
+  take(other: Pack): void {
+    this.#reserve(other.size);
+    this.#bytes.set(other.#bytes.subarray(0, other.size), this.size);
+    for (const each of other.#pending) {
+      this.#pending.push(each.pack === undefined ? { ...each, offset: each.offset + this.size } : each);
+    }
+    this.size += other.size;
+    other.#reset();
+  }
+
+  /** Gives it a number, and returns its bytes. It is empty then. */
+  close(number: number): Uint8Array {
+    for (const { pieces, pack = number, offset, length } of this.#pending) pieces.add(pack, offset, length);
+    const bytes = this.#bytes.subarray(0, this.size);
+    this.#reset();
+    return bytes;
+  }
+
+  #reserve(length: number): void {
+    if (this.size + length <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.size + length));
+    larger.set(this.#bytes.subarray(0, this.size));
+    this.#bytes = larger;
+  }
+
+  #reset(): void {
+    this.#bytes = Buffer.allocUnsafe(this.#bytes.length);
+    this.#pending = [];
+    this.size = 0;
+  }
+}
