@@ -33,7 +33,7 @@ export function initCommand(context: CommandContext): Command {
     .option('--packed', 'compressed, and of each full set what changed since the one before')
     .option('--recipient <key>', 'packed, and encrypted to this public key of age; repeat it for more', collect)
     .addOption(
-      new Option('--most-depth <count>', 'so many full sets share pages, then one holds all of its own')
+      new Option('--most-depth <count>', 'how many full sets share pages, at most')
         .argParser(countArgument)
         .default(30),
     );
