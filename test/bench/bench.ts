@@ -11,6 +11,7 @@ import { dumps } from './dumps.ts';
 import { defaultScale, goals, setback } from './goals.ts';
 import { incrementals } from './incrementals.ts';
 import { manyFiles } from './many-files.ts';
+import { packed } from './packed.ts';
 import { recovery } from './recovery.ts';
 import { tableHead, tableRow, type Part } from './rows.ts';
 import { standbys } from './standbys.ts';
@@ -24,6 +25,7 @@ const parts: Readonly<Record<string, Part>> = {
   standbys,
   recovery,
   dumps,
+  packed,
 };
 
 const { values, positionals } = parseArgs({

@@ -57,6 +57,7 @@ export const goals: Readonly<Record<string, Goal>> = {
     goal: 3,
     reached: 1.66,
   },
+  '`hot`, packed, a hundredth of the records changed': { measure: 'stored', goal: 1.3, reached: 1.3 },
   '`dump` of binary data': { measure: 'cpu', goal: 1, reached: 0.19 },
   '`dump --printable` of binary data': { measure: 'cpu', goal: 1, reached: 0.36 },
 };

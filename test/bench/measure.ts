@@ -14,6 +14,8 @@ export interface Cost {
   readonly megabytesRead: number;
   /** The most memory that one of them had. */
   readonly megabytesHeld: number;
+  /** What a repository grew by, where that is measured. */
+  readonly megabytesStored?: number;
 }
 
 /** What is measured beside what: `prepare` goes before every run of one of the two. */
@@ -100,7 +102,7 @@ export function inAlternation({ ours, peer, prepare = () => {} }: Pair, pairs: n
 
 /** The least of each. */
 export function least(costs: readonly Cost[]): Cost {
-  const of = (what: keyof Cost): number => Math.min(...costs.map((cost) => cost[what]));
+  const of = (what: Exclude<keyof Cost, 'megabytesStored'>): number => Math.min(...costs.map((cost) => cost[what]));
   return {
     seconds: of('seconds'),
     cpuSeconds: of('cpuSeconds'),

@@ -31,18 +31,27 @@ export const ratios = {
   time: ({ ours, peer }: Row): number => ours.seconds / peer.seconds,
   cpu: ({ ours, peer }: Row): number => ours.cpuSeconds / peer.cpuSeconds,
   read: ({ ours, peer }: Row): number => ours.megabytesRead / peer.megabytesRead,
+  stored: ({ ours, peer }: Row): number => (ours.megabytesStored ?? Number.NaN) / (peer.megabytesStored ?? Number.NaN),
 } as const;
 
 export type Measure = keyof typeof ratios;
 
 export function tableHead({ scale, pairs }: Settings): string {
-  const cells = 'work|size|CPU s|s|MB read|MB held|beside|CPU s|ratio of CPU|of s|of MB read|exponent'.split('|');
+  const cells =
+    'work|size|CPU s|s|MB read|MB held|MB stored|beside|CPU s|ratio of CPU|of s|of MB read|of MB stored|exponent'.split(
+      '|',
+    );
   return [
     `Node ${process.version}, ${os.cpus().length} cores, scale ${scale}, best of ${pairs} in alternation.`,
     '',
     `| ${cells.join(' | ')} |`,
     `|${cells.map(() => '---').join('|')}|`,
   ].join('\n');
+}
+
+/** Nothing for what was not measured. */
+function shown(value = Number.NaN): string {
+  return Number.isNaN(value) ? '' : value.toFixed(2);
 }
 
 /** In Markdown. */
@@ -55,12 +64,9 @@ export function tableRow(row: Row): string {
     ours.seconds.toFixed(2),
     ours.megabytesRead.toFixed(0),
     ours.megabytesHeld.toFixed(0),
+    ours.megabytesStored?.toFixed(1) ?? '',
     peerName,
-    peer.cpuSeconds.toFixed(2),
-    ratios.cpu(row).toFixed(2),
-    ratios.time(row).toFixed(2),
-    ratios.read(row).toFixed(2),
-    exponent?.toFixed(2) ?? '',
+    ...[peer.cpuSeconds, ratios.cpu(row), ratios.time(row), ratios.read(row), ratios.stored(row), exponent].map(shown),
   ];
   return `| ${cells.join(' | ')} |`;
 }

@@ -5,7 +5,7 @@ import { bytesAsSource } from '../store/object-source.ts';
 import { type ObjectSource, type Store } from '../store/store.ts';
 import { PiecesMaker, type Contents, type Pieces } from './contents.ts';
 import { InFlight } from './in-flight.ts';
-import { packName, packSize, packsPrefix } from './layout.ts';
+import { packLimit, packName, packSize, packsPrefix } from './layout.ts';
 import { PagesBefore } from './pages-before.ts';
 import { hashSize, PageHasher, type FilePages, type PageTable } from './page-table.ts';
 import { type Sealing } from './sealing.ts';
@@ -15,7 +15,7 @@ import { inUnits } from './units.ts';
 const plainUnit = 4096;
 
 /** How many packs are compressed and sent at the same time. */
-const mostAtOnce = 6;
+const mostAtOnce = 4;
 
 /** A set that others can be compared with. */
 export interface Before {
@@ -49,7 +49,8 @@ export class Packing {
   readonly #packsBefore = new Map<number, number>();
   readonly #byUid: ReadonlyMap<string, string>;
   /** What is left of files, which share packs. */
-  readonly #rest = new Pack();
+  readonly #buffers = new Buffers();
+  readonly #rest = new Pack(this.#buffers);
   readonly #files = new Map<string, PiecesMaker>();
   readonly #pages = new Map<string, FilePages>();
   #made = 0;
@@ -69,7 +70,7 @@ export class Packing {
     const before = this.#beforeOf(name, uid, unit);
     const pieces = new PiecesMaker();
     const hashes = new Uint8Array(Math.ceil(source.size / unit) * hashSize);
-    const pack = new Pack();
+    const pack = new Pack(this.#buffers);
     let page = 0;
     for await (const bytes of inUnits(source, unit)) {
       for (let at = 0; at < bytes.length; at += unit, page++) {
@@ -147,23 +148,42 @@ export class Packing {
 
   async #send(pack: Pack): Promise<void> {
     const name = packName(this.#origin, ++this.#made);
-    const bytes = pack.close(this.#packs.push(name) - 1);
+    const { buffer, size } = pack.close(this.#packs.push(name) - 1);
     await this.#sending.begin(async () => {
-      const sealed = await this.#sealing.seal('contents', bytes);
+      const sealed = await this.#sealing.seal('contents', buffer.subarray(0, size));
+      this.#buffers.give(buffer);
       await this.#store.write(`${packsPrefix}${name}${this.#sealing.suffix}`, bytesAsSource(sealed));
     });
   }
 }
 
+/** Memory for packs, which is used again. */
+class Buffers {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(packLimit);
+  }
+
+  give(buffer: Buffer): void {
+    this.#free.push(buffer);
+  }
+}
+
 /** A pack that is being filled. What comes after a piece of it in a file waits until it has its number. */
 class Pack {
-  #bytes = Buffer.allocUnsafe(packSize / 16);
+  readonly #buffers: Buffers;
+  #buffer: Buffer | undefined;
   #pending: Pending[] = [];
   size = 0;
 
+  constructor(buffers: Buffers) {
+    this.#buffers = buffers;
+  }
+
   add(pieces: PiecesMaker, part: Uint8Array): void {
-    this.#reserve(part.length);
-    this.#bytes.set(part, this.size);
+    this.#buffer ??= this.#buffers.take();
+    this.#buffer.set(part, this.size);
     this.#pending.push({ pieces, offset: this.size, length: part.length });
     this.size += part.length;
   }
@@ -173,34 +193,29 @@ class Pack {
     else this.#pending.push({ pieces, pack, offset, length });
   }
 
-  /** Takes over what another one holds. */
+  /** Takes over what another one holds, which is empty then. */
   take(other: Pack): void {
-    this.#reserve(other.size);
-    this.#bytes.set(other.#bytes.subarray(0, other.size), this.size);
+    const begin = this.size;
+    this.#buffer ??= this.#buffers.take();
+    this.#buffer.set(other.#buffer!.subarray(0, other.size), begin);
     for (const each of other.#pending) {
-      this.#pending.push(each.pack === undefined ? { ...each, offset: each.offset + this.size } : each);
+      this.#pending.push(each.pack === undefined ? { ...each, offset: each.offset + begin } : each);
     }
     this.size += other.size;
+    this.#buffers.give(other.#buffer!);
     other.#reset();
   }
 
-  /** Gives it a number, and returns its bytes. It is empty then. */
-  close(number: number): Uint8Array {
+  /** Gives it a number, and its bytes away. It is empty then. */
+  close(number: number): { readonly buffer: Buffer; readonly size: number } {
     for (const { pieces, pack = number, offset, length } of this.#pending) pieces.add(pack, offset, length);
-    const bytes = this.#bytes.subarray(0, this.size);
+    const closed = { buffer: this.#buffer!, size: this.size };
     this.#reset();
-    return bytes;
-  }
-
-  #reserve(length: number): void {
-    if (this.size + length <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.size + length));
-    larger.set(this.#bytes.subarray(0, this.size));
-    this.#bytes = larger;
+    return closed;
   }
 
   #reset(): void {
-    this.#bytes = Buffer.allocUnsafe(this.#bytes.length);
+    this.#buffer = undefined;
     this.#pending = [];
     this.size = 0;
   }
