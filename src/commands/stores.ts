@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { type Command } from 'commander';
 import { readIn, readOwnIfThere } from '../engine/files/read.ts';
 import { Pace } from '../engine/pace.ts';
+import { type MirrorOptions } from '../engine/remote/with-mirror.ts';
 import { type Retry } from '../engine/store/retrying.ts';
 import { withPace } from '../engine/store/paced.ts';
 import { type Store } from '../engine/store/store.ts';
@@ -44,6 +45,9 @@ const writers: ReadonlySet<string> = new Set([
   'logs prune',
 ]);
 
+/** Commands that say what is sound, or what may be removed: they believe no manifest but the one in the store. */
+const skeptics: ReadonlySet<string> = new Set(['verify', 'expire', 'logs prune']);
+
 /** The action of a command whose `--repo` may be a store: commander gives it arguments, options and the command. */
 export function onStores<A extends readonly unknown[]>(
   context: CommandContext,
@@ -69,12 +73,14 @@ export async function withStores<T>(
   const toStore = name === 'copy' && to !== undefined && isMirrored(context, to) ? to : undefined;
   const inner = async (resolved: T): Promise<void> => {
     if (toStore === undefined) return await work(resolved);
-    await withStore(context, command, toStore, resolved, dryRun !== true, async (directory) => {
+    const kind = { isWriter: dryRun !== true, asksAnew: false };
+    await withStore(context, command, toStore, resolved, kind, async (directory) => {
       await work({ ...resolved, to: directory });
     });
   };
   if (repo === undefined || !isMirrored(context, repo)) return await inner(options);
-  await withStore(context, command, repo, options, writers.has(name) && dryRun !== true, async (directory) => {
+  const kind = { isWriter: writers.has(name) && dryRun !== true, asksAnew: skeptics.has(name) };
+  await withStore(context, command, repo, options, kind, async (directory) => {
     warnOfFutureSets(context, options as PlaceOptions, directory);
     await inner({ ...options, repo: directory });
   });
@@ -129,7 +135,7 @@ async function withStore(
   command: Command,
   url: string,
   options: unknown,
-  isWriter: boolean,
+  { isWriter, asksAnew }: Pick<MirrorOptions, 'isWriter' | 'asksAnew'>,
   work: (directory: string) => Promise<void>,
 ): Promise<void> {
   const { spool = tmpdir(), limitUpload, storageClass, lockWait, home, logDir, ...common } = options as PlaceOptions;
@@ -155,6 +161,7 @@ async function withStore(
       {
         spool,
         isWriter,
+        asksAnew,
         lockWaitMs: lockWait ?? 0,
         signal,
         ...(home === undefined ? {} : { source: { home, logDirectory: logDir } }),

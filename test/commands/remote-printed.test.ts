@@ -61,6 +61,8 @@ test('an object that cannot be what the store says is named as what it is', asyn
   const list = store.list.bind(store);
   store.list = async (prefix) =>
     (await list(prefix)).map((object) => (object.name.endsWith('d.dbxml') ? { ...object, size: 1e15 } : object));
-  const { exitCode, stderr } = await run('list');
+  store.objects.clear();
+  expect((await run('hot')).exitCode).toBe(0);
+  const { exitCode, stderr } = await run(`recover --to ${path.join(place.directory, 'recovered')}`);
   expect([exitCode, stderr]).toEqual([6, expect.stringContaining(`${url}/20`)]);
 });

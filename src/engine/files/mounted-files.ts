@@ -1,6 +1,7 @@
 /** A directory that is in several places, shown as one. */
 
 import path from 'node:path';
+import { bytesAsFile } from './bytes-as-file.ts';
 import { writeNew } from './durable.ts';
 import { filesWith } from './files-with.ts';
 import { type Files, type FileStat, type OpenFile } from './files.ts';
@@ -49,24 +50,7 @@ export function mountedFiles(files: Files, home: string, mounts: readonly Mount[
     const never = { mtimeMs: 0, changedMs: 0, inode: 0 };
     return { kind: 'file', size: contents.length, mode: 0o640, uid, gid, device, ...never };
   };
-  const openReplaced = (): OpenFile => {
-    const refuse = (): never => {
-      throw new Error(`${replaced} is only read`);
-    };
-    return {
-      path: replaced,
-      stat: statReplaced,
-      readAt(target, position) {
-        const bytes = contents.subarray(position, position + target.length);
-        target.set(bytes);
-        return bytes.length;
-      },
-      writeAt: refuse,
-      truncate: refuse,
-      sync: refuse,
-      close() {},
-    };
-  };
+  const openReplaced = (): OpenFile => bytesAsFile(replaced, contents, statReplaced);
 
   return filesWith(files, {
     locate,

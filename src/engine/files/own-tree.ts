@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type FileKind, type Files } from './files.ts';
+import { type FileKind, type FileStat, type Files } from './files.ts';
 
 const words: Readonly<Record<FileKind, string>> = {
   file: 'a file',
@@ -12,6 +12,12 @@ const words: Readonly<Record<FileKind, string>> = {
 };
 
 type Corrupt = 'manifest-corrupt' | 'standby-corrupt';
+
+/** True for what belongs to this user, and nobody else can write to. */
+export function isOurs({ uid, mode }: FileStat): boolean {
+  const me = process.getuid?.();
+  return me === undefined || (uid === me && (mode & 0o022) === 0);
+}
 
 /** Throws `code` for the first of the paths that is there and no directory itself. */
 export function requireOwnDirectories(files: Files, directories: Iterable<string>, code: Corrupt): void {

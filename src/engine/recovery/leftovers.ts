@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { makeDirectories, removeTree } from '../files/tree.ts';
-import { type FileStat, type Files } from '../files/files.ts';
+import { type Files } from '../files/files.ts';
+import { isOurs } from '../files/own-tree.ts';
 import { fencedFiles, holdLease, type Lease } from '../lease.ts';
 import { isMarkAlive, markOfThisProcess } from '../owner.ts';
 
@@ -76,12 +77,6 @@ export function sweepStages(files: Files, target: string, now: number, purpose: 
     }
   }
   return warnings;
-}
-
-/** True for a directory of this user that nobody else can write to. */
-function isOurs({ uid, mode }: FileStat): boolean {
-  const me = process.getuid?.();
-  return me === undefined || (uid === me && (mode & 0o022) === 0);
 }
 
 /** A stage that a run works in: its files change nothing once another recovery has swept it, and throw `target-in-use`. */

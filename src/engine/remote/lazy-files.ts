@@ -1,31 +1,23 @@
-/** Files of a mirror whose bytes come from a store when they are read, each once. */
+/**
+ * Files and directories of a mirror that are not on its disk before somebody asks for what is in them. The bytes of files come from a store,
+ * each once; names, sizes and times are known without.
+ */
 
-import { FigaroError } from '../../errors.ts';
+import path from 'node:path';
+import { bytesAsFile } from '../files/bytes-as-file.ts';
+import { removeIfPossible } from '../files/durable.ts';
 import { filesWith } from '../files/files-with.ts';
-import { type FileStat, type Files, type OpenFile } from '../files/files.ts';
-import { type Range, type StoredObject } from '../store/store.ts';
-import { largestRead, type SyncReader } from '../store/sync-reader.ts';
+import { type FileOwner, type FileStat, type Files, type OpenFile } from '../files/files.ts';
+import { type StoredObject } from '../store/store.ts';
+import { type SyncReader } from '../store/sync-reader.ts';
+import { FetchedBlocks, type Elsewhere } from './fetched-blocks.ts';
 import { type Expected, type StandIn } from './stand-in.ts';
+import { Stubs, type Stub } from './stubs.ts';
 
-/** What is fetched at once, in bytes: a page alone is not worth a question. */
-const blockSize = 64 << 10;
-/** Of a file that is read from one end to the other. */
-const mostAhead = largestRead / blockSize;
-
-/** A file that is as long as its object, and of which some blocks are there. */
+/** A file that was made, and is as long as its object. */
 interface LazyFile {
-  readonly object: string;
-  readonly size: number;
-  /** When the object was written: that blocks come is no change. */
-  readonly changedMs: number;
-  /** A byte a block: 1 for those that are there. */
-  readonly present: Uint8Array;
-  /** The block after the last one that was fetched. */
-  next: number;
-  /** How many blocks to fetch at once. */
-  ahead: number;
-  /** What it is, where something else may have the same bytes. */
-  readonly expected: Expected | undefined;
+  readonly stub: Stub;
+  readonly blocks: FetchedBlocks;
 }
 
 /** Stands between the engine and its disk for as long as a mirror is used. */
@@ -34,61 +26,144 @@ export class LazyFiles {
   readonly #disk: Files;
   readonly #reader: SyncReader;
   readonly #standIn: StandIn | undefined;
+  readonly #stubs = new Stubs();
   /** By path. */
   readonly #lazy = new Map<string, LazyFile>();
+  /** Whose everything here is. */
+  #owner: Pick<FileOwner, 'uid' | 'gid'> | undefined;
 
   constructor(disk: Files, reader: SyncReader, standIn?: StandIn) {
     this.#disk = disk;
     this.#reader = reader;
     this.#standIn = standIn;
+    const look = (stat: (file: string) => FileStat | undefined) => (file: string) => {
+      const stub = this.#stubOf(file);
+      return stub ? this.#statOf(file, stub) : this.#unchanged(file, stat(file));
+    };
+    const made =
+      <A extends unknown[], T>(operation: (file: string, ...more: A) => T) =>
+      (file: string, ...more: A): T => {
+        this.#make(file);
+        return operation(file, ...more);
+      };
+    const madeAbove = <A extends unknown[], T>(operation: (file: string, ...more: A) => T) =>
+      made((file: string, ...more: A): T => {
+        this.#make(path.dirname(file));
+        return operation(file, ...more);
+      });
     this.files = filesWith(disk, {
       openIfThere: (file) => this.#open(file) ?? disk.openIfThere(file),
       openOwnIfThere: (file) => this.#open(file) ?? disk.openOwnIfThere(file),
-      statIfThere: (file) => this.#unchanged(file, disk.statIfThere(file)),
-      statThrough: (file) => this.#unchanged(file, disk.statThrough(file)),
-      copy: async (from, to) => {
-        const lazy = this.#lazy.get(from);
-        if (lazy) this.#fill(from, lazy);
+      create: madeAbove((file, mode?: number) => disk.create(file, mode)),
+      openToWrite: made((file) => {
+        this.#complete(file);
+        return disk.openToWrite(file);
+      }),
+      statIfThere: look((file) => disk.statIfThere(file)),
+      statThrough: look((file) => disk.statThrough(file)),
+      showsWrites: made((file) => disk.showsWrites(file)),
+      realPath: made((file) => disk.realPath(file)),
+      listIfThere: (directory) => this.#list(directory),
+      makeDirectory: madeAbove((file, mode?: number) => disk.makeDirectory(file, mode)),
+      copy: made(async (from, to: string) => {
+        this.#make(path.dirname(to));
+        this.#make(to);
+        this.#fill(from);
         await disk.copy(from, to);
-      },
+      }),
+      rename: made((from, to: string) => this.#rename(from, to)),
+      link: made((file, name: string) => {
+        this.#make(path.dirname(name));
+        this.#make(name);
+        this.#complete(file);
+        return disk.link(file, name);
+      }),
+      remove: (file) => this.#remove(file),
+      removeEmptyDirectory: (directory) => this.#removeEmptyDirectory(directory),
+      setTimes: made((file, mtimeMs: number) => disk.setTimes(file, mtimeMs)),
+      setOwner: made((file, owner: FileOwner) => disk.setOwner(file, owner)),
+      syncDirectory: made((directory) => disk.syncDirectory(directory)),
+      freeSpace: made((directory) => disk.freeSpace(directory)),
+      hold: made((file) => disk.hold(file)),
+      isHeld: made((file) => disk.isHeld(file)),
     });
   }
 
-  /** Makes a file that stands for an object. */
-  add(file: string, { name, size, changedMs }: StoredObject, mode: number, expected?: Expected): void {
+  /** Shows a directory in one that is there. */
+  addDirectory(directory: string, name: string): void {
+    this.#stubs.add(directory, name, { size: 0, changedMs: 0, mode: 0o750, contents: undefined });
+  }
+
+  /** Shows an object as a file of a directory that is there. */
+  add(
+    directory: string,
+    file: string,
+    { name, size, changedMs }: StoredObject,
+    mode: number,
+    expected?: Expected,
+  ): void {
     // Blocks are written into it, whatever it is that the source could do with it.
-    const opened = this.#disk.create(file, mode | 0o600);
-    try {
-      opened.truncate(size);
-    } finally {
-      opened.close();
-    }
-    const present = new Uint8Array(Math.ceil(size / blockSize));
-    this.#lazy.set(file, { object: name, size, changedMs, present, next: 0, ahead: 1, expected });
+    this.#stubs.add(directory, file, { size, changedMs, mode: mode | 0o600, contents: name, expected });
+  }
+
+  /** Shows bytes as a file of a directory that is there. */
+  addBytes(directory: string, file: string, bytes: Uint8Array, changedMs: number): void {
+    this.#stubs.add(directory, file, { size: bytes.length, changedMs, mode: 0o600, contents: bytes });
   }
 
   /** Forgets the bytes of a file that is an object now. */
   release(file: string, object: StoredObject, expected?: Expected): void {
-    const { mode } = this.#disk.statIfThere(file)!;
-    this.#disk.remove(file);
-    this.add(file, object, mode, expected);
+    const { mode } = this.files.statIfThere(file)!;
+    this.files.remove(file);
+    this.add(path.dirname(file), path.basename(file), object, mode, expected);
   }
 
+  /** What is known of what is not on disk; undefined for all else, and where its directory is gone. */
+  #stubOf(file: string): Stub | undefined {
+    const stub = this.#stubs.get(file);
+    return stub && this.#isDirectory(path.dirname(file)) ? stub : undefined;
+  }
+
+  #isDirectory(directory: string): boolean {
+    const stub = this.#stubs.get(directory);
+    if (!stub) return this.#disk.statIfThere(directory)?.kind === 'directory';
+    return stub.contents === undefined && this.#isDirectory(path.dirname(directory));
+  }
+
+  #statOf(file: string, { size, mode, changedMs, contents, number }: Stub): FileStat {
+    const { uid, gid } = (this.#owner ??= this.files.statIfThere(path.dirname(file))!);
+    const kind = contents === undefined ? 'directory' : 'file';
+    return { kind, size, mode, uid, gid, mtimeMs: changedMs, changedMs, device: -1, inode: number };
+  }
+
+  /** That it is made, and that its blocks come, is no change of a file. */
   #unchanged<T extends FileStat | undefined>(file: string, stat: T): T {
     const lazy = stat && this.#lazy.get(file);
-    return lazy ? { ...stat, mtimeMs: lazy.changedMs, changedMs: lazy.changedMs } : stat;
+    if (!lazy) return stat;
+    const { changedMs, number } = lazy.stub;
+    return { ...stat, mtimeMs: changedMs, changedMs, device: -1, inode: number };
+  }
+
+  #list(directory: string): readonly string[] | undefined {
+    const stub = this.#stubOf(directory);
+    if (stub && stub.contents !== undefined) return undefined;
+    const names = stub ? [] : this.#disk.listIfThere(directory);
+    return names && [...names, ...this.#stubs.namesIn(directory)].sort();
   }
 
   #open(file: string): OpenFile | undefined {
+    const stub = this.#stubOf(file);
+    if (stub?.contents instanceof Uint8Array) return bytesAsFile(file, stub.contents, () => this.#statOf(file, stub));
+    this.#make(file);
     const lazy = this.#lazy.get(file);
-    // It may have been removed or renamed since.
+    // It may have been removed since.
     if (!lazy || this.#disk.statIfThere(file)?.kind !== 'file') return undefined;
     const opened = this.#disk.openToWrite(file);
     return {
       path: file,
       stat: () => this.#unchanged(file, opened.stat()),
       readAt: (target, position) => {
-        this.#fetch(opened, lazy, position, position + target.length);
+        lazy.blocks.fetch(opened, position, position + target.length);
         return opened.readAt(target, position);
       },
       writeAt: (source, position) => opened.writeAt(source, position),
@@ -98,68 +173,96 @@ export class LazyFiles {
     };
   }
 
-  #fill(file: string, lazy: LazyFile): void {
+  /** Makes what was only told of, a file as long as it is, where there is such a one. */
+  #make(file: string): void {
+    const stub = this.#stubOf(file);
+    if (!stub) return;
+    this.#make(path.dirname(file));
+    if (stub.contents === undefined) this.#disk.makeDirectory(file, stub.mode);
+    else this.#makeFile(file, stub, stub.contents);
+    this.#stubs.remove(file);
+  }
+
+  #makeFile(file: string, stub: Stub, contents: Uint8Array | string): void {
+    const opened = this.#disk.create(file, stub.mode);
+    try {
+      try {
+        if (typeof contents === 'string') opened.truncate(stub.size);
+        else opened.writeAt(contents, 0);
+      } finally {
+        opened.close();
+      }
+    } catch (error) {
+      removeIfPossible(this.#disk, file);
+      throw error;
+    }
+    if (typeof contents !== 'string') return;
+    const { size, expected } = stub;
+    const standIn = this.#standIn;
+    const elsewhere: Elsewhere | undefined =
+      standIn && expected ? (target) => standIn.fill(target, expected) : undefined;
+    this.#lazy.set(file, { stub, blocks: new FetchedBlocks(contents, size, this.#reader, elsewhere) });
+  }
+
+  #remove(file: string): void {
+    const isFile = this.#stubOf(file)?.contents !== undefined;
+    // The system does not take a directory for a file.
+    if (!isFile) this.#make(file);
+    if (!isFile) this.#disk.remove(file);
+    this.#forget(file);
+  }
+
+  #removeEmptyDirectory(directory: string): void {
+    const stub = this.#stubOf(directory);
+    const isEmpty = this.#stubs.namesIn(directory).length === 0;
+    if (stub && stub.contents === undefined && isEmpty) return this.#forget(directory);
+    this.#makeFilled(directory);
+    this.#disk.removeEmptyDirectory(directory);
+  }
+
+  /** Makes what is empty on disk only, so that the system does not take it for empty. */
+  #makeFilled(directory: string): void {
+    this.#make(directory);
+    const [name] = this.#stubs.namesIn(directory);
+    if (name !== undefined) this.#make(path.join(directory, name));
+  }
+
+  #forget(file: string): void {
+    this.#stubs.remove(file);
+    this.#lazy.delete(file);
+  }
+
+  #rename(from: string, to: string): void {
+    this.#make(path.dirname(to));
+    this.#makeFilled(to);
+    const isDirectory = this.#disk.statIfThere(from)?.kind === 'directory';
+    this.#disk.rename(from, to);
+    if (from === to) return;
+    this.#forget(to);
+    if (isDirectory) this.#stubs.renameDirectory(from, to);
+    const moved = isDirectory ? [...this.#lazy.keys()].filter((file) => file.startsWith(from + path.sep)) : [from];
+    for (const file of moved) {
+      const lazy = this.#lazy.get(file);
+      if (!lazy) continue;
+      this.#lazy.delete(file);
+      this.#lazy.set(to + file.slice(from.length), lazy);
+    }
+  }
+
+  #fill(file: string): void {
+    const lazy = this.#lazy.get(file);
+    if (!lazy) return;
     const opened = this.#disk.openToWrite(file);
     try {
-      this.#fetch(opened, lazy, 0, lazy.size);
+      lazy.blocks.fetch(opened, 0, lazy.stub.size);
     } finally {
       opened.close();
     }
   }
 
-  /** Brings what is missing between two places of a file. */
-  #fetch(opened: OpenFile, lazy: LazyFile, start: number, end: number): void {
-    const { present } = lazy;
-    const last = Math.min(Math.ceil(end / blockSize), present.length);
-    for (let at = Math.floor(start / blockSize); at < last;) {
-      if (present[at] === 1) {
-        at += 1;
-        continue;
-      }
-      lazy.ahead = at === lazy.next ? Math.min(2 * lazy.ahead, mostAhead) : 1;
-      let to = at + 1;
-      const most = Math.min(present.length, at + mostAhead, Math.max(last, at + lazy.ahead));
-      while (to < most && present[to] === 0) to += 1;
-      if (this.#fetchBlocks(opened, lazy, at, to) === 'whole') {
-        present.fill(1);
-        return;
-      }
-      present.fill(1, at, to);
-      lazy.next = to;
-      at = to;
-    }
-  }
-
-  /** Returns `whole` where all of the file came. */
-  #fetchBlocks(opened: OpenFile, { object, size, expected }: LazyFile, from: number, to: number): 'blocks' | 'whole' {
-    const start = from * blockSize;
-    const length = Math.min(to * blockSize, size) - start;
-    let bytes: Uint8Array | undefined;
-    try {
-      bytes = this.#read(object, { start, length });
-    } catch (error) {
-      const isLocked = error instanceof FigaroError && error.code === 'password';
-      if (isLocked && expected && this.#standIn?.fill(opened, expected)) return 'whole';
-      throw error;
-    }
-    if (bytes?.length !== length) {
-      const problem = bytes ? `it ends after ${start + bytes.length} bytes of ${size}` : 'it is not there any more';
-      throw new FigaroError('io', `${object} changed while it was read: ${problem}`, {
-        path: opened.path,
-        hint: 'another run may have removed its set. Run the same command again.',
-      });
-    }
-    opened.writeAt(bytes, start);
-    return 'blocks';
-  }
-
-  /** As of a disk, failures have a cause: without one, an error is about what is in a file. */
-  #read(object: string, range: Range): Uint8Array | undefined {
-    try {
-      return this.#reader.read(object, range);
-    } catch (error) {
-      if (!(error instanceof FigaroError)) throw error;
-      throw new FigaroError(error.code, error.message, { ...error.details, cause: error.details.cause ?? error });
-    }
+  /** Makes a file one as all others, which may be changed. */
+  #complete(file: string): void {
+    this.#fill(file);
+    this.#lazy.delete(file);
   }
 }

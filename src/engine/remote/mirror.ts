@@ -1,7 +1,7 @@
 /**
- * A repository in a store, as the engine knows repositories: a directory. Manifests and what stands beside them are there from the
- * beginning, files of sets are as long as they are, and their bytes come when they are read. What the engine changes is put into
- * the store afterwards (`upload.ts`).
+ * A repository in a store, as the engine knows repositories: a directory. What manifests and notes say is there from the beginning, files of
+ * sets are as long as they are, and their bytes come when they are read. What the engine changes is put into the store
+ * afterwards (`upload.ts`).
  */
 
 import path from 'node:path';
@@ -15,11 +15,18 @@ import { plainBits } from '../recovery/owners.ts';
 import { checksName } from '../repository/checks.ts';
 import { encodeHead, headOf } from '../repository/head.ts';
 import { type Manifest } from '../repository/manifest.ts';
-import { directoryNames, environmentOf, manifestFrom, manifestLimit } from '../repository/repository.ts';
+import {
+  directoryNames,
+  environmentOf,
+  findRepository,
+  manifestFrom,
+  manifestLimit,
+} from '../repository/repository.ts';
 import { someAtOnce } from '../store/at-once.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
 import { type SyncReader } from '../store/sync-reader.ts';
 import { Changes } from './changes.ts';
+import { KeptObjects, type KeptObject, type KeptSet } from './kept-objects.ts';
 import { LazyFiles } from './lazy-files.ts';
 import { expectedOf, type Expected, type StandIn } from './stand-in.ts';
 import { isOfChecks, manifestName, noteLimit, noteNames, sortObjects, sumsName, type StoredSet } from './objects.ts';
@@ -50,38 +57,42 @@ export interface Mirror {
   release(file: string, object: StoredObject, expected?: Expected): void;
 }
 
+export interface MakingOptions {
+  /** Where the mirror is going to be. */
+  readonly directory: string;
+  /** Where what the store was asked for is kept for the next run. */
+  readonly keptIn: string;
+  /** Believes nothing that was kept. */
+  readonly asksAnew: boolean;
+  readonly watch: Watch;
+  /** Has bytes of sets that nobody here has a key to. */
+  readonly standIn?: StandIn | undefined;
+}
+
 /** Makes the mirror of a store in a directory, which is made. Throws what the store throws. */
 export async function makeMirror(
   disk: Files,
   store: Store,
   reader: SyncReader,
-  directory: string,
-  watch: Watch,
-  standIn?: StandIn,
+  options: MakingOptions,
 ): Promise<Mirror> {
-  return await new MirrorMaker(disk, store, reader, directory, watch, standIn).perform();
+  return await new MirrorMaker(disk, store, reader, options).perform();
 }
 
 class MirrorMaker {
   readonly #disk: Files;
   readonly #store: Store;
   readonly #directory: string;
-  readonly #watch: Watch;
+  readonly #options: MakingOptions;
   readonly #lazy: LazyFiles;
+  #kept: KeptObjects | undefined;
 
-  constructor(
-    disk: Files,
-    store: Store,
-    reader: SyncReader,
-    directory: string,
-    watch: Watch,
-    standIn: StandIn | undefined,
-  ) {
+  constructor(disk: Files, store: Store, reader: SyncReader, options: MakingOptions) {
     this.#disk = disk;
     this.#store = store;
-    this.#directory = directory;
-    this.#watch = watch;
-    this.#lazy = new LazyFiles(disk, reader, standIn);
+    this.#directory = options.directory;
+    this.#options = options;
+    this.#lazy = new LazyFiles(disk, reader, options.standIn);
   }
 
   async perform(): Promise<Mirror> {
@@ -92,8 +103,9 @@ class MirrorMaker {
     let done = 0;
     await someAtOnce(mostAtOnce, sets, async (set) => {
       mirrored.set(set.id, await this.#mirror(set));
-      await pause(this.#watch, { phase: `read ${this.#store.place}`, done: ++done, total: sets.length });
+      await pause(this.#options.watch, { phase: `read ${this.#store.place}`, done: ++done, total: sets.length });
     });
+    this.#kept?.forgetOthers();
     const changes = new Changes(this.#lazy.files);
     return {
       directory: this.#directory,
@@ -104,39 +116,52 @@ class MirrorMaker {
     };
   }
 
-  /** However the store keeps files: here they are as they are. */
-  async #bringHead({ name }: StoredObject): Promise<void> {
-    const bytes = await this.#readSmall(name, noteLimit);
-    if (!bytes) return;
-    const head = headOf(bytes, this.#store.place);
-    const text = head?.packed ? encodeHead({ id: head.id }) : bytes;
-    writeNew(this.#disk, path.join(this.#directory, repositoryName), text);
+  async #bringHead(head: StoredObject): Promise<void> {
+    const bytes = await readUpTo(this.#store, head, noteLimit);
+    const { id, packed } = (bytes && headOf(bytes, this.#store.place)) ?? {};
+    // However the store keeps files: here they are as they are.
+    const text = id !== undefined && packed ? encodeHead({ id }) : bytes;
+    if (text !== undefined) writeNew(this.#disk, path.join(this.#directory, repositoryName), text);
+    try {
+      const repository = findRepository(this.#disk, this.#directory);
+      if (repository) {
+        this.#kept = new KeptObjects(this.#disk, this.#options.keptIn, repository.id, this.#store.place);
+      }
+    } catch (error) {
+      // Whoever opens it will say so.
+      if (!(error instanceof FigaroError)) throw error;
+    }
   }
 
   async #mirror(set: StoredSet): Promise<MirroredSet> {
     const inside = path.join(this.#directory, set.id);
-    this.#disk.makeDirectory(inside);
-    this.#disk.makeDirectory(environmentOf(inside));
+    this.#lazy.addDirectory(this.#directory, set.id);
+    this.#lazy.addDirectory(inside, path.basename(environmentOf(inside)));
+    const once = new WrittenOnce(this.#store, this.#kept?.of(set.id), this.#options.asksAnew);
     // Some stores list a moment late: what is taken for unfinished is removed, so that is not believed.
     const unlisted = { name: `${set.id}/${manifestName}`, size: manifestLimit, changedMs: 0 };
     const object = set.objects.get(manifestName) ?? unlisted;
-    const text = await this.#bring(object, `${set.id}/${manifestName}`, manifestLimit);
+    const text = await once.read(object, manifestLimit);
+    if (text) this.#lazy.addBytes(inside, manifestName, text, object.changedMs);
     const manifest = text && readable(text, path.join(inside, manifestName), set.id);
     const objects = this.#withPacked(set, manifest);
     this.#layOut(set.id, objects, manifest);
     const sums = objects.get(sumsName);
-    if (sums) this.#lazy.add(path.join(inside, sumsName), sums, 0o600);
+    if (sums) this.#lazy.add(inside, sumsName, sums, 0o600);
     const notes = new Map<string, Uint8Array>();
+    const note = (name: string, bytes: Uint8Array, changedMs: number): void => {
+      notes.set(name, bytes);
+      this.#lazy.addBytes(inside, name, bytes, changedMs);
+    };
     for (const name of noteNames) {
-      const note = set.objects.get(name);
-      const bytes = note && (await this.#bring(note, `${set.id}/${name}`, noteLimit));
-      if (bytes) notes.set(name, bytes);
+      const stored = set.objects.get(name);
+      const bytes = stored && (await readUpTo(this.#store, stored, noteLimit));
+      if (bytes) note(name, bytes, stored.changedMs);
     }
-    const checks = await this.#checksOf(set);
-    if (checks.length > 0) {
-      notes.set(checksName, checks);
-      writeNew(this.#disk, path.join(inside, checksName), checks);
-    }
+    const { bytes, changedMs } = await checksOf(set, once);
+    if (bytes.length > 0) note(checksName, bytes, changedMs);
+    // What cannot be read is asked for again: somebody may put it right.
+    if (once.hasChanged) this.#kept?.put(set.id, manifest ? once.objects : []);
     return { id: set.id, objects, isComplete: text !== undefined, notes };
   }
 
@@ -148,59 +173,106 @@ class MirrorMaker {
     return new Map([...objects, ...packed]);
   }
 
-  /** Makes what stands for the files and directories of a set. */
+  /** Shows the files and directories of a set. */
   #layOut(id: string, objects: StoredSet['objects'], manifest: Manifest | undefined): void {
     const environment = environmentOf(path.join(this.#directory, id));
-    const made = new Set<string>(['']);
-    const makeAbove = (name: string): void => {
-      if (made.has(name)) return;
-      makeAbove(parentOf(name));
-      this.#disk.makeDirectory(path.join(environment, name));
-      made.add(name);
+    const shown = new Map([['', environment]]);
+    const show = (name: string): string => {
+      const before = shown.get(name);
+      if (before !== undefined) return before;
+      this.#lazy.addDirectory(show(parentOf(name)), nameOf(name));
+      const directory = path.join(environment, name);
+      shown.set(name, directory);
+      return directory;
     };
     const files = new Map<string, StoredObject>();
     for (const [name, object] of objects) {
       if (name.startsWith('environment/')) files.set(name.slice('environment/'.length), object);
     }
     const isBelowFile = (name: string): boolean => name !== '' && (files.has(name) || isBelowFile(parentOf(name)));
-    for (const name of manifest ? directoryNames(manifest) : []) if (!isBelowFile(name)) makeAbove(name);
+    for (const name of manifest ? directoryNames(manifest) : []) if (!isBelowFile(name)) show(name);
     const entries = new Map(manifest?.files.map((file) => [file.path, file]));
     for (const [name, object] of files) {
       // What a file has below it can be nothing of an environment.
-      if (isBelowFile(parentOf(name)) || made.has(name)) continue;
-      makeAbove(parentOf(name));
+      if (isBelowFile(parentOf(name)) || shown.has(name)) continue;
       const entry = entries.get(name);
       const mode = (entry?.mode ?? 0o600) & plainBits;
-      this.#lazy.add(path.join(environment, name), object, mode, entry && expectedOf(entry));
+      this.#lazy.add(show(parentOf(name)), nameOf(name), object, mode, entry && expectedOf(entry));
     }
   }
+}
 
-  /** Writes an object as a file, and returns it; undefined when it was removed meanwhile. What is too large is cut: it is none. */
-  async #bring(object: StoredObject, name: string, limit = noteLimit): Promise<Uint8Array | undefined> {
-    const bytes = await this.#readSmall(object.name, limit);
-    if (bytes) writeNew(this.#disk, path.join(this.#directory, name), bytes);
+/**
+ * Reads an object; undefined when it was removed meanwhile. What is too large is cut: it is none. What is damaged is that of its set
+ * alone, and is nothing to whoever reads it.
+ */
+async function readUpTo(store: Store, { name, size }: StoredObject, limit: number): Promise<Uint8Array | undefined> {
+  try {
+    // Of what is compressed, lists do not tell how long it is.
+    return await store.read(name, { start: 0, length: store.packs ? limit : Math.min(size, limit) });
+  } catch (error) {
+    if (!(error instanceof FigaroError) || error.code !== 'file-checksum') throw error;
+    return new Uint8Array(0);
+  }
+}
+
+/** Reads the objects of a set that are never changed, as far as they are not kept of an earlier run. */
+class WrittenOnce {
+  readonly #store: Store;
+  readonly #kept: KeptSet;
+  readonly #asksAnew: boolean;
+  /** Those that are there whole. */
+  readonly objects: KeptObject[] = [];
+
+  constructor(store: Store, kept: KeptSet = new Map(), asksAnew: boolean) {
+    this.#store = store;
+    this.#kept = kept;
+    this.#asksAnew = asksAnew;
+  }
+
+  async read(object: StoredObject, limit: number): Promise<Uint8Array | undefined> {
+    const kept = this.#asksAnew ? undefined : this.#keptOf(object);
+    const bytes = kept ?? (await readUpTo(this.#store, object, limit));
+    if (bytes && (this.#store.packs ? bytes.length > 0 : bytes.length === object.size))
+      this.objects.push({ object, bytes });
     return bytes;
   }
 
-  /** What is damaged is that of its set alone: whoever reads it finds nothing there. */
-  async #readSmall(name: string, limit: number): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#store.read(name, { start: 0, length: limit });
-    } catch (error) {
-      if (!(error instanceof FigaroError) || error.code !== 'file-checksum') throw error;
-      return new Uint8Array(0);
-    }
+  /** Whether they are others than those that were kept. */
+  get hasChanged(): boolean {
+    const isKept = ({ object, bytes }: KeptObject): boolean => {
+      const kept = this.#keptOf(object);
+      return kept !== undefined && Buffer.compare(kept, bytes) === 0;
+    };
+    return this.#kept.size !== this.objects.length || !this.objects.every(isKept);
   }
 
-  async #checksOf({ objects }: StoredSet): Promise<Uint8Array> {
-    const names = [...objects.keys()].filter(isOfChecks).sort();
-    const parts: Uint8Array[] = [];
-    for (const name of names) {
-      const bytes = await this.#readSmall(objects.get(name)!.name, noteLimit);
-      if (bytes) parts.push(bytes, ...(bytes.at(-1) === 0x0a ? [] : [Buffer.from('\n')]));
-    }
-    return Buffer.concat(parts);
+  #keptOf({ name, size, changedMs }: StoredObject): Uint8Array | undefined {
+    const kept = this.#kept.get(name);
+    return kept?.object.size === size && kept.object.changedMs === changedMs ? kept.bytes : undefined;
   }
+}
+
+/** All checks of a set, and when the newest of them was written. */
+async function checksOf(
+  { objects }: StoredSet,
+  once: WrittenOnce,
+): Promise<{ readonly bytes: Uint8Array; readonly changedMs: number }> {
+  const names = [...objects.keys()].filter(isOfChecks).sort();
+  const parts: Uint8Array[] = [];
+  let newest = 0;
+  for (const name of names) {
+    const object = objects.get(name)!;
+    const bytes = await once.read(object, noteLimit);
+    if (!bytes) continue;
+    parts.push(bytes, ...(bytes.at(-1) === 0x0a ? [] : [Buffer.from('\n')]));
+    newest = Math.max(newest, object.changedMs);
+  }
+  return { bytes: Buffer.concat(parts), changedMs: newest };
+}
+
+function nameOf(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1);
 }
 
 function parentOf(name: string): string {

@@ -3,18 +3,17 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { logPlace } from '../environment/discover.ts';
-import { makeDirectories, removeTree } from '../files/tree.ts';
 import { writeNew } from '../files/durable.ts';
 import { type FileStat, type Files } from '../files/files.ts';
 import { filesWith } from '../files/files-with.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { beginStage, discardStage, sweepBeside } from '../recovery/leftovers.ts';
-import { findRepository, proofsIn } from '../repository/repository.ts';
 import { type Store } from '../store/store.ts';
 import { asOfSpool, spoolPlace } from '../transfer/spool.ts';
 import { type OpenedStore } from '../store/stores.ts';
-import { StandIn } from './stand-in.ts';
+import { KeptProofs } from './kept-proofs.ts';
 import { makeMirror, type Mirror } from './mirror.ts';
+import { StandIn } from './stand-in.ts';
 import { lockStore, seeWriter, type StoreLock } from './store-lock.ts';
 import { upload, type Confirm } from './upload.ts';
 
@@ -22,10 +21,12 @@ import { upload, type Confirm } from './upload.ts';
 const unfinishedMs = 24 * 3_600_000;
 
 export interface MirrorOptions {
-  /** The directory that the mirror is made in. Proofs are kept there from run to run. */
+  /** The directory that the mirror is made in. Proofs and manifests are kept there from run to run. */
   readonly spool: string;
   /** True for runs that change sets: only one at a time may. Others look, and note what they found. */
   readonly isWriter: boolean;
+  /** True for runs that say what is sound, or may be removed: manifests are those that the store has now, and not those that were kept. */
+  readonly asksAnew: boolean;
   readonly lockWaitMs?: number;
   readonly signal?: AbortSignal | undefined;
   /** The environment, where the work is about one that is here, with its log directory if only its application names that. */
@@ -59,7 +60,7 @@ export async function withMirror<T>(
   work: (mirror: MirrorInUse) => Promise<T>,
 ): Promise<T> {
   const { store, ending } = stores;
-  const { isWriter, lockWaitMs = 0, watched, onWarning } = options;
+  const { isWriter, asksAnew, lockWaitMs = 0, watched, onWarning } = options;
   const place = spoolPlace(disk, options.spool);
   const lock = isWriter ? await watched((watch) => lockStore(store, { lockWaitMs, watch, ending })) : undefined;
   try {
@@ -69,10 +70,9 @@ export async function withMirror<T>(
       for (const warning of sweepBeside(files, place, stage, 'spooling')) onWarning(warning);
       const directory = path.join(stage, 'repository');
       options.onPlace(directory);
+      const where = { directory, keptIn: `${place}.manifests`, asksAnew, standIn: standInFrom(disk, options) };
       const reader = stores.readerOf();
-      const made = await watched((watch) =>
-        makeMirror(files, store, reader, directory, watch, standInFrom(disk, options)),
-      );
+      const made = await watched((watch) => makeMirror(files, store, reader, { ...where, watch }));
       const mirror = isWriter ? made : await withWriter(files, store, made);
       const kept = new KeptProofs(files, `${place}.proofs`, mirror);
       if (isWriter) kept.take();
@@ -152,62 +152,4 @@ async function withWriter(files: Files, store: Store, mirror: Mirror): Promise<M
     return stat && file === lock ? { ...stat, changedMs: writer.changedMs } : stat;
   };
   return { ...mirror, files: filesWith(mirror.files, { statIfThere }) };
-}
-
-/**
- * Where proofs ended, from one run on this machine to the next. They are a cache: nothing of them is trusted but what the manifest of
- * the newest set has the hash of.
- */
-class KeptProofs {
-  readonly #files: Files;
-  readonly #directory: string;
-  readonly #mirror: Mirror;
-
-  constructor(files: Files, directory: string, mirror: Mirror) {
-    this.#files = files;
-    this.#directory = directory;
-    this.#mirror = mirror;
-  }
-
-  /** Another run may have them now. */
-  take(): void {
-    const kept = this.#kept();
-    if (kept !== undefined && this.#files.statIfThere(kept)?.kind === 'directory') {
-      this.#attempt(() => this.#files.rename(kept, this.#proofs));
-    }
-  }
-
-  keep(): void {
-    const kept = this.#kept();
-    if (kept === undefined) return;
-    this.#attempt(() => {
-      removeTree(this.#files, kept);
-      if (!this.#files.statIfThere(this.#proofs)) return;
-      makeDirectories(this.#files, this.#directory);
-      this.#files.rename(this.#proofs, kept);
-    });
-  }
-
-  get #proofs(): string {
-    return proofsIn({ directory: this.#mirror.directory, id: '' });
-  }
-
-  /** Undefined where there is no repository, and where somebody else may have put the directory there. */
-  #kept(): string | undefined {
-    const repository = findRepository(this.#files, this.#mirror.directory);
-    const stat = this.#files.statIfThere(this.#directory);
-    const me = process.getuid?.();
-    const isOurs =
-      !stat || (stat.kind === 'directory' && (me === undefined || (stat.uid === me && (stat.mode & 0o022) === 0)));
-    return repository && isOurs ? path.join(this.#directory, repository.id) : undefined;
-  }
-
-  #attempt(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      // The next proof begins with the chain.
-      if (!(error instanceof FigaroError)) throw error;
-    }
-  }
 }
