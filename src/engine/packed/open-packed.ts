@@ -11,15 +11,13 @@ import { compressed } from './sealing.ts';
 /** More is no head, in bytes. */
 const headLimit = 1 << 20;
 
-/** The head of the repository in a store; undefined where there is none that can be read: whoever works with it will say so. */
-export async function headIn(store: Store): Promise<Head | undefined> {
-  const bytes = await store.read(repositoryName, { start: 0, length: headLimit });
-  return bytes && headOf(bytes, store.place);
-}
-
 /** The same stores, seen as their repository is. Throws `password` for keys that do not fit. */
-export async function openContents(opened: OpenedStore, given: () => Promise<GivenKeys>): Promise<OpenedStore> {
-  const head = await headIn(opened.store);
+export async function openContents(plain: OpenedStore, given: () => Promise<GivenKeys>): Promise<OpenedStore> {
+  const bytes = await plain.store.read(repositoryName, { start: 0, length: headLimit });
+  if (!bytes) return plain;
+  const opened = { ...plain, head: bytes };
+  // What is none is told by whoever works with it.
+  const head = headOf(bytes, plain.store.place);
   if (!head?.packed) return opened;
   const keys = head.packed.keys ? await given() : { identities: [] };
   const opening = { head, keys };

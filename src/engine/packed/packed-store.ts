@@ -45,6 +45,7 @@ export interface PackedKeys {
 export class PackedStore implements Store, Packs {
   readonly place: string;
   readonly packs = this;
+  readonly isEncrypted: boolean;
   readonly #store: Store;
   readonly #head: Head;
   readonly #sealing: Sealing;
@@ -63,6 +64,7 @@ export class PackedStore implements Store, Packs {
     this.#sealing = sealing;
     this.#hashKey = hashKey;
     this.place = store.place;
+    this.isEncrypted = head.packed?.keys !== undefined;
     this.#origins = origins;
     this.#unpacking = new Unpacking(store, sealing);
   }

@@ -101,12 +101,15 @@ export class KeptObjects {
   }
 }
 
+/** What is said of an object before its bytes, and how many these are: of a packed one, its size is another. */
+type KeptHead = StoredObject & { readonly length: number };
+
 /** Begins the first line. */
-const format = 'figaro-backup-objects-1';
+const format = 'figaro-backup-objects-2';
 
 /** The format and the SHA-256 of the rest, a line that says which objects there are, and their bytes. */
 function encode(objects: readonly KeptObject[]): Uint8Array {
-  const head = JSON.stringify(objects.map(({ object }) => object));
+  const head = JSON.stringify(objects.map(({ object, bytes }) => ({ ...object, length: bytes.length })));
   const rest = Buffer.concat([Buffer.from(`${head}\n`), ...objects.map(({ bytes }) => bytes)]);
   return Buffer.concat([Buffer.from(firstLine(rest)), rest]);
 }
@@ -119,10 +122,10 @@ function decode(file: Uint8Array | undefined): KeptSet {
   if (Buffer.from(file.subarray(0, begin)).toString() !== firstLine(rest)) return kept;
   let at = rest.indexOf(0x0a) + 1;
   // It is as this program has written it.
-  const objects = JSON.parse(Buffer.from(rest.subarray(0, at)).toString()) as readonly StoredObject[];
-  for (const object of objects) {
-    kept.set(object.name, { object, bytes: rest.subarray(at, at + object.size) });
-    at += object.size;
+  const objects = JSON.parse(Buffer.from(rest.subarray(0, at)).toString()) as readonly KeptHead[];
+  for (const { length, ...object } of objects) {
+    kept.set(object.name, { object, bytes: rest.subarray(at, at + length) });
+    at += length;
   }
   return kept;
 }

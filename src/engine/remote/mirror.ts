@@ -65,6 +65,8 @@ export interface MakingOptions {
   /** Believes nothing that was kept. */
   readonly asksAnew: boolean;
   readonly watch: Watch;
+  /** `repository.json`, where it was read already. */
+  readonly head?: Uint8Array | undefined;
   /** Has bytes of sets that nobody here has a key to. */
   readonly standIn?: StandIn | undefined;
 }
@@ -117,14 +119,14 @@ class MirrorMaker {
   }
 
   async #bringHead(head: StoredObject): Promise<void> {
-    const bytes = await readUpTo(this.#store, head, noteLimit);
+    const bytes = this.#options.head ?? (await readUpTo(this.#store, head, noteLimit));
     const { id, packed } = (bytes && headOf(bytes, this.#store.place)) ?? {};
     // However the store keeps files: here they are as they are.
     const text = id !== undefined && packed ? encodeHead({ id }) : bytes;
     if (text !== undefined) writeNew(this.#disk, path.join(this.#directory, repositoryName), text);
     try {
       const repository = findRepository(this.#disk, this.#directory);
-      if (repository) {
+      if (repository && this.#store.packs?.isEncrypted !== true) {
         this.#kept = new KeptObjects(this.#disk, this.#options.keptIn, repository.id, this.#store.place);
       }
     } catch (error) {

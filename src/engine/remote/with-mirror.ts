@@ -70,7 +70,13 @@ export async function withMirror<T>(
       for (const warning of sweepBeside(files, place, stage, 'spooling')) onWarning(warning);
       const directory = path.join(stage, 'repository');
       options.onPlace(directory);
-      const where = { directory, keptIn: `${place}.manifests`, asksAnew, standIn: standInFrom(disk, options) };
+      const where = {
+        directory,
+        head: stores.head,
+        keptIn: `${place}.manifests`,
+        asksAnew,
+        standIn: standInFrom(disk, options),
+      };
       const reader = stores.readerOf();
       const made = await watched((watch) => makeMirror(files, store, reader, { ...where, watch }));
       const mirror = isWriter ? made : await withWriter(files, store, made);

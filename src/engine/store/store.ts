@@ -71,6 +71,8 @@ export interface PackedFiles {
 
 /** What a store can tell and do that keeps the files of sets in packs, and not each as an object. */
 export interface Packs {
+  /** What is in it is nobody's who has no key: no copy of it is kept as it is. */
+  readonly isEncrypted: boolean;
   /** What it has of a set by its manifest: lists of the store do not have it. */
   filesOf(set: string, manifest: PackedFiles): readonly StoredObject[];
   /** Has what was written of a set last: all of its files are there. To be done before its manifest is written. */

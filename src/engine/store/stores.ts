@@ -13,6 +13,8 @@ export interface OpenedStore {
   readonly ending: Store;
   /** What reads from it; of a packed repository as what it is. Asked for once. */
   readonly readerOf: (packed?: PackedOpening) => SyncReader;
+  /** Its `repository.json`, where that was read already. */
+  readonly head?: Uint8Array;
   close(): Promise<void>;
 }
 
