@@ -4,6 +4,8 @@
  */
 
 import path from 'node:path';
+import { FigaroError } from '../../errors.ts';
+import { formatBytes } from '../../measures.ts';
 import { bytesAsFile } from '../files/bytes-as-file.ts';
 import { removeIfPossible } from '../files/durable.ts';
 import { filesWith } from '../files/files-with.ts';
@@ -13,6 +15,9 @@ import { type SyncReader } from '../store/sync-reader.ts';
 import { FetchedBlocks, type Elsewhere } from './fetched-blocks.ts';
 import { type Expected, type StandIn } from './stand-in.ts';
 import { Stubs, type Stub } from './stubs.ts';
+
+/** As large as the largest file of Berkeley DB, in bytes: all pages that have a number, of the largest size. */
+const mostBytes = 2 ** 48;
 
 /** A file that was made, and is as long as its object. */
 interface LazyFile {
@@ -184,6 +189,7 @@ export class LazyFiles {
   }
 
   #makeFile(file: string, stub: Stub, contents: Uint8Array | string): void {
+    const blocks = typeof contents === 'string' ? this.#blocksOf(file, stub, contents) : undefined;
     const opened = this.#disk.create(file, stub.mode);
     try {
       try {
@@ -196,12 +202,15 @@ export class LazyFiles {
       removeIfPossible(this.#disk, file);
       throw error;
     }
-    if (typeof contents !== 'string') return;
-    const { size, expected } = stub;
+    if (blocks) this.#lazy.set(file, { stub, blocks });
+  }
+
+  #blocksOf(file: string, { size, expected }: Stub, object: string): FetchedBlocks {
+    if (size > mostBytes) throw tooLarge(file, size);
     const standIn = this.#standIn;
     const elsewhere: Elsewhere | undefined =
       standIn && expected ? (target) => standIn.fill(target, expected) : undefined;
-    this.#lazy.set(file, { stub, blocks: new FetchedBlocks(contents, size, this.#reader, elsewhere) });
+    return new FetchedBlocks(object, size, this.#reader, elsewhere);
   }
 
   #remove(file: string): void {
@@ -265,4 +274,11 @@ export class LazyFiles {
     this.#fill(file);
     this.#lazy.delete(file);
   }
+}
+
+function tooLarge(file: string, size: number): FigaroError {
+  return new FigaroError('io', `${file} cannot have ${formatBytes(size)}, as its store says`, {
+    path: file,
+    hint: 'something else may have written there. Is it the right repository?',
+  });
 }
