@@ -11,7 +11,7 @@ import { type Sealing } from './sealing.ts';
 const mostAtOnce = 6;
 
 /** How many packs are kept for the next question: pages of one file can come out of one after the other, and again. */
-const mostKept = 48;
+const mostKept = 32;
 
 /** What sealing adds to bytes that cannot be compressed, at most. */
 const sealingMost = 64 << 10;

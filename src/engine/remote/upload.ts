@@ -4,10 +4,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
+import { writeDurably } from '../files/durable.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { companionNames } from '../packed/companions.ts';
 import { pause, throwIfStopped, type Watch } from '../pause.ts';
 import { repositoryName } from '../places.ts';
+import { encodeHead, headOf } from '../repository/head.ts';
 import { checksName } from '../repository/checks.ts';
 import { setName, type ManifestFile } from '../repository/manifest.ts';
 import { environmentOf, manifestLimit, readManifest, stampOf } from '../repository/repository.ts';
@@ -120,7 +122,8 @@ class Upload {
   }
 
   async #sendHead(): Promise<void> {
-    const bytes = readOwnIfThere(this.#files, path.join(this.#mirror.directory, repositoryName));
+    const file = path.join(this.#mirror.directory, repositoryName);
+    const bytes = readOwnIfThere(this.#files, file);
     if (!bytes) return;
     for (const name of companionNames) {
       const companion = readOwnIfThere(this.#files, path.join(this.#mirror.directory, name));
@@ -129,6 +132,9 @@ class Upload {
     await this.#confirm();
     if (await this.#store.create(repositoryName, bytes)) {
       this.#mirror.known.isRepository = true;
+      const head = headOf(bytes, this.#store.place);
+      // From now on it is a mirror, in which files are as they are.
+      if (head?.packed) writeDurably(this.#files, file, encodeHead({ id: head.id }));
       return;
     }
     throw new FigaroError('busy', `${this.#store.place} was made a repository by another run meanwhile`, {
