@@ -26,11 +26,16 @@ function testsWithEffort(): string[] {
     .readdirSync('test', { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => path.join('test', name));
+  const imports = files.map((file) => [file, importsOf(file)] as const);
   const told = new Set(['test/support/effort.ts']);
   // What imports one of them is told, too.
   for (const name of told) {
-    const base = path.basename(name);
-    for (const file of files) if (fs.readFileSync(file, 'utf8').includes(`/${base}'`)) told.add(file);
+    for (const [file, imported] of imports) if (imported.has(name)) told.add(file);
   }
   return [...told].filter((name) => name.endsWith('.test.ts'));
+}
+
+function importsOf(file: string): ReadonlySet<string> {
+  const imports = fs.readFileSync(file, 'utf8').matchAll(/^(?:import|\}).*'(\.[^']+)';$/gm);
+  return new Set([...imports].map(([, name]) => path.join(path.dirname(file), name!)));
 }
