@@ -28,8 +28,14 @@ export function describeSet({ id, manifest }: BackupSet): string {
     if (anew !== undefined)
       lines.push(`the whole chain was rehearsed, since the last proof left nothing to go on from: ${anew}`);
   }
-  if (manifest.unread) lines.push('encrypted, and copied without the password: not proven recoverable');
-  else if (manifest.log) lines.push(`can be restored up to ${formatCommit(manifest.log.lastCommit)}`);
+  const { unread, log } = manifest;
+  // Of what was copied without the password, no commit is known.
+  if (unread && log?.lastCommit)
+    lines.push(
+      'nothing opens the sets before it here: not proven recoverable until `verify --rehearse` does so with an identity',
+    );
+  else if (unread) lines.push('encrypted, and copied without the password: not proven recoverable');
+  if (log && (!unread || log.lastCommit)) lines.push(`can be restored up to ${formatCommit(log.lastCommit)}`);
   if (manifest.leftOut.length > 0) lines.push('not in it:', ...leftOutLines(manifest.leftOut));
   return `${lines.join('\n')}\n`;
 }

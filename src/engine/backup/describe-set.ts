@@ -12,13 +12,17 @@ import path from 'node:path';
 import { programVersion } from '../version.ts';
 import { summarize } from '../environment/left-out.ts';
 
+/** Why nobody read a set: there was no password of its environment, or no key to the sets before it. */
+export type WhyUnread = 'opaque' | 'locked';
+
 export function describeSet(
   set: NewSet,
   { kind, home, started, environment, chain, earlier, insideNames }: BackupParts,
   copy: EnvironmentCopy,
-  proof: SetProof | undefined,
+  proven: SetProof | WhyUnread,
   unexplained: readonly string[],
 ): Manifest {
+  const proof = typeof proven === 'string' ? undefined : proven;
   const report = proof?.report;
   return {
     format: manifestFormat,
@@ -40,7 +44,7 @@ export function describeSet(
     files: copy.files,
     directories: [...environment.owners].map(([name, owner]) => ({ path: name, ...owner })),
     leftOut: summarize(copy.leftOut),
-    log: copy.log && describeLog(copy.log, chain, report),
+    log: copy.log && describeLog(copy.log, chain, report, proven === 'locked'),
     proof: proof?.structure && {
       records: report?.records ?? 0,
       transactionsCommitted: report?.transactionsCommitted ?? 0,
@@ -61,6 +65,7 @@ function describeLog(
   { version, firstFile, end, lastRecord, notes }: CopiedLog,
   chain: Chain | undefined,
   report: RecoveryReport | undefined,
+  isLocked: boolean,
 ): ManifestLog {
   const parent = chain?.sets.at(-1)!.manifest.log;
   return {
@@ -71,8 +76,8 @@ function describeLog(
     lastRecord: lastRecord ?? parent?.lastRecord,
     checkpoint: notes.checkpoint?.lsn ?? parent?.checkpoint,
     redoFrom: notes.checkpoint?.redoFrom ?? parent?.redoFrom,
-    firstCommit: report ? report.window.first : notes.lastCommit && parent?.firstCommit,
-    lastCommit: report ? report.window.last : notes.lastCommit,
+    firstCommit: report ? report.window.first : isLocked ? (parent?.firstCommit ?? notes.firstCommit) : undefined,
+    lastCommit: report ? report.window.last : isLocked ? (notes.lastCommit ?? parent?.lastCommit) : undefined,
     recoveryRequired:
       parent?.recoveryRequired === true || !report || report.changesRedone > 0 || report.changesUndone > 0,
   };

@@ -63,12 +63,17 @@ export async function fillSet(
   const gone = missing.filter(({ path: name }) => !choice.excludes(name));
   const told = [...parts.notes, ...warningsOfGone(gone)];
   const unread = isUnread ? [unreadWarning(home, kind)] : [];
-  if (following && bringsNothing(following, chain!) && isToldGone(gone, chain!) && isProven(chain!, isUnread)) {
-    return { warnings: [...following.warnings, ...told, ...warningsOfExcluded(excludedFrom(chain!.sets)), ...unread] };
-  }
+  const nothing =
+    following && bringsNothing(following, chain!) && isToldGone(gone, chain!)
+      ? { warnings: [...following.warnings, ...told, ...warningsOfExcluded(excludedFrom(chain!.sets)), ...unread] }
+      : undefined;
+  if (nothing && isProven(chain!, isUnread)) return nothing;
   // The proof: recovery of the set, in memory, over the files just written.
   plan.beginProof(whole);
-  const proof = isUnread ? undefined : await proveUnlessLocked(files, whole, copy, set, { ...parts, watch });
+  const outcome = isUnread ? 'opaque' : await proveUnlessLocked(files, whole, copy, set, { ...parts, watch });
+  // The next one would be no better proven, either.
+  if (nothing && outcome === 'locked' && chain!.sets.at(-1)!.manifest.unread) return nothing;
+  const proof = typeof outcome === 'string' ? undefined : outcome;
   const report = proof?.report;
   const findings = [...copy.findings, ...(proof?.findings ?? [])];
   const unexplained = (copy.unexplained ?? [])
@@ -83,7 +88,7 @@ export async function fillSet(
     .map(({ name, uid }) => ({ path: name, databaseId: uid }));
   const warnings = [...told, ...warningsOfExcluded(excluded), ...unread, ...unexplained, ...(proof?.notes ?? [])];
   const manifest: Manifest = {
-    ...describeSet(set, parts, described, proof, warnings),
+    ...describeSet(set, parts, described, outcome, warnings),
     settings,
     ...(created.length > 0 ? { created } : {}),
     ...(gone.length > 0 ? { gone } : {}),
@@ -97,7 +102,7 @@ export async function fillSet(
 }
 
 /**
- * The proof of a set; undefined where there is no key to the sets before it: the manifest says that nobody read them, and whoever has
+ * The proof of a set; `locked` where there is no key to the sets before it: the manifest says that nobody read them, and whoever has
  * the key can rehearse the recovery. A machine that backs up every quarter of an hour is not told each time.
  */
 async function proveUnlessLocked(
@@ -106,12 +111,12 @@ async function proveUnlessLocked(
   copy: EnvironmentCopy,
   set: NewSet,
   parts: BackupParts,
-): Promise<SetProof | undefined> {
+): Promise<SetProof | 'locked'> {
   try {
     return await proveSet(files, whole, copy, set, parts);
   } catch (error) {
     // That of the environment was needed before.
-    if (parts.chain && error instanceof FigaroError && error.code === 'password') return undefined;
+    if (parts.chain && error instanceof FigaroError && error.code === 'password') return 'locked';
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 /** What a backup has to know of the log it copies. */
 export class LogNotes implements LogObserver {
   checkpoint: LastCheckpoint | undefined;
+  firstCommit: ManifestCommit | undefined;
   lastCommit: ManifestCommit | undefined;
   /** Time of the newest commit or checkpoint, in seconds since 1970. */
   newestTime = 0;
@@ -45,6 +46,7 @@ export class LogNotes implements LogObserver {
     if (!bodyAs(record, recycle)) this.#closed = false;
     const committed = bodyAs(record, commit);
     if (!committed) return;
+    this.firstCommit ??= { lsn: record.lsn, time: committed.timestamp };
     this.lastCommit = { lsn: record.lsn, time: committed.timestamp };
     this.newestTime = Math.max(this.newestTime, committed.timestamp);
   }

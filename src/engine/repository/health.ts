@@ -95,7 +95,9 @@ export function healthOf(
 ): Health {
   const { chains, orphans, broken } = catalog;
   const sets = chains.flatMap((chain) => chain.sets);
-  const proven = sets.findLast(({ set }) => set.manifest.unread !== true && !isUnsound(set));
+  const isProven = ({ set, lastRehearsal }: ListedSet): boolean =>
+    !isUnsound(set) && (set.manifest.unread !== true || lastRehearsal !== undefined);
+  const proven = sets.findLast(isProven);
   const newest = proven && newestSet(proven, now);
   const lastRehearsed = latest(chains.map(rehearsalOf), now);
   const freeBytes = rules.isInStore === true ? undefined : files.freeSpace(rules.disk ?? repository.directory);

@@ -233,7 +233,7 @@ export interface Manifest {
   readonly leftOut: readonly ManifestLeftOut[];
   /** Undefined where nothing was to be passed over. */
   readonly excluded?: Exclusion;
-  /** Encrypted, and copied without the password: neither pages nor log were checked, recovery was not rehearsed. */
+  /** Encrypted, and copied without the password, or made without a key to the sets before it: recovery was not rehearsed. */
   readonly unread?: true;
   /** The log is gone: the databases were taken as they are, as somebody asked for. */
   readonly withoutLog?: true;
