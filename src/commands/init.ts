@@ -4,17 +4,17 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 import { createDurably } from '../engine/files/durable.ts';
 import { type Files } from '../engine/files/files.ts';
-import { type PackedHead } from '../engine/repository/head.ts';
-import { createRepository, newHead } from '../engine/repository/repository.ts';
+import { type Head, type PackedHead } from '../engine/repository/head.ts';
+import { createRepository, findRepository, newHead } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { type KeyOptions } from './keys.ts';
-import { onStores } from './stores.ts';
+import { onStores, type FoundHead } from './stores.ts';
 import { repositoryOf } from './directories.ts';
 import { collect, countArgument, examples } from './options.ts';
 
-interface InitCommandOptions extends CommonOptions, KeyOptions {
+interface InitCommandOptions extends CommonOptions, KeyOptions, FoundHead {
   readonly repo?: string;
   readonly packed?: true;
   readonly recipient?: readonly string[];
@@ -48,8 +48,10 @@ export function initCommand(context: CommandContext): Command {
     .action(
       onStores(context, async (_environment: string | undefined, options: InitCommandOptions) => {
         const given = repositoryOf(options);
+        const found: Head | undefined = options.foundHead ?? findRepository(context.files, given);
+        if (found) requireAsWanted(context.named(given), found, options);
         const { id } = newHead();
-        const { packed, companions } = await packingOf(context, id, options);
+        const { packed, companions } = found ? nothingToMake : await packingOf(context, id, options);
         const { repository, created } = createRepository(context.files, given, { id, ...(packed ? { packed } : {}) });
         const { directory } = repository;
         for (const [name, bytes] of created ? companions : []) {
@@ -62,14 +64,31 @@ export function initCommand(context: CommandContext): Command {
     );
 }
 
+/** Throws `target-not-empty` for a repository that is not what was asked for: what is written to it would not be, either. */
+function requireAsWanted(place: string, { packed }: Head, { packed: isPacked, recipient }: InitCommandOptions): void {
+  const differs = (how: string): FigaroError =>
+    new FigaroError('target-not-empty', `${inOneLine(place)} is a repository already, and ${how}`, {
+      path: place,
+      hint: 'make another one, and bring its sets over with `copy`.',
+    });
+  if ((isPacked || recipient) && !packed) throw differs('not a packed one');
+  if (!recipient) return;
+  const recipients = packed!.keys?.recipients;
+  if (!recipients) throw differs('not encrypted');
+  const isSame = recipients.length === new Set(recipient).size && recipient.every((each) => recipients.includes(each));
+  if (!isSame) throw differs('encrypted for other recipients');
+}
+
 interface PackingOfNew {
   readonly packed?: PackedHead;
   readonly companions: readonly (readonly [name: string, bytes: Uint8Array | string])[];
 }
 
+const nothingToMake: PackingOfNew = { companions: [] };
+
 async function packingOf(context: CommandContext, id: string, options: InitCommandOptions): Promise<PackingOfNew> {
   const { packed: isPacked, recipient, mostDepth, keyFile } = options;
-  if (!isPacked && !recipient) return { companions: [] };
+  if (!isPacked && !recipient) return nothingToMake;
   const { companionsOf } = await import('../engine/packed/companions.ts');
   if (!recipient) {
     const packed = { mostDepth };
@@ -81,22 +100,26 @@ async function packingOf(context: CommandContext, id: string, options: InitComma
     });
   }
   const { headKeys, sealedKey } = await import('../engine/packed/keys.ts');
-  const machine = await machineKey(context, keyFile);
-  const packed = { mostDepth, keys: await headKeys(id, recipient, machine) };
+  const recipients = [...new Set(recipient)];
+  const machine = await machineKey(context, keyFile, recipients);
+  const packed = { mostDepth, keys: await headKeys(id, recipients, machine) };
   const companions = companionsOf({ id, packed });
-  return { packed, companions: [...companions, await sealedKey(recipient, machine)] };
+  return { packed, companions: [...companions, await sealedKey(recipients, machine)] };
 }
 
 /** The key in a file, which is made where there is none. */
-async function machineKey(context: CommandContext, file: string): Promise<string> {
-  if (!context.files.statThrough(file)) writeKey(context.files, file, await newKey());
+async function machineKey(context: CommandContext, file: string, recipients: readonly string[]): Promise<string> {
+  const { parseRecipient } = await import('../engine/age/recipients.ts');
+  const [first] = recipients.map(parseRecipient);
+  if (!context.files.statThrough(file)) writeKey(context.files, file, await newKey(first!.isPostQuantum));
   const { givenKeys } = await import('./keys.ts');
   return (await givenKeys(context, { keyFile: file })).machine!;
 }
 
-async function newKey(): Promise<string> {
+/** Of the kind that the recipients are of: both have to open the same objects. */
+async function newKey(isPostQuantum: boolean): Promise<string> {
   const { newIdentity } = await import('../engine/age/identities.ts');
-  return `# The key of a machine that backs up with figaro-backup. It opens what is known of sets, and not what is in them.\n${await newIdentity()}\n`;
+  return `# The key of a machine that backs up with figaro-backup. It opens what is known of sets, and not what is in them.\n${await newIdentity(isPostQuantum)}\n`;
 }
 
 /** Nobody else can read it. */

@@ -10,9 +10,9 @@ import { withPace } from '../engine/store/paced.ts';
 import { type Store } from '../engine/store/store.ts';
 import { throwIfStopped } from '../engine/pause.ts';
 import { isStoreUrl, openDirectory, type OpenedStore, type OpeningOptions } from '../engine/store/stores.ts';
-import { type GivenKeys } from '../engine/packed/opening.ts';
+import { type GivenKeys, type RepositoryRole } from '../engine/packed/opening.ts';
 import { repositoryName, requireApart, type Place } from '../engine/places.ts';
-import { headOf } from '../engine/repository/head.ts';
+import { headOf, type Head } from '../engine/repository/head.ts';
 import { setsInFuture } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { formatBytes, formatDuration } from '../measures.ts';
@@ -22,7 +22,7 @@ import { type KeyOptions } from './keys.ts';
 import { type StoreOptions } from './options.ts';
 import { commandName } from './settings.ts';
 
-interface PlaceOptions extends CommonOptions, StoreOptions {
+interface PlaceOptions extends CommonOptions, StoreOptions, KeyOptions {
   readonly repo?: string;
   readonly to?: string;
   readonly lockWait?: number;
@@ -68,22 +68,59 @@ export async function withStores<T>(
   options: T,
   work: (options: T) => Promise<void> | void,
 ): Promise<void> {
-  const { repo, to, dryRun } = options as PlaceOptions;
+  const { repo, to, dryRun, keyFile } = options as PlaceOptions;
   const name = commandName(command);
   const toStore = name === 'copy' && to !== undefined && isMirrored(context, to) ? to : undefined;
-  const inner = async (resolved: T): Promise<void> => {
-    if (toStore === undefined) return await work(resolved);
-    const kind = { isWriter: dryRun !== true, asksAnew: false };
+  // Where something is written, and a key file was given, that is to be sealed with it.
+  const requireEncrypted = (place: string | undefined, ...heads: readonly (Head | undefined)[]): void => {
+    if (keyFile === undefined || place === undefined || heads.some((head) => head?.packed?.keys)) return;
+    throw notEncrypted(place);
+  };
+  const inner = async (resolved: T, from?: Head): Promise<void> => {
+    if (toStore === undefined) {
+      if (name === 'copy') requireEncrypted(to, from);
+      return await work(resolved);
+    }
+    const kind: StoreUse = {
+      isWriter: dryRun !== true,
+      asksAnew: false,
+      role: 'written',
+      check: (head) => requireEncrypted(to, from, head),
+    };
     await withStore(context, command, toStore, resolved, kind, async (directory) => {
       await work({ ...resolved, to: directory });
     });
   };
-  if (repo === undefined || !isMirrored(context, repo)) return await inner(options);
-  const kind = { isWriter: writers.has(name) && dryRun !== true, asksAnew: skeptics.has(name) };
-  await withStore(context, command, repo, options, kind, async (directory) => {
+  const isWriter = writers.has(name);
+  const isChecked = isWriter && name !== 'init';
+  if (repo === undefined || !isMirrored(context, repo)) {
+    if (isChecked) requireEncrypted(repo);
+    return await inner(options);
+  }
+  const kind: StoreUse = {
+    isWriter: isWriter && dryRun !== true,
+    asksAnew: skeptics.has(name),
+    role: isWriter ? 'written' : 'read',
+    check: (head) => (isChecked ? requireEncrypted(repo, head) : undefined),
+  };
+  await withStore(context, command, repo, options, kind, async (directory, head) => {
     warnOfFutureSets(context, options as PlaceOptions, directory);
-    await inner({ ...options, repo: directory });
+    await inner({ ...options, repo: directory, ...(head ? { foundHead: head } : {}) }, head);
   });
+}
+
+/** Whoever can write there may have put another `repository.json` in the place of that which says for whom it is encrypted. */
+function notEncrypted(place: string): FigaroError {
+  return new FigaroError('password', `a key file was given, and ${place} is not encrypted: nothing is written to it`, {
+    path: place,
+    hint: 'is it the right repository, and made by `init --recipient`? If it was encrypted, find out who changed repository.json. To write to it as it is, leave out --key-file and $FIGARO_BACKUP_KEY_FILE.',
+  });
+}
+
+/** What a command finds where a mirror stands in the place of a repository. */
+export interface FoundHead {
+  /** That of the repository itself, if it is there. */
+  readonly foundHead?: Head;
 }
 
 /** True for a repository that the engine does not find as one in a directory: it is in a store, or packed. */
@@ -120,7 +157,15 @@ function atPace(store: Store, bytesPerSecond: number, signal: AbortSignal | unde
 
 /** Packs that no set needs are no harm, and take room. */
 async function tellUnused(context: CommandContext, options: CommonOptions, store: Store): Promise<void> {
-  const unused = (await store.packs?.unused()) ?? [];
+  if (!store.packs) return;
+  // Those of a set that is being written are of none yet.
+  const [{ seeWriter }, { expiryMs }] = await Promise.all([
+    import('../engine/remote/store-lock.ts'),
+    import('../engine/lease.ts'),
+  ]);
+  const writer = await seeWriter(store);
+  if (writer && Date.now() - writer.changedMs < expiryMs) return;
+  const unused = await store.packs.unused();
   if (unused.length === 0) return;
   const bytes = unused.reduce((sum, { size }) => sum + size, 0);
   const are = unused.length === 1 ? 'pack is' : 'packs are';
@@ -130,18 +175,24 @@ async function tellUnused(context: CommandContext, options: CommonOptions, store
   );
 }
 
+interface StoreUse extends Pick<MirrorOptions, 'isWriter' | 'asksAnew'> {
+  readonly role: RepositoryRole;
+  /** Told what the repository is, before anything is done with it. */
+  readonly check: (head: Head | undefined) => void;
+}
+
 async function withStore(
   context: CommandContext,
   command: Command,
   url: string,
   options: unknown,
-  { isWriter, asksAnew }: Pick<MirrorOptions, 'isWriter' | 'asksAnew'>,
-  work: (directory: string) => Promise<void>,
+  { isWriter, asksAnew, role, check }: StoreUse,
+  work: (directory: string, head: Head | undefined) => Promise<void>,
 ): Promise<void> {
   const { spool = tmpdir(), limitUpload, storageClass, lockWait, home, logDir, ...common } = options as PlaceOptions;
   const { withMirror } = await import('../engine/remote/with-mirror.ts');
   const { env, signal } = context.io;
-  const opened = await open(context, url, othersOf(options as PlaceOptions, url), {
+  let opened = await open(context, url, othersOf(options as PlaceOptions, url), {
     env,
     signal,
     storageClass,
@@ -153,7 +204,10 @@ async function withStore(
     const keys = async (): Promise<GivenKeys> =>
       await (await import('./keys.ts')).givenKeys(context, options as KeyOptions);
     const paced = limitUpload === undefined ? opened : { ...opened, store: atPace(opened.store, limitUpload, signal) };
-    const stores = await openContents(paced, keys);
+    const stores = await openContents(paced, keys, role);
+    opened = stores;
+    const head = stores.head && headOf(stores.head, stores.store.place);
+    check(head);
     if (commandName(command) === 'verify') await tellUnused(context, common, stores.store);
     await withMirror(
       disk,
@@ -175,7 +229,7 @@ async function withStore(
         if (isWriter) context.sendChanges = send;
         // What was made is told when it is where it was to be.
         if (isWriter) context.results.hold();
-        await work(directory);
+        await work(directory, head);
       },
     );
     context.results.release();

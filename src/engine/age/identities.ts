@@ -1,7 +1,7 @@
 /** Identities: secret keys that open what is sealed for their recipients. */
 
 import { bech32 } from '@scure/base';
-import { generateX25519Identity, identityToRecipient, type Decrypter } from 'age-encryption';
+import { generateHybridIdentity, generateX25519Identity, identityToRecipient, type Decrypter } from 'age-encryption';
 import { keyLength, publicBytesOf, x25519Identity } from './x25519.ts';
 
 /** Opens what is sealed for it. Its secret is where printing it does not show it. */
@@ -16,9 +16,9 @@ export interface Identity extends Key {
   readonly recipient: () => Promise<string>;
 }
 
-/** A new identity, as a line of an identity file: `AGE-SECRET-KEY-1…`. */
-export function newIdentity(): Promise<string> {
-  return generateX25519Identity();
+/** A new identity, as a line of an identity file: `AGE-SECRET-KEY-1…`, or `AGE-SECRET-KEY-PQ-1…` for one that quantum computers do not break. */
+export function newIdentity(isPostQuantum = false): Promise<string> {
+  return isPostQuantum ? generateHybridIdentity() : generateX25519Identity();
 }
 
 /** The recipient of an identity, `age1…`. */

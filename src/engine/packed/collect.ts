@@ -1,11 +1,23 @@
 /** Packs that no set refers to any more. */
 
 import { FigaroError } from '../../errors.ts';
+import { someAtOnce } from '../store/at-once.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
+import { type Contents } from './contents.ts';
 import { isPackName, packsPrefix } from './layout.ts';
 
 /** How many are removed at a time. */
 const mostAtOnce = 500;
+
+/** How many sets are looked into at a time. */
+const setsAtOnce = 4;
+
+/** What there is of a set. */
+export interface SetObjects {
+  readonly isComplete: boolean;
+  /** The names of its contents: those that its manifest names, and what other runs left that had begun it. */
+  readonly contents: readonly string[];
+}
 
 /** The packs that there are, by name. */
 export async function listPacks(store: Store, suffix: string): Promise<Map<string, StoredObject>> {
@@ -15,6 +27,35 @@ export async function listPacks(store: Store, suffix: string): Promise<Map<strin
     if (object.name.endsWith(suffix) && isPackName(name)) packs.set(name, object);
   }
   return packs;
+}
+
+/**
+ * The packs that no complete set refers to, or why that cannot be told.
+ *
+ * @param packs listed before the sets were
+ */
+export async function findUnused(
+  packs: ReadonlyMap<string, StoredObject>,
+  sets: ReadonlyMap<string, SetObjects>,
+  read: (set: string, name: string) => Promise<Contents | undefined>,
+): Promise<readonly StoredObject[] | FigaroError> {
+  const unused = new Map(packs);
+  const complete = [...sets].filter(([, { isComplete }]) => isComplete);
+  try {
+    await someAtOnce(setsAtOnce, complete, async ([set, { contents }]) => {
+      let isKnown = false;
+      for (const name of contents) {
+        const found = await read(set, name);
+        for (const pack of found?.packs ?? []) unused.delete(pack);
+        if (found) isKnown = true;
+      }
+      if (!isKnown) throw new FigaroError('set-incomplete', `nothing says where the files of ${set} are`);
+    });
+    return [...unused.values()];
+  } catch (error) {
+    if (isUnreadable(error)) return error;
+    throw error;
+  }
 }
 
 /** Removes packs. `confirm` throws where another run may have begun to refer to them. */

@@ -10,7 +10,7 @@ export const keyName = 'key.age';
 export const companionNames: readonly string[] = [readmeName, scriptName, keyName];
 
 /** By name. */
-export function companionsOf({ packed }: Head): ReadonlyMap<string, string> {
+export function companionsOf({ packed }: Head): ReadonlyMap<string, Uint8Array> {
   const tools = packed?.keys ? 'python3, zstd and age' : 'python3 and zstd';
   const key = packed?.keys ? ' IDENTITY' : '';
   const readme = `This is a packed repository of figaro-backup: backups of Berkeley DB environments.
@@ -22,15 +22,15 @@ where SET is the name of a directory in sets/. DIR/environment is then what was 
 incrementals after it, one DIR each; copy what is in DIR/environment of the incrementals, the oldest first, over that of the full set (a file
 NAME.from-NUMBER is what log file NAME grew by from that byte on: append it), and run db_recover -c -h DIR/environment.
 
-sets/SET/manifest.json    what the set holds, and what was proven about it
-sets/SET/contents         a line for each file, and below it, in order, its pieces: pack, offset, length
-sets/SET/pages            hashes of pages, by which the next backup finds what changed
+sets/SET/manifest.json    what the set holds, and what was proven about it; its first line says which X are its contents
+sets/SET/contents.X       a line for each file, and below it, in order, its pieces: pack, offset, length
+sets/SET/pages.X          hashes of pages, by which the next backup finds what changed
 packs/SET.X/NUMBER        about a MiB of pieces of files
 Every object is one frame of zstd${packed?.keys ? ', encrypted by age for the recipients in repository.json' : ''}.
 `;
   return new Map([
-    [readmeName, readme],
-    [scriptName, script],
+    [readmeName, Buffer.from(readme)],
+    [scriptName, Buffer.from(script)],
   ]);
 }
 
@@ -45,20 +45,28 @@ def get(path):
     for tool in ([['age', '-d', '-i', sys.argv[3]]] if age else []) + [['zstd', '-dcq']]:
         data = subprocess.run(tool, input=data, stdout=subprocess.PIPE, check=True).stdout
     return data
+def sha256(path):
+    hashed = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for block in iter(lambda: file.read(1 << 20), b''): hashed.update(block)
+    return hashed.hexdigest()
 def create(path):
     assert '..' not in path.split('/') and not path.startswith('/'), path
     os.makedirs(os.path.dirname(os.path.join(target, path)), exist_ok=True)
     return open(os.path.join(target, path), 'wb')
-for line in get('sets/' + name + '/contents').decode().splitlines()[2:]:
+text = get('sets/' + name + '/manifest.json')
+top = json.loads(text)
+contents = get('sets/' + name + '/contents.' + top['contents'])
+if hashlib.sha256(contents).hexdigest() != top['sha256']: sys.exit('the contents are damaged')
+for line in contents.decode().split('\\n')[2:-1]:
     if line.startswith('file '):
         out = create(json.loads(line.split(' ', 2)[2]))
     else:
         pack, offset, length = line.split()
         out.write(get('packs/' + pack)[int(offset):int(offset) + int(length)])
         out.flush()
-manifest = get('sets/' + name + '/manifest.json')
-for file in json.loads(manifest)['files']:
+for file in top['manifest']['files']:
     path = os.path.join(target, 'environment', file['path'])
-    if hashlib.sha256(open(path, 'rb').read()).hexdigest() != file['sha256']: sys.exit(path + ' is damaged')
-create('manifest.json').write(manifest)
+    if sha256(path) != file['sha256']: sys.exit(path + ' is damaged')
+create('manifest.json').write(text[text.index(b'\\n') + 1:-2])
 `;

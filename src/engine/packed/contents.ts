@@ -9,6 +9,12 @@ import { isPackName, packLimit } from './layout.ts';
 
 const head = 'figaro-backup contents 1';
 
+/** In bytes: more is no such text. Names are no longer than in a manifest, and pieces no more than the next. */
+export const contentsLimit = 400 << 20;
+
+/** With so many pieces, a set has nothing more in common with the one before: the text would grow without bounds. */
+export const mostPieces = 2_000_000;
+
 /** Pieces of packs that are a file. */
 export interface Pieces {
   /** Of the file, in bytes. */
@@ -34,14 +40,15 @@ export class PiecesMaker {
   #count = 0;
   #size = 0;
 
-  add(pack: number, offset: number, length: number): void {
+  /** True where it begins a piece of its own. */
+  add(pack: number, offset: number, length: number): boolean {
     this.#size += length;
     const last = 3 * (this.#count - 1);
     const isNext =
       this.#count > 0 && this.#runs[last] === pack && this.#runs[last + 1]! + this.#runs[last + 2]! === offset;
     if (isNext) {
       this.#runs[last + 2]! += length;
-      return;
+      return false;
     }
     if (3 * this.#count === this.#runs.length) {
       const runs = new Uint32Array(2 * this.#runs.length);
@@ -50,6 +57,7 @@ export class PiecesMaker {
     }
     this.#runs.set([pack, offset, length], 3 * this.#count);
     this.#count += 1;
+    return true;
   }
 
   get size(): number {
@@ -68,29 +76,40 @@ export class PiecesMaker {
   }
 }
 
-export function encodeContents({ depth, packs, files }: Contents): string {
-  const lines = [head, `depth ${depth}`];
+/** How much of the text is made at a time, in lines. */
+const linesAtOnce = 10_000;
+
+export function encodeContents({ depth, packs, files }: Contents): Uint8Array {
+  const parts: Buffer[] = [];
+  let lines = [head, `depth ${depth}`];
+  const add = (line: string): void => {
+    lines.push(line);
+    if (lines.length < linesAtOnce) return;
+    parts.push(Buffer.from(`${lines.join('\n')}\n`));
+    lines = [];
+  };
   for (const [name, { size, runs }] of files) {
-    lines.push(`file ${size} ${JSON.stringify(name)}`);
-    for (let i = 0; i < runs.length; i += 3) lines.push(`${packs[runs[i]!]} ${runs[i + 1]} ${runs[i + 2]}`);
+    add(`file ${size} ${JSON.stringify(name)}`);
+    for (let i = 0; i < runs.length; i += 3) add(`${packs[runs[i]!]} ${runs[i + 1]} ${runs[i + 2]}`);
   }
-  return `${lines.join('\n')}\n`;
+  if (lines.length > 0) parts.push(Buffer.from(`${lines.join('\n')}\n`));
+  return Buffer.concat(parts);
 }
 
 /** Throws `manifest-corrupt` for what is no such text. */
-export function decodeContents(text: string, file: string): Contents {
+export function decodeContents(text: Uint8Array, file: string): Contents {
   return new Decoder(text, file).decode();
 }
 
 class Decoder {
-  readonly #text: string;
+  readonly #text: Buffer;
   readonly #file: string;
   #line = 0;
   #at = 0;
   readonly #packs = new Map<string, number>();
 
-  constructor(text: string, file: string) {
-    this.#text = text;
+  constructor(text: Uint8Array, file: string) {
+    this.#text = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
     this.#file = file;
   }
 
@@ -114,7 +133,8 @@ class Decoder {
   }
 
   #fileOf(line: string): { readonly name: string; readonly size: number } {
-    const [, size, json] = /^file (\d{1,15}) (".*")$/.exec(line) ?? [];
+    // Names may have what some take for the end of a line.
+    const [, size, json] = /^file (\d{1,15}) (".*")$/s.exec(line) ?? [];
     const name = json === undefined ? undefined : textOf(json);
     if (name === undefined || !isInside(name)) throw this.#corrupt('it has no file there');
     return { name, size: Number(size) };
@@ -134,9 +154,9 @@ class Decoder {
   /** The next line; undefined at the end. */
   #next(): string | undefined {
     if (this.#at >= this.#text.length) return undefined;
-    const end = this.#text.indexOf('\n', this.#at);
+    const end = this.#text.indexOf(0x0a, this.#at);
     if (end === -1) throw this.#corrupt('it ends within a line');
-    const line = this.#text.slice(this.#at, end);
+    const line = this.#text.toString('utf8', this.#at, end);
     this.#at = end + 1;
     this.#line += 1;
     return line;

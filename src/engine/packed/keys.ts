@@ -10,25 +10,24 @@ import { openWith } from '../age/open.ts';
 import { parseRecipient } from '../age/recipients.ts';
 import { sealFor } from '../age/seal.ts';
 import { type Head, type HeadKeys } from '../repository/head.ts';
-import { keyName } from './companions.ts';
-import { type GivenKeys } from './opening.ts';
+import { type Store } from '../store/store.ts';
+import { companionsOf, keyName } from './companions.ts';
+import { type GivenKeys, type RepositoryRole } from './opening.ts';
 import { encrypted, type Encryption } from './sealing.ts';
 import { type PackedKeys } from './packed-store.ts';
+
+/** More is no such file, in bytes. */
+const keyLimit = 64 << 10;
 
 /**
  * Throws `password` for a key that is none of this repository, and `manifest-corrupt` where somebody else changed for whom it is encrypted.
  *
  * @param place what people know the repository by
  */
-export async function keysOf(
-  keys: HeadKeys,
-  { id }: Pick<Head, 'id'>,
-  given: GivenKeys,
-  place: string,
-): Promise<PackedKeys> {
+export async function keysOf(keys: HeadKeys, head: Head, given: GivenKeys, place: string): Promise<PackedKeys> {
   const identities = given.identities.map(identityOf);
   const machine = given.machine === undefined ? undefined : identityOf(given.machine);
-  if (machine) await requireOurs(machine, keys, id, place);
+  if (machine) await requireOurs(machine, keys, head.id, place);
   const recipients = keys.recipients.map(parseRecipient);
   const contents: Encryption = {
     seal: sealFor(recipients),
@@ -37,18 +36,85 @@ export async function keysOf(
   const all = machine ? [...identities, machine] : identities;
   const notes: Encryption = {
     seal: sealFor([...recipients, parseRecipient(keys.machine)]),
-    open: all.length > 0 ? openWith(all) : () => Promise.reject(noKey(place)),
+    open: all.length > 0 ? await openingNotes(all, keys) : () => Promise.reject(noKey(place)),
   };
   return {
     sealing: encrypted({ contents, notes }),
     hashKey: machine && derived(machine, 'hashes of pages'),
+    companions: async () => {
+      const key = machine && (await sealedKey(keys.recipients, machine.line()));
+      return new Map([...companionsOf(head), ...(key ? [key] : [])]);
+    },
   };
+}
+
+/** With a key that opens all of them, one that does not open is damaged: that of one set is nothing to the others. */
+async function openingNotes(all: readonly Identity[], keys: HeadKeys): Promise<Encryption['open']> {
+  const open = openWith(all);
+  const those = await Promise.all(all.map(recipientOf));
+  if (!those.some((recipient) => recipient === keys.machine || keys.recipients.includes(recipient))) return open;
+  return async (bytes, name) => {
+    try {
+      return await open(bytes, name);
+    } catch (error) {
+      if (!(error instanceof FigaroError) || error.code !== 'password') throw error;
+      throw new FigaroError(
+        'file-checksum',
+        `${name} is damaged, or sealed for others: no key that was given opens it`,
+        {
+          path: name,
+          hint: 'bring it back from a copy of the repository.',
+          cause: error,
+        },
+      );
+    }
+  };
+}
+
+/**
+ * What was given, with the key of the machine where an identity opens that in `key.age`: for whom the repository is encrypted is
+ * believed by those only who know that it is as the key has it. The key of another repository's machine is none here, where this one is only read.
+ */
+export async function withMachineKey(
+  keys: HeadKeys,
+  { id }: Pick<Head, 'id'>,
+  given: GivenKeys,
+  store: Store,
+  role: RepositoryRole,
+): Promise<GivenKeys> {
+  const { identities, machine } = given;
+  const isOthers =
+    machine !== undefined && role === 'read' && identities.length > 0 && !(await isMachine(machine, keys));
+  if (machine !== undefined && !isOthers) return given;
+  const sealed = identities.length > 0 ? await store.read(keyName, { start: 0, length: keyLimit }) : undefined;
+  const line = sealed && (await lineIn(sealed, identities.map(identityOf)));
+  if (line === undefined || !(await isMachine(line, keys))) return { identities };
+  return isSealed(identityOf(line), keys, id) ? { identities, machine: line } : { identities };
+}
+
+async function lineIn(sealed: Uint8Array, identities: readonly Identity[]): Promise<string | undefined> {
+  try {
+    return Buffer.from(await openWith(identities)(sealed, keyName))
+      .toString()
+      .trim();
+  } catch (error) {
+    // It is there for convenience.
+    if (error instanceof FigaroError) return undefined;
+    throw error;
+  }
+}
+
+async function isMachine(line: string, keys: HeadKeys): Promise<boolean> {
+  const identity = parseIdentity(line);
+  return typeof identity !== 'string' && (await recipientOf(identity)) === keys.machine;
 }
 
 /** What the head of a new repository, or one with other recipients, says of them. */
 export async function headKeys(id: string, recipients: readonly string[], machine: string): Promise<HeadKeys> {
   const identity = identityOf(machine);
   const keys = { recipients, machine: await recipientOf(identity) };
+  // Both have to open the same objects.
+  sealFor([...recipients, keys.machine].map(parseRecipient));
   return { ...keys, seal: sealOf(identity, keys, id).toString('hex') };
 }
 
@@ -66,11 +132,15 @@ async function requireOurs(machine: Identity, keys: HeadKeys, id: string, place:
       hint: 'each repository has a key file of its own, which `init` made. Whoever has an identity gets it back: `age -d -i IDENTITY key.age`.',
     });
   }
-  if (timingSafeEqual(sealOf(machine, keys, id), Buffer.from(keys.seal, 'hex'))) return;
+  if (isSealed(machine, keys, id)) return;
   throw new FigaroError('manifest-corrupt', `somebody has changed for whom ${place} is encrypted, without its key`, {
     path: place,
     hint: 'nothing is written to it. Bring repository.json back from a copy, and find out who can write there.',
   });
+}
+
+function isSealed(machine: Identity, keys: HeadKeys, id: string): boolean {
+  return timingSafeEqual(sealOf(machine, keys, id), Buffer.from(keys.seal, 'hex'));
 }
 
 function sealOf(machine: Identity, { recipients, machine: own }: Omit<HeadKeys, 'seal'>, id: string): Buffer {

@@ -3,16 +3,28 @@
  * its files are pieces of packs, which sets have in common:
  *
  *     repository.json   README.txt   restore.py   key.age
- *     sets/SET/manifest.json.zst.age, contents.zst.age, pages.zst.age, and notes
+ *     sets/SET/manifest.json.zst.age, contents.ORIGIN.zst.age, pages.ORIGIN.zst.age, and notes
  *     packs/SET.ORIGIN/NUMBER.zst.age
+ *
+ * Several runs may have begun the same set, each with an ORIGIN of its own: the manifest says whose contents are those of the set.
  */
 
 import { randomBytes } from 'node:crypto';
 import { setName } from '../repository/manifest.ts';
 
-/** The names of what says where the bytes of files are, and what pages were, in a set. */
-export const contentsName = 'contents';
-export const pagesName = 'pages';
+/** The names in a set of what says where the bytes of files are, and what pages were. */
+export function contentsName(origin: string): string {
+  return `contents.${origin}`;
+}
+
+export function pagesName(origin: string): string {
+  return `pages.${origin}`;
+}
+
+/** True for what `contentsName` makes. */
+export function isContentsName(name: string): boolean {
+  return /^contents\.[0-9a-f]{8}$/.test(name);
+}
 
 /** What the names of all objects of sets begin with, and those of packs. */
 export const setsPrefix = 'sets/';
@@ -24,14 +36,19 @@ export const packSize = 1 << 20;
 /** What a pack holds at most, in bytes: the last page may go beyond its size. */
 export const packLimit = packSize + (64 << 10);
 
-/** What the packs of a set are called that is being written: no other one, not even the same set written again, has such names. */
-export function newOrigin(set: string): string {
-  return `${set}.${randomBytes(4).toString('hex')}`;
+/** What tells apart the packs and contents of a set that is being written: no other run, not even one that writes the same set again, has it. */
+export function newOrigin(): string {
+  return randomBytes(4).toString('hex');
 }
 
-/** The name of a pack without what comes before and after it: `ORIGIN/NUMBER`. */
-export function packName(origin: string, number: number): string {
-  return `${origin}/${String(number).padStart(6, '0')}`;
+/** What the names of all packs begin with that were written for a set. */
+export function packsOf(set: string, origin: string): string {
+  return `${set}.${origin}/`;
+}
+
+/** The name of a pack without what comes before and after it: `SET.ORIGIN/NUMBER`. */
+export function packName(set: string, origin: string, number: number): string {
+  return `${packsOf(set, origin)}${String(number).padStart(6, '0')}`;
 }
 
 /** True for what `packName` makes. */

@@ -9,6 +9,9 @@ export interface GivenKeys {
   readonly machine?: string;
 }
 
+/** Whether sets of a repository are written: a key file is then that of its machine, and may otherwise be that of another repository. */
+export type RepositoryRole = 'read' | 'written';
+
 export interface PackedOpening {
   readonly head: Head;
   readonly keys: GivenKeys;

@@ -10,6 +10,7 @@ import { type Head } from '../repository/head.ts';
 import { checksumLines, manifestFrom, manifestLimit } from '../repository/repository.ts';
 import { bytesAsSource, fill } from '../store/object-source.ts';
 import {
+  byName,
   type ObjectSource,
   type PackedFiles,
   type Packs,
@@ -17,19 +18,30 @@ import {
   type Store,
   type StoredObject,
 } from '../store/store.ts';
-import { decodeContents, encodeContents, type Contents } from './contents.ts';
-import { isUnreadable, listPacks, removePacks } from './collect.ts';
-import { contentsName, newOrigin, packsPrefix, pagesName, partsOf, setsPrefix } from './layout.ts';
-import { decodePages, encodePages } from './page-table.ts';
+import { findUnused, isUnreadable, listPacks, removePacks, type SetObjects } from './collect.ts';
+import { contentsLimit, decodeContents, encodeContents, type Contents } from './contents.ts';
+import {
+  contentsName,
+  isContentsName,
+  packName,
+  packsOf,
+  packsPrefix,
+  pagesName,
+  partsOf,
+  setsPrefix,
+} from './layout.ts';
+import { aroundManifest, decodeManifestObject, encodeManifestObject, type ContentsNamed } from './manifest-object.ts';
+import { decodePages, encodePages, pagesLimit } from './page-table.ts';
 import { Packing, type Before } from './packing.ts';
 import { type Sealing } from './sealing.ts';
+import { UnfinishedSets, type UnfinishedSet } from './unfinished.ts';
 import { Unpacking } from './unpacking.ts';
-
-/** What is not small: the contents and the pages of a set, in bytes. */
-const tableLimit = 1 << 30;
 
 /** What sealing adds, at most, in bytes: where nothing can be compressed, and for many recipients. */
 const sealingMost = 1 << 20;
+
+/** Of how many sets the contents are kept: a recovery reads one set's pages and another one's log by turns. */
+const mostContents = 4;
 
 const environmentPrefix = 'environment/';
 const manifestName = 'manifest.json';
@@ -40,6 +52,8 @@ export interface PackedKeys {
   readonly sealing: Sealing;
   /** Of hashes of pages, and of tables. Undefined for those who only read. */
   readonly hashKey: Uint8Array | undefined;
+  /** What lies beside `repository.json`, by name, as whoever may write can make it again. */
+  readonly companions: () => Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
 export class PackedStore implements Store, Packs {
@@ -48,25 +62,22 @@ export class PackedStore implements Store, Packs {
   readonly isEncrypted: boolean;
   readonly #store: Store;
   readonly #head: Head;
+  readonly #keys: PackedKeys;
   readonly #sealing: Sealing;
-  readonly #hashKey: Uint8Array | undefined;
   readonly #unpacking: Unpacking;
-  readonly #origins: Map<string, string>;
-  /** Sets whose files are being written, by their names. */
-  readonly #packing = new Map<string, Promise<Packing>>();
-  /** Of the set that was read last. */
-  #contents: { readonly set: string; readonly contents: Promise<Contents> } | undefined;
+  readonly #unfinished: UnfinishedSets;
+  /** By set; the one that was asked for last is the last. */
+  readonly #contents = new Map<string, Promise<Contents>>();
 
-  /** @param origins of packs of sets that are being written, by set: stores that are the same repository have it in common */
-  constructor(store: Store, head: Head, { sealing, hashKey }: PackedKeys, origins = new Map<string, string>()) {
+  constructor(store: Store, head: Head, keys: PackedKeys, unfinished = new UnfinishedSets()) {
     this.#store = store;
     this.#head = head;
-    this.#sealing = sealing;
-    this.#hashKey = hashKey;
+    this.#keys = keys;
+    this.#sealing = keys.sealing;
     this.place = store.place;
     this.isEncrypted = head.packed?.keys !== undefined;
-    this.#origins = origins;
-    this.#unpacking = new Unpacking(store, sealing);
+    this.#unfinished = unfinished;
+    this.#unpacking = new Unpacking(store, keys.sealing);
   }
 
   async list(prefix: string): Promise<readonly StoredObject[]> {
@@ -80,7 +91,7 @@ export class PackedStore implements Store, Packs {
       const name = object.name.slice(setsPrefix.length, isSealed ? -this.#sealing.suffix.length : undefined);
       return isSealed ? [{ ...object, name }] : [];
     });
-    return [...objects, ...heads];
+    return [...objects, ...heads].sort(byName);
   }
 
   /** The files of a set, and their sizes: lists of a store do not have them. */
@@ -100,8 +111,14 @@ export class PackedStore implements Store, Packs {
     if (!parts) return await this.#store.read(name, range);
     const { set, rest } = parts;
     if (rest.startsWith(environmentPrefix)) return await this.#readFile(set, rest, range);
-    const bytes = rest === sumsName ? await this.#sums(set) : await this.#readSmall(name);
+    const bytes = await this.#readWhole(set, rest);
     return range ? bytes?.subarray(range.start, range.start + range.length) : bytes;
+  }
+
+  async #readWhole(set: string, rest: string): Promise<Uint8Array | undefined> {
+    if (rest === sumsName) return await this.#sums(set);
+    if (rest === manifestName) return (await this.#readManifest(set))?.manifest;
+    return await this.#readSmall(`${set}/${rest}`);
   }
 
   async write(name: string, source: ObjectSource): Promise<void> {
@@ -110,7 +127,7 @@ export class PackedStore implements Store, Packs {
     const { set, rest } = parts;
     // Its manifest says the same.
     if (rest === sumsName) return;
-    if (rest.startsWith(environmentPrefix)) return await (await this.#packingOf(set)).add(rest, source);
+    if (rest.startsWith(environmentPrefix)) return await (await this.#unfinishedOf(set).packing).add(rest, source);
     const bytes = new Uint8Array(source.size);
     await fill(bytes, source, 0, name);
     await this.#writeSmall(name, bytes);
@@ -118,43 +135,66 @@ export class PackedStore implements Store, Packs {
 
   /** Puts what says where the files of a set are: all of them are written. */
   async finish(set: string): Promise<void> {
-    const packing = await this.#packingOf(set);
-    const { contents, pages } = await packing.finish();
-    this.#packing.delete(set);
-    const text = Buffer.from(encodeContents(contents));
-    await this.#writeSmall(`${set}/${contentsName}`, text);
-    await this.#writeSmall(`${set}/${pagesName}`, encodePages(pages, this.#keyToWrite(), this.#contextOf(set, text)));
+    const unfinished = this.#unfinishedOf(set);
+    const { origin } = unfinished;
+    const { contents, pages } = await (await unfinished.packing).finish();
+    const text = encodeContents(contents);
+    const sha256 = sha256Of(text);
+    await this.#writeSmall(`${set}/${contentsName(origin)}`, text);
+    if (isFull(set)) {
+      const table = encodePages(pages, this.#keyToWrite(), this.#contextOf(set, sha256));
+      await this.#writeSmall(`${set}/${pagesName(origin)}`, table);
+    }
+    unfinished.named = { origin, sha256 };
+  }
+
+  async isWhole(set: string): Promise<boolean> {
+    try {
+      const contents = await this.#readContents(set);
+      const packs = await this.#packs();
+      return contents.packs.every((name) => packs.has(name));
+    } catch (error) {
+      if (isUnreadable(error)) return false;
+      throw error;
+    }
   }
 
   async discard(set: string): Promise<void> {
-    const origin = this.#origins.get(set);
-    if (origin === undefined) return;
-    await this.#store.remove((await this.#store.list(`${packsPrefix}${origin}/`)).map(({ name }) => name));
+    const unfinished = this.#unfinished.find(set);
+    if (!unfinished) return;
+    await this.#unfinished.end(set);
+    const left = await this.#store.list(`${packsPrefix}${packsOf(set, unfinished.origin)}`);
+    if (left.length > 0) await this.#store.remove(left.map(({ name }) => name));
   }
 
   async unused(): Promise<readonly StoredObject[]> {
-    const found = await this.#findUnused();
+    const found = await this.#findUnused([]);
     return found instanceof FigaroError ? [] : found;
   }
 
-  async collect(confirm: () => Promise<void>): Promise<FigaroError | undefined> {
-    const found = await this.#findUnused();
+  async collect(sets: readonly string[], confirm: () => Promise<void>): Promise<FigaroError | undefined> {
+    const found = await this.#findUnused(sets);
     if (found instanceof FigaroError) return found;
     await removePacks(this.#store, found, confirm);
     return undefined;
   }
 
-  async #findUnused(): Promise<readonly StoredObject[] | FigaroError> {
+  async #findUnused(known: readonly string[]): Promise<readonly StoredObject[] | FigaroError> {
     const packs = await this.#packs();
-    try {
-      for (const set of await this.#completeSets()) {
-        for (const name of (await this.#readContents(set)).packs) packs.delete(name);
-      }
-      return [...packs.values()];
-    } catch (error) {
-      if (isUnreadable(error)) return error;
-      throw error;
+    const sets = new Map<string, SetObjects>(known.map((set) => [set, { isComplete: true, contents: [] }]));
+    for (const { name } of await this.list('')) {
+      const { set, rest } = partsOf(name) ?? {};
+      if (set === undefined || rest === undefined) continue;
+      const { isComplete, contents } = sets.get(set) ?? { isComplete: false, contents: [] };
+      sets.set(set, {
+        isComplete: isComplete || rest === manifestName,
+        contents: isContentsName(rest) ? [...contents, rest] : contents,
+      });
     }
+    return await findUnused(packs, sets, async (set, name) => {
+      const text = await this.#readSmall(`${set}/${name}`, contentsLimit);
+      return text && this.#decode(set, name, text);
+    });
   }
 
   async #packs(): Promise<Map<string, StoredObject>> {
@@ -162,8 +202,16 @@ export class PackedStore implements Store, Packs {
   }
 
   async create(name: string, bytes: Uint8Array): Promise<boolean> {
-    if (!partsOf(name)) return await this.#store.create(name, bytes);
-    return await this.#store.create(this.#sealedName(name), await this.#sealing.seal('notes', bytes));
+    const parts = partsOf(name);
+    if (!parts) return await this.#store.create(name, bytes);
+    const object = parts.rest === manifestName ? this.#manifestObject(parts.set, bytes) : bytes;
+    return await this.#store.create(this.#sealedName(name), await this.#seal(object));
+  }
+
+  #manifestObject(set: string, manifest: Uint8Array): Uint8Array {
+    const named = this.#unfinished.find(set)?.named;
+    if (!named) throw new Error(`the files of ${set} are not finished`);
+    return encodeManifestObject(manifest, named);
   }
 
   async remove(names: readonly string[]): Promise<void> {
@@ -180,7 +228,7 @@ export class PackedStore implements Store, Packs {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#packing.values()].map(async (packing) => await (await packing).abandon()));
+    await this.#unfinished.endAll();
     await this.#store.close();
   }
 
@@ -195,58 +243,100 @@ export class PackedStore implements Store, Packs {
   }
 
   async #writeSmall(name: string, bytes: Uint8Array): Promise<void> {
-    await this.#store.write(this.#sealedName(name), bytesAsSource(await this.#sealing.seal('notes', bytes)));
+    await this.#store.write(this.#sealedName(name), bytesAsSource(await this.#seal(bytes)));
+  }
+
+  /** For whom it is sealed is only known to be right by those who have the key. */
+  async #seal(bytes: Uint8Array): Promise<Uint8Array> {
+    this.#keyToWrite();
+    return await this.#sealing.seal('notes', bytes);
+  }
+
+  async #readManifest(set: string): Promise<ReturnType<typeof decodeManifestObject>> {
+    const name = `${set}/${manifestName}`;
+    const bytes = await this.#readSmall(name, manifestLimit + aroundManifest);
+    const found = bytes && decodeManifestObject(bytes);
+    if (bytes && !found) throw this.#damaged(name, 'there is no manifest in it');
+    return found;
   }
 
   async #readFile(set: string, name: string, range: Range | undefined): Promise<Uint8Array | undefined> {
-    if (this.#contents?.set !== set) this.#contents = { set, contents: this.#readContents(set) };
-    const contents = await this.#contents.contents;
+    const contents = await this.#contentsOf(set);
     const pieces = contents.files.get(name);
     return pieces && (await this.#unpacking.read(contents, pieces, range ?? { start: 0, length: pieces.size }));
   }
 
-  async #readContents(set: string): Promise<Contents> {
-    try {
-      const text = await this.#readSmall(`${set}/${contentsName}`, tableLimit);
-      if (text) return this.#decode(set, text);
-      throw new FigaroError(
-        'set-incomplete',
-        `${this.#sealedName(`${set}/${contentsName}`)} is not there: nothing says where the files of ${set} are`,
-        {
-          path: set,
-          hint: 'bring it back from a copy of the repository.',
-        },
-      );
-    } catch (error) {
-      this.#contents = undefined;
-      throw error;
-    }
-  }
-
-  #decode(set: string, text: Uint8Array): Contents {
-    return decodeContents(Buffer.from(text).toString('utf8'), this.#sealedName(`${set}/${contentsName}`));
-  }
-
-  async #sums(set: string): Promise<Uint8Array | undefined> {
-    const text = await this.#readSmall(`${set}/${manifestName}`);
-    return text && Buffer.from(checksumLines(manifestFrom(text, `${set}/${manifestName}`, set)));
-  }
-
-  #packingOf(set: string): Promise<Packing> {
-    let found = this.#packing.get(set);
-    if (!found) {
-      found = this.#beginPacking(set);
-      this.#packing.set(set, found);
+  /** What was read once is not read again: that of a set never changes. */
+  #contentsOf(set: string): Promise<Contents> {
+    const found = this.#contents.get(set) ?? this.#readContents(set);
+    this.#contents.delete(set);
+    this.#contents.set(set, found);
+    // The next question may find it.
+    found.catch(() => this.#contents.delete(set));
+    for (const oldest of this.#contents.keys()) {
+      if (this.#contents.size <= mostContents) break;
+      this.#contents.delete(oldest);
     }
     return found;
   }
 
-  async #beginPacking(set: string): Promise<Packing> {
+  /** The contents that the manifest of a set names. */
+  async #readContents(set: string): Promise<Contents> {
+    const found = await this.#readManifest(set);
+    if (!found) throw this.#missing(set, manifestName, 'it was removed');
+    const name = contentsName(found.named.origin);
+    return this.#decode(set, name, await this.#readNamed(set, found.named));
+  }
+
+  async #readNamed(set: string, { origin, sha256 }: ContentsNamed): Promise<Uint8Array> {
+    const name = contentsName(origin);
+    const text = await this.#readSmall(`${set}/${name}`, contentsLimit);
+    if (!text) throw this.#missing(set, name, `nothing says where the files of ${set} are`);
+    if (sha256Of(text) !== sha256)
+      throw this.#damaged(`${set}/${name}`, 'it is not what the manifest of the set names');
+    return text;
+  }
+
+  #damaged(name: string, problem: string): FigaroError {
+    const object = this.#sealedName(name);
+    return new FigaroError('file-checksum', `${object} cannot be used: ${problem}`, {
+      path: object,
+      hint: 'bring it back from a copy of the repository.',
+    });
+  }
+
+  #missing(set: string, name: string, problem: string): FigaroError {
+    return new FigaroError('set-incomplete', `${this.#sealedName(`${set}/${name}`)} is not there: ${problem}`, {
+      path: set,
+      hint: 'bring it back from a copy of the repository.',
+    });
+  }
+
+  #decode(set: string, name: string, text: Uint8Array): Contents {
+    return decodeContents(text, this.#sealedName(`${set}/${name}`));
+  }
+
+  async #sums(set: string): Promise<Uint8Array | undefined> {
+    const found = await this.#readManifest(set);
+    return found && Buffer.from(checksumLines(manifestFrom(found.manifest, `${set}/${manifestName}`, set)));
+  }
+
+  #unfinishedOf(set: string): UnfinishedSet {
+    return this.#unfinished.of(set, async (origin) => await this.#beginPacking(set, origin));
+  }
+
+  async #beginPacking(set: string, origin: string): Promise<Packing> {
     const key = this.#keyToWrite();
+    if (isFull(set)) await this.#mendCompanions();
     const before = isFull(set) ? await this.#before(set) : undefined;
-    const origin = newOrigin(set);
-    this.#origins.set(set, origin);
-    return new Packing(this.#store, this.#sealing, origin, key, before);
+    return new Packing(this.#store, this.#sealing, (number) => packName(set, origin, number), key, before);
+  }
+
+  /** Whoever made the repository may have been killed before they were there. */
+  async #mendCompanions(): Promise<void> {
+    for (const [name, bytes] of await this.#keys.companions()) {
+      if (!(await this.#store.read(name, { start: 0, length: 1 }))) await this.#store.create(name, bytes);
+    }
   }
 
   /** The newest full set, as far as what it left says what its pages were; undefined where the next one has to hold all of its own. */
@@ -254,28 +344,27 @@ export class PackedStore implements Store, Packs {
     const newest = (await this.#completeSets()).findLast((id) => id !== set && isFull(id));
     if (newest === undefined) return undefined;
     try {
-      const [text, sealed] = await Promise.all(
-        [contentsName, pagesName].map(async (name) => await this.#readSmall(`${newest}/${name}`, tableLimit)),
-      );
-      const pages = text && sealed && decodePages(sealed, this.#keyToWrite(), this.#contextOf(newest, text));
+      const named = (await this.#readManifest(newest))?.named;
+      if (!named) return undefined;
+      const text = await this.#readNamed(newest, named);
+      const table = await this.#readSmall(`${newest}/${pagesName(named.origin)}`, pagesLimit);
+      const pages = table && decodePages(table, this.#keyToWrite(), this.#contextOf(newest, named.sha256));
       if (!pages) return undefined;
-      const contents = this.#decode(newest, text);
+      const contents = this.#decode(newest, contentsName(named.origin), text);
       if (contents.depth >= this.#head.packed!.mostDepth) return undefined;
       // What somebody removed is not built upon.
       const packs = await this.#packs();
       return contents.packs.every((name) => packs.has(name)) ? { contents, pages } : undefined;
     } catch (error) {
       // What is damaged there is no reason to have no new set.
-      const isDamage =
-        error instanceof FigaroError && ['file-checksum', 'manifest-corrupt', 'set-incomplete'].includes(error.code);
-      if (isDamage) return undefined;
+      if (isUnreadable(error)) return undefined;
       throw error;
     }
   }
 
   /** What pages are told of: where they are is of the same set. */
-  #contextOf(set: string, contents: Uint8Array): string {
-    return `${this.#head.id}/${set}/${createHash('sha256').update(contents).digest('hex')}`;
+  #contextOf(set: string, sha256: string): string {
+    return `${this.#head.id}/${set}/${sha256}`;
   }
 
   /** In order of their names. */
@@ -288,7 +377,7 @@ export class PackedStore implements Store, Packs {
   }
 
   #keyToWrite(): Uint8Array {
-    if (this.#hashKey) return this.#hashKey;
+    if (this.#keys.hashKey) return this.#keys.hashKey;
     throw new FigaroError('password', `${this.place} is encrypted, and this machine has no key to write to it`, {
       hint: 'name the key file of a machine that backs up with --key-file or $FIGARO_BACKUP_KEY_FILE.',
     });
@@ -298,4 +387,8 @@ export class PackedStore implements Store, Packs {
 /** What begins anew: an incremental has nothing of the pages before. */
 function isFull(set: string): boolean {
   return !set.includes('-incremental-');
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,13 +1,13 @@
 /** Puts the files of a new set into packs: of each file what is not as it was in the full set before. */
 
 import { metaSize, recognizeFile } from '../../format/page/meta.ts';
-import { bytesAsSource } from '../store/object-source.ts';
+import { bytesAsSource, wrongLength } from '../store/object-source.ts';
 import { type ObjectSource, type Store } from '../store/store.ts';
-import { PiecesMaker, type Contents, type Pieces } from './contents.ts';
+import { mostPieces, PiecesMaker, type Contents, type Pieces } from './contents.ts';
 import { InFlight } from './in-flight.ts';
-import { packLimit, packName, packSize, packsPrefix } from './layout.ts';
+import { packLimit, packSize, packsPrefix } from './layout.ts';
 import { PagesBefore } from './pages-before.ts';
-import { hashSize, PageHasher, type FilePages, type PageTable } from './page-table.ts';
+import { hashesLimit, hashSize, PageHasher, type FilePages, type PageTable } from './page-table.ts';
 import { type Sealing } from './sealing.ts';
 import { inUnits } from './units.ts';
 
@@ -34,13 +34,23 @@ interface Pending {
   /** Undefined for this one. */
   readonly pack?: number;
   readonly offset: number;
-  readonly length: number;
+  length: number;
 }
+
+/** How much is remembered of a set. */
+export interface PackingLimits {
+  readonly pieces: number;
+  /** In bytes. */
+  readonly hashes: number;
+}
+
+const usualLimits: PackingLimits = { pieces: mostPieces, hashes: hashesLimit };
 
 export class Packing {
   readonly #store: Store;
   readonly #sealing: Sealing;
-  readonly #origin: string;
+  readonly #nameOf: (number: number) => string;
+  readonly #limits: PackingLimits;
   readonly #before: Before | undefined;
   readonly #hasher: PageHasher;
   readonly #sending = new InFlight(mostAtOnce);
@@ -54,45 +64,60 @@ export class Packing {
   readonly #files = new Map<string, PiecesMaker>();
   readonly #pages = new Map<string, FilePages>();
   #made = 0;
+  /** How many pieces there are, and how many bytes of hashes. */
+  #pieces = 0;
+  #hashes = 0;
 
-  constructor(store: Store, sealing: Sealing, origin: string, key: Uint8Array, before?: Before) {
+  /** @param nameOf what packs are called, by their numbers from 1 on */
+  constructor(
+    store: Store,
+    sealing: Sealing,
+    nameOf: (number: number) => string,
+    key: Uint8Array,
+    before?: Before,
+    limits: PackingLimits = usualLimits,
+  ) {
     this.#store = store;
     this.#sealing = sealing;
-    this.#origin = origin;
+    this.#nameOf = nameOf;
     this.#before = before;
+    this.#limits = limits;
     this.#hasher = new PageHasher(key);
     this.#byUid = new Map([...(before?.pages ?? [])].flatMap(([name, { uid }]) => (uid === '' ? [] : [[uid, name]])));
   }
 
-  /** Takes in a file; several may come at the same time. What it says of pieces is known when `finish` returns. */
+  /**
+   * Takes in a file; several may come at the same time. What it says of pieces is known when `finish` returns. Throws `io` where the source is longer or
+   * shorter than it says.
+   */
   async add(name: string, source: ObjectSource): Promise<void> {
     const { uid, unit } = await this.#kindOf(source);
-    const before = this.#beforeOf(name, uid, unit);
     const pieces = new PiecesMaker();
-    const hashes = new Uint8Array(Math.ceil(source.size / unit) * hashSize);
+    const hashes = this.#roomForHashes(Math.ceil(source.size / unit) * hashSize);
+    const before = hashes && this.#beforeOf(name, uid, unit);
     const pack = new Pack(this.#buffers);
-    let page = 0;
+    let [page, done] = [0, 0];
     for await (const bytes of inUnits(source, unit)) {
+      done += bytes.length;
+      if (done > source.size) throw wrongLength(name, source, `more than ${source.size}`);
       for (let at = 0; at < bytes.length; at += unit, page++) {
         const part = bytes.subarray(at, at + unit);
-        const hash = this.#hasher.hash(part);
-        hashes.set(hash, page * hashSize);
-        const same = before?.find(page, hash, part.length);
-        if (same) {
-          pack.addElsewhere(pieces, this.#packBefore(same.pack), same.offset, same.length);
-        } else {
-          pack.add(pieces, part);
-          if (pack.size >= packSize) await this.#send(pack);
-        }
+        const hash = hashes && this.#hasher.hash(part);
+        if (hash) hashes.set(hash, page * hashSize);
+        const same = hash && this.#pieces < this.#limits.pieces ? before?.find(page, hash, part.length) : undefined;
+        const isNew = same
+          ? pack.addElsewhere(pieces, this.#packBefore(same.pack), same.offset, same.length)
+          : pack.add(pieces, part);
+        if (isNew) this.#pieces += 1;
+        if (pack.size >= packSize) await this.#send(pack);
       }
     }
-    // A pack for each small file would be an object for each.
-    if (pack.size > 0) {
-      if (this.#rest.size + pack.size > packSize) await this.#send(this.#rest);
-      this.#rest.take(pack);
-    }
+    if (done < source.size) throw wrongLength(name, source, `${done}`);
+    // A pack for each small file would be an object for each. While one is sent, another file may have filled the next.
+    while (this.#rest.size + pack.size > packSize) await this.#send(this.#rest);
+    this.#rest.take(pack);
     this.#files.set(name, pieces);
-    this.#pages.set(name, { uid, unit, hashes });
+    if (hashes) this.#pages.set(name, { uid, unit, hashes });
   }
 
   /** Sends the last pack, and waits for all of them. */
@@ -102,12 +127,24 @@ export class Packing {
     const files = new Map<string, Pieces>();
     const names = [...this.#files.keys()].sort();
     for (const name of names) files.set(name, this.#files.get(name)!.finish());
-    const pages = new Map(names.map((name) => [name, this.#pages.get(name)!]));
+    const pages = new Map(names.flatMap((name) => this.#entryOf(name)));
     const depth = this.#packsBefore.size > 0 ? this.#before!.contents.depth + 1 : 0;
     return { contents: { depth, packs: this.#packs, files }, pages };
   }
 
-  /** Once `finish` was not reached. */
+  #entryOf(name: string): readonly (readonly [string, FilePages])[] {
+    const pages = this.#pages.get(name);
+    return pages ? [[name, pages]] : [];
+  }
+
+  /** Undefined where there are too many of them already. */
+  #roomForHashes(bytes: number): Uint8Array | undefined {
+    if (this.#hashes + bytes > this.#limits.hashes) return undefined;
+    this.#hashes += bytes;
+    return new Uint8Array(bytes);
+  }
+
+  /** Once `finish` was not reached: nothing is written any more when it returns. */
   async abandon(): Promise<void> {
     await this.#sending.end().catch(() => undefined);
   }
@@ -147,7 +184,7 @@ export class Packing {
   }
 
   async #send(pack: Pack): Promise<void> {
-    const name = packName(this.#origin, ++this.#made);
+    const name = this.#nameOf(++this.#made);
     const { buffer, size } = pack.close(this.#packs.push(name) - 1);
     await this.#sending.begin(async () => {
       const sealed = await this.#sealing.seal('contents', buffer.subarray(0, size));
@@ -181,20 +218,31 @@ class Pack {
     this.#buffers = buffers;
   }
 
-  add(pieces: PiecesMaker, part: Uint8Array): void {
+  /** True where it begins a piece, as the next. */
+  add(pieces: PiecesMaker, part: Uint8Array): boolean {
     this.#buffer ??= this.#buffers.take();
     this.#buffer.set(part, this.size);
-    this.#pending.push({ pieces, offset: this.size, length: part.length });
+    const isNew = this.#note(pieces, undefined, this.size, part.length);
     this.size += part.length;
+    return isNew;
   }
 
-  addElsewhere(pieces: PiecesMaker, pack: number, offset: number, length: number): void {
-    if (this.size === 0) pieces.add(pack, offset, length);
-    else this.#pending.push({ pieces, pack, offset, length });
+  addElsewhere(pieces: PiecesMaker, pack: number, offset: number, length: number): boolean {
+    return this.size === 0 ? pieces.add(pack, offset, length) : this.#note(pieces, pack, offset, length);
+  }
+
+  /** What follows the piece before it is a part of it: a large file may have few pages that changed. */
+  #note(pieces: PiecesMaker, pack: number | undefined, offset: number, length: number): boolean {
+    const last = this.#pending.at(-1);
+    const isNext = last?.pieces === pieces && last.pack === pack && last.offset + last.length === offset;
+    if (isNext) last.length += length;
+    else this.#pending.push({ pieces, ...(pack === undefined ? {} : { pack }), offset, length });
+    return !isNext;
   }
 
   /** Takes over what another one holds, which is empty then. */
   take(other: Pack): void {
+    if (other.size === 0) return;
     const begin = this.size;
     this.#buffer ??= this.#buffers.take();
     this.#buffer.set(other.#buffer!.subarray(0, other.size), begin);

@@ -11,6 +11,12 @@ export const hashSize = 16;
 
 const sealSize = 32;
 
+/** Of all hashes together, in bytes: of pages beyond, such as those after 64 GiB of pages of 4 KiB, nothing is remembered. */
+export const hashesLimit = 256 << 20;
+
+/** Of a table, in bytes: more is none. */
+export const pagesLimit = hashesLimit + (64 << 20);
+
 /** The pages of one file. */
 export interface FilePages {
   /** The unique id of a database, hex; empty for other files. */

@@ -177,6 +177,7 @@ class Upload {
     if (!(await this.#store.create(`${id}/${manifestName}`, text))) {
       throw new FigaroError('busy', `${this.#store.place} has another set ${id} already`, { path: id });
     }
+    await this.#lookAgain(id, manifest.files);
     const objects = new Map<string, StoredObject>();
     const note = (name: string, size: number): StoredObject => {
       const object = { name: `${id}/${name}`, size, changedMs: Date.now() };
@@ -191,6 +192,28 @@ class Upload {
     if (sums) note(sumsName, sums.length);
     note(manifestName, text.length);
     return objects;
+  }
+
+  /**
+   * A run that stood still just before its set became one may have lost the lock then: who took over may have removed what it saw no set
+   * for. Throws `busy` where the set was taken back for that.
+   */
+  async #lookAgain(id: string, files: readonly ManifestFile[]): Promise<void> {
+    try {
+      await this.#confirm();
+    } catch (error) {
+      const isLost = error instanceof FigaroError && error.code === 'busy';
+      if (!isLost || (await this.#isWhole(id, files))) return;
+      await this.#ending.remove([`${id}/${manifestName}`]);
+      throw error;
+    }
+  }
+
+  async #isWhole(id: string, files: readonly ManifestFile[]): Promise<boolean> {
+    const { packs } = this.#ending;
+    if (packs) return await packs.isWhole(id);
+    const there = new Set((await this.#ending.list(`${id}/`)).map(({ name }) => name));
+    return files.every(({ path: name }) => there.has(`${id}/environment/${name}`));
   }
 
   async #sendFile(
@@ -277,7 +300,8 @@ class Upload {
     const { packs } = this.#store;
     if (!packs) return;
     await pause(this.#watch, { phase: 'look for packs that no set needs' });
-    const hindrance = await packs.collect(this.#confirm);
+    const sets = [...this.#mirror.known.sets.values()].flatMap(({ id, isComplete }) => (isComplete ? [id] : []));
+    const hindrance = await packs.collect(sets, this.#confirm);
     if (hindrance) this.#onWarning(`packs that no set needs any more were not removed: ${hindrance.message}`);
   }
 

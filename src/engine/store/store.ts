@@ -77,13 +77,17 @@ export interface Packs {
   filesOf(set: string, manifest: PackedFiles): readonly StoredObject[];
   /** Has what was written of a set last: all of its files are there. To be done before its manifest is written. */
   finish(set: string): Promise<void>;
-  /** Removes what was written of a set that never became one. */
+  /** Removes what was written of a set that never became one, once nothing is written for it any more. */
   discard(set: string): Promise<void>;
   /**
    * Removes packs that no set refers to, unless a set cannot be read that may. `confirm` throws where this run may not be the one that writes any more.
    * Returns why nothing was removed, where nothing could be.
+   *
+   * @param sets those that are known to be there, whether or not they are listed already
    */
-  collect(confirm: () => Promise<void>): Promise<FigaroError | undefined>;
+  collect(sets: readonly string[], confirm: () => Promise<void>): Promise<FigaroError | undefined>;
+  /** Whether all is there that a set refers to. */
+  isWhole(set: string): Promise<boolean>;
   /** Packs that no set refers to; none where a set cannot be read that may. */
   unused(): Promise<readonly StoredObject[]>;
 }

@@ -51,8 +51,9 @@ const patienceMs = 600_000;
 
 /** The module that runs in the thread lies beside the program, of which this one is a part somewhere below. */
 function programOf(here: string): URL {
-  const isBundled = here.includes('/chunks/');
-  return new URL(isBundled ? '../store-reader.js' : '../../store-reader.js', here);
+  if (here.includes('/chunks/')) return new URL('../store-reader.js', here);
+  // Run from the source, it is that of the last bundle.
+  return new URL(here.endsWith('.ts') ? '../../../dist/store-reader.js' : '../../store-reader.js', here);
 }
 
 export class WorkerReader implements SyncReader {
@@ -63,7 +64,7 @@ export class WorkerReader implements SyncReader {
 
   /**
    * @param place what people know the store by
-   * @param program of the thread: tests that run from the source have that of the bundle
+   * @param program of the thread
    */
   constructor(
     { place, ...data }: Omit<ReaderData, 'shared'> & { readonly place: string },
