@@ -12,6 +12,7 @@ import { defaultScale, goals, setback } from './goals.ts';
 import { incrementals } from './incrementals.ts';
 import { manyFiles } from './many-files.ts';
 import { packed } from './packed.ts';
+import { moments } from './moments.ts';
 import { recovery } from './recovery.ts';
 import { tableHead, tableRow, type Part } from './rows.ts';
 import { standbys } from './standbys.ts';
@@ -24,6 +25,7 @@ const parts: Readonly<Record<string, Part>> = {
   incrementals,
   standbys,
   recovery,
+  moments,
   dumps,
   packed,
 };

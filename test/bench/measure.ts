@@ -111,6 +111,16 @@ export function least(costs: readonly Cost[]): Cost {
   };
 }
 
+/** What two take, one after the other. */
+export function sumOf(one: Cost, other: Cost): Cost {
+  return {
+    seconds: one.seconds + other.seconds,
+    cpuSeconds: one.cpuSeconds + other.cpuSeconds,
+    megabytesRead: one.megabytesRead + other.megabytesRead,
+    megabytesHeld: Math.max(one.megabytesHeld, other.megabytesHeld),
+  };
+}
+
 /** By which power of the size the CPU time of a command grows, the start of the program apart: 1 is linear. */
 export function exponentOf(smaller: Cost, larger: Cost, factor: number, start: Cost): number {
   const own = ({ cpuSeconds }: Cost): number => Math.max(0.02, cpuSeconds - start.cpuSeconds);
