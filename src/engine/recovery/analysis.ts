@@ -13,7 +13,7 @@ import { scanBatches, type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
 import { Creations, RemovedUnseen } from './record-operations/creations.ts';
-import { fileOperationCodes } from './record-operations/fileops.ts';
+import { fileOperationCodes, isFileOperation } from './record-operations/fileops.ts';
 import { FileBindings, type Binding } from './bindings.ts';
 import { Commits, type Commit, type CommitsBefore, type RestorePoint } from './restore-point.ts';
 
@@ -24,6 +24,8 @@ export interface Analysis {
   readonly bindings: FileBindings;
   readonly creations: Creations;
   readonly names: DatabaseNames;
+  /** The records that create, write, rename and remove files, whatever became of them, in order. */
+  readonly fileOperations: readonly Lsn[];
   readonly end: LogEnd;
   readonly records: number;
   /** Bytes of the log up to its end. */
@@ -81,6 +83,7 @@ export async function analyse(
   const isAll = !isPart && known === undefined && environment?.excludes === undefined;
   const unseen = environment && isAll ? new RemovedUnseen(environment, creations) : undefined;
   const warnings: string[] = [];
+  const fileOperations: Lsn[] = [];
   const totalBytes = log.files.reduce((sum, { size }) => sum + size, -startOf(log).offset);
   const others: readonly LogObserver[] = [bindings, names, creations];
   const see = (record: ScannedRecord): void => {
@@ -88,6 +91,7 @@ export async function analyse(
     // By far the most of them, and nobody else's.
     if (record.code === commit.code) return;
     for (const observer of others) observer.see(record);
+    if (isFileOperation(record.code)) fileOperations.push(record.lsn);
     if (unseen?.isMissedBefore(record)) commits.missUntilNow();
     if (record.code === cksum.code) {
       warnings.push(
@@ -130,7 +134,8 @@ export async function analyse(
   const onPagesBefore = commits.usableCheckpoint?.redoFrom ?? noLsn;
   transactions.decide(limit?.lsn);
   requireUndoable(transactions);
-  return { transactions, commits, bindings, creations, names, end, records, logBytes, limit, onPagesBefore, warnings };
+  const found = { transactions, commits, bindings, creations, names, fileOperations };
+  return { ...found, end, records, logBytes, limit, onPagesBefore, warnings };
 }
 
 /** Throws when a transaction committed after the limit and began before the log: it cannot be undone. */

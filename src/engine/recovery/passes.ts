@@ -3,9 +3,8 @@
 import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { commit } from '../../format/log/records/txn.ts';
-import { compareLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn } from '../../format/lsn.ts';
 import { LogReader } from '../log/log-reader.ts';
-import { startOf } from '../log/log-files.ts';
 import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause } from '../pause.ts';
@@ -14,7 +13,7 @@ import { Change, Misfit, type Operation, type PagePlaceInRecord } from './page-c
 import { type Recovery } from './recovery.ts';
 import { operationsFor, isWithoutPages } from './record-operations/table.ts';
 import { UnloggedRows } from './unlogged-rows.ts';
-import { UndoChains } from './undo-chains.ts';
+import { followUndoChains, loop, undoStride } from './undo-chains.ts';
 
 interface PageRecordBody {
   readonly fileId: number;
@@ -33,7 +32,6 @@ export class Passes {
   readonly #recovery: Recovery;
   readonly #observer: RedoObserver | undefined;
   readonly #unlogged = new UnloggedRows();
-  #undoSteps = 0;
 
   constructor(recovery: Recovery, observer?: RedoObserver) {
     this.#recovery = recovery;
@@ -49,7 +47,9 @@ export class Passes {
     const reader = new LogReader(this.#recovery.files, this.#recovery.log);
     try {
       await this.#undoBehindCut(reader);
-      await this.#undoChains(reader);
+      await followUndoChains(this.#recovery, reader, this.#recovery.watch, (record, check) =>
+        this.#undoRecord(record, check),
+      );
     } finally {
       reader.close();
     }
@@ -60,6 +60,7 @@ export class Passes {
     const { transactions, end } = analysis;
     const { cut } = transactions;
     if (!cut) return;
+    let done = 0;
     for (let lsn = end.lastRecord; lsn && compareLsn(lsn, cut) > 0;) {
       const record = reader.read(lsn);
       if (record.txnId !== 0) {
@@ -70,26 +71,7 @@ export class Passes {
       const before = reader.before(record);
       if (before && compareLsn(before, lsn) >= 0) throw loop(record, before);
       lsn = before;
-      if (++this.#undoSteps % 1024 === 0) await pause(watch, { phase: 'undo', done: this.#undoSteps });
-    }
-  }
-
-  async #undoChains(reader: LogReader): Promise<void> {
-    const { log, analysis, watch } = this.#recovery;
-    const first = startOf(log);
-    const chains = new UndoChains();
-    for (const { fate, chainEnds } of analysis.transactions.unfinished()) {
-      for (const lsn of chainEnds) chains.push({ lsn, check: fate === 'ignored' });
-    }
-    for (let chain = chains.pop(); chain; chain = chains.pop()) {
-      const record = reader.read(chain.lsn);
-      this.#undoRecord(record, chain.check);
-      const { prevLsn } = record;
-      if (!isNoLsn(prevLsn) && compareLsn(prevLsn, first) >= 0) {
-        if (compareLsn(prevLsn, record.lsn) >= 0) throw loop(record, prevLsn);
-        chains.push({ lsn: prevLsn, check: chain.check });
-      }
-      if (++this.#undoSteps % 1024 === 0) await pause(watch, { phase: 'undo', done: this.#undoSteps });
+      if (++done % undoStride === 0) await pause(watch, { phase: 'undo', done });
     }
   }
 
@@ -247,13 +229,5 @@ function requireNoPages(record: ScannedRecord): void {
     'format-unsupported',
     `log record ${formatLsn(record.lsn)} (${name}) is of a kind of database that cannot be recovered yet`,
     { lsn: formatLsn(record.lsn), hint: 'use `recover --engine native` with an installed db_recover.' },
-  );
-}
-
-function loop(record: ScannedRecord, before: Lsn): FigaroError {
-  return new FigaroError(
-    'log-corrupt',
-    `log record ${formatLsn(record.lsn)} names ${formatLsn(before)} as the record before it`,
-    { lsn: formatLsn(record.lsn) },
   );
 }

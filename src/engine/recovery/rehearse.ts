@@ -4,11 +4,12 @@ import path from 'node:path';
 import { type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
-import { separateTwins, warningsOfCopies } from '../environment/twins.ts';
+import { separateTwins, warningsOfCopies, type Separated } from '../environment/twins.ts';
 import { type Files } from '../files/files.ts';
 import { openLog } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { analyse, lastLsn, type KnownBefore } from './analysis.ts';
+import { FileOperationPasses } from './file-operation-passes.ts';
 import { FileOperations } from './record-operations/fileops.ts';
 import { finishQueue } from './record-operations/queue.ts';
 import { noteOverdueSlots } from './record-operations/queue-slots.ts';
@@ -108,12 +109,45 @@ export async function rehearse(
   }
 }
 
+const nothing: Scope = { has: () => false };
+
+/** The files of an environment, in memory, as a recovery leaves them, but for what is on their pages. */
+export interface FilesAtTheEnd {
+  readonly table: FileTable;
+  readonly storage: Storage;
+}
+
+/**
+ * Recovers the names of files alone, for which only those records are read that are about files. Throws what keeps files from being
+ * recovered; what keeps pages from it shows only when they are.
+ */
+export async function withFilesAtTheEnd<T>(
+  files: Files,
+  environment: Environment,
+  { log, analysis }: PreparedRecovery,
+  watch: Watch,
+  look: (found: FilesAtTheEnd) => T | Promise<T>,
+): Promise<T> {
+  const storage = new OverlayStorage(files);
+  try {
+    const table = tableOf({ environment, log, analysis, storage }, defaultCacheBytes).table;
+    const fileOperations = new FileOperations(table, analysis.creations);
+    const recovery = { files, environment, log, analysis, table, fileOperations, scope: nothing, watch };
+    await new FileOperationPasses(recovery).run();
+    dropNameless(recovery);
+    requireSettled(recovery, new Map());
+    return await look({ table, storage });
+  } finally {
+    storage.close();
+  }
+}
+
 /** What undo and redo need. */
 interface RecoveryInput extends PreparedRecovery {
   readonly environment: Environment;
   readonly storage: Storage;
   /** Where the storage has the file of a name; where the environment has it, unless told otherwise. */
-  readonly pathOf?: (name: string) => string;
+  readonly pathOf?: ((name: string) => string) | undefined;
 }
 
 export function pathsIn({ files }: Environment): (name: string) => string {
@@ -121,14 +155,23 @@ export function pathsIn({ files }: Environment): (name: string) => string {
   return (name) => paths.get(name)!;
 }
 
+/** The files as they were copied. */
+function tableOf(
+  { environment, log, analysis, storage, pathOf = pathsIn(environment) }: RecoveryInput,
+  cacheBytes: number,
+): { readonly separated: Separated; readonly table: FileTable } {
+  const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
+  const { version } = log.files.at(-1)!;
+  return { separated, table: new FileTable(separated.environment, storage, pathOf, cacheBytes, version) };
+}
+
 /** Undo and redo. Pages are in the cache or in storage afterwards; nothing is synced. */
 export async function runPasses(
   files: Files,
-  { environment, log, analysis, storage, pathOf = pathsIn(environment) }: RecoveryInput,
+  { environment, log, analysis, storage, pathOf }: RecoveryInput,
   { cacheBytes = defaultCacheBytes, scope = everything, continued, copiedAfter, onDisk, watch = {} }: RecoveryOptions,
 ): Promise<RecoveredState> {
-  const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
-  const table = new FileTable(separated.environment, storage, pathOf, cacheBytes, log.files.at(-1)!.version);
+  const { separated, table } = tableOf({ environment, log, analysis, storage, pathOf }, cacheBytes);
   const fileOperations = new FileOperations(table, analysis.creations, continued);
   const recovery: Recovery = { files, environment, log, analysis, table, fileOperations, scope, watch };
   const passes = new Passes(recovery);

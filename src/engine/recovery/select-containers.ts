@@ -8,9 +8,7 @@ import { type Files } from '../files/files.ts';
 import { type FileTable } from './file-table.ts';
 import { type StoredFile } from './page-store.ts';
 import { type PreparedRecovery, type Scope } from './recovery.ts';
-import { rehearse } from './rehearse.ts';
-
-const nothing: Scope = { has: () => false };
+import { withFilesAtTheEnd } from './rehearse.ts';
 
 /** A container that was asked for. */
 interface Selection {
@@ -59,13 +57,7 @@ export async function namesAtTheEnd(
   prepared: PreparedRecovery,
   watch: Watch,
 ): Promise<Map<string, string>> {
-  const uids = new Map<string, string>();
-  const inspect = ({ table }: { readonly table: FileTable }): Promise<void> => {
-    for (const [name, uid] of namesIn(table)) uids.set(name, uid);
-    return Promise.resolve();
-  };
-  await rehearse(files, environment, { prepared, scope: nothing, watch, inspect });
-  return uids;
+  return await withFilesAtTheEnd(files, environment, prepared, watch, ({ table }) => new Map(namesIn(table)));
 }
 
 /** Names of databases inside the environment, with their unique ids. */

@@ -1,4 +1,52 @@
-import { type Lsn } from '../../format/lsn.ts';
+import { FigaroError } from '../../errors.ts';
+import { compareLsn, formatLsn, isNoLsn, type Lsn } from '../../format/lsn.ts';
+import { startOf } from '../log/log-files.ts';
+import { type LogReader } from '../log/log-reader.ts';
+import { type ScannedRecord } from '../log/scanned-record.ts';
+import { pause, type Watch } from '../pause.ts';
+import { type PreparedRecovery } from './recovery.ts';
+
+/** So many records of unfinished transactions are gone through before others have their turn. */
+export const undoStride = 1024;
+
+/**
+ * Shows the records of what has not committed, as far as it goes up to the cut of a restore point, the last one first. They are reached
+ * through each transaction's own chain, so that the rest of the log is not read again.
+ *
+ * @param visit `check` for what began before the log: it is only made sure that nothing of it is on the pages (F.6)
+ */
+export async function followUndoChains(
+  { log, analysis }: PreparedRecovery,
+  reader: LogReader,
+  watch: Watch,
+  visit: (record: ScannedRecord, check: boolean) => void,
+): Promise<void> {
+  const first = startOf(log);
+  const chains = new UndoChains();
+  for (const { fate, chainEnds } of analysis.transactions.unfinished()) {
+    for (const lsn of chainEnds) chains.push({ lsn, check: fate === 'ignored' });
+  }
+  let done = 0;
+  for (let chain = chains.pop(); chain; chain = chains.pop()) {
+    const record = reader.read(chain.lsn);
+    visit(record, chain.check);
+    const { prevLsn } = record;
+    if (!isNoLsn(prevLsn) && compareLsn(prevLsn, first) >= 0) {
+      if (compareLsn(prevLsn, record.lsn) >= 0) throw loop(record, prevLsn);
+      chains.push({ lsn: prevLsn, check: chain.check });
+    }
+    if (++done % undoStride === 0) await pause(watch, { phase: 'undo', done });
+  }
+}
+
+/** For a record that names one behind it as the one before. */
+export function loop(record: ScannedRecord, before: Lsn): FigaroError {
+  return new FigaroError(
+    'log-corrupt',
+    `log record ${formatLsn(record.lsn)} names ${formatLsn(before)} as the record before it`,
+    { lsn: formatLsn(record.lsn) },
+  );
+}
 
 interface UndoChain {
   readonly lsn: Lsn;
