@@ -242,6 +242,7 @@ export class LazyFiles {
   }
 
   #rename(from: string, to: string): void {
+    this.#make(path.dirname(from));
     this.#make(path.dirname(to));
     this.#makeFilled(to);
     const isDirectory = this.#disk.statIfThere(from)?.kind === 'directory';
