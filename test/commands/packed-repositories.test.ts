@@ -1,0 +1,247 @@
+/** Packed repositories, compressed and encrypted, as people use them: in a directory, by the thread that reads of the last bundle. */
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { newKey, type AgeKey } from '../support/age-keys.ts';
+import { demoApplication } from '../support/demo-environment.ts';
+import { newPlace, type Place } from '../support/place.ts';
+import { figaro, type CliResult } from '../support/run-cli.ts';
+import { describeWith } from '../support/tools.ts';
+import { namesIn } from '../support/trees.ts';
+
+let place: Place;
+let application: ReturnType<typeof demoApplication>;
+let key: AgeKey;
+/** Those of `fill`, in order. */
+let sets: string[];
+
+beforeEach(async () => {
+  place = newPlace();
+  application = demoApplication(place.home);
+  application.commitUpTo([4, 72_115]);
+  key = await newKey();
+  fs.writeFileSync(at('identity'), `${key.secret}\n`);
+  fs.mkdirSync(at('spool'));
+});
+
+const at = (name: string): string => path.join(place.directory, name);
+
+/** Runs a command line; `@` begins a path of the test. */
+async function run(line: string, env: Record<string, string> = {}): Promise<CliResult> {
+  const words = line.split(' ').map((word) => word.replace(/^@/, `${place.directory}/`));
+  return await figaro(words, { env: { FIGARO_BACKUP_SPOOL: at('spool'), ...env } });
+}
+
+async function succeed(line: string, env: Record<string, string> = {}): Promise<CliResult> {
+  const result = await run(line, env);
+  expect([result.exitCode, result.stderr], line).toEqual([0, result.stderr]);
+  return result;
+}
+
+/** A chain of a full set and an incremental, and another full set. */
+async function fill(keys: string): Promise<void> {
+  sets = [await take('hot', keys)];
+  application.commitUpTo([5, 60_000]);
+  sets.push(await take('incremental', keys), await take('hot', keys));
+}
+
+/** Returns the name of the set. */
+async function take(command: string, keys: string): Promise<string> {
+  const { stdout } = await succeed(`${command} --json --home @env --repo @repo${keys}`);
+  return (JSON.parse(stdout) as { set: { id: string } }).set.id;
+}
+
+function filesBelow(directory: string): string[] {
+  const names = fs.readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => fs.statSync(path.join(directory, name)).isFile()).sort();
+}
+
+function bytesIn(directory: string): number {
+  return filesBelow(directory).reduce((sum, name) => sum + fs.statSync(path.join(directory, name)).size, 0);
+}
+
+const packsOf = (set: number): string =>
+  path.join(
+    at('repo/packs'),
+    namesIn(at('repo/packs')).find((name) => name.startsWith(sets[set]!))!,
+  );
+
+const kinds = [
+  { title: 'packed', init: '', write: '', read: '' },
+  { title: 'packed and encrypted', init: 'recipient', write: ' --key-file @key', read: ' --identity @identity' },
+];
+
+describe.each(kinds)('a repository that is $title', ({ init, write, read }) => {
+  beforeEach(async () => {
+    await succeed(`init --repo @repo --packed${init && ` --recipient ${key.recipient.text}`}${write}`);
+    await fill(write);
+  });
+
+  test('stores of a second full set what changed', () => {
+    const [first, second] = [bytesIn(packsOf(0)), bytesIn(packsOf(2))];
+    expect(first).toBeLessThan(bytesIn(place.home) / 3);
+    expect(second).toBeLessThan(first / 2);
+  });
+
+  test('gives back every file of every set, and recovers as the same sets in a plain repository', async () => {
+    await succeed(`verify --rehearse --repo @repo${read}`);
+    await succeed(`copy --all --repo @repo --to @plain${read}`);
+    const { stdout } = await succeed('verify --repo @plain --verbose');
+    expect(stdout).toContain('3 sets');
+    for (const [from, to] of [
+      ['@repo', '@recovered'],
+      ['@plain', '@other'],
+    ]) {
+      await succeed(`recover --repo ${from} --to ${to}${read}`);
+    }
+    const containers = namesIn(at('recovered')).filter((name) => name.endsWith('.dbxml'));
+    expect(containers.length).toBeGreaterThan(0);
+    for (const name of containers) {
+      const [ours, theirs] = ['recovered', 'other'].map((directory) => fs.readFileSync(at(`${directory}/${name}`)));
+      expect(ours!.equals(theirs!), name).toBe(true);
+    }
+  });
+
+  test('takes sets of a plain one, and a chain again that was removed there', async () => {
+    await succeed(`copy --all --repo @repo --to @plain${read}`);
+    await succeed(`expire --repo @repo --keep-full 1${write}`);
+    await succeed(`verify --repo @repo${read}`);
+    await succeed(`copy --all --repo @plain --to @repo${write}`);
+    await succeed(`verify --repo @repo${read}`);
+    expect(namesIn(at('repo/sets'))).toHaveLength(3);
+  });
+
+  test('loses with a chain the packs that no other one needs', async () => {
+    const before = filesBelow(at('repo/packs')).length;
+    fs.cpSync(packsOf(1), `${packsOf(1).slice(0, -8)}00000000`, { recursive: true });
+    const { stderr } = await succeed(`verify --repo @repo${read}`);
+    expect(stderr).toMatch(/of no set/);
+    await succeed(`expire --repo @repo --keep-full 1${write}`);
+    expect(filesBelow(at('repo/packs')).length).toBeLessThan(before);
+    expect((await succeed(`verify --repo @repo${read}`)).stderr).toBe('');
+    await succeed(`recover --repo @repo --to @recovered${read}`);
+  });
+
+  test.each([
+    [
+      'flipped',
+      (bytes: Buffer) => bytes.fill(bytes[bytes.length >> 1]! ^ 1, bytes.length >> 1, (bytes.length >> 1) + 1),
+    ],
+    ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
+    ['zeroed', (bytes: Buffer) => Buffer.alloc(bytes.length)],
+    ['emptied', () => Buffer.alloc(0)],
+    ['removed', () => undefined],
+  ])('tells of a pack that was %s, and builds no set upon it', async (_how, damage) => {
+    const pack = path.join(packsOf(0), namesIn(packsOf(0))[0]!);
+    const damaged = damage(fs.readFileSync(pack));
+    if (damaged) fs.writeFileSync(pack, damaged);
+    else fs.rmSync(pack);
+    const { exitCode, stdout, stderr } = await run(`verify --repo @repo${read}`);
+    expect(exitCode).toBe(4);
+    expect(`${stdout}${stderr}`).toContain(sets[0]!);
+    expect((await run(`recover --repo @repo --to @recovered --chain ${sets[0]}${read}`)).exitCode).toBe(4);
+    await succeed(`list --repo @repo${write}`);
+    if (damaged) return;
+    // What is missing can be seen without reading it.
+    const id = await take('hot', write);
+    await succeed(`copy --newest-chain --repo @repo --to @plain${read}`);
+    expect(namesIn(at('plain'))).toContain(id);
+  });
+
+  test('tells of a manifest that was damaged, and goes on with the other sets', async () => {
+    const [set] = sets;
+    const name = namesIn(at(`repo/sets/${set}`)).find((each) => each.startsWith('manifest.json'))!;
+    fs.writeFileSync(at(`repo/sets/${set}/${name}`), Buffer.alloc(500, 7));
+    const { stdout } = await succeed(`list --repo @repo${write}`);
+    expect(stdout).toContain(sets[2]!);
+    expect((await run(`verify --repo @repo${read}`)).exitCode).toBe(4);
+    await succeed(`recover --repo @repo --to @recovered --chain latest${read}`);
+  });
+
+  test('is no place inside of the environment, and nothing is recovered into it', async () => {
+    expect((await run(`hot --home @ --repo @repo${write}`)).exitCode).not.toBe(0);
+    expect((await run(`recover --repo @repo --to @repo/x${read}`)).exitCode).toBe(2);
+  });
+
+  describeWith('python3', 'python3', 'its own script', () => {
+    test('restores a set without this program', async () => {
+      await succeed(`copy --all --repo @repo --to @plain${read}`);
+      for (const set of namesIn(at('repo/sets'))) {
+        const { status, stderr } = spawnSync('python3', ['restore.py', set, at(`${set}-restored`), at('identity')], {
+          cwd: at('repo'),
+          encoding: 'utf8',
+        });
+        expect([status, stderr]).toEqual([0, '']);
+        const [ours, theirs] = [at(`plain/${set}/environment`), at(`${set}-restored/environment`)];
+        expect(filesBelow(theirs)).toEqual(filesBelow(ours));
+        for (const name of filesBelow(ours)) {
+          const isSame = fs.readFileSync(path.join(ours, name)).equals(fs.readFileSync(path.join(theirs, name)));
+          expect(isSame, name).toBe(true);
+        }
+      }
+    });
+  });
+});
+
+describe('an encrypted repository', () => {
+  beforeEach(async () => {
+    await succeed(`init --repo @repo --recipient ${key.recipient.text} --key-file @key`);
+    await fill(' --key-file @key');
+  });
+
+  test('shows nobody what containers are called', () => {
+    const containers = namesIn(place.home).filter((name) => name.endsWith('.dbxml'));
+    expect(containers.length).toBeGreaterThan(0);
+    for (const name of filesBelow(at('repo'))) {
+      const bytes = fs.readFileSync(at(`repo/${name}`));
+      for (const container of containers) expect([name, bytes.includes(container)]).toEqual([name, false]);
+    }
+  });
+
+  test.each([
+    ['without a key', 'list --repo @repo'],
+    ['with the identity of somebody else', 'list --repo @repo --identity @other'],
+    ['with the key file of another machine', 'list --repo @repo --key-file @other'],
+    ['with the key of the machine alone, what is in sets', 'recover --repo @repo --to @recovered --key-file @key'],
+  ])('gives nothing %s', async (_how, line) => {
+    fs.writeFileSync(at('other'), `${(await newKey()).secret}\n`);
+    const before = filesBelow(at('repo'));
+    const { exitCode, stdout, stderr } = await run(line);
+    expect([exitCode, stdout]).toEqual([10, '']);
+    expect(stderr).toContain('password');
+    expect(filesBelow(at('repo'))).toEqual(before);
+  });
+
+  test('takes no set for recipients that somebody added', async () => {
+    const file = at('repo/repository.json');
+    const head = JSON.parse(fs.readFileSync(file, 'utf8')) as { keys: { recipients: string[] } };
+    head.keys.recipients.push((await newKey()).recipient.text);
+    fs.writeFileSync(file, JSON.stringify(head));
+    const before = filesBelow(at('repo'));
+    const { exitCode, stderr } = await run('hot --home @env --repo @repo --key-file @key');
+    expect([exitCode, stderr]).toEqual([4, expect.stringContaining('somebody has changed for whom')]);
+    expect(filesBelow(at('repo'))).toEqual(before);
+  });
+
+  test('takes incrementals without an identity, also when the spool was emptied, and says that nobody rehearsed them', async () => {
+    fs.rmSync(at('spool'), { recursive: true });
+    fs.mkdirSync(at('spool'));
+    application.commitUpTo([6, 5737]);
+    const { stderr } = await succeed('incremental --home @env --repo @repo --key-file @key');
+    expect(stderr).toBe('');
+    await succeed('copy --newest-chain --repo @repo --to @plain --identity @identity');
+    const newest = namesIn(at('plain')).findLast((name) => name.includes('-incremental-'))!;
+    expect(fs.readFileSync(at(`plain/${newest}/manifest.json`), 'utf8')).toContain('"unread": true');
+    await succeed('verify --rehearse --repo @repo --identity @identity');
+    await succeed('recover --repo @repo --to @recovered --identity @identity');
+  });
+
+  test('is opened by the key that lies in it for who has an identity', async () => {
+    const { status, stdout } = spawnSync('age', ['-d', '-i', at('identity'), at('repo/key.age')], { encoding: 'utf8' });
+    if (status === null) return;
+    fs.writeFileSync(at('again'), stdout);
+    await succeed('hot --home @env --repo @repo --key-file @again');
+  });
+});
