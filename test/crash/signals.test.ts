@@ -158,7 +158,9 @@ describe('told to stop', () => {
     await setTimeout(1);
     child.kill('SIGINT');
     const { status, signal } = await outcome;
-    expect([status, signal]).toEqual(signal === null ? [143, null] : [null, 'SIGINT']);
+    // Where it had none of them yet when the other came, either can be the first.
+    if (signal === null) expect([143, 130]).toContain(status);
+    else expect(signal).toMatch(/^SIG(?:INT|TERM)$/);
     expect(await figaro(['hot', '--quiet', '--home', home, '--repo', repository])).toEqual(done);
     expect(namesInRepository(repository)).toEqual([...setsIn(repository), 'repository.json']);
     expect(setsIn(repository)).toHaveLength(1);

@@ -81,8 +81,9 @@ export function timeline(survey: ShownSurvey, axis: TimeAxis, id: string): Html 
   </figure>`;
 }
 
+/** At either end of a narrow screen, half of a label is longer than what is left there. */
 function anchorOf(at: number): string {
-  return at < 6 ? 'start' : at > 94 ? 'end' : 'middle';
+  return at < 12 ? 'start' : at > 88 ? 'end' : 'middle';
 }
 
 /** Of a number that was spread over time. */
