@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
   },
   'Recover:': {
     recover: async () => (await import('./commands/recover.ts')).recoverCommand,
+    unpack: async () => (await import('./commands/unpack.ts')).unpackCommand,
     failover: async () => (await import('./commands/failover/failover.ts')).failoverCommand,
   },
   'Look and check:': {

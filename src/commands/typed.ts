@@ -118,8 +118,13 @@ export function requireNoEmptyPlaces(command: Command): void {
     const key = option.attributeName();
     if (command.getOptionValueSource(key) !== 'cli') continue;
     if (![command.getOptionValue(key) as unknown].flat().includes('')) continue;
-    throw new FigaroError('usage', `${option.long} is empty`, {
-      hint: 'is a variable in the command line that has no value?',
-    });
+    throw empty(option.long!);
   }
+  for (const [i, argument] of command.registeredArguments.entries()) {
+    if (argument.name() === 'dir' && command.processedArgs[i] === '') throw empty('the directory');
+  }
+}
+
+function empty(what: string): FigaroError {
+  return new FigaroError('usage', `${what} is empty`, { hint: 'is a variable in the command line that has no value?' });
 }

@@ -34,7 +34,10 @@ async function documentOf(line: string): Promise<Record<string, unknown>> {
   return document;
 }
 
-const isResult = (line: string): object => ({ schema: 1, command: line.split(/ (?=[@-]|orders|\d|[de]\.dbxml)/)[0] });
+const isResult = (line: string): object => ({
+  schema: 1,
+  command: line.split(/ (?=[@-]|orders|latest|\d|[de]\.dbxml)/)[0],
+});
 
 /** A full set, and an incremental after it; the last log is in neither. */
 async function takeSets({ home: source, repository }: Place): Promise<void> {
@@ -120,6 +123,7 @@ describe('of an environment and its sets', () => {
     'report --repo @repo --output @report.html --max-age 0s --keep-full 1',
     'copy --repo @repo --to @copy',
     'copy --repo @repo --to @copy --all --dry-run',
+    'unpack latest @set --repo @repo',
     'expire --repo @repo --keep-full 1',
     'expire --repo @repo --keep-daily 1 --dry-run',
     'logs list --home @env',
@@ -243,6 +247,7 @@ describe('of what is not there', () => {
     recover: 'recover --repo @repo --to @target',
     pin: 'pin 20261122T081500Z-hot-abcdef --repo @repo',
     unpin: 'unpin 20261122T081500Z-hot-abcdef --repo @repo',
+    unpack: 'unpack latest @set --repo @repo',
     expire: 'expire --repo @repo --keep-full 1',
     dump: 'dump @none.dbxml',
     'documents history': 'documents history d.dbxml doc00007 --repo @repo',

@@ -123,6 +123,7 @@ test('every command with --repo knows stores, and says that one cannot be reache
     incremental: ['--home', place.home, ...repo],
     consolidate: repo,
     recover: [...repo, '--to', place.target],
+    unpack: ['latest', place.target, ...repo],
     verify: repo,
     list: repo,
     show: repo,

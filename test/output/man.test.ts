@@ -14,7 +14,7 @@ import { describeWith } from '../support/tools.ts';
 const { stdout: page } = await figaro(['man']);
 
 /** The page as people read it, without bold letters. Throws when groff has anything to say about it. */
-function set(source: string, width = 400): string {
+function set(source: string, width = 600): string {
   const args = ['-man', '-ww', '-Tutf8', '-P-c', '-P-b', '-P-u', `-rLL=${width}n`];
   const { stdout, stderr } = spawnSync('groff', args, { input: source, encoding: 'utf8' });
   if (stderr !== '') throw new Error(stderr);

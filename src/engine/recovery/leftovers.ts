@@ -10,12 +10,13 @@ import { fencedFiles, holdLease, type Lease } from '../lease.ts';
 import { isMarkAlive, markOfThisProcess } from '../owner.ts';
 
 /** What a stage is for, as its name says. */
-type Purpose = 'recovering' | 'spooling';
+type Purpose = 'recovering' | 'spooling' | 'unpacking';
 
-/** All that a stage ever holds: of a recovery (`openStage`, `received`), of a spool (`withSpool`). */
+/** All that a stage ever holds: of a recovery (`openStage`, `received`), of a spool (`withSpool`), of a set (`unpackSet`). */
 const stageParts: Readonly<Record<Purpose, readonly string[]>> = {
   recovering: ['environment', 'pieces', 'received'],
   spooling: ['repository'],
+  unpacking: ['repository'],
 };
 
 /** Begins the name of a stage beside its target. */
