@@ -155,6 +155,7 @@ export class Packing {
     for await (const bytes of source.open(0, head.length)) {
       head.set(bytes.subarray(0, head.length - filled), filled);
       filled += bytes.length;
+      if (filled >= head.length) break;
     }
     const found = recognizeFile(head);
     return found.kind === 'database'

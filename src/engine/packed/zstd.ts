@@ -6,15 +6,18 @@ import { promisify } from 'node:util';
 /** Level 3: what zstd itself takes. */
 const level = 3;
 
-/** What compresses and what gives back at most so many bytes; `expand` throws for what is no frame, or more. */
-interface Codec {
+/** What makes frames and opens them. */
+export interface Codec {
   compress(bytes: Uint8Array): Promise<Uint8Array>;
+  /** What a frame of at most so many bytes holds. Throws for what is none, or more. */
   expand(frame: Uint8Array, size: number): Promise<Uint8Array>;
 }
 
 /** What Node.js has since 22.15, and its types here do not know. */
 interface ZlibWithZstd {
-  readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_c_contentSizeFlag: number };
+  readonly constants: Readonly<
+    Record<'ZSTD_c_compressionLevel' | 'ZSTD_c_contentSizeFlag' | 'ZSTD_c_checksumFlag', number>
+  >;
   readonly zstdCompress: Transform;
   readonly zstdDecompress: Transform;
 }
@@ -24,20 +27,19 @@ type Transform = (bytes: Uint8Array, options: object, done: (error: Error | null
 let codec: Promise<Codec> | undefined;
 
 /** Makes a frame of some bytes, which says how many there were. */
-export async function compress(bytes: Uint8Array): Promise<Uint8Array> {
-  return await (await theCodec()).compress(bytes);
+export async function compress(bytes: Uint8Array, by?: Codec): Promise<Uint8Array> {
+  return await (by ?? (await theCodec())).compress(bytes);
 }
 
 /**
- * The bytes that a frame was made of; undefined for what is no whole frame, or one of more than `limit` bytes: frames say how much they hold, and one
- * that does not, or lies, is none of ours.
+ * The bytes that a frame was made of; undefined for what is not one whole frame and nothing else, or one of more than `limit` bytes: frames say how much
+ * they hold, and one that does not, or lies, is none of ours.
  */
-export async function expand(frame: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
+export async function expand(frame: Uint8Array, limit: number, by?: Codec): Promise<Uint8Array | undefined> {
   const size = contentSizeOf(frame);
-  if (size === undefined || size > limit) return undefined;
-  if (size === 0) return new Uint8Array(0);
+  if (size === undefined || size > limit || lengthOf(frame) !== frame.length) return undefined;
   try {
-    const bytes = await (await theCodec()).expand(frame, size);
+    const bytes = await (by ?? (await theCodec())).expand(frame, size);
     return bytes.length === size ? bytes : undefined;
   } catch {
     return undefined;
@@ -45,24 +47,30 @@ export async function expand(frame: Uint8Array, limit: number): Promise<Uint8Arr
 }
 
 function theCodec(): Promise<Codec> {
-  codec ??= 'zstdCompress' in zlib ? Promise.resolve(ofNode(zlib as unknown as ZlibWithZstd)) : ofLibrary();
+  const ofNode = codecOfNode();
+  codec ??= ofNode ? Promise.resolve(ofNode) : codecOfLibrary();
   return codec;
 }
 
-function ofNode({ constants, zstdCompress, zstdDecompress }: ZlibWithZstd): Codec {
+/** That of Node.js; undefined where it has none. It puts a checksum behind what it makes. */
+export function codecOfNode(): Codec | undefined {
+  if (!('zstdCompress' in zlib)) return undefined;
+  const { constants, zstdCompress, zstdDecompress } = zlib as unknown as ZlibWithZstd;
   const [toFrame, fromFrame] = [promisify(zstdCompress), promisify(zstdDecompress)];
-  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_contentSizeFlag]: 1 };
+  const { ZSTD_c_compressionLevel, ZSTD_c_contentSizeFlag, ZSTD_c_checksumFlag } = constants;
+  const params = { [ZSTD_c_compressionLevel]: level, [ZSTD_c_contentSizeFlag]: 1, [ZSTD_c_checksumFlag]: 1 };
   return {
     compress: async (bytes) => await toFrame(bytes, { params, pledgedSrcSize: bytes.length }),
-    expand: async (frame, size) => await fromFrame(frame, { maxOutputLength: size }),
+    expand: async (frame, size) => await fromFrame(frame, { maxOutputLength: Math.max(size, 1) }),
   };
 }
 
-async function ofLibrary(): Promise<Codec> {
+/** That of a library, for all other Node.js. */
+export async function codecOfLibrary(): Promise<Codec> {
   type Library = typeof import('@bokuweb/zstd-wasm');
-  // A CommonJS module, all of which is its default where it is imported.
-  const { default: library } = (await import('@bokuweb/zstd-wasm')) as unknown as { readonly default: Library };
-  const { init, compress: toFrame, decompress: fromFrame } = library;
+  // A CommonJS module: all of it is its default, or not, as whoever imports it has it.
+  const imported = (await import('@bokuweb/zstd-wasm')) as Library & { readonly default?: Library };
+  const { init, compress: toFrame, decompress: fromFrame } = imported.default ?? imported;
   await init();
   return {
     compress: (bytes) => Promise.resolve(toFrame(bytes, level)),
@@ -72,14 +80,46 @@ async function ofLibrary(): Promise<Codec> {
 
 const magic = 0xfd2fb528;
 
-/** How many bytes a frame says it holds (RFC 8878, 3.1.1.1); undefined where it says nothing. */
-export function contentSizeOf(frame: Uint8Array): number | undefined {
+interface FrameHeader {
+  /** Where what says how much it holds is, and how long that is, in bytes. */
+  readonly at: number;
+  readonly width: number;
+  readonly hasChecksum: boolean;
+}
+
+/** Undefined for what begins no frame (RFC 8878, 3.1.1.1). */
+function headerOf(frame: Uint8Array): FrameHeader | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (frame.length < 6 || view.getUint32(0, true) !== magic) return undefined;
   const descriptor = frame[4]!;
   const isSingle = (descriptor & 0x20) !== 0;
-  const width = [isSingle ? 1 : 0, 2, 4, 8][descriptor >> 6]!;
-  const at = 5 + (isSingle ? 0 : 1) + [0, 1, 2, 4][descriptor & 3]!;
+  return {
+    at: 5 + (isSingle ? 0 : 1) + [0, 1, 2, 4][descriptor & 3]!,
+    width: [isSingle ? 1 : 0, 2, 4, 8][descriptor >> 6]!,
+    hasChecksum: (descriptor & 4) !== 0,
+  };
+}
+
+/** Where a frame ends, by its blocks (RFC 8878, 3.1.1.2): what decompresses may not see that something is missing at its end, or follows. Undefined where it does not end. */
+function lengthOf(frame: Uint8Array): number | undefined {
+  const header = headerOf(frame);
+  if (!header) return undefined;
+  for (let at = header.at + header.width; at + 3 <= frame.length;) {
+    const block = frame[at]! | (frame[at + 1]! << 8) | (frame[at + 2]! << 16);
+    // Of one that is a byte again and again, there is but that.
+    const isRepeated = ((block >> 1) & 3) === 1;
+    at += 3 + (isRepeated ? 1 : block >> 3);
+    if ((block & 1) !== 0) return at + (header.hasChecksum ? 4 : 0);
+  }
+  return undefined;
+}
+
+/** How many bytes a frame says it holds; undefined where it says nothing. */
+export function contentSizeOf(frame: Uint8Array): number | undefined {
+  const header = headerOf(frame);
+  if (!header) return undefined;
+  const { at, width } = header;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (width === 0 || at + width > frame.length) return undefined;
   if (width === 1) return view.getUint8(at);
   if (width === 2) return view.getUint16(at, true) + 256;

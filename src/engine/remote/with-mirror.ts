@@ -139,7 +139,8 @@ async function working<T>(
   } catch (error) {
     if (lock || !(error instanceof FigaroError)) throw error;
     // Who may only read can look all the same; and what was found was found, whether or not it can be noted.
-    if (error.code === 'not-permitted') onWarning(`what was found could not be noted: ${error.message}`);
+    if (error.code === 'not-permitted' || error.code === 'password')
+      onWarning(`what was found could not be noted: ${error.message}`);
     else if (error.code === 'store-unreachable') onFailure(error);
     else throw error;
   }
