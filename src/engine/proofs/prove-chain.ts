@@ -1,5 +1,6 @@
 /** The proof of a chain with a new set: from where the proof of the set before ended, or else from the beginning. */
 
+import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { equalLsn } from '../../format/lsn.ts';
 import { type Environment } from '../environment/environment.ts';
@@ -67,7 +68,8 @@ export async function proveChain(
       anew = finding.message;
     } catch (error) {
       if (!(error instanceof FigaroError) || ofTheRun.has(error.code)) throw error;
-      anew = error.message;
+      // A manifest is read wherever the repository is then.
+      anew = error.message.replaceAll(parts.repository.directory + path.sep, '');
     }
   }
   const storage = new ProofStorage(files);
