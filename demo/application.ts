@@ -5,6 +5,22 @@ import { gunzipSync } from 'node:zlib';
 /** A place in the log: file, then offset. */
 export type LogPosition = readonly [file: number, offset: number];
 
+/** What was recorded, by the directory that it is in: for many applications in one process. */
+const recordings = new Map<string, ReadonlyMap<string, Buffer>>();
+
+/** Files of a recording by name. Nobody may change them. */
+function filesOf(recording: string): ReadonlyMap<string, Buffer> {
+  let files = recordings.get(recording);
+  if (!files) {
+    const names = readdirSync(recording);
+    files = new Map(
+      names.map((name) => [name.replace(/\.gz$/, ''), gunzipSync(readFileSync(path.join(recording, name)))]),
+    );
+    recordings.set(recording, files);
+  }
+  return files;
+}
+
 /**
  * Plays an application that was recorded: a DB XML environment whose log grows as it did then. Containers stay as they
  * were last flushed; what is committed after that is in the log only, as in every environment in use.
@@ -18,10 +34,9 @@ export class RecordedApplication {
   constructor(recording: string, home: string) {
     this.home = home;
     mkdirSync(home, { recursive: true });
-    for (const name of readdirSync(recording)) {
-      const contents = gunzipSync(readFileSync(path.join(recording, name)));
-      const number = /^log\.(\d{10})\.gz$/.exec(name)?.[1];
-      if (number === undefined) writeFileSync(path.join(home, name.replace(/\.gz$/, '')), contents);
+    for (const [name, contents] of filesOf(recording)) {
+      const number = /^log\.(\d{10})$/.exec(name)?.[1];
+      if (number === undefined) writeFileSync(path.join(home, name), contents);
       else this.#log.set(Number(number), contents);
     }
   }
