@@ -2,11 +2,12 @@
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { newKey, type AgeKey } from '../support/age-keys.ts';
 import { demoApplication } from '../support/demo-environment.ts';
-import { newPlace, type Place } from '../support/place.ts';
+import { newPlace, placeIn, type Place } from '../support/place.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { describeWith } from '../support/tools.ts';
 import { namesIn } from '../support/trees.ts';
@@ -14,16 +15,13 @@ import { namesIn } from '../support/trees.ts';
 let place: Place;
 let application: ReturnType<typeof demoApplication>;
 let key: AgeKey;
-/** Those of `fill`, in order. */
+/** In order. */
 let sets: string[];
 
-beforeEach(async () => {
+beforeEach(() => {
   place = newPlace();
   application = demoApplication(place.home);
-  application.commitUpTo([4, 72_115]);
-  key = await newKey();
-  fs.writeFileSync(at('identity'), `${key.secret}\n`);
-  fs.mkdirSync(at('spool'));
+  application.commitUpTo([5, 60_000]);
 });
 
 const at = (name: string): string => path.join(place.directory, name);
@@ -40,11 +38,44 @@ async function succeed(line: string, env: Record<string, string> = {}): Promise<
   return result;
 }
 
-/** A chain of a full set and an incremental, and another full set. */
-async function fill(keys: string): Promise<void> {
-  sets = [await take('hot', keys)];
-  application.commitUpTo([5, 60_000]);
-  sets.push(await take('incremental', keys), await take('hot', keys));
+/** What tests begin with: a chain of a full set and an incremental, and another full set. */
+interface Begun {
+  readonly directory: string;
+  readonly key: AgeKey;
+  readonly sets: string[];
+}
+
+const begun = new Map<string, Begun>();
+afterAll(() => {
+  for (const { directory } of begun.values()) fs.rmSync(directory, { recursive: true });
+});
+
+/** The same for each test, made once. */
+async function beginWith(init: string, write: string): Promise<void> {
+  const own = place;
+  const known = begun.get(init) ?? (await begin(init, write));
+  begun.set(init, known);
+  place = own;
+  ({ key, sets } = known);
+  for (const name of ['repo', 'spool', 'identity', 'key']) {
+    if (fs.existsSync(path.join(known.directory, name))) {
+      fs.cpSync(path.join(known.directory, name), at(name), { recursive: true, preserveTimestamps: true });
+    }
+  }
+}
+
+async function begin(init: string, write: string): Promise<Begun> {
+  place = placeIn(fs.mkdtempSync(path.join(tmpdir(), 'figaro-test-')));
+  key = await newKey();
+  fs.writeFileSync(at('identity'), `${key.secret}\n`);
+  fs.mkdirSync(at('spool'));
+  const early = demoApplication(place.home);
+  early.commitUpTo([4, 72_115]);
+  await succeed(`init --repo @repo --packed${init && ` --recipient ${key.recipient.text}`}${write}`);
+  const made = [await take('hot', write)];
+  early.commitUpTo([5, 60_000]);
+  made.push(await take('incremental', write), await take('hot', write));
+  return { directory: place.directory, key, sets: made };
 }
 
 /** Returns the name of the set. */
@@ -74,10 +105,7 @@ const kinds = [
 ];
 
 describe.each(kinds)('a repository that is $title', ({ init, write, read }) => {
-  beforeEach(async () => {
-    await succeed(`init --repo @repo --packed${init && ` --recipient ${key.recipient.text}`}${write}`);
-    await fill(write);
-  });
+  beforeEach(async () => await beginWith(init, write));
 
   test('stores of a second full set what changed', () => {
     const [first, second] = [bytesIn(packsOf(0)), bytesIn(packsOf(2))];
@@ -157,7 +185,7 @@ describe.each(kinds)('a repository that is $title', ({ init, write, read }) => {
     const { stdout } = await succeed(`list --repo @repo${write}`);
     expect(stdout).toContain(sets[2]!);
     expect((await run(`verify --repo @repo${read}`)).exitCode).toBe(4);
-    await succeed(`recover --repo @repo --to @recovered --chain latest${read}`);
+    await succeed(`recover --repo @repo --to @recovered --chain ${sets[2]}${read}`);
   });
 
   test('is no place inside of the environment, and nothing is recovered into it', async () => {
@@ -186,10 +214,7 @@ describe.each(kinds)('a repository that is $title', ({ init, write, read }) => {
 });
 
 describe('an encrypted repository', () => {
-  beforeEach(async () => {
-    await succeed(`init --repo @repo --recipient ${key.recipient.text} --key-file @key`);
-    await fill(' --key-file @key');
-  });
+  beforeEach(async () => await beginWith('recipient', ' --key-file @key'));
 
   test('shows nobody what containers are called', () => {
     const containers = namesIn(place.home).filter((name) => name.endsWith('.dbxml'));

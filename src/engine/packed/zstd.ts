@@ -66,7 +66,15 @@ export function codecOfNode(): Codec | undefined {
 }
 
 /** That of a library, for all other Node.js. */
-export async function codecOfLibrary(): Promise<Codec> {
+export function codecOfLibrary(): Promise<Codec> {
+  // It can be begun once in a process.
+  ofLibrary ??= beginLibrary();
+  return ofLibrary;
+}
+
+let ofLibrary: Promise<Codec> | undefined;
+
+async function beginLibrary(): Promise<Codec> {
   type Library = typeof import('@bokuweb/zstd-wasm');
   // A CommonJS module: all of it is its default, or not, as whoever imports it has it.
   const imported = (await import('@bokuweb/zstd-wasm')) as Library & { readonly default?: Library };
