@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { type Files } from '../engine/files/files.ts';
 import { type Watch } from '../engine/pause.ts';
 import { placesOf, type Place } from '../engine/places.ts';
-import { lookFrom, lookIntoContainer, type SeenContainer } from '../engine/recovery/look-into.ts';
+import { lookFrom, lookIntoContainer, type LookOptions, type SeenContainer } from '../engine/recovery/look-into.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { type CommandContext } from './context.ts';
@@ -41,7 +41,11 @@ export interface ContainerSource {
   /** What is only read: nothing is written inside of it. */
   readonly places: readonly Place[];
   /** Has it looked at. Throws what keeps it from being found, read or recovered. */
-  readonly look: <T>(watch: Watch, use: (container: SeenContainer) => Promise<T>) => Promise<T>;
+  readonly look: <T>(
+    watch: Watch,
+    use: (container: SeenContainer) => Promise<T>,
+    isEnough?: LookOptions['isEnough'],
+  ) => Promise<T>;
 }
 
 /** Options of which one says that an environment is meant, and no file. */
@@ -70,7 +74,12 @@ export function findContainer(
 function sourceOf(files: Files, name: string, options: ContainerSourceOptions): ContainerSource {
   const { repo, chain, toSet, home, from, dirAt, cacheSize } = options;
   const restorePoint = restorePointOf(options);
-  const looking = (watch: Watch) => ({ restorePoint, cacheBytes: cacheSize, watch });
+  const looking = (watch: Watch, isEnough?: LookOptions['isEnough']): LookOptions => ({
+    restorePoint,
+    cacheBytes: cacheSize,
+    isEnough,
+    watch,
+  });
   if (home === undefined && from === undefined) {
     requireNoCopiedDirectories(dirAt);
     requireNoDirectories(options, '--repo');
@@ -83,7 +92,7 @@ function sourceOf(files: Files, name: string, options: ContainerSourceOptions): 
     };
     return {
       places: [{ what: 'the repository', path: directory }],
-      look: (watch, use) => lookFrom(files, source, name, looking(watch), use),
+      look: (watch, use, isEnough) => lookFrom(files, source, name, looking(watch, isEnough), use),
     };
   }
   const other = chain === undefined ? (toSet === undefined ? undefined : '--to-set') : '--chain';

@@ -7,6 +7,7 @@ import { DatabaseFile } from '../../src/engine/database/database-file.ts';
 import { XmlContainer } from '../../src/engine/documents/container.ts';
 import { type DocumentEntry } from '../../src/engine/documents/metadata.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { lastField } from '../../src/engine/seal.ts';
 import { problemOf } from '../support/json-schema.ts';
 import { fixtureCase } from '../support/document-collection.ts';
 import { callsIn } from '../support/command-lines.ts';
@@ -233,6 +234,96 @@ describe('as of a restore point, documents are those that were there then', () =
     const { stderr } = await documents('list', 'x.dbxml');
     expect(stderr).toContain('error [container-missing]: x.dbxml is not there');
     expect(stderr).toContain('--repo, --home or --from');
+  });
+});
+
+describe('a document that is looked up in a chain', () => {
+  const container = 'd.dbxml';
+
+  /** A chain, a document in it, and what is read of the container to print that. */
+  async function chainWith(): Promise<{ repo: string; set: string; name: string; xml: string; pgno: number }> {
+    const directory = temporaryDirectory();
+    const repo = path.join(directory, 'repo');
+    const target = path.join(directory, 'recovered');
+    expect((await figaro(['hot', '--home', corpusCase('dbxml-pitr').backup, '--repo', repo])).exitCode).toBe(0);
+    expect((await figaro(['recover', '--repo', repo, '--to', target])).exitCode).toBe(0);
+    const set = fs.readdirSync(repo).find((one) => one.includes('-hot-'))!;
+    const read = new Set<number>();
+    const file = new DatabaseFile(nodeFiles, path.join(target, container), (pgno) => read.add(pgno));
+    const opened = new XmlContainer(file, {});
+    const names: string[] = [];
+    for await (const entry of opened.entries()) names.push(entry.name!);
+    file.close();
+    const name = names.at(-1)!;
+    read.clear();
+    const again = new DatabaseFile(nodeFiles, path.join(target, container), (pgno) => read.add(pgno));
+    const parts: Uint8Array[] = [];
+    const lookedUp = new XmlContainer(again, {});
+    for (const entry of lookedUp.entriesNamed([name])) {
+      for await (const piece of lookedUp.content(entry, () => {})) parts.push(piece.slice());
+    }
+    again.close();
+    const { pageSize } = again.format;
+    const [copied, recovered] = [path.join(repo, set, 'environment', container), path.join(target, container)].map(
+      (one) => fs.readFileSync(one),
+    );
+    const pageOf = (bytes: Buffer, pgno: number): Buffer => bytes.subarray(pgno * pageSize, (pgno + 1) * pageSize);
+    const pgno = Array.from({ length: copied!.length / pageSize }, (_, i) => i).find(
+      (i) => !read.has(i) && !pageOf(copied!, i).equals(pageOf(recovered!, i)),
+    )!;
+    return { repo, set, name, xml: Buffer.concat(parts).toString(), pgno };
+  }
+
+  /** Makes a page of the copy older than the log reaches back. */
+  function damage(repo: string, set: string, pgno: number): void {
+    const file = path.join(repo, set, 'environment', container);
+    const copied = new DatabaseFile(nodeFiles, file);
+    copied.close();
+    const opened = fs.openSync(file, 'r+');
+    fs.writeSync(opened, Buffer.of(1, 0, 0, 0, 30, 0, 0, 0), 0, 8, pgno * copied.format.pageSize);
+    fs.closeSync(opened);
+  }
+
+  test('is printed whatever is on pages that others are on', async () => {
+    const { repo, set, name, xml, pgno } = await chainWith();
+    damage(repo, set, pgno);
+    expect(await documents('get', container, name, '--repo', repo)).toMatchObject({ stdout: xml, exitCode: 0 });
+    const all = await documents('get', container, '*', '--repo', repo);
+    expect(all).toMatchObject({ stdout: '', exitCode: 4 });
+  });
+
+  test('of which nobody has proven that it can be recovered is recovered with all of its container', async () => {
+    const { repo, set, name, xml, pgno } = await chainWith();
+    const manifest = path.join(repo, set, 'manifest.json');
+    const { proof: _, ...rest } = JSON.parse(lastField.open(fs.readFileSync(manifest, 'utf8'))!) as { proof: object };
+    fs.writeFileSync(manifest, lastField.close(JSON.stringify(rest, undefined, 2)));
+    expect(await documents('get', container, name, '--repo', repo)).toMatchObject({ stdout: xml, exitCode: 0 });
+    damage(repo, set, pgno);
+    const { stdout, stderr, exitCode } = await documents('get', container, name, '--repo', repo);
+    expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 4 });
+    expect(stderr).toContain(`page ${pgno}`);
+  });
+
+  test('that is not there is missed by name, and one that is damaged is told as by a recovery of everything', async () => {
+    const { repo, set, name } = await chainWith();
+    const missing = await documents('get', container, `${name}.not`, '--repo', repo);
+    expect(missing.stderr).toContain(`error [document-missing]: ${container} holds no document ${name}.not`);
+    damage(repo, set, 0);
+    const damaged = await documents('get', container, name, '--repo', repo);
+    expect({ stdout: damaged.stdout, exitCode: damaged.exitCode }).toEqual({ stdout: '', exitCode: 4 });
+  });
+
+  test('has its metadata, size and file by --metadata and --output, too', async () => {
+    const { repo, name, xml } = await chainWith();
+    const output = path.join(temporaryDirectory(), 'out');
+    expect((await documents('get', container, name, '--repo', repo, '--output', output)).exitCode).toBe(0);
+    const [written] = indexOf(output).documents;
+    expect(fs.readFileSync(path.join(output, written!.file!), 'utf8')).toBe(xml);
+    const listed = await documents('list', container, name, '--repo', repo);
+    const all = await documents('list', container, `${name.slice(0, -1)}?`, '--repo', repo);
+    expect(all.stdout).toContain(listed.stdout.split('\n')[0]!);
+    const other = await documents('list', container, name, '--repo', repo, '--metadata', 'none=1');
+    expect(other.stderr).toContain(`holds no document ${name}`);
   });
 });
 

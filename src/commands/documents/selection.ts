@@ -5,6 +5,7 @@ import { DatabaseFile } from '../../engine/database/database-file.ts';
 import { XmlContainer } from '../../engine/documents/container.ts';
 import { type DocumentEntry } from '../../engine/documents/metadata.ts';
 import { isRefusal, Refusals } from '../../engine/documents/refusals.ts';
+import { areNames, canBeReadByName } from '../../engine/documents/find-by-name.ts';
 import { hasMetadata, isLike, isNamed, isPattern, type WantedMetadata } from '../../engine/documents/select.ts';
 import { type Watch } from '../../engine/pause.ts';
 import { type SeenContainer } from '../../engine/recovery/look-into.ts';
@@ -40,14 +41,18 @@ export async function withOpenContainer(
   use: (open: OpenContainer) => Promise<void>,
 ): Promise<void> {
   await context.withWatch(options, (watch) =>
-    source.look(watch, async (seen) => {
-      const open = new OpenContainer(context, options, seen, names, watch);
-      try {
-        await use(open);
-      } finally {
-        open.close();
-      }
-    }),
+    source.look(
+      watch,
+      async (seen) => {
+        const open = new OpenContainer(context, options, seen, names, watch);
+        try {
+          await use(open);
+        } finally {
+          open.close();
+        }
+      },
+      areNames(names) ? (seen) => canBeReadByName(seen, names, options.metadata ?? [], watch) : undefined,
+    ),
   );
 }
 
@@ -59,6 +64,8 @@ export class OpenContainer {
   readonly #context: CommandContext;
   readonly #options: SelectionOptions;
   readonly #names: readonly string[];
+  /** Documents are looked up: each name stands for one, which is there. */
+  readonly #isOnDemand: boolean;
   readonly #found = new Set<string>();
   /** By id: what is wrong with documents of which nobody can say whether they were asked for. */
   readonly #doubtful = new Map<number, FigaroError>();
@@ -66,7 +73,7 @@ export class OpenContainer {
   constructor(
     context: CommandContext,
     options: SelectionOptions,
-    { files, path, warnings }: SeenContainer,
+    { files, path, warnings, isOnDemand }: SeenContainer,
     names: readonly string[],
     watch: Watch,
   ) {
@@ -74,6 +81,7 @@ export class OpenContainer {
     this.#context = context;
     this.#options = options;
     this.#names = names;
+    this.#isOnDemand = isOnDemand === true;
     this.#file = new DatabaseFile(files, path);
     try {
       this.container = new XmlContainer(this.#file, watch);
@@ -91,7 +99,8 @@ export class OpenContainer {
   /** The documents that were asked for. */
   async *entries(names: readonly string[] = this.#names): AsyncGenerator<DocumentEntry> {
     const { metadata = [] } = this.#options;
-    for await (const entry of this.container.entries()) {
+    const { container } = this;
+    for await (const entry of this.#isOnDemand ? container.entriesNamed(names) : container.entries()) {
       const { id, name, problem } = entry;
       const hasName = isNamed(entry, names);
       if (hasName && hasMetadata(entry, metadata)) {

@@ -11,6 +11,7 @@ import { pause, type Watch } from '../pause.ts';
 import { nodeContent, wholeContent, type Warn } from './content.ts';
 import { Dictionary } from './dictionary.ts';
 import { documentEntries, type DocumentEntry } from './metadata.ts';
+import { idsByName } from './names-in-index.ts';
 
 /** The version that DB XML 2.3 to 2.5 write. */
 const readVersion = '6';
@@ -28,6 +29,8 @@ export class XmlContainer {
   readonly #file: DatabaseFile;
   readonly #documents: Database;
   readonly #contents: Database;
+  /** Leads from names to documents. */
+  readonly #names: Database | undefined;
   readonly #dictionary: Dictionary;
   readonly #settings: XmlSettings;
   readonly #watch: Watch;
@@ -55,6 +58,7 @@ export class XmlContainer {
     };
     this.#documents = named('secondary_document');
     this.#contents = named(storage === 'node' ? 'node_nodestorage' : 'content_document');
+    this.#names = btreeNamed(databases, 'secondary_document_index_string');
     this.#dictionary = new Dictionary(named('primary_dictionary', recnoNamed));
     if (this.#dictionary.damage) this.#note(this.#dictionary.damage);
   }
@@ -94,6 +98,19 @@ export class XmlContainer {
       return entry.id === id ? entry : undefined;
     }
     return undefined;
+  }
+
+  /**
+   * The documents of some names, in the order of their ids, as the index of names has them; a name that it does not have is passed over. In a sound container
+   * these are all: names are unique. Throws what reading pages throws, and `DocumentProblem`.
+   */
+  *entriesNamed(names: readonly string[]): Generator<DocumentEntry> {
+    const wanted = new Set(names);
+    const ids = this.#names ? [...wanted].flatMap((name) => idsByName(this.#names!, name)) : [];
+    for (const id of ids.sort((a, b) => a - b)) {
+      const entry = this.entry(id);
+      if (entry?.name !== undefined && wanted.has(entry.name)) yield entry;
+    }
   }
 
   /**

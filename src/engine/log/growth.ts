@@ -15,7 +15,7 @@ import { type LogObserver } from './log-observer.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
 /** Log version of 5.0, the first release with bulk transactions. */
-const firstVersion = 17;
+export const firstBulkVersion = 17;
 
 /** Pages that take rows. */
 export const rowTypes: ReadonlySet<number> = new Set([pageType.btreeLeaf, pageType.recnoLeaf, pageType.duplicateLeaf]);
@@ -28,7 +28,7 @@ export const unloggedTypes: ReadonlySet<number> = new Set([
 
 /** The page at the end of its file that a record allocates, if what is put there may go unlogged. */
 export function newPageOf(record: ScannedRecord): { readonly fileId: number; readonly pgno: number } | undefined {
-  if (record.code !== pgAlloc.code || record.version < firstVersion || record.isDebug) return undefined;
+  if (record.code !== pgAlloc.code || record.version < firstBulkVersion || record.isDebug) return undefined;
   const body = bodyAs(record, pgAlloc);
   return body && isNoLsn(body.pageLsn) && unloggedTypes.has(body.pageType) ? body : undefined;
 }

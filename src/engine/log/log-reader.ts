@@ -2,18 +2,31 @@ import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { isSound } from '../../format/log/framing.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import { type Files, type OpenFile } from '../files/files.ts';
+import { type Files } from '../files/files.ts';
+import { OpenFiles } from '../files/open-files.ts';
 import { firstRecordOf, logFile, type Log, type LogFile } from './log-files.ts';
 import { openLogFile } from './log-parts.ts';
 import { ScannedRecord } from './scanned-record.ts';
 
-const randomWindow = 1 << 20;
+/** How much is read around a record that is not in memory, in bytes. */
+interface Reach {
+  readonly before: number;
+  /** From its beginning on. */
+  readonly behind: number;
+}
 
-/** Reads single records by LSN; best called with falling LSNs. */
+/** For those who ask for falling LSNs, or for growing ones, or for some here and there. */
+export const reaches = {
+  backwards: { before: 112 << 10, behind: 16 << 10 },
+  forwards: { before: 0, behind: 256 << 10 },
+  scattered: { before: 0, behind: 2 << 10 },
+} as const satisfies Readonly<Record<string, Reach>>;
+
+/** Reads single records by LSN. */
 export class LogReader {
-  readonly #files: Files;
   readonly #log: Log;
-  #opened: OpenFile | undefined;
+  readonly #reach: Reach;
+  readonly #opened: OpenFiles;
   #number = 0;
   #buffer = new Uint8Array(0);
   /** The part of the buffer that was read. */
@@ -21,14 +34,14 @@ export class LogReader {
   #view = new DataView(this.#window.buffer);
   #windowStart = 0;
 
-  constructor(files: Files, log: Log) {
-    this.#files = files;
+  constructor(files: Files, log: Log, reach: Reach = reaches.backwards) {
     this.#log = log;
+    this.#reach = reach;
+    this.#opened = new OpenFiles((number) => openLogFile(files, logFile(log, Number(number))!.parts));
   }
 
   close(): void {
-    this.#opened?.close();
-    this.#opened = undefined;
+    this.#opened.close();
   }
 
   /**
@@ -45,9 +58,7 @@ export class LogReader {
     const { framing, version } = file;
     const { shortest, padding } = framing;
     if (lsn.offset < firstRecordOf(file) || lsn.offset + shortest > file.size) throw fail();
-    if (this.#number !== file.number || !this.#opened) {
-      this.close();
-      this.#opened = openLogFile(this.#files, file.parts);
+    if (this.#number !== file.number) {
       this.#number = file.number;
       this.#window = new Uint8Array(0);
     }
@@ -79,11 +90,12 @@ export class LogReader {
     ) {
       return;
     }
-    // Most of the window lies before the record: the next one asked for is earlier.
-    const end = Math.min(file.size, Math.max(offset + length, offset + randomWindow / 8));
-    const start = Math.max(0, Math.min(offset, end - randomWindow));
-    if (this.#buffer.length < end - start) this.#buffer = new Uint8Array(Math.max(randomWindow, end - start));
-    this.#window = this.#buffer.subarray(0, this.#opened!.readAt(this.#buffer.subarray(0, end - start), start));
+    const { before, behind } = this.#reach;
+    const end = Math.min(file.size, offset + Math.max(length, behind));
+    const start = Math.max(0, Math.min(offset, end - before - behind));
+    if (this.#buffer.length < end - start) this.#buffer = new Uint8Array(Math.max(before + behind, end - start));
+    const opened = this.#opened.get(String(file.number));
+    this.#window = this.#buffer.subarray(0, opened.readAt(this.#buffer.subarray(0, end - start), start));
     this.#view = new DataView(this.#buffer.buffer, 0, this.#window.length);
     this.#windowStart = start;
     if (offset + length > start + this.#window.length) {

@@ -120,10 +120,19 @@ export class RecordBatch {
     return this.#offset + this.starts[i]!;
   }
 
+  lsn(i: number): Lsn {
+    return { file: this.file.number, offset: this.offsetOf(i) };
+  }
+
+  /** Whole record, frame included, in bytes. */
+  lengthOf(i: number): number {
+    return this.#lengthAt(this.starts[i]!);
+  }
+
   /** Bytes of all of them together. */
   get byteCount(): number {
-    const last = this.starts[this.count - 1]!;
-    return last + this.#lengthAt(last) - this.starts[0]!;
+    const last = this.count - 1;
+    return this.starts[last]! + this.lengthOf(last) - this.starts[0]!;
   }
 
   /** As `ScannedRecord` has it, and so are the others. */

@@ -245,7 +245,7 @@ export class Transactions implements LogObserver {
     return this.#cut?.lsn;
   }
 
-  fateBehindCut(id: number, { file, offset }: Lsn): Fate {
+  fateBehindCut(id: number, file: number, offset: number): Fate {
     const found = this.#notUndone.get(id)?.find(({ slot }) => this.#open.spans(slot, file, offset));
     return found?.fate ?? 'undone';
   }

@@ -39,8 +39,9 @@ export class FileOperationPasses {
       const lsn = fileOperations[i]!;
       if (compareLsn(lsn, cut) <= 0) return;
       const record = reader.read(lsn);
-      const isUndone = record.txnId !== 0 && transactions.fateBehindCut(record.txnId, lsn) === 'undone';
-      if (isUndone && !record.isDebug) this.#recovery.fileOperations.undo(record);
+      const { txnId, isDebug } = record;
+      const isUndone = txnId !== 0 && transactions.fateBehindCut(txnId, lsn.file, lsn.offset) === 'undone';
+      if (isUndone && !isDebug) this.#recovery.fileOperations.undo(record);
       await this.#pause('undo');
     }
   }

@@ -9,6 +9,7 @@ import { type Files } from '../files/files.ts';
 import { requireCounts } from '../given.ts';
 import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
+import { isProven } from '../repository/chain.ts';
 import { requireIntactLog } from '../verify/intact.ts';
 import { findSource, withCover, type RecoverySource } from './recover-from.ts';
 import { recoveredFiles } from './recovered-files.ts';
@@ -22,6 +23,12 @@ export interface LookOptions {
   readonly restorePoint: RestorePoint;
   /** Memory for pages, in bytes. */
   readonly cacheBytes?: number | undefined;
+  /**
+   * For those who read little: looks at the container while only those pages are recovered that are read, and says whether everything is
+   * as it should be. If it is, the look itself is at this container. If not, or where pages cannot be had so, it is at
+   * one that is recovered as a whole, which decides what is wrong. Asked of chains that were proven when they were made.
+   */
+  readonly isEnough?: ((container: SeenContainer) => Promise<boolean>) | undefined;
   readonly watch: Watch;
 }
 
@@ -33,9 +40,11 @@ export interface SeenContainer {
   readonly path: string;
   /** What whoever looks has to know of where it is from. */
   readonly warnings: readonly string[];
+  /** Pages are recovered when they are read: what is wanted is looked up, and nothing is gone through. */
+  readonly isOnDemand?: true;
 }
 
-type Look<T> = (container: SeenContainer) => Promise<T>;
+export type Look<T> = (container: SeenContainer) => Promise<T>;
 
 /**
  * As `lookIntoContainer`, of a chain or of plain copies: the one that covers the restore point, where none is named. Of a chain the
@@ -52,7 +61,8 @@ export async function lookFrom<T>(
   const { files, chain, found, warnings } = await findSource(disk, from, { point, watch });
   if (chain) await requireIntactLog(files, chain, found, watch);
   const restorePoint = withCover(files, point, chain);
-  return await lookIntoContainer(files, found, name, { ...options, restorePoint }, (container) =>
+  const isEnough = chain && isProven(chain) ? options.isEnough : undefined;
+  return await lookIntoContainer(files, found, name, { ...options, restorePoint, isEnough }, (container) =>
     look({ ...container, warnings }),
   );
 }
@@ -66,7 +76,7 @@ export async function lookIntoContainer<T>(
   files: Files,
   found: Environment,
   name: string,
-  { restorePoint, cacheBytes, watch }: LookOptions,
+  { restorePoint, cacheBytes, isEnough, watch }: LookOptions,
   look: Look<T>,
 ): Promise<T> {
   requireCounts({ cacheBytes });
@@ -83,6 +93,11 @@ export async function lookIntoContainer<T>(
   }
   const recovery = { restorePoint, isPart: true, watch, ...(cacheBytes === undefined ? {} : { cacheBytes }) };
   const prepared = await prepareRecovery(files, environment, recovery);
+  if (isEnough) {
+    const { lookOnDemand } = await import('./on-demand/look-on-demand.ts');
+    const found = await lookOnDemand(files, environment, prepared, name, { cacheBytes, isEnough, watch }, look);
+    if (found) return found.value;
+  }
   const { scope } = await selectContainers(files, environment, prepared, [name], watch);
   let result: { readonly value: T } | undefined;
   await rehearse(files, environment, {

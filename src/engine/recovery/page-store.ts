@@ -65,6 +65,8 @@ export class StoredFile {
   #format: DatabaseFormat | undefined;
   uid: string | undefined;
   isPlaceholder = false;
+  /** The log has written bytes to it as to any file. */
+  isRewritten = false;
   /** Pages that exist: 0 up to this number. */
   pageCount = 0;
   readonly questions = new Map<number, OpenQuestion>();
@@ -336,6 +338,7 @@ export class StoredFile {
 
   /** Writes bytes in their form on disk, as file operations log them. */
   writeRaw(bytes: Uint8Array, position: number): void {
+    this.isRewritten = true;
     this.flush();
     this.knownLsns.forget(0);
     this.lastChanges.forget(0);
@@ -438,4 +441,4 @@ export class StoredFile {
 }
 
 /** Beyond this, a page number in a log record can only be wrong: 16 TiB. */
-const maxFileSize = 2 ** 44;
+export const maxFileSize = 2 ** 44;

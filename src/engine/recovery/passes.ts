@@ -64,7 +64,7 @@ export class Passes {
     for (let lsn = end.lastRecord; lsn && compareLsn(lsn, cut) > 0;) {
       const record = reader.read(lsn);
       if (record.txnId !== 0) {
-        const fate = transactions.fateBehindCut(record.txnId, lsn);
+        const fate = transactions.fateBehindCut(record.txnId, lsn.file, lsn.offset);
         // Of ignored transactions it is only made sure that nothing of them is on the pages (F.6).
         if (fate !== 'committed') this.#undoRecord(record, fate === 'ignored');
       }

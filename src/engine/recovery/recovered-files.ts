@@ -17,7 +17,7 @@ import { type RecoveredState } from './rehearse.ts';
 import { isPiece, type PieceKind } from './stage.ts';
 
 interface Shown {
-  readonly piece: Piece;
+  readonly piece: Pick<Piece, 'size'>;
   readonly read: (target: Uint8Array, position: number) => void;
 }
 
@@ -73,7 +73,7 @@ export function requireLogged(bytes: Uint8Array, pgno: number, { label, format }
 }
 
 /** A disk with one file, whose bytes are not only those of a piece. */
-export function filesOf(files: Files, name: string, piece: Piece, read: Shown['read']): Files {
+export function filesOf(files: Files, name: string, piece: Shown['piece'], read: Shown['read']): Files {
   return filesOfPieces(files, new Map([[path.resolve(name), { piece, read }]]));
 }
 
@@ -126,7 +126,7 @@ export function filesAsTheyAre(files: Files, environment: Environment): Files {
   });
 }
 
-function statOf({ size }: Piece): FileStat {
+function statOf({ size }: Shown['piece']): FileStat {
   return { kind: 'file', size, mode: 0o400, uid: 0, gid: 0, mtimeMs: 0, changedMs: 0, device: 0, inode: 0 };
 }
 

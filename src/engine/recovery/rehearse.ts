@@ -114,7 +114,8 @@ const nothing: Scope = { has: () => false };
 /** The files of an environment, in memory, as a recovery leaves them, but for what is on their pages. */
 export interface FilesAtTheEnd {
   readonly table: FileTable;
-  readonly storage: Storage;
+  /** Those that were there before. */
+  readonly initial: ReadonlySet<StoredFile>;
 }
 
 /**
@@ -130,13 +131,14 @@ export async function withFilesAtTheEnd<T>(
 ): Promise<T> {
   const storage = new OverlayStorage(files);
   try {
-    const table = tableOf({ environment, log, analysis, storage }, defaultCacheBytes).table;
+    const { table } = tableOf({ environment, log, analysis, storage }, defaultCacheBytes);
+    const initial = new Set(table);
     const fileOperations = new FileOperations(table, analysis.creations);
     const recovery = { files, environment, log, analysis, table, fileOperations, scope: nothing, watch };
     await new FileOperationPasses(recovery).run();
     dropNameless(recovery);
     requireSettled(recovery, new Map());
-    return await look({ table, storage });
+    return await look({ table, initial });
   } finally {
     storage.close();
   }

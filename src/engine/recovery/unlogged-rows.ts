@@ -15,12 +15,20 @@ import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 import { type Change, type SplitSeen } from './page-change.ts';
 import { type StoredFile } from './page-store.ts';
 
+/** A file of which it is noted which of its pages lack rows. */
+export type FileWithRows = Pick<StoredFile, 'lacking'>;
+
+/** What the redo of a record has done to a file. */
+export interface RedoneOn extends Pick<Change, 'made' | 'split'> {
+  readonly file: FileWithRows;
+}
+
 function putsRow(record: ScannedRecord): boolean {
   const body = bodyAs(record, addrem);
   return body !== undefined && modeOf(body.opcode) === itemMode.add;
 }
 
-function mark(file: StoredFile, pgno: number, lsn: Lsn): void {
+function mark(file: FileWithRows, pgno: number, lsn: Lsn): void {
   file.lacking.set(pgno, { lsn, isInLog: true });
 }
 
@@ -114,7 +122,7 @@ class Grower {
 /** Follows the redo of committed transactions, and marks the pages that lack rows of theirs: `StoredFile.lacking`. */
 export class UnloggedRows {
   /** By transaction and file. */
-  readonly #growers = new Map<number, Map<StoredFile, Grower>>();
+  readonly #growers = new Map<number, Map<FileWithRows, Grower>>();
   readonly #collector = new PageCollector();
 
   /** Wants to see all records of a transaction. */
@@ -122,8 +130,13 @@ export class UnloggedRows {
     return this.#growers.size > 0 && this.#growers.has(txnId);
   }
 
+  /** True when the transaction of a record has added a page to a file. */
+  hasAdded(record: ScannedRecord, file: FileWithRows, pgno: number): boolean {
+    return this.#find(record, file)?.added.has(pgno) === true;
+  }
+
   /** A record is about one page, which has its change already. */
-  seePresent(record: ScannedRecord, file: StoredFile, pgno: number): void {
+  seePresent(record: ScannedRecord, file: FileWithRows, pgno: number): void {
     this.#find(record, file)?.use(pgno, false, putsRow(record) ? 'put a row' : 'something else');
   }
 
@@ -152,11 +165,11 @@ export class UnloggedRows {
     }
   }
 
-  #find({ txnId }: ScannedRecord, file: StoredFile): Grower | undefined {
+  #find({ txnId }: ScannedRecord, file: FileWithRows): Grower | undefined {
     return this.#growers.get(txnId)?.get(file);
   }
 
-  #of(txnId: number, file: StoredFile): Grower {
+  #of(txnId: number, file: FileWithRows): Grower {
     let growers = this.#growers.get(txnId);
     if (!growers) this.#growers.set(txnId, (growers = new Map()));
     let grower = growers.get(file);
@@ -165,7 +178,7 @@ export class UnloggedRows {
   }
 
   /** A record has been redone. */
-  seeRedone(record: ScannedRecord, { file, made, split }: Change): void {
+  seeRedone(record: ScannedRecord, { file, made, split }: RedoneOn): void {
     const page = newPageOf(record);
     if (page) {
       const newPage = { isNew: made.includes(page.pgno), isOlder: false, isUsed: false, isHalf: false };
@@ -188,7 +201,12 @@ export class UnloggedRows {
   }
 
   /** The record of a split holds all that was on the page. */
-  #seeSplit({ lsn }: ScannedRecord, file: StoredFile, { from, isGrown }: SplitSeen, grower: Grower | undefined): void {
+  #seeSplit(
+    { lsn }: ScannedRecord,
+    file: FileWithRows,
+    { from, isGrown }: SplitSeen,
+    grower: Grower | undefined,
+  ): void {
     // Marked by the log, so are the other pages of that transaction.
     const isKnown = file.lacking.get(from)?.isInLog === true;
     file.lacking.delete(from);

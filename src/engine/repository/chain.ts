@@ -45,6 +45,11 @@ export function isUnsound({ manifest }: BackupSet): boolean {
   return manifest.unsound !== undefined;
 }
 
+/** True for a chain of which a recovery to its end was rehearsed when its last set was made. */
+export function isProven({ sets }: Chain): boolean {
+  return sets.at(-1)!.manifest.proof !== undefined && !sets.some(isUnsound);
+}
+
 /** A set that is newer than a chain, and cannot be used. */
 export interface UnusedSet {
   readonly id: string;

@@ -77,6 +77,20 @@ export function parseDictionaryEntry(record: Uint8Array): DictionaryEntry {
   return { first, second: cursor.isAtEnd ? undefined : cursor.string() };
 }
 
+/** What an index key begins with that leads from names to documents: name id 1, by equality, as a string. */
+const keyOfNames = Uint8Array.of(0x5a, 0x01);
+
+/** The key of the index of names under which a name is. */
+export function indexKeyOfName(name: string): Uint8Array {
+  return Buffer.concat([keyOfNames, Buffer.from(name, 'utf8')]);
+}
+
+/** The document that an entry of an index leads to. Throws `DocumentProblem`. */
+export function indexedDocument(entry: Uint8Array): number {
+  // Behind the byte that says what follows it.
+  return new RecordCursor(entry.subarray(1)).integer();
+}
+
 /** The key that all records of a document begin with: its id as a marshaled integer (format document, 6.2). */
 export function documentKey(id: number): Uint8Array {
   if (id < 0x80) return Uint8Array.of(id);

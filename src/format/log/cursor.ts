@@ -103,6 +103,11 @@ export class RecordCursor {
     return this.u32();
   }
 
+  /** As `pgno`; 0 where there is no such page. */
+  pgnoIfAny(): number {
+    return this.pgno();
+  }
+
   /** A page number the record only mentions. */
   link(): number {
     return this.u32();

@@ -178,7 +178,7 @@ function compactOutcome(log: Log, entries: readonly Entry[], point: RestorePoint
   const { cut } = transactions;
   const behind = entries
     .filter(({ id, lsn }) => id !== 0 && cut && compareLsn(lsn, cut) > 0)
-    .map(({ id, lsn }) => ({ lsn, fate: transactions.fateBehindCut(id, lsn) }))
+    .map(({ id, lsn }) => ({ lsn, fate: transactions.fateBehindCut(id, lsn.file, lsn.offset) }))
     .filter(({ fate }) => fate !== 'committed')
     .map(({ lsn, fate }) => ({ lsn, check: fate === 'ignored' }));
   const ends = [...transactions.unfinished()].flatMap(({ fate, chainEnds }) =>

@@ -30,8 +30,8 @@ export const big = record(43, 'db_big', 16, (r) => ({
   opcode: r.opcode(),
   fileId: r.fileId(),
   pgno: r.pgno(),
-  prevPgno: r.pgno(),
-  nextPgno: r.pgno(),
+  prevPgno: r.pgnoIfAny(),
+  nextPgno: r.pgnoIfAny(),
   dbt: r.item(),
   pageLsn: r.lsn(),
   prevPageLsn: r.lsn(),
@@ -122,10 +122,10 @@ export const metasub = record(142, 'crdel_metasub', 16, (r) => ({
 const relinkFields = (r: RecordCursor) => ({
   fileId: r.fileId(),
   pgno: r.pgno(),
-  newPgno: r.pgno(),
-  prevPgno: r.pgno(),
+  newPgno: r.pgnoIfAny(),
+  prevPgno: r.pgnoIfAny(),
   prevPageLsn: r.lsn(),
-  nextPgno: r.pgno(),
+  nextPgno: r.pgnoIfAny(),
   nextPageLsn: r.lsn(),
 });
 export const relinkBefore50 = record(147, 'bam_relink', 16, relinkFields, 16);
