@@ -45,6 +45,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
     expire: async () => (await import('./commands/expire.ts')).expireCommand,
     pin: async () => (await import('./commands/pin.ts')).pinCommand,
     unpin: async () => (await import('./commands/pin.ts')).unpinCommand,
+    recipients: async () => (await import('./commands/recipients.ts')).recipientsCommand,
   },
   'This program:': {
     config: async () => (await import('./commands/config.ts')).configCommand,

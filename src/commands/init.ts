@@ -3,7 +3,6 @@
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import { createDurably } from '../engine/files/durable.ts';
-import { type Files } from '../engine/files/files.ts';
 import { type Head, type PackedHead } from '../engine/repository/head.ts';
 import { createRepository, findRepository, newHead } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
@@ -66,17 +65,18 @@ export function initCommand(context: CommandContext): Command {
 
 /** Throws `target-not-empty` for a repository that is not what was asked for: what is written to it would not be, either. */
 function requireAsWanted(place: string, { packed }: Head, { packed: isPacked, recipient }: InitCommandOptions): void {
-  const differs = (how: string): FigaroError =>
+  const differs = (how: string, hint = 'make another one, and bring its sets over with `copy`.'): FigaroError =>
     new FigaroError('target-not-empty', `${inOneLine(place)} is a repository already, and ${how}`, {
       path: place,
-      hint: 'make another one, and bring its sets over with `copy`.',
+      hint,
     });
   if ((isPacked || recipient) && !packed) throw differs('not a packed one');
   if (!recipient) return;
   const recipients = packed!.keys?.recipients;
   if (!recipients) throw differs('not encrypted');
   const isSame = recipients.length === new Set(recipient).size && recipient.every((each) => recipients.includes(each));
-  if (!isSame) throw differs('encrypted for other recipients');
+  if (!isSame)
+    throw differs('encrypted for other recipients', '`figaro-backup recipients` lists, adds and removes them.');
 }
 
 interface PackingOfNew {
@@ -101,29 +101,25 @@ async function packingOf(context: CommandContext, id: string, options: InitComma
   }
   const { headKeys, sealedKey } = await import('../engine/packed/keys.ts');
   const recipients = [...new Set(recipient)];
-  const machine = await machineKey(context, keyFile, recipients);
-  const packed = { mostDepth, keys: await headKeys(id, recipients, machine) };
+  const machine = await machineKeys(context, keyFile, recipients);
+  const packed = { mostDepth, keys: await headKeys(id, recipients, machine[0]) };
   const companions = companionsOf({ id, packed });
   return { packed, companions: [...companions, await sealedKey(recipients, machine)] };
 }
 
-/** The key in a file, which is made where there is none. */
-async function machineKey(context: CommandContext, file: string, recipients: readonly string[]): Promise<string> {
+/** The keys in a file, which is made where there is none: its own first. */
+async function machineKeys(
+  context: CommandContext,
+  file: string,
+  recipients: readonly string[],
+): Promise<readonly [machine: string, ...earlier: string[]]> {
   const { parseRecipient } = await import('../engine/age/recipients.ts');
   const [first] = recipients.map(parseRecipient);
-  if (!context.files.statThrough(file)) writeKey(context.files, file, await newKey(first!.isPostQuantum));
+  if (!context.files.statThrough(file)) {
+    const { createKeyFile } = await import('../engine/packed/key-file.ts');
+    await createKeyFile(context.files, file, first!.isPostQuantum);
+  }
   const { givenKeys } = await import('./keys.ts');
-  return (await givenKeys(context, { keyFile: file })).machine!;
-}
-
-/** Of the kind that the recipients are of: both have to open the same objects. */
-async function newKey(isPostQuantum: boolean): Promise<string> {
-  const { newIdentity } = await import('../engine/age/identities.ts');
-  return `# The key of a machine that backs up with figaro-backup. It opens what is known of sets, and not what is in them.\n${await newIdentity(isPostQuantum)}\n`;
-}
-
-/** Nobody else can read it. */
-function writeKey(files: Files, file: string, text: string): void {
-  if (createDurably(files, file, text, 0o600)) return;
-  throw new FigaroError('busy', `${file} was made by another run meanwhile`, { hint: 'run the same command again.' });
+  const { machine, earlier = [] } = await givenKeys(context, { keyFile: file });
+  return [machine!, ...earlier];
 }

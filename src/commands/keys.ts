@@ -21,8 +21,8 @@ export async function givenKeys(context: CommandContext, { identity = [], keyFil
   const identities: string[] = [];
   for (const file of identity) identities.push(...(await linesOf(context, file)));
   if (keyFile === undefined) return { identities };
-  const [machine] = await linesOf(context, keyFile);
-  return { identities, machine: machine! };
+  const [machine, ...earlier] = await linesOf(context, keyFile);
+  return { identities, machine: machine!, earlier };
 }
 
 /** The identities in a file, as lines of it. */

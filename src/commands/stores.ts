@@ -243,6 +243,23 @@ async function withStore(
   }
 }
 
+/** Runs `work` with the store of a repository as it is, or its directory: for what is about neither sets nor files. */
+export async function withStoreAsItIs(
+  context: CommandContext,
+  place: string,
+  options: CommonOptions,
+  work: (stores: OpenedStore) => Promise<void>,
+): Promise<void> {
+  const { env, signal } = context.io;
+  const onRetry = (retry: Retry): void => tellRetry(context, options, retry);
+  const stores = await open(context, place, [], { env, signal, onRetry });
+  try {
+    await work(stores);
+  } finally {
+    await stores.close();
+  }
+}
+
 async function open(
   context: CommandContext,
   place: string,

@@ -248,6 +248,7 @@ describe('of what is not there', () => {
     pin: 'pin 20261122T081500Z-hot-abcdef --repo @repo',
     unpin: 'unpin 20261122T081500Z-hot-abcdef --repo @repo',
     unpack: 'unpack latest @set --repo @repo',
+    recipients: 'recipients --repo @repo',
     expire: 'expire --repo @repo --keep-full 1',
     dump: 'dump @none.dbxml',
     'documents history': 'documents history d.dbxml doc00007 --repo @repo',

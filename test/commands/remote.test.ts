@@ -141,6 +141,7 @@ test('every command with --repo knows stores, and says that one cannot be reache
     diff: [...repo, '--from-set', 'latest'],
     copy: [...repo, '--to', path.join(place.directory, 'copy')],
     expire: [...repo, '--keep-full', '1'],
+    recipients: repo,
     pin: ['20261122T081500Z-hot-7f3a9c', ...repo],
     unpin: ['20261122T081500Z-hot-7f3a9c', ...repo],
   };

@@ -37,6 +37,6 @@ function noneFits(name: string, count: number): FigaroError {
   const opens = count === 1 ? 'the identity does not open it' : `none of the ${count} identities opens it`;
   return new FigaroError('password', `${name} is encrypted, and ${opens}`, {
     path: name,
-    hint: 'it is for other recipients, or its header is damaged: give the identity file of a recipient of this repository.',
+    hint: 'it was sealed for others: recipients that were added later cannot open what is from before. Give the identity file of one who was a recipient then.',
   });
 }

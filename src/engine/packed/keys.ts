@@ -33,7 +33,8 @@ export async function keysOf(keys: HeadKeys, head: Head, given: GivenKeys, place
     seal: sealFor(recipients),
     open: identities.length > 0 ? openWith(identities) : () => Promise.reject(noIdentity(place)),
   };
-  const all = machine ? [...identities, machine] : identities;
+  const earlier = machine ? (given.earlier ?? []).map(identityOf) : [];
+  const all = machine ? [...identities, machine, ...earlier] : identities;
   const notes: Encryption = {
     seal: sealFor([...recipients, parseRecipient(keys.machine)]),
     open: all.length > 0 ? await openingNotes(all, keys) : () => Promise.reject(noKey(place)),
@@ -42,7 +43,8 @@ export async function keysOf(keys: HeadKeys, head: Head, given: GivenKeys, place
     sealing: encrypted({ contents, notes }),
     hashKey: machine && derived(machine, 'hashes of pages'),
     companions: async () => {
-      const key = machine && (await sealedKey(keys.recipients, machine.line()));
+      const lines = [machine, ...earlier].flatMap((each) => each?.line() ?? []);
+      const key = machine && (await sealedKey(keys.recipients, lines));
       return new Map([...companionsOf(head), ...(key ? [key] : [])]);
     },
   };
@@ -87,16 +89,15 @@ export async function withMachineKey(
     machine !== undefined && role === 'read' && identities.length > 0 && !(await isMachine(machine, keys));
   if (machine !== undefined && !isOthers) return given;
   const sealed = identities.length > 0 ? await store.read(keyName, { start: 0, length: keyLimit }) : undefined;
-  const line = sealed && (await lineIn(sealed, identities.map(identityOf)));
+  const [line, ...earlier] = (sealed && (await linesIn(sealed, identities.map(identityOf)))) ?? [];
   if (line === undefined || !(await isMachine(line, keys))) return { identities };
-  return isSealed(identityOf(line), keys, id) ? { identities, machine: line } : { identities };
+  return isSealed(identityOf(line), keys, id) ? { identities, machine: line, earlier } : { identities };
 }
 
-async function lineIn(sealed: Uint8Array, identities: readonly Identity[]): Promise<string | undefined> {
+async function linesIn(sealed: Uint8Array, identities: readonly Identity[]): Promise<readonly string[] | undefined> {
   try {
-    return Buffer.from(await openWith(identities)(sealed, keyName))
-      .toString()
-      .trim();
+    const text = Buffer.from(await openWith(identities)(sealed, keyName)).toString();
+    return text.trim().split('\n');
   } catch (error) {
     // It is there for convenience.
     if (error instanceof FigaroError) return undefined;
@@ -104,32 +105,66 @@ async function lineIn(sealed: Uint8Array, identities: readonly Identity[]): Prom
   }
 }
 
-async function isMachine(line: string, keys: HeadKeys): Promise<boolean> {
+/** True for the key that a repository is sealed with. */
+export async function isMachine(line: string, keys: HeadKeys): Promise<boolean> {
   const identity = parseIdentity(line);
   return typeof identity !== 'string' && (await recipientOf(identity)) === keys.machine;
 }
 
-/** What the head of a new repository, or one with other recipients, says of them. */
-export async function headKeys(id: string, recipients: readonly string[], machine: string): Promise<HeadKeys> {
+/**
+ * What the head of a new repository, or one with other recipients, says of them. Throws `usage` for recipients that cannot be used together, and for one
+ * that is the machine's: it is not to read what is in sets.
+ */
+export async function headKeys(
+  id: string,
+  recipients: readonly string[],
+  machine: string,
+  epoch = 0,
+): Promise<HeadKeys> {
   const identity = identityOf(machine);
-  const keys = { recipients, machine: await recipientOf(identity) };
+  const keys = { recipients, machine: await recipientOf(identity), epoch };
+  requireApart(keys);
   // Both have to open the same objects.
   sealFor([...recipients, keys.machine].map(parseRecipient));
   return { ...keys, seal: sealOf(identity, keys, id).toString('hex') };
 }
 
-/** The key of the machine, for those who have an identity: what the companion of a repository is called, and holds. */
+/** The key of the machine, and those before it, for those who have an identity: what the companion of a repository is called, and holds. */
 export async function sealedKey(
   recipients: readonly string[],
-  machine: string,
+  machine: readonly string[],
 ): Promise<readonly [name: string, bytes: Uint8Array]> {
-  return [keyName, await sealFor(recipients.map(parseRecipient))(Buffer.from(`${machine}\n`))];
+  return [keyName, await sealFor(recipients.map(parseRecipient))(Buffer.from(`${machine.join('\n')}\n`))];
+}
+
+function requireApart({ recipients, machine }: Omit<HeadKeys, 'seal'>): void {
+  if (recipients.includes(machine)) {
+    throw new FigaroError('usage', `${machine} is the key of the machine that backs up, and cannot be a recipient`, {
+      hint: 'that machine could read all sets with it. Give --recipient the public key of another identity, which is kept elsewhere: `age-keygen -o FILE` makes one.',
+    });
+  }
+  const [own, ...others] = [machine, ...recipients].map(parseRecipient);
+  sealFor(others);
+  if (others[0]!.isPostQuantum === own!.isPostQuantum) return;
+  const [kind, other] = own!.isPostQuantum ? ['age1pq1…', 'age1…'] : ['age1…', 'age1pq1…'];
+  throw new FigaroError(
+    'usage',
+    `the key of the machine is of the kind ${kind}, and cannot be used with recipients ${other}`,
+    {
+      hint: 'make another repository, with a key file of its own, and bring the sets over with `copy`.',
+    },
+  );
+}
+
+/** Throws as `keysOf`. */
+export async function requireMachineKey(machine: string, keys: HeadKeys, id: string, place: string): Promise<void> {
+  await requireOurs(identityOf(machine), keys, id, place);
 }
 
 async function requireOurs(machine: Identity, keys: HeadKeys, id: string, place: string): Promise<void> {
   if ((await recipientOf(machine)) !== keys.machine) {
     throw new FigaroError('password', `the key file is not that of ${place}`, {
-      hint: 'each repository has a key file of its own, which `init` made. Whoever has an identity gets it back: `age -d -i IDENTITY key.age`.',
+      hint: 'each repository has a key file of its own, which `init` made. Whoever has an identity gets it back: `age -d -i IDENTITY key.age`. Where `recipients --new-key` was interrupted, the same command finishes it. Otherwise somebody may have put back an earlier repository.json.',
     });
   }
   if (isSealed(machine, keys, id)) return;
@@ -143,9 +178,9 @@ function isSealed(machine: Identity, keys: HeadKeys, id: string): boolean {
   return timingSafeEqual(sealOf(machine, keys, id), Buffer.from(keys.seal, 'hex'));
 }
 
-function sealOf(machine: Identity, { recipients, machine: own }: Omit<HeadKeys, 'seal'>, id: string): Buffer {
+function sealOf(machine: Identity, { recipients, machine: own, epoch }: Omit<HeadKeys, 'seal'>, id: string): Buffer {
   return createHmac('sha256', derived(machine, 'recipients'))
-    .update(JSON.stringify([id, own, recipients]))
+    .update(JSON.stringify([id, own, recipients, epoch]))
     .digest();
 }
 

@@ -7,6 +7,8 @@ export interface GivenKeys {
   readonly identities: readonly string[];
   /** Of the machine that backs up. */
   readonly machine?: string;
+  /** Keys that the machine had before that one: they open what was sealed then. */
+  readonly earlier?: readonly string[];
 }
 
 /** Whether sets of a repository are written: a key file is then that of its machine, and may otherwise be that of another repository. */

@@ -362,9 +362,12 @@ export class PackedStore implements Store, Packs {
     }
   }
 
-  /** What pages are told of: where they are is of the same set. */
+  /**
+   * What pages are told of: where they are is of the same set. Those from before a recipient was added are not built upon, since what they are in
+   * is not sealed for that one.
+   */
   #contextOf(set: string, sha256: string): string {
-    return `${this.#head.id}/${set}/${sha256}`;
+    return `${this.#head.id}/${this.#head.packed!.keys?.epoch ?? 0}/${set}/${sha256}`;
   }
 
   /** In order of their names. */

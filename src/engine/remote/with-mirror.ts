@@ -9,6 +9,7 @@ import { filesWith } from '../files/files-with.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { beginStage, discardStage, sweepBeside } from '../recovery/leftovers.ts';
 import { type Store } from '../store/store.ts';
+import { repositoryName } from '../places.ts';
 import { asOfSpool, spoolPlace } from '../transfer/spool.ts';
 import { type OpenedStore } from '../store/stores.ts';
 import { KeptProofs } from './kept-proofs.ts';
@@ -64,6 +65,7 @@ export async function withMirror<T>(
   const place = spoolPlace(disk, options.spool);
   const lock = isWriter ? await watched((watch) => lockStore(store, { lockWaitMs, watch, ending })) : undefined;
   try {
+    if (isWriter) await requireSameHead(stores);
     if (isWriter) await sweepUnfinished(store);
     const { stage, files, lease } = beginStage(disk, place, 'spooling');
     try {
@@ -101,6 +103,21 @@ function standInFrom(disk: Files, { source }: MirrorOptions): StandIn | undefine
   if (!source) return undefined;
   const { home, logDirectory } = source;
   return new StandIn(disk, () => logPlace(disk, home, { logDirectory }));
+}
+
+/** For whom what is written is sealed was read before this run was the only one that writes. Throws `busy` where another one has changed it. */
+async function requireSameHead({ store, head }: OpenedStore): Promise<void> {
+  if (!head || store.packs?.isEncrypted !== true) return;
+  const now = await store.read(repositoryName, { start: 0, length: head.length + 1 });
+  if (now && Buffer.compare(now, head) === 0) return;
+  throw new FigaroError(
+    'busy',
+    `another run changed for whom ${store.place} is encrypted while this one waited for it`,
+    {
+      path: repositoryName,
+      hint: 'run the same command again.',
+    },
+  );
 }
 
 /** What nobody may remove is missed by nobody: it is no object. */

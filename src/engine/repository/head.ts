@@ -29,7 +29,9 @@ export interface HeadKeys {
   readonly recipients: readonly string[];
   /** The machine that backs up: it can read what is known of sets, and not what is in them. */
   readonly machine: string;
-  /** By which that machine knows that nobody else has changed the recipients. Hex. */
+  /** How often recipients were added since it was made: what is from before cannot be read by all of them. */
+  readonly epoch: number;
+  /** By which that machine knows that nobody else has changed what is said here. Hex. */
   readonly seal: string;
 }
 
@@ -87,6 +89,7 @@ function keysOf(fields: FieldReader): HeadKeys {
   return {
     recipients,
     machine: fields.string('machine'),
+    epoch: fields.count('epoch'),
     seal: fields.matching('seal', /^[0-9a-f]{64}$/, 'seal of recipients'),
   };
 }
