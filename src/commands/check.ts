@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { assessHealth, type Health, type NewestSet } from '../engine/repository/health.ts';
+import { assessHealth, type Health, type HealthProblem, type NewestSet } from '../engine/repository/health.ts';
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { healthMetrics, nagiosResult, nagiosStatuses, nagiosText, nagiosUnknown } from '../output/monitoring.ts';
@@ -8,13 +8,14 @@ import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table 
 import { describeWriter } from '../output/writer.ts';
 import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
-import { roomOf, withStores } from './stores.ts';
+import { roomOf, withStores, type FoundRepository } from './stores.ts';
+import { linesOf, type KeyOptions } from './keys.ts';
 import { requireMetricsApart, writeMetrics } from './metrics-file.ts';
 import { hookedBesideStores, withHooks } from './run/hooks.ts';
 import { examples } from './options.ts';
 import { healthRulesOf, withHealthRules, type HealthRuleOptions } from './rules.ts';
 
-interface CheckCommandOptions extends CommonOptions, HealthRuleOptions {
+interface CheckCommandOptions extends CommonOptions, HealthRuleOptions, KeyOptions {
   readonly repo?: string;
   readonly nagios?: true;
   readonly prometheus?: string;
@@ -25,6 +26,7 @@ export function checkCommand(context: CommandContext): Command {
     .summary('tell monitoring whether backups are healthy')
     .description(
       'Look whether the newest proven set is young enough, its chain whole, and what else is asked for. Reads manifests only; `verify` reads the sets. ' +
+        'With --identity, an encrypted repository has to be opened by that, too: its `key.age`, and what the newest chain is in. ' +
         'Silent when all is well; otherwise says what is wrong and fails.',
     )
     .option('--repo <dir>', 'the repository (or $FIGARO_BACKUP_REPO)');
@@ -51,10 +53,11 @@ export function checkCommand(context: CommandContext): Command {
           requireMetricsApart(context.files, prometheus, [{ what: 'the repository', path: place }]);
         }
         const outcome = await attempt(async () => {
-          let health: Health | undefined;
-          await withStores(context, self, options, (resolved) => {
+          let health: CheckedHealth | undefined;
+          await withStores<CheckCommandOptions & FoundRepository>(context, self, options, async (resolved) => {
             const repository = openRepository(context.files, repositoryOf(resolved));
-            health = assessHealth(context.files, repository, { ...rules, ...roomOf(place) });
+            const assessed = assessHealth(context.files, repository, { ...rules, ...roomOf(place) });
+            health = await withIdentities(context, assessed, resolved);
           });
           return health!;
         });
@@ -86,11 +89,35 @@ export function checkCommand(context: CommandContext): Command {
     );
 }
 
+/** What was found, and what the identities are good for that were given for an encrypted repository. */
+interface CheckedHealth extends Health {
+  readonly identities: readonly { readonly file: string; readonly opens: boolean }[];
+}
+
+/** An identity that opens nothing any more is worse than all else: then nothing can be recovered. */
+async function withIdentities(
+  context: CommandContext,
+  health: Health,
+  { identity = [], foundStore }: KeyOptions & FoundRepository,
+): Promise<CheckedHealth> {
+  const identities: { file: string; opens: boolean }[] = [];
+  const problems: HealthProblem[] = [];
+  if (foundStore?.packs?.isEncrypted) {
+    const { tryIdentity } = await import('../engine/packed/try-identity.ts');
+    for (const file of identity) {
+      const found = await tryIdentity(foundStore, file, await linesOf(context, file), health.newestChain);
+      identities.push({ file, opens: found.length === 0 });
+      problems.push(...found);
+    }
+  }
+  return { ...health, identities, problems: [...problems, ...health.problems] };
+}
+
 function excludedNote(name: string): string {
   return `${inOneLine(name)} is excluded from backups`;
 }
 
-async function attempt(assess: () => Promise<Health>): Promise<Health | FigaroError> {
+async function attempt(assess: () => Promise<CheckedHealth>): Promise<CheckedHealth | FigaroError> {
   try {
     return await assess();
   } catch (error) {
@@ -104,11 +131,21 @@ function describeAge({ ageMs, lastLook }: NewestSet): string {
   return lastLook === undefined ? `${age} old` : `nothing newer in the source ${age} ago`;
 }
 
-function toDocument({ restorableUntil, sources: _sources, ...health }: Health): object {
-  return { ...health, restorableUntil: restorableUntil === undefined ? undefined : formatTime(restorableUntil) };
+function toDocument({
+  restorableUntil,
+  sources: _sources,
+  newestChain: _newestChain,
+  identities,
+  ...health
+}: CheckedHealth): object {
+  return {
+    ...health,
+    ...(identities.length > 0 ? { identities } : {}),
+    restorableUntil: restorableUntil === undefined ? undefined : formatTime(restorableUntil),
+  };
 }
 
-function describe(health: Health): string {
+function describe(health: CheckedHealth): string {
   const { problems, newest, restorableUntil, lastVerified, lastRehearsed, run, leftUnfinished, ...counts } = health;
   const lines = problems
     .map(
@@ -121,6 +158,10 @@ function describe(health: Health): string {
     ['restorable until', restorableUntil === undefined ? 'no commit known' : formatTime(restorableUntil)],
     ['last verified', lastVerified === undefined ? 'never' : formatTime(lastVerified)],
     ['last rehearsed', lastRehearsed === undefined ? 'never' : formatTime(lastRehearsed)],
+    ...health.identities.map(({ file, opens }) => [
+      'identity',
+      opens ? `${inOneLine(file)} opens key.age and the newest chain` : bad(`${inOneLine(file)} does not open it`),
+    ]),
     [
       'repository',
       `${formatCount(counts.chains, 'chain')}, ${formatCount(counts.sets, 'set')}, ${formatBytes(counts.bytes)}${counts.freeBytes === undefined ? '' : `, ${formatBytes(counts.freeBytes)} free`}`,

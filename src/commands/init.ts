@@ -9,11 +9,11 @@ import { FigaroError } from '../errors.ts';
 import { inOneLine } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { type KeyOptions } from './keys.ts';
-import { onStores, type FoundHead } from './stores.ts';
+import { onStores, type FoundRepository } from './stores.ts';
 import { repositoryOf } from './directories.ts';
 import { collect, countArgument, examples } from './options.ts';
 
-interface InitCommandOptions extends CommonOptions, KeyOptions, FoundHead {
+interface InitCommandOptions extends CommonOptions, KeyOptions, FoundRepository {
   readonly repo?: string;
   readonly packed?: true;
   readonly recipient?: readonly string[];

@@ -25,8 +25,19 @@ export async function givenKeys(context: CommandContext, { identity = [], keyFil
   return { identities, machine: machine!, earlier };
 }
 
+/** By file: whoever has typed a passphrase is not asked for it again. */
+const alreadyRead = new WeakMap<CommandContext, Map<string, Promise<readonly string[]>>>();
+
 /** The identities in a file, as lines of it. */
-async function linesOf(context: CommandContext, file: string): Promise<readonly string[]> {
+export function linesOf(context: CommandContext, file: string): Promise<readonly string[]> {
+  const known = alreadyRead.get(context) ?? new Map<string, Promise<readonly string[]>>();
+  alreadyRead.set(context, known);
+  const lines = known.get(file) ?? readLines(context, file);
+  known.set(file, lines);
+  return lines;
+}
+
+async function readLines(context: CommandContext, file: string): Promise<readonly string[]> {
   const { readIdentities } = await import('../engine/age/identity-file.ts');
   const identities = await readIdentities(read(context.files, file), {
     name: file,

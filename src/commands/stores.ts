@@ -103,9 +103,10 @@ export async function withStores<T>(
     role: isWriter ? 'written' : 'read',
     check: (head) => (isChecked ? requireEncrypted(repo, head) : undefined),
   };
-  await withStore(context, command, repo, options, kind, async (directory, head) => {
+  await withStore(context, command, repo, options, kind, async (directory, store, head) => {
     warnOfFutureSets(context, options as PlaceOptions, directory);
-    await inner({ ...options, repo: directory, ...(head ? { foundHead: head } : {}) }, head);
+    const found: FoundRepository = head ? { foundStore: store, foundHead: head } : {};
+    await inner({ ...options, repo: directory, ...found }, head);
   });
 }
 
@@ -118,9 +119,11 @@ function notEncrypted(place: string): FigaroError {
 }
 
 /** What a command finds where a mirror stands in the place of a repository. */
-export interface FoundHead {
+export interface FoundRepository {
   /** That of the repository itself, if it is there. */
   readonly foundHead?: Head;
+  /** What it is in. */
+  readonly foundStore?: Store;
 }
 
 /** True for a repository that the engine does not find as one in a directory: it is in a store, or packed. */
@@ -187,7 +190,7 @@ async function withStore(
   url: string,
   options: unknown,
   { isWriter, asksAnew, role, check }: StoreUse,
-  work: (directory: string, head: Head | undefined) => Promise<void>,
+  work: (directory: string, store: Store, head: Head | undefined) => Promise<void>,
 ): Promise<void> {
   const { spool = tmpdir(), limitUpload, storageClass, lockWait, home, logDir, ...common } = options as PlaceOptions;
   const { withMirror } = await import('../engine/remote/with-mirror.ts');
@@ -229,7 +232,7 @@ async function withStore(
         if (isWriter) context.sendChanges = send;
         // What was made is told when it is where it was to be.
         if (isWriter) context.results.hold();
-        await work(directory, head);
+        await work(directory, stores.store, head);
       },
     );
     context.results.release();

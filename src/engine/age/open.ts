@@ -25,6 +25,15 @@ export function openWith(identities: readonly Key[]): Opening {
   };
 }
 
+/**
+ * Whether identities open an object, of which the beginning will do: its header says so. Throws as the opening of `openWith` for a header that is damaged.
+ *
+ * @param name of the object, for messages
+ */
+export async function doOpen(identities: readonly Key[], beginning: Uint8Array, name: string): Promise<boolean> {
+  return (await readHeader(beginning, identities, damageOf(name, 'file-checksum'))) !== undefined;
+}
+
 function damageOf(name: string, code: DamageCode): Damage {
   return (problem) =>
     new FigaroError(code, `${name} is damaged: ${problem}`, {

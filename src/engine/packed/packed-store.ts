@@ -148,6 +148,11 @@ export class PackedStore implements Store, Packs {
     unfinished.named = { origin, sha256 };
   }
 
+  async packsOf(set: string): Promise<readonly string[]> {
+    const { packs } = await this.#contentsOf(set);
+    return packs.map((name) => `${packsPrefix}${name}${this.#sealing.suffix}`);
+  }
+
   async isWhole(set: string): Promise<boolean> {
     try {
       const contents = await this.#readContents(set);

@@ -76,6 +76,8 @@ export interface Health {
   readonly freeBytes: number | undefined;
   /** The environments on this machine that sets were made of. */
   readonly sources: readonly Place[];
+  /** The sets of the newest chain, in order. */
+  readonly newestChain: readonly string[];
 }
 
 /** Whether backups are as they should be. Reads manifests, pins and checks only. Throws `usage`, and what keeps the repository from being read. */
@@ -149,6 +151,7 @@ export function healthOf(
       files,
       [...sets, ...orphans].map(({ set }) => set.manifest),
     ),
+    newestChain: chains.at(-1)?.sets.map(({ set }) => set.id) ?? [],
   };
 }
 

@@ -86,6 +86,8 @@ export interface Packs {
    * @param sets those that are known to be there, whether or not they are listed already
    */
   collect(sets: readonly string[], confirm: () => Promise<void>): Promise<FigaroError | undefined>;
+  /** The objects that the files of a set are in. Throws what keeps that from being known. */
+  packsOf(set: string): Promise<readonly string[]>;
   /** Whether all is there that a set refers to. */
   isWhole(set: string): Promise<boolean>;
   /** Packs that no set refers to; none where a set cannot be read that may. */
