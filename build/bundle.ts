@@ -5,37 +5,11 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 
 const root = path.join(import.meta.dirname, '..');
 const target = path.join(root, 'dist');
 const chunks = path.join(target, 'chunks');
-
-/** The bundle by the paths of its files; the metafile says which sources are in each. */
-export async function bundle(): Promise<{ readonly files: ReadonlyMap<string, string>; readonly metafile: Metafile }> {
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: ['src/main.ts', 'src/index.ts', 'src/store-reader.ts'],
-    outdir: target,
-    chunkNames: 'chunks/[name]-[hash]',
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    loader: { '.wasm': 'binary' },
-    platform: 'node',
-    target: 'node20',
-    // What is imported for its types alone is not loaded.
-    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
-    plugins: [withWasm],
-    write: false,
-    metafile: true,
-    // Some packages are CommonJS, and ask for modules of Node.js by `require`.
-    banner: {
-      js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
-    },
-  });
-  return { files: new Map(outputFiles.map((file) => [file.path, file.text])), metafile };
-}
 
 /** The library of Zstandard reads its program from a file beside it: in the bundle it is a part of it. */
 const withWasm: Plugin = {
@@ -50,6 +24,37 @@ const withWasm: Plugin = {
   },
 };
 
+/** How sources and packages become what runs, in many files or in one. */
+export const howToBundle = {
+  absWorkingDir: root,
+  bundle: true,
+  loader: { '.wasm': 'binary' },
+  platform: 'node',
+  target: 'node20',
+  // What is imported for its types alone is not loaded.
+  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
+  plugins: [withWasm],
+} satisfies BuildOptions;
+
+/** The bundle by the paths of its files; the metafile says which sources are in each. */
+export async function bundle(): Promise<{ readonly files: ReadonlyMap<string, string>; readonly metafile: Metafile }> {
+  const { outputFiles, metafile } = await build({
+    ...howToBundle,
+    entryPoints: ['src/main.ts', 'src/index.ts', 'src/store-reader.ts'],
+    outdir: target,
+    chunkNames: 'chunks/[name]-[hash]',
+    write: false,
+    metafile: true,
+    splitting: true,
+    format: 'esm',
+    // Some packages are CommonJS, and ask for modules of Node.js by `require`.
+    banner: {
+      js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
+    },
+  });
+  return { files: new Map(outputFiles.map((file) => [file.path, file.text])), metafile };
+}
+
 interface Package {
   readonly name: string;
   readonly version: string;
@@ -60,7 +65,7 @@ interface Package {
 }
 
 /** The licenses of the packages that are in the bundle, as each has them. */
-function notices({ inputs }: Metafile): string {
+export function notices({ inputs }: Pick<Metafile, 'inputs'>): string {
   const directories = Object.keys(inputs)
     .map((input) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0])
     .filter((directory) => directory !== undefined);

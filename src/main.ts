@@ -9,8 +9,9 @@ const argv = process.argv.slice(2);
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
-if (argv[0] === candidatesWord) await printCandidates();
-else await runProgram();
+// What never comes to its end is no success.
+process.exitCode = 1;
+void (argv[0] === candidatesWord ? printCandidates() : runProgram());
 
 /** A shell waits for them between two keys: nothing else is loaded. */
 async function printCandidates(): Promise<void> {
@@ -18,6 +19,7 @@ async function printCandidates(): Promise<void> {
   const { nodeFiles } = await import('./engine/files/node-files.ts');
   const names = candidates(argv.slice(1), process.env, nodeFiles);
   process.stdout.write(names.map((name) => `${name}\n`).join(''));
+  process.exitCode = 0;
 }
 
 async function runProgram(): Promise<void> {

@@ -3,9 +3,10 @@
  * its own asks the store meanwhile.
  */
 
-import { Worker } from 'node:worker_threads';
+import { type Worker } from 'node:worker_threads';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { type PackedOpening } from '../packed/opening.ts';
+import { startReader } from './reader-program.ts';
 import { type Range } from './store.ts';
 import { Unreachable } from './unreachable.ts';
 
@@ -49,30 +50,15 @@ export const headSize = 8;
 /** More than all tries of one read take, in ms: a thread that does not answer by then never will. */
 const patienceMs = 600_000;
 
-/** The module that runs in the thread lies beside the program, of which this one is a part somewhere below. */
-function programOf(here: string): URL {
-  if (here.includes('/chunks/')) return new URL('../store-reader.js', here);
-  // Run from the source, it is that of the last bundle.
-  return new URL(here.endsWith('.ts') ? '../../../dist/store-reader.js' : '../../store-reader.js', here);
-}
-
 export class WorkerReader implements SyncReader {
   readonly #place: string;
   readonly #data: Omit<ReaderData, 'shared'>;
-  readonly #program: URL;
   #thread: Thread | undefined;
 
-  /**
-   * @param place what people know the store by
-   * @param program of the thread
-   */
-  constructor(
-    { place, ...data }: Omit<ReaderData, 'shared'> & { readonly place: string },
-    program = programOf(import.meta.url),
-  ) {
+  /** @param place what people know the store by */
+  constructor({ place, ...data }: Omit<ReaderData, 'shared'> & { readonly place: string }) {
     this.#place = place;
     this.#data = data;
-    this.#program = program;
   }
 
   read(name: string, range: Range): Uint8Array | undefined {
@@ -106,7 +92,7 @@ export class WorkerReader implements SyncReader {
   #begin(): Thread {
     const shared = new SharedArrayBuffer(headSize + largestRead);
     const data: ReaderData = { ...this.#data, shared };
-    const worker = new Worker(this.#program, { workerData: data });
+    const worker = startReader(data);
     // Whoever waits for its answer finds out that there is none.
     worker.on('error', () => {});
     worker.unref();
