@@ -53,12 +53,17 @@ const patienceMs = 600_000;
 export class WorkerReader implements SyncReader {
   readonly #place: string;
   readonly #data: Omit<ReaderData, 'shared'>;
+  readonly #start: typeof startReader;
   #thread: Thread | undefined;
 
-  /** @param place what people know the store by */
-  constructor({ place, ...data }: Omit<ReaderData, 'shared'> & { readonly place: string }) {
+  /**
+   * @param place what people know the store by
+   * @param start starts the thread; tests have one of their own
+   */
+  constructor({ place, ...data }: Omit<ReaderData, 'shared'> & { readonly place: string }, start = startReader) {
     this.#place = place;
     this.#data = data;
+    this.#start = start;
   }
 
   read(name: string, range: Range): Uint8Array | undefined {
@@ -92,7 +97,7 @@ export class WorkerReader implements SyncReader {
   #begin(): Thread {
     const shared = new SharedArrayBuffer(headSize + largestRead);
     const data: ReaderData = { ...this.#data, shared };
-    const worker = startReader(data);
+    const worker = this.#start(data);
     // Whoever waits for its answer finds out that there is none.
     worker.on('error', () => {});
     worker.unref();

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { answers, headSize, WorkerReader } from '../../../src/engine/store/sync-reader.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
@@ -22,7 +23,8 @@ test('what wakes a reader after the answer to the question before is no answer t
        Atomics.notify(head, 0);
      });`,
   );
-  const reader = new WorkerReader({ url: '/nowhere', place: 'a store', env: {} }, pathToFileURL(program));
+  const start = (workerData: object): Worker => new Worker(pathToFileURL(program), { workerData });
+  const reader = new WorkerReader({ url: '/nowhere', place: 'a store', env: {} }, start);
   for (const n of [7, 8]) expect([...reader.read(`${n}`, { start: 0, length: 1 })!]).toEqual([n]);
   await reader.close();
 });
