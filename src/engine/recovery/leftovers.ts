@@ -32,10 +32,13 @@ export function newStage(target: string, purpose: Purpose = 'recovering'): strin
 
 /** Removes a stage as far as that works: what is left is swept by a later recovery to the same target. */
 export function discardStage(files: Files, stage: string): void {
-  try {
-    removeTree(files, stage);
-  } catch {
-    // What went wrong before is what has to be told, and what went right stays right.
+  // Want of descriptors, and other trouble, may be over a moment later.
+  for (let tries = 0; tries < 2; tries++) {
+    try {
+      return removeTree(files, stage);
+    } catch {
+      // What went wrong before is what has to be told, and what went right stays right.
+    }
   }
 }
 
