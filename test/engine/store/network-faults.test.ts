@@ -1,5 +1,6 @@
 /** What networks do to a store: it is tried again, or fails by name, and an object is whole or not there. */
 
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { openStore, type StoreSettings } from '../../../src/engine/store/open-store.ts';
 import { type Retry } from '../../../src/engine/store/retrying.ts';
@@ -35,14 +36,14 @@ for (const server of serversOfThisRun) {
     const open = (endpoint: string, settings: Partial<StoreSettings> = {}): Promise<Store> =>
       openStore(`s3://${bucket}/repo`, { env: { ...environment, AWS_ENDPOINT_URL: endpoint }, ...settings });
 
-    /** Tries five times, without waiting in between. */
+    /** Tries some ten times, and waits little in between: a real server that is busy may need a moment of its own. */
     async function openThroughProxy(stallMs: number): Promise<void> {
       await store?.close();
       store = await open(proxy.url, {
         stallMs,
         onRetry: (retry) => retried.push(retry),
-        now: () => retried.length * 50_000,
-        sleep: () => Promise.resolve(),
+        now: () => retried.length * 20_000,
+        sleep: () => setTimeout(100),
       });
     }
 
