@@ -2,22 +2,9 @@
 
 import { setMaxListeners } from 'node:events';
 import { FigaroError } from '../../errors.ts';
-import { withRetries, type RetryOptions } from './retrying.ts';
+import { withRetries } from './retrying.ts';
+import { type StoreSettings } from './store-settings.ts';
 import { type Store } from './store.ts';
-
-/** What a URL does not say. */
-export interface StoreSettings extends RetryOptions {
-  /** Variables of the environment, as those that AWS's own tools and ssh heed. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** S3: the storage class of what is written, as `STANDARD_IA`; the store's own choice without. */
-  readonly storageClass?: string;
-  /** S3: the bucket in the path in place of the name of the host. Without, where an endpoint of one's own is configured. */
-  readonly forcePathStyle?: boolean;
-  /** S3: the most objects in one answer to a list. */
-  readonly pageSize?: number;
-  /** For how long a store may be silent, in ms. */
-  readonly stallMs?: number;
-}
 
 /** Opens the store of a URL. Throws `usage` for one that is none. Whether the store is there shows when it is used. */
 export async function openStore(url: string, settings: StoreSettings): Promise<Store> {

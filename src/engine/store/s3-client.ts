@@ -2,7 +2,7 @@
 
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { FigaroError } from '../../errors.ts';
-import { type StoreSettings } from './open-store.ts';
+import { type StoreSettings } from './store-settings.ts';
 
 /** Time for a connection to come about, names and handshakes included. */
 const connectMs = 15_000;

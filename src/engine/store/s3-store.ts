@@ -13,7 +13,7 @@ import { type Readable } from 'node:stream';
 import { FigaroError } from '../../errors.ts';
 import { someAtOnce } from './at-once.ts';
 import { fill } from './object-source.ts';
-import { type StoreSettings } from './open-store.ts';
+import { type StoreSettings } from './store-settings.ts';
 import { retries, type Again } from './retrying.ts';
 import { decoded, S3Bucket, unquoted, type S3Class } from './s3-bucket.ts';
 import { openClient } from './s3-client.ts';

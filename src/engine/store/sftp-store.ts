@@ -5,7 +5,7 @@ import { FigaroError } from '../../errors.ts';
 import { someAtOnce } from './at-once.ts';
 import { isPart, isUnfinished } from './file-names.ts';
 import { bytesAsSource } from './object-source.ts';
-import { type StoreSettings } from './open-store.ts';
+import { type StoreSettings } from './store-settings.ts';
 import { isRefused, SftpClient, type Handle } from './sftp-client.ts';
 import { failureOf } from './sftp-failures.ts';
 import { kindOf, statuses } from './sftp-packets.ts';

@@ -2,7 +2,8 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { openStore, type StoreSettings } from '../../../src/engine/store/open-store.ts';
+import { openStore } from '../../../src/engine/store/open-store.ts';
+import { type StoreSettings } from '../../../src/engine/store/store-settings.ts';
 import { type Retry } from '../../../src/engine/store/retrying.ts';
 import { type Store } from '../../../src/engine/store/store.ts';
 import { sampled } from '../../support/effort.ts';

@@ -7,7 +7,8 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openStore, type StoreSettings } from '../../../src/engine/store/open-store.ts';
+import { openStore } from '../../../src/engine/store/open-store.ts';
+import { type StoreSettings } from '../../../src/engine/store/store-settings.ts';
 import { partSizeOf } from '../../../src/engine/store/s3-upload.ts';
 import { type Store } from '../../../src/engine/store/store.ts';
 import { writeBytes } from '../../support/memory-store.ts';
