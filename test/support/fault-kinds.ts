@@ -16,7 +16,7 @@ export interface FaultKind {
 
 const all = (): boolean => true;
 const changing = ({ name }: SystemCall): boolean => changes.has(name);
-const growing = new Set(['create', 'writeSync', 'mkdirSync', 'fsyncSync', 'copyFile']);
+const growing = new Set(['create', 'writeSync', 'mkdirSync', 'fsync', 'fsyncSync', 'copyFile']);
 const opening = new Set(['create', 'openSync', 'readdirSync', 'copyFile']);
 
 export const faultKinds: Readonly<Record<string, FaultKind>> = {

@@ -18,6 +18,7 @@ export class Killed extends Error {}
 export const changes: ReadonlySet<string> = new Set([
   'create',
   'writeSync',
+  'fsync',
   'fsyncSync',
   'ftruncateSync',
   'mkdirSync',
@@ -98,6 +99,10 @@ export async function withFaults<T>(
     paths.delete(args[0]);
     original(...args);
     judge('closeSync', path);
+  });
+  replace(system, 'fsync', (original) => async (...args) => {
+    judge('fsync', paths.get(args[0]));
+    await original(...args);
   });
   replace(promises, 'copyFile', (original) => async (...args) => {
     judge('copyFile', args[1] as string);

@@ -151,6 +151,12 @@ export class VolatileDisk {
         target.close();
         return Promise.resolve();
       },
+      sync: (file) => {
+        this.#change();
+        const node = find(file) as FileNode;
+        node.synced = node.bytes.slice();
+        return Promise.resolve();
+      },
       rename: (from, to) => {
         this.#change();
         const source = this.#parent(from);

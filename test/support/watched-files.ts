@@ -99,6 +99,10 @@ export function watchedFiles(inner: Files, { before, afterRead, afterWrite, afte
       see('copy', to);
       await inner.copy(from, to);
     },
+    async sync(file) {
+      see('sync', file);
+      await inner.sync(file);
+    },
     rename(from, to) {
       see('rename', from);
       inner.rename(from, to);

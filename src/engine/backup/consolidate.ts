@@ -12,7 +12,7 @@ import { removeTree } from '../files/tree.ts';
 import { requireCounts } from '../given.ts';
 import { type Watch } from '../pause.ts';
 import { BackgroundCopies } from '../recovery/background-copies.ts';
-import { placeDatabases, syncTree } from '../recovery/finish.ts';
+import { placeDatabases } from '../recovery/finish.ts';
 import { neededFrom } from '../recovery/needed-from.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
 import { type PreparedRecovery } from '../recovery/recovery.ts';
@@ -117,7 +117,7 @@ async function consolidateHeld(
     if (look !== undefined) noteLook(files, set, new Date(look));
     const settings = settingsOf(files, set.environment);
     const manifest = describeConsolidated(set, settings, { chain, before, started, prepared, environment, ...filled });
-    return { ...result, room, set: set.publish(manifest) };
+    return { ...result, room, set: await set.publish(manifest, watch) };
   } catch (error) {
     set.discard();
     throw error;
@@ -208,7 +208,6 @@ async function fill(files: Files, set: NewSet, work: Work): Promise<Filled> {
   }
   // What is of no use any more, as a database that the log removes.
   removeTree(files, stage.pieces);
-  syncTree(files, set.environment);
   const finished = await made.finish(watch);
 
   // The proof: recovery of the set, in memory, over the files just written.

@@ -121,7 +121,6 @@ export class ContainerCopy {
       const target = this.#files.create(this.target, this.stat.mode);
       try {
         await this.#copyPages(source, target, watch);
-        target.sync();
       } finally {
         target.close();
       }
@@ -324,7 +323,6 @@ export class ContainerCopy {
           this.#unhashed = true;
         }
         await use(source, copy);
-        if (this.#unhashed) copy.sync();
       } finally {
         copy.close();
       }

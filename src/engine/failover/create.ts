@@ -10,7 +10,7 @@ import { type Files } from '../files/files.ts';
 import { standbyName } from '../places.ts';
 import { type Watch } from '../pause.ts';
 import { BackgroundCopies } from '../recovery/background-copies.ts';
-import { syncTree } from '../recovery/finish.ts';
+import { syncTree } from '../files/sync-tree.ts';
 import { plainBits } from '../recovery/owners.ts';
 import { prepareRecovery } from '../recovery/rehearse.ts';
 import { requireKey } from '../recovery/requirements.ts';
@@ -69,7 +69,7 @@ export async function createStandby(
   for (const { name, stat } of environment.files.filter(isPiece)) {
     files.setOwner(stage.pathOf(name)!, { ...stat, mode: (stat.mode & plainBits) | 0o600 });
   }
-  syncTree(files, directory);
+  await syncTree(files, directory, watch);
   // As of the copies: the first round applies their log.
   const start = { file: log.firstFile, offset: 0 };
   const standby = writeStandby(files, directory, {

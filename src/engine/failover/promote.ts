@@ -15,7 +15,7 @@ import { requireApart } from '../places.ts';
 import { type Watch } from '../pause.ts';
 import { analyse } from '../recovery/analysis.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from '../recovery/finish-log.ts';
-import { syncTree } from '../recovery/finish.ts';
+import { syncTree } from '../files/sync-tree.ts';
 import { giveOwners, ownersByRecord } from '../recovery/owners.ts';
 import { checkStored } from '../recovery/check-stored.ts';
 import { requireSound } from '../structure/report.ts';
@@ -137,15 +137,15 @@ async function makePrimary(
 ): Promise<Standby> {
   const { directory, state } = standby;
   const { home } = partsOf(directory);
-  nameFiles(files, standby);
+  await nameFiles(files, standby, watch);
   await endLog(files, standby, watch);
   warnings.push(...giveOwners(files, withOwners(files, standby), home));
-  syncTree(files, home);
+  await syncTree(files, home, watch);
   return writeStandby(files, directory, { ...state, phase: 'promoted', promoted: new Date().toISOString() });
 }
 
 /** Gives every database its name. It keeps the other one until this one is sure to last. */
-function nameFiles(files: Files, { directory, state }: Standby): void {
+async function nameFiles(files: Files, { directory, state }: Standby, watch: Watch): Promise<void> {
   const { home, pieces } = partsOf(directory);
   requireOwnTree(files, home, 'standby-corrupt');
   const named = state.files.filter(({ piece }) => files.statIfThere(path.join(pieces, piece)));
@@ -156,7 +156,7 @@ function nameFiles(files: Files, { directory, state }: Standby): void {
     files.remove(to);
     files.link(path.join(pieces, piece), to);
   }
-  syncTree(files, home);
+  await syncTree(files, home, watch);
   for (const { piece } of named) files.remove(path.join(pieces, piece));
   files.syncDirectory(pieces);
 }
@@ -191,7 +191,7 @@ async function endLog(files: Files, { directory, state }: Standby, watch: Watch)
   makeDirectories(files, incoming);
   await files.copy(last.path, path.join(incoming, logFileName(last.number)));
   appendRecords(files, incoming, last, end.lsn, end.lastRecord!, records);
-  syncTree(files, incoming);
+  await syncTree(files, incoming, watch);
   // Later files first: the one that has an end takes its place last.
   for (const name of [...(files.listIfThere(incoming) ?? [])].sort().toReversed()) {
     files.rename(path.join(incoming, name), path.join(logDirectoryIn(environment), name));

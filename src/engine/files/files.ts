@@ -77,6 +77,8 @@ export interface Disk {
    * else here it goes on beside the caller's work: await it.
    */
   copy(from: string, to: string): Promise<void>;
+  /** As `OpenFile.sync`, of a file of ours that is not open. As `copy`, it goes on beside the caller's work: await it. */
+  sync(file: string): Promise<void>;
   rename(from: string, to: string): void;
   /** Gives a file a second name, all at once; false when the name is taken. */
   link(file: string, name: string): boolean;

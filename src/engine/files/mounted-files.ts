@@ -80,6 +80,7 @@ export function mountedFiles(files: Files, home: string, mounts: readonly Mount[
     realPath: (file) => files.realPath(locate(file)),
     create: (file, mode) => files.create(locate(file), mode),
     openToWrite: (file) => files.openToWrite(locate(file)),
+    sync: (file) => files.sync(locate(file)),
     remove: (file) => files.remove(locate(file)),
     rename: (from, to) => files.rename(locate(from), locate(to)),
     setOwner: (file, owner) => files.setOwner(locate(file), owner),

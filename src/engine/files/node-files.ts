@@ -159,6 +159,14 @@ export const nodeFiles: Disk = {
       throw failure(`copy ${from}`, to, error);
     }
   },
+  async sync(file) {
+    try {
+      if (process.platform === 'win32') await whileWritable(file, () => syncFile(file));
+      else await syncFile(file);
+    } catch (error) {
+      throw failure('sync', file, error);
+    }
+  },
   rename(from, to) {
     attempt(`rename to ${to}`, from, () => fs.renameSync(from, to));
   },
@@ -215,6 +223,28 @@ export const nodeFiles: Disk = {
   hold,
   isHeld,
 };
+
+async function syncFile(file: string): Promise<void> {
+  const flags = process.platform === 'win32' ? toWriteWithoutWaiting : withoutWaiting;
+  const descriptor = openDescriptor(file, flags | withoutLinks);
+  try {
+    await fs.fsync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Windows lets nobody sync a file who may not write to it, and nobody write to what is marked as read only. */
+async function whileWritable(file: string, work: () => Promise<void>): Promise<void> {
+  const { mode } = fs.lstatSync(file);
+  if (mode & 0o200) return await work();
+  fs.chmodSync(file, mode | 0o200);
+  try {
+    await work();
+  } finally {
+    fs.chmodSync(file, mode);
+  }
+}
 
 function openRegular(file: string, flags = withoutWaiting): NodeFile {
   const descriptor = openDescriptor(file, flags);

@@ -1,7 +1,7 @@
 /** Packs that no set refers to any more. */
 
 import { FigaroError } from '../../errors.ts';
-import { someAtOnce } from '../store/at-once.ts';
+import { someAtOnce } from '../at-once.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
 import { type Contents } from './contents.ts';
 import { isPackName, packsPrefix } from './layout.ts';

@@ -1,7 +1,7 @@
 /** Reads files of sets out of packs. */
 
 import { FigaroError } from '../../errors.ts';
-import { someAtOnce } from '../store/at-once.ts';
+import { someAtOnce } from '../at-once.ts';
 import { type Range, type Store } from '../store/store.ts';
 import { pieceAt, type Contents, type Pieces } from './contents.ts';
 import { packLimit, packsPrefix } from './layout.ts';

@@ -87,21 +87,3 @@ function afterRecord(files: Files, parts: LogParts, lsn: Lsn): Lsn {
     return { file: lsn.file, offset: lsn.offset + length };
   });
 }
-
-/** Syncs every file and directory of a tree, what is inside before what holds it. */
-export function syncTree(files: Files, directory: string): void {
-  for (const name of files.listIfThere(directory) ?? []) {
-    const entry = path.join(directory, name);
-    if (files.statIfThere(entry)?.kind === 'directory') {
-      syncTree(files, entry);
-      continue;
-    }
-    const opened = files.openToWrite(entry);
-    try {
-      opened.sync();
-    } finally {
-      opened.close();
-    }
-  }
-  files.syncDirectory(directory);
-}

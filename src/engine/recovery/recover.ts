@@ -27,7 +27,8 @@ import { preflight, requireRoom, type Preflight } from './preflight.ts';
 import { narrow, selectContainers, withoutOthersDamage } from './select-containers.ts';
 import { type RestorePoint } from './restore-point.ts';
 import { resetLsns } from './reset-lsns.ts';
-import { finishCopies, finishRecovery, syncTree } from './finish.ts';
+import { syncTree } from '../files/sync-tree.ts';
+import { finishCopies, finishRecovery } from './finish.ts';
 import { giveOwners } from './owners.ts';
 import { checkDatabases, copyDatabases, openStage, withLogNearby } from './stage.ts';
 import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
@@ -239,7 +240,7 @@ async function doJob(allFiles: Files, job: Job, plan: DirectoryPlan): Promise<Ou
     }
     requireNotInUse(files, environment, () => stopHint);
     requireStill(files, environment);
-    syncTree(files, home);
+    await syncTree(files, home, watch);
     notes.push(...giveOwners(files, environment, home));
     notes.push(...(await rearrange(files, home, plan, placed)));
     placed.publish((from, copy, to) => publish(files, from, copy, to));

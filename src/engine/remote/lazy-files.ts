@@ -76,6 +76,7 @@ export class LazyFiles {
         this.#fill(from);
         await disk.copy(from, to);
       }),
+      sync: made((file) => disk.sync(file)),
       rename: made((from, to: string) => this.#rename(from, to)),
       link: made((file, name: string) => {
         this.#make(path.dirname(name));

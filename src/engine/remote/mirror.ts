@@ -22,7 +22,7 @@ import {
   manifestFrom,
   manifestLimit,
 } from '../repository/repository.ts';
-import { someAtOnce } from '../store/at-once.ts';
+import { someAtOnce } from '../at-once.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
 import { type SyncReader } from '../store/sync-reader.ts';
 import { Changes } from './changes.ts';

@@ -13,7 +13,7 @@ import { encodeHead, headOf } from '../repository/head.ts';
 import { checksName } from '../repository/checks.ts';
 import { setName, type ManifestFile } from '../repository/manifest.ts';
 import { environmentOf, manifestLimit, readManifest, stampOf } from '../repository/repository.ts';
-import { someAtOnce } from '../store/at-once.ts';
+import { someAtOnce } from '../at-once.ts';
 import { bytesAsSource, fileAsSource } from '../store/object-source.ts';
 import { type ObjectSource, type Store, type StoredObject } from '../store/store.ts';
 import { type OpenedStore } from '../store/stores.ts';

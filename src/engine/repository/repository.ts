@@ -10,6 +10,7 @@ import { makeDirectories, removeTree } from '../files/tree.ts';
 import { readIn, readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { requireOwnDirectories } from '../files/own-tree.ts';
+import { syncTree } from '../files/sync-tree.ts';
 import { repositoryName, requireLocal, requireNoneAbove } from '../places.ts';
 import { requireDirectory, whatIsThere } from '../what-is.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
@@ -260,8 +261,9 @@ export class NewSet {
     files.makeDirectory(this.environment);
   }
 
-  publish(manifest: Manifest): BackupSet {
-    publishSet(this.#files, this.repository, this.directory, { manifest, text: encodeManifest(manifest) });
+  async publish(manifest: Manifest, watch: Watch = {}): Promise<BackupSet> {
+    const written = { manifest, text: encodeManifest(manifest) };
+    await publishSet(this.#files, this.repository, this.directory, written, watch);
     return { id: this.id, directory: this.directory, manifest };
   }
 
@@ -270,15 +272,16 @@ export class NewSet {
   }
 }
 
-/** Makes a set complete: checksums, then directories, then the manifest, each synced before the next. */
-export function publishSet(
+/** Makes a set complete: its files, then checksums and directories, then the manifest, each synced before the next. */
+export async function publishSet(
   files: Files,
   repository: Repository,
   directory: string,
   { manifest, text }: { readonly manifest: Manifest; readonly text: Uint8Array | string },
-): void {
+  watch: Watch = {},
+): Promise<void> {
+  await syncTree(files, environmentOf(directory), watch);
   writeDurably(files, path.join(directory, 'SHA256SUMS'), checksumLines(manifest));
-  syncDirectories(files, environmentOf(directory));
   files.syncDirectory(directory);
   files.syncDirectory(repository.directory);
   writeDurably(files, path.join(directory, 'manifest.json'), text);
@@ -313,14 +316,6 @@ export function checksumLines({ files }: { readonly files: readonly Pick<Manifes
 function checksumLine(sha256: string, name: string): string {
   const escaped = name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
   return `${escaped === name ? '' : '\\'}${sha256}  ${escaped}\n`;
-}
-
-function syncDirectories(files: Files, directory: string): void {
-  for (const name of files.listIfThere(directory) ?? []) {
-    const entry = path.join(directory, name);
-    if (files.statIfThere(entry)?.kind === 'directory') syncDirectories(files, entry);
-  }
-  files.syncDirectory(directory);
 }
 
 /** How often a lock that another run holds is looked at again, in ms. */

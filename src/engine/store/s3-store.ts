@@ -11,7 +11,7 @@ import {
 import { createHash } from 'node:crypto';
 import { type Readable } from 'node:stream';
 import { FigaroError } from '../../errors.ts';
-import { someAtOnce } from './at-once.ts';
+import { someAtOnce } from '../at-once.ts';
 import { fill } from './object-source.ts';
 import { type StoreSettings } from './store-settings.ts';
 import { retries, type Again } from './retrying.ts';

@@ -2,7 +2,7 @@
 
 import path from 'node:path/posix';
 import { FigaroError } from '../../errors.ts';
-import { someAtOnce } from './at-once.ts';
+import { someAtOnce } from '../at-once.ts';
 import { isPart, isUnfinished } from './file-names.ts';
 import { bytesAsSource } from './object-source.ts';
 import { type StoreSettings } from './store-settings.ts';

@@ -2,7 +2,7 @@
 
 import path from 'node:path/posix';
 import { isUtf8 } from 'node:buffer';
-import { someAtOnce } from './at-once.ts';
+import { someAtOnce } from '../at-once.ts';
 import { isPart, longestName } from './file-names.ts';
 import { type Entry, type SftpClient } from './sftp-client.ts';
 import { kindOf, type Attributes } from './sftp-packets.ts';

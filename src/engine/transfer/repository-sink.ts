@@ -78,7 +78,6 @@ class StoredDraft implements SetDraft {
         return Promise.resolve();
       },
       finish: () => {
-        opened.sync();
         this.#close();
         this.#files.setOwner(file, { ...head, mode: head.mode & plainBits });
         this.#files.setTimes(file, head.mtimeMs);
@@ -87,9 +86,8 @@ class StoredDraft implements SetDraft {
     });
   }
 
-  publish(written: WrittenManifest): Promise<void> {
-    publishSet(this.#files, this.#repository, this.#directory, written);
-    return Promise.resolve();
+  async publish(written: WrittenManifest): Promise<void> {
+    await publishSet(this.#files, this.#repository, this.#directory, written);
   }
 
   discard(): void {

@@ -18,7 +18,7 @@ import { sampled } from '../../support/effort.ts';
 import { newPlace } from '../../support/place.ts';
 
 /** Makes a chain of copies as they are: a full set, and an incremental that brings nothing. */
-function makeChain(files: Files, repository: Repository, environment: Environment): void {
+async function makeChain(files: Files, repository: Repository, environment: Environment): Promise<void> {
   const sets: Manifest[] = [];
   for (const kind of ['hot', 'incremental'] as const satisfies readonly SetKind[]) {
     const set = new NewSet(files, repository, kind, new Date());
@@ -69,7 +69,7 @@ function makeChain(files: Files, repository: Repository, environment: Environmen
       proof: undefined,
       warnings: [],
     });
-    set.publish(sets.at(-1)!);
+    await set.publish(sets.at(-1)!);
   }
 }
 
@@ -84,7 +84,7 @@ test.each(sampled(cases, 30).map((one) => [one.id, one] as const))('%s', async (
   const environment = one.environment;
   if (filesOfKind(environment, 'log').length === 0) return one.forget();
   const { repository } = createRepository(files, at);
-  makeChain(files, repository, environment);
+  await makeChain(files, repository, environment);
   const { set } = await consolidate(files, repository);
   const { sets } = readSets(files, repository);
   const chain = findChain(sets);

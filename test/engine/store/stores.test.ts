@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { someAtOnce } from '../../../src/engine/store/at-once.ts';
+import { someAtOnce } from '../../../src/engine/at-once.ts';
 import { type Store } from '../../../src/engine/store/store.ts';
 import { writeBytes } from '../../support/memory-store.ts';
 import { serverStartMs } from '../../support/servers/live-servers.ts';

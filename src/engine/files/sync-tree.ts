@@ -1,0 +1,35 @@
+/** Making what was written last. */
+
+import path from 'node:path';
+import { someAtOnce } from '../at-once.ts';
+import { pause, type Watch } from '../pause.ts';
+import { type Files } from './files.ts';
+
+/** As many as Node.js asks the system for at the same time. One journal of a file system commits several of them at once. */
+const filesAtOnce = 4;
+
+/**
+ * Syncs every file and directory of a tree of ours: files side by side, then what is inside before what holds it. Cheaper than to sync
+ * each file when it is written, since a disk has begun with the first ones by then.
+ */
+export async function syncTree(files: Files, directory: string, watch: Watch = {}): Promise<void> {
+  const tree = listTree(files, directory);
+  await someAtOnce(filesAtOnce, tree.files, async (file) => {
+    await files.sync(file);
+    await pause(watch, { phase: 'sync what was written' });
+  });
+  for (const inside of tree.directories.toReversed()) files.syncDirectory(inside);
+}
+
+/** What is in a directory, and itself. Each directory comes before what is in it. */
+function listTree(files: Files, top: string): { readonly files: string[]; readonly directories: string[] } {
+  const found: string[] = [];
+  const directories = [top];
+  for (const directory of directories) {
+    for (const name of files.listIfThere(directory) ?? []) {
+      const entry = path.join(directory, name);
+      (files.statIfThere(entry)?.kind === 'directory' ? directories : found).push(entry);
+    }
+  }
+  return { files: found, directories };
+}
