@@ -86,6 +86,12 @@ export function isPageDamage(error: unknown): error is FigaroError {
   return error instanceof FigaroError && (error.code === 'page-type' || error.code === 'page-checksum');
 }
 
+/** True for an error about what is kept of a set: it is not as it was written, or not there any more. */
+export function isSetDamage(error: unknown): error is FigaroError {
+  const codes: readonly ErrorCode[] = ['file-checksum', 'manifest-corrupt', 'set-incomplete'];
+  return error instanceof FigaroError && codes.includes(error.code);
+}
+
 /** True for an error that says nothing of what the run was looking at: it was stopped, or where things are cannot be reached now. */
 export function isOfTheRun(error: unknown): boolean {
   return error instanceof FigaroError && (error.code === 'interrupted' || error.code === 'store-unreachable');

@@ -48,6 +48,12 @@ const writers: ReadonlySet<string> = new Set([
 /** Commands that say what is sound, or what may be removed: they believe no manifest but the one in the store. */
 const skeptics: ReadonlySet<string> = new Set(['verify', 'expire', 'logs prune']);
 
+/**
+ * Commands whose new set follows others of its source: where nobody here has a key to these, what they hold of its log is known all the same. No other
+ * command sees the source in place of what is stored: that it has the same bytes does not prove that the store has them.
+ */
+const followers: ReadonlySet<string> = new Set(['offline', 'hot', 'incremental']);
+
 /** The action of a command whose `--repo` may be a store: commander gives it arguments, options and the command. */
 export function onStores<A extends readonly unknown[]>(
   context: CommandContext,
@@ -221,7 +227,9 @@ async function withStore(
         asksAnew,
         lockWaitMs: lockWait ?? 0,
         signal,
-        ...(home === undefined ? {} : { source: { home, logDirectory: logDir } }),
+        ...(home !== undefined && followers.has(commandName(command))
+          ? { followed: { home, logDirectory: logDir } }
+          : {}),
         watched: async (watching) => await context.withWatch(common, watching),
         onPlace: (directory) => context.showAs(directory, opened.store.place),
         onWarning: (warning) => context.addWarning(common, warning),

@@ -1,10 +1,20 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { newKey } from '../support/age-keys.ts';
 import { describeNative, nativeProgram } from '../support/native.ts';
 import { flipBit } from '../support/damage.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
@@ -170,6 +180,71 @@ describeNative('logs prune', () => {
       writeFileSync(path.join(setOf('hot'), 'environment/stranger'), '');
       await figaro(['verify', '--repo', repo]);
       await expectStay(1, /^the last verification found something in .*-hot-/);
+    });
+  });
+
+  describe('in an encrypted repository', () => {
+    const at = (name: string): string => path.join(directory, name);
+    const sealed = async (command: string): Promise<CliResult> =>
+      await figaro(
+        command.split(' ').map((word) => word.replace(/^@/, `${directory}/`)),
+        { directory, env: { FIGARO_BACKUP_SPOOL: at('spool') } },
+      );
+    const pruning = 'logs prune --json --older-than-chain --home @env --repo @sealed';
+
+    /** The chain as a plain repository has it, and in the encrypted one an incremental after it that nobody could rehearse. */
+    beforeEach(async () => {
+      const { secret, recipient } = await newKey();
+      writeFileSync(at('identity'), `${secret}\n`);
+      mkdirSync(at('spool'));
+      for (const line of [
+        `init --repo @sealed --recipient ${recipient.text} --key-file @key`,
+        'copy --repo @repo --to @sealed --key-file @key',
+      ]) {
+        expect((await sealed(line)).exitCode, line).toBe(0);
+      }
+    });
+
+    const damagePacks = (): void => {
+      const packs = path.join(directory, 'sealed/packs');
+      for (const name of readdirSync(packs, { recursive: true, encoding: 'utf8' })) {
+        if (name.endsWith('.age')) flipBit(path.join(packs, name), 1000);
+      }
+    };
+
+    const fatesIn = ({ stdout }: CliResult): Record<number, string | undefined> =>
+      Object.fromEntries(
+        (JSON.parse(stdout) as { files: { number: number; stays?: string }[] }).files.map(({ number, stays }) => [
+          number,
+          stays,
+        ]),
+      );
+
+    test('does not take the log of the source for what is stored, where nobody has a key to that', async () => {
+      expect((await incremental()).exitCode).toBe(0);
+      expect((await sealed('copy --repo @repo --to @sealed --key-file @key')).exitCode).toBe(0);
+      damagePacks();
+      const before = logs();
+      expect(await sealed(`${pruning} --key-file @key --confirm`)).toMatchObject({ exitCode: 10 });
+      expect(logs()).toEqual(before);
+      // With a key, the damage is seen.
+      const found = fatesIn(await sealed(`${pruning} --key-file @key --identity @identity --confirm`));
+      expect(found[firstOfChain()]).toMatch(/^the copy in .* is damaged: verify the repository$/);
+      expect(logs()[0]).toBe(logFile(firstOfChain()));
+    });
+
+    test('lets files go that are read there, once a recovery of their sets was rehearsed', async () => {
+      expect((await sealed('incremental --quiet --home @env --repo @sealed --key-file @key')).exitCode).toBe(0);
+      const keys = '--key-file @key --identity @identity';
+      const found = fatesIn(await sealed(`${pruning} ${keys}`));
+      expect(Object.values(found)).toContainEqual(
+        expect.stringMatching(/-incremental-.* holds it, but its recovery was not rehearsed yet$/) as string,
+      );
+      expect((await sealed('verify --rehearse --repo @sealed --identity @identity')).exitCode).toBe(0);
+      const before = Object.values(found).filter((stays) => stays === undefined).length;
+      const after = Object.values(fatesIn(await sealed(`${pruning} ${keys}`)));
+      expect(after.filter((stays) => stays === undefined).length).toBeGreaterThan(before);
+      expect(after.filter((stays) => stays?.includes('rehearsed'))).toEqual([]);
     });
   });
 

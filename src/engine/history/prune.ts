@@ -1,7 +1,7 @@
 /** Removing log files at the source that neither it nor the chain needs any more (recovery document, F.4). */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isSetDamage } from '../../errors.ts';
 import { findFirstLogFile } from '../backup/redo-start.ts';
 import { logDirectoryOf } from '../backup/environment-copy.ts';
 import { configOf, discoverEnvironment } from '../environment/discover.ts';
@@ -12,7 +12,7 @@ import { placesOf, requireApart } from '../places.ts';
 import { type Watch } from '../pause.ts';
 import { type Chain } from '../repository/chain.ts';
 import { findChain } from '../repository/find-chain.ts';
-import { checksName, readChecks } from '../repository/checks.ts';
+import { checksName, lastRehearsalOf, readChecks } from '../repository/checks.ts';
 import { asWriter, environmentOf, readSets, type LockWait, type Repository } from '../repository/repository.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
 import { hashFile } from '../files/hash.ts';
@@ -119,10 +119,12 @@ async function whyKept(
     const { size, tailOf } = entry;
     const found = foundIn(files, set);
     if (found !== undefined) return found;
-    if (set.manifest.unread) return `${set.id} holds it, but was not proven: it is encrypted`;
+    if (set.manifest.unread && lastRehearsalOf(readChecks(files, set)) === undefined) {
+      return `${set.id} holds it, but its recovery was not rehearsed yet`;
+    }
     const from = tailOf?.from ?? 0;
     const copy = path.join(environmentOf(set.directory), entry.path);
-    if (from !== known || !(await isAs(files, copy, { end: size }, entry, watch))) {
+    if (from !== known || !(await isStored(files, copy, entry, watch))) {
       return `the copy in ${set.id} is damaged: verify the repository`;
     }
     known = from + size;
@@ -155,6 +157,16 @@ function heldIn({ sets }: Chain, number: number): { readonly set: BackupSet; rea
       found.findLastIndex(({ entry }) => !entry.tailOf),
     ),
   );
+}
+
+/** Whether the repository has a file of a set as its manifest says. Throws `password` where nobody here can read it. */
+async function isStored(files: Files, copy: string, entry: ManifestFile, watch: Watch): Promise<boolean> {
+  try {
+    return await isAs(files, copy, { end: entry.size }, entry, watch);
+  } catch (error) {
+    if (isSetDamage(error)) return false;
+    throw error;
+  }
 }
 
 /** True when a file, or a part of it, is what a manifest says. */

@@ -1,6 +1,6 @@
 /** Packs that no set refers to any more. */
 
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isSetDamage } from '../../errors.ts';
 import { someAtOnce } from '../at-once.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
 import { type Contents } from './contents.ts';
@@ -53,7 +53,7 @@ export async function findUnused(
     });
     return [...unused.values()];
   } catch (error) {
-    if (isUnreadable(error)) return error;
+    if (isSetDamage(error)) return error;
     throw error;
   }
 }
@@ -68,10 +68,4 @@ export async function removePacks(
     await confirm();
     await store.remove(unused.slice(i, i + mostAtOnce).map(({ name }) => name));
   }
-}
-
-/** What says that something of a set is not as it was written: then nobody knows which packs it refers to. */
-export function isUnreadable(error: unknown): error is FigaroError {
-  const codes: readonly string[] = ['file-checksum', 'manifest-corrupt', 'set-incomplete'];
-  return error instanceof FigaroError && codes.includes(error.code);
 }

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isSetDamage } from '../../errors.ts';
 import { repositoryName } from '../places.ts';
 import { type Head } from '../repository/head.ts';
 import { checksumLines, manifestFrom, manifestLimit } from '../repository/repository.ts';
@@ -18,7 +18,7 @@ import {
   type Store,
   type StoredObject,
 } from '../store/store.ts';
-import { findUnused, isUnreadable, listPacks, removePacks, type SetObjects } from './collect.ts';
+import { findUnused, listPacks, removePacks, type SetObjects } from './collect.ts';
 import { contentsLimit, decodeContents, encodeContents, type Contents } from './contents.ts';
 import {
   contentsName,
@@ -159,7 +159,7 @@ export class PackedStore implements Store, Packs {
       const packs = await this.#packs();
       return contents.packs.every((name) => packs.has(name));
     } catch (error) {
-      if (isUnreadable(error)) return false;
+      if (isSetDamage(error)) return false;
       throw error;
     }
   }
@@ -362,7 +362,7 @@ export class PackedStore implements Store, Packs {
       return contents.packs.every((name) => packs.has(name)) ? { contents, pages } : undefined;
     } catch (error) {
       // What is damaged there is no reason to have no new set.
-      if (isUnreadable(error)) return undefined;
+      if (isSetDamage(error)) return undefined;
       throw error;
     }
   }

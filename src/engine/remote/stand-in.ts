@@ -1,6 +1,7 @@
 /**
  * Bytes of log files of sets that cannot be read, since nobody here has a key to them: the source still has the same ones, and the manifest has
- * the hash by which they are known.
+ * the hash by which they are known. They say what a set holds, for one that is to follow it, and nothing of whether the store still has it: only commands that
+ * make a set of that source get them.
  */
 
 import { createHash } from 'node:crypto';

@@ -30,8 +30,11 @@ export interface MirrorOptions {
   readonly asksAnew: boolean;
   readonly lockWaitMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** The environment, where the work is about one that is here, with its log directory if only its application names that. */
-  readonly source?: { readonly home: string; readonly logDirectory?: string | undefined };
+  /**
+   * The environment that a new set is made of, with its log directory if only its application names that: what cannot be read of the log in the sets before is read there.
+   * Not for work that says, or relies on, what is stored.
+   */
+  readonly followed?: { readonly home: string; readonly logDirectory?: string | undefined };
   /** Has people see what is done before and after the work, which they are shown by itself. */
   readonly watched: <T>(work: (watch: Watch) => Promise<T>) => Promise<T>;
   /** Told where the mirror is going to be, before anything is done with it. */
@@ -99,9 +102,9 @@ export async function withMirror<T>(
 }
 
 /** What cannot be read of the sets can be had from their source. */
-function standInFrom(disk: Files, { source }: MirrorOptions): StandIn | undefined {
-  if (!source) return undefined;
-  const { home, logDirectory } = source;
+function standInFrom(disk: Files, { followed }: MirrorOptions): StandIn | undefined {
+  if (!followed) return undefined;
+  const { home, logDirectory } = followed;
   return new StandIn(disk, () => logPlace(disk, home, { logDirectory }));
 }
 

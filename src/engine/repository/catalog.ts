@@ -1,7 +1,7 @@
 import { type FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { chainsOf, whyOrphaned, type Chain } from './chain.ts';
-import { readChecks, type Check } from './checks.ts';
+import { lastRehearsalOf, readChecks, type Check } from './checks.ts';
 import { readLook } from './last-look.ts';
 import { type ManifestCommit } from './manifest.ts';
 import { type OnFailure } from './note-failure.ts';
@@ -88,13 +88,13 @@ function describeChain(files: Files, chain: Chain, onFailure: OnFailure): Listed
 
 function describeSet(files: Files, set: BackupSet, onFailure: OnFailure): ListedSet {
   const bytes = set.manifest.files.reduce((sum, { size }) => sum + size, 0);
-  const { made, isDamaged } = readChecks(files, set, onFailure);
+  const checks = readChecks(files, set, onFailure);
   return {
     set,
     bytes,
     lastLook: readLook(files, set, onFailure),
-    lastCheck: made.at(-1),
-    lastRehearsal: made.findLast(({ rehearsed, findings }) => rehearsed && findings === 0),
-    hasDamagedChecks: isDamaged,
+    lastCheck: checks.made.at(-1),
+    lastRehearsal: lastRehearsalOf(checks),
+    hasDamagedChecks: checks.isDamaged,
   };
 }

@@ -56,6 +56,11 @@ export function readChecks(files: Files, { directory }: BackupSet, onFailure?: O
   return orFailure(() => decode(readEndIfThere(files, file, mostRead)), onFailure) ?? { made: [], isDamaged: true };
 }
 
+/** The newest check that went through the recovery of the chain, and found nothing. */
+export function lastRehearsalOf({ made }: Checks): Check | undefined {
+  return made.findLast(({ rehearsed, findings }) => rehearsed && findings === 0);
+}
+
 function decode(bytes: Uint8Array | undefined): Checks {
   if (!bytes) return { made: [], isDamaged: false };
   const lines = Buffer.from(bytes).toString('utf8').split('\n');
