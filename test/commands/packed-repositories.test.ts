@@ -5,8 +5,14 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
+import { decodeContents, type Pieces } from '../../src/engine/packed/contents.ts';
+import { openContents } from '../../src/engine/packed/open-packed.ts';
+import { openDirectory } from '../../src/engine/store/stores.ts';
+import { type StoredObject } from '../../src/engine/store/store.ts';
 import { newKey, type AgeKey } from '../support/age-keys.ts';
 import { demoApplication } from '../support/demo-environment.ts';
+import { sampled } from '../support/effort.ts';
 import { newPlace, placeIn, type Place } from '../support/place.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { describeWith } from '../support/tools.ts';
@@ -99,6 +105,34 @@ const packsOf = (set: number): string =>
     namesIn(at('repo/packs')).find((name) => name.startsWith(sets[set]!))!,
   );
 
+/** The files of a set that need a pack, in order. */
+async function filesIn(set: string, pack: string): Promise<string[]> {
+  const given = { identities: [key.secret] };
+  const { store, close } = await openContents(
+    await openDirectory(nodeFiles, at('repo')),
+    () => Promise.resolve(given),
+    'read',
+  );
+  try {
+    const [{ name }] = (await store.list(`${set}/contents.`)) as [StoredObject];
+    const { files, packs } = decodeContents((await store.read(name))!, name);
+    const number = packs.findIndex((each) => pack.includes(each));
+    const needs = ({ runs }: Pieces): boolean => runs.some((value, i) => i % 3 === 0 && value === number);
+    return [...files].flatMap(([file, pieces]) => (needs(pieces) ? [file.replace('environment/', '')] : [])).sort();
+  } finally {
+    await close();
+  }
+}
+
+/** What happens to packs. */
+const damages: readonly (readonly [how: string, damage: (bytes: Buffer) => Buffer | undefined])[] = [
+  ['cut short', (bytes) => bytes.subarray(0, bytes.length >> 1)],
+  ['zeroed', (bytes) => Buffer.alloc(bytes.length)],
+  ['emptied', () => Buffer.alloc(0)],
+  ['removed', () => undefined],
+  ['flipped', (bytes) => bytes.fill(bytes[bytes.length >> 1]! ^ 1, bytes.length >> 1, (bytes.length >> 1) + 1)],
+];
+
 const kinds = [
   { title: 'packed', init: '', write: '', read: '' },
   { title: 'packed and encrypted', init: 'recipient', write: ' --key-file @key', read: ' --identity @identity' },
@@ -152,31 +186,46 @@ describe.each(kinds)('a repository that is $title', ({ init, write, read }) => {
     await succeed(`recover --repo @repo --to @recovered${read}`);
   });
 
-  test.each([
-    [
-      'flipped',
-      (bytes: Buffer) => bytes.fill(bytes[bytes.length >> 1]! ^ 1, bytes.length >> 1, (bytes.length >> 1) + 1),
-    ],
-    ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
-    ['zeroed', (bytes: Buffer) => Buffer.alloc(bytes.length)],
-    ['emptied', () => Buffer.alloc(0)],
-    ['removed', () => undefined],
-  ])('tells of a pack that was %s, and builds no set upon it', async (_how, damage) => {
-    const pack = path.join(packsOf(0), namesIn(packsOf(0))[0]!);
-    const damaged = damage(fs.readFileSync(pack));
-    if (damaged) fs.writeFileSync(pack, damaged);
-    else fs.rmSync(pack);
-    const { exitCode, stdout, stderr } = await run(`verify --repo @repo${read}`);
-    expect(exitCode).toBe(4);
-    expect(`${stdout}${stderr}`).toContain(sets[0]!);
-    expect((await run(`recover --repo @repo --to @recovered --chain ${sets[0]}${read}`)).exitCode).toBe(4);
-    await succeed(`list --repo @repo${write}`);
-    if (damaged) return;
-    // What is missing can be seen without reading it.
-    const id = await take('hot', write);
-    await succeed(`copy --newest-chain --repo @repo --to @plain${read}`);
-    expect(namesIn(at('plain'))).toContain(id);
-  });
+  test.each(sampled(init === '' ? damages : [...damages].reverse(), 3))(
+    'tells of all that needs a pack that was %s, and builds no set upon it',
+    async (how, damage) => {
+      const pack = path.join(packsOf(0), namesIn(packsOf(0))[0]!);
+      const damaged = damage(fs.readFileSync(pack));
+      if (damaged) fs.writeFileSync(pack, damaged);
+      else fs.rmSync(pack);
+      const depending = new Map<string, string[]>();
+      for (const set of sets) depending.set(set, await filesIn(set, pack));
+      expect(depending.get(sets[0]!)!.length).toBeGreaterThan(1);
+      expect(depending.get(sets[2]!)!.length).toBeGreaterThan(0);
+      const { exitCode, stdout } = await run(`verify --repo @repo --json${read}`);
+      expect(exitCode).toBe(4);
+      const { findings } = JSON.parse(stdout) as { findings: { set: string; path: string }[] };
+      for (const [set, files] of depending) {
+        const found = [...new Set(findings.flatMap((each) => (each.set === set ? [each.path] : [])))].sort();
+        // What is only compressed may be something else in one place, which not all files have.
+        if (how === 'flipped' && init === '') expect(files).toEqual(expect.arrayContaining(found));
+        else expect(found).toEqual(files);
+      }
+      expect((await run(`recover --repo @repo --to @recovered --chain ${sets[0]}${read}`)).exitCode).toBe(4);
+      await succeed(`list --repo @repo${write}`);
+      const checked = await run(`check --repo @repo${write}`);
+      const isNewestWhole = !findings.some(({ set }) => set === sets[2]);
+      expect([checked.exitCode, checked.stdout]).toEqual([
+        isNewestWhole ? 0 : 4,
+        isNewestWhole
+          ? checked.stdout
+          : expect.stringContaining(`the last verification found something wrong in ${sets[2]}`),
+      ]);
+      const id = await take('hot', write);
+      await succeed(`verify --set ${id} --repo @repo${read}`);
+      await succeed(`copy --newest-chain --repo @repo --to @plain${read}`);
+      expect(namesIn(at('plain'))).toContain(id);
+      // And so on: the next one is built upon that.
+      const next = await take('hot', write);
+      expect(namesIn(at('repo/packs')).filter((name) => name.startsWith(next))).toEqual([]);
+      await succeed(`recover --repo @repo --to @last${read}`);
+    },
+  );
 
   test('tells of a manifest that was damaged, and goes on with the other sets', async () => {
     const [set] = sets;

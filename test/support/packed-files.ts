@@ -8,7 +8,7 @@ import { decodeContents, encodeContents } from '../../src/engine/packed/contents
 import { packName } from '../../src/engine/packed/layout.ts';
 import { type UnfinishedSets } from '../../src/engine/packed/unfinished.ts';
 import { bytesAsSource } from '../../src/engine/store/object-source.ts';
-import { type ObjectSource } from '../../src/engine/store/store.ts';
+import { type KnownSets, type ObjectSource } from '../../src/engine/store/store.ts';
 import { metaAt } from '../../src/format/page/meta.ts';
 import { MemoryStore } from './memory-store.ts';
 import { randomNumbers } from './random-numbers.ts';
@@ -52,9 +52,11 @@ export async function pack(
   store: MemoryStore,
   n: number,
   files: FilesByName,
-  { before, limits }: { readonly before?: Before; readonly limits?: PackingLimits } = {},
+  { before, limits }: { readonly before?: Packed & Partial<Before>; readonly limits?: PackingLimits } = {},
 ): Promise<Packed> {
-  const packing = new Packing(store, compressed, (i) => packName(setId(n), '00000000', i), testKey, before, limits);
+  const nameOf = (i: number): string => packName(setId(n), '00000000', i);
+  const upon = before && { lost: new Set<number>(), ...before };
+  const packing = new Packing(store, compressed, nameOf, testKey, upon, limits);
   for (const [name, bytes] of Object.entries(files)) await packing.add(name, bytesAsSource(bytes));
   const { contents, pages } = await packing.finish();
   // As it is read back.
@@ -95,8 +97,16 @@ export function openTestStore(store: MemoryStore, unfinished?: UnfinishedSets, k
   return new PackedStore(store, testHead, keys, unfinished);
 }
 
-/** Writes a set as uploads do; its manifest is no more than its files and their sizes. */
-export async function writeSet(store: PackedStore, id: string, files: FilesByName): Promise<void> {
+/** Writes a set as uploads do, built upon the last one by name; its manifest is no more than its files and their sizes. */
+export async function writeSet(
+  store: PackedStore,
+  id: string,
+  files: FilesByName,
+  known?: Partial<KnownSets>,
+): Promise<void> {
+  const complete = (await store.list('')).filter(({ name }) => name.endsWith('/manifest.json'));
+  const full = complete.map(({ name }) => name.split('/')[0]!).filter((name) => !name.includes('-incremental-'));
+  store.buildUpon({ newest: full.at(-1), doubted: [], ...known });
   for (const [name, bytes] of Object.entries(files))
     await store.write(`${id}/environment/${name}`, bytesAsSource(bytes));
   await store.finish(id);

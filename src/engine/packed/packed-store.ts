@@ -11,6 +11,7 @@ import { checksumLines, manifestFrom, manifestLimit } from '../repository/reposi
 import { bytesAsSource, fill } from '../store/object-source.ts';
 import {
   byName,
+  type KnownSets,
   type ObjectSource,
   type PackedFiles,
   type Packs,
@@ -68,6 +69,7 @@ export class PackedStore implements Store, Packs {
   readonly #unfinished: UnfinishedSets;
   /** By set; the one that was asked for last is the last. */
   readonly #contents = new Map<string, Promise<Contents>>();
+  #known: KnownSets = { newest: undefined, doubted: [] };
 
   constructor(store: Store, head: Head, keys: PackedKeys, unfinished = new UnfinishedSets()) {
     this.#store = store;
@@ -131,6 +133,10 @@ export class PackedStore implements Store, Packs {
     const bytes = new Uint8Array(source.size);
     await fill(bytes, source, 0, name);
     await this.#writeSmall(name, bytes);
+  }
+
+  buildUpon(known: KnownSets): void {
+    this.#known = known;
   }
 
   /** Puts what says where the files of a set are: all of them are written. */
@@ -346,8 +352,8 @@ export class PackedStore implements Store, Packs {
 
   /** The newest full set, as far as what it left says what its pages were; undefined where the next one has to hold all of its own. */
   async #before(set: string): Promise<Before | undefined> {
-    const newest = (await this.#completeSets()).findLast((id) => id !== set && isFull(id));
-    if (newest === undefined) return undefined;
+    const { newest } = this.#known;
+    if (newest === undefined || newest === set) return undefined;
     try {
       const named = (await this.#readManifest(newest))?.named;
       if (!named) return undefined;
@@ -357,14 +363,20 @@ export class PackedStore implements Store, Packs {
       if (!pages) return undefined;
       const contents = this.#decode(newest, contentsName(named.origin), text);
       if (contents.depth >= this.#head.packed!.mostDepth) return undefined;
-      // What somebody removed is not built upon.
-      const packs = await this.#packs();
-      return contents.packs.every((name) => packs.has(name)) ? { contents, pages } : undefined;
+      return { contents, pages, lost: await this.#lostOf(contents) };
     } catch (error) {
       // What is damaged there is no reason to have no new set.
       if (isSetDamage(error)) return undefined;
       throw error;
     }
+  }
+
+  /** The packs of a set that nothing is to be built upon, by their numbers there: they were removed, or are those of a set that may be damaged. */
+  async #lostOf({ packs }: Contents): Promise<ReadonlySet<number>> {
+    const there = await this.#packs();
+    const doubted = new Set<string>();
+    for (const set of this.#known.doubted) for (const name of (await this.#contentsOf(set)).packs) doubted.add(name);
+    return new Set(packs.flatMap((name, i) => (doubted.has(name) || !there.has(name) ? [i] : [])));
   }
 
   /**
@@ -373,15 +385,6 @@ export class PackedStore implements Store, Packs {
    */
   #contextOf(set: string, sha256: string): string {
     return `${this.#head.id}/${this.#head.packed!.keys?.epoch ?? 0}/${set}/${sha256}`;
-  }
-
-  /** In order of their names. */
-  async #completeSets(): Promise<readonly string[]> {
-    const objects = await this.list('');
-    return objects.flatMap(({ name }) => {
-      const parts = partsOf(name);
-      return parts?.rest === manifestName ? [parts.set] : [];
-    });
   }
 
   #keyToWrite(): Uint8Array {

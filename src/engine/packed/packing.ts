@@ -21,6 +21,8 @@ const mostAtOnce = 4;
 export interface Before {
   readonly contents: Contents;
   readonly pages: PageTable;
+  /** Packs of it, by their numbers there, that nothing is to be found in. */
+  readonly lost: ReadonlySet<number>;
 }
 
 export interface Packed {
@@ -165,14 +167,14 @@ export class Packing {
 
   #beforeOf(name: string, uid: string, unit: number): PagesBefore | undefined {
     if (!this.#before) return undefined;
-    const { pages, contents } = this.#before;
+    const { pages, contents, lost } = this.#before;
     const isSame = (other: string | undefined): boolean => {
       const found = other === undefined ? undefined : pages.get(other);
       return found?.unit === unit && found.uid === uid;
     };
     const other = [name, this.#byUid.get(uid)].find(isSame);
     const pieces = other === undefined ? undefined : contents.files.get(other);
-    return pieces && new PagesBefore(pages.get(other!)!, pieces);
+    return pieces && new PagesBefore(pages.get(other!)!, pieces, lost);
   }
 
   #packBefore(index: number): number {

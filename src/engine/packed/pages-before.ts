@@ -14,12 +14,15 @@ export interface Place {
 export class PagesBefore {
   readonly #pages: FilePages;
   readonly #pieces: Pieces;
+  readonly #lost: ReadonlySet<number>;
   /** Where the page was that was asked for before: mostly they are asked for in order. */
   #piece = 0;
 
-  constructor(pages: FilePages, pieces: Pieces) {
+  /** @param lost packs in which nothing is found */
+  constructor(pages: FilePages, pieces: Pieces, lost: ReadonlySet<number>) {
     this.#pages = pages;
     this.#pieces = pieces;
+    this.#lost = lost;
   }
 
   /** Where a page is, if it is the same; undefined otherwise. */
@@ -39,6 +42,8 @@ export class PagesBefore {
     if (!isNear) this.#piece = pieceAt(this.#pieces, position);
     const [pack, begin, whole] = runs.subarray(3 * this.#piece, 3 * this.#piece + 3);
     const inside = position - starts[this.#piece]!;
-    return inside + length <= whole! ? { pack: pack!, offset: begin! + inside, length } : undefined;
+    return inside + length <= whole! && !this.#lost.has(pack!)
+      ? { pack: pack!, offset: begin! + inside, length }
+      : undefined;
   }
 }

@@ -10,12 +10,14 @@ import { companionNames } from '../packed/companions.ts';
 import { pause, throwIfStopped, type Watch } from '../pause.ts';
 import { repositoryName } from '../places.ts';
 import { encodeHead, headOf } from '../repository/head.ts';
-import { checksName } from '../repository/checks.ts';
+import { type BackupSet } from '../repository/backup-set.ts';
+import { inOrder } from '../repository/chain-order.ts';
+import { checksName, readChecks } from '../repository/checks.ts';
 import { setName, type ManifestFile } from '../repository/manifest.ts';
-import { environmentOf, manifestLimit, readManifest, stampOf } from '../repository/repository.ts';
+import { environmentOf, manifestLimit, readManifest, readSets, stampOf } from '../repository/repository.ts';
 import { someAtOnce } from '../at-once.ts';
 import { bytesAsSource, fileAsSource } from '../store/object-source.ts';
-import { type ObjectSource, type Store, type StoredObject } from '../store/store.ts';
+import { type KnownSets, type ObjectSource, type Store, type StoredObject } from '../store/store.ts';
 import { type OpenedStore } from '../store/stores.ts';
 import { type Mirror, type MirroredSet } from './mirror.ts';
 import { expectedOf } from './stand-in.ts';
@@ -166,6 +168,7 @@ class Upload {
 
   async #sendSet(id: string): Promise<ReadonlyMap<string, StoredObject>> {
     const { manifest, text } = readManifest(this.#files, path.join(this.#mirror.directory, id), id)!;
+    if (manifest.kind !== 'incremental') this.#store.packs?.buildUpon(this.#knownSets());
     const progress = { done: 0, total: manifest.files.reduce((sum, { size }) => sum + size, 0) };
     await someAtOnce(mostAtOnce, manifest.files, async (file) => await this.#sendFile(id, file, progress));
     await this.#store.packs?.finish(id);
@@ -192,6 +195,20 @@ class Upload {
     if (sums) note(sumsName, sums.length);
     note(manifestName, text.length);
     return objects;
+  }
+
+  /** What the store has, and was told of by those who checked it. */
+  #knownSets(): KnownSets {
+    const { directory, known } = this.#mirror;
+    const { sets } = readSets(this.#files, { directory, id: '' });
+    const full = inOrder(
+      sets.filter(({ id, manifest }) => manifest.kind !== 'incremental' && known.sets.get(id)?.isComplete === true),
+    );
+    const isDoubted = (set: BackupSet): boolean => {
+      const { made, isDamaged } = readChecks(this.#files, set, () => {});
+      return isDamaged || (made.at(-1)?.findings ?? 0) > 0;
+    };
+    return { newest: full.at(-1)?.id, doubted: full.filter(isDoubted).map(({ id }) => id) };
   }
 
   /**

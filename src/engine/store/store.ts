@@ -69,12 +69,22 @@ export interface PackedFiles {
   readonly finished: string;
 }
 
+/** What is known of the sets of a repository, for whoever adds a full one. */
+export interface KnownSets {
+  /** The full set of the newest chain; undefined where there is none. */
+  readonly newest: string | undefined;
+  /** Full sets in which something was found, or that nobody knows that of. */
+  readonly doubted: readonly string[];
+}
+
 /** What a store can tell and do that keeps the files of sets in packs, and not each as an object. */
 export interface Packs {
   /** What is in it is nobody's who has no key: no copy of it is kept as it is. */
   readonly isEncrypted: boolean;
   /** What it has of a set by its manifest: lists of the store do not have it. */
   filesOf(set: string, manifest: PackedFiles): readonly StoredObject[];
+  /** Tells what the next full set can be built upon: the newest one, and no pack of one that is doubted. Without it, that holds all of its own. */
+  buildUpon(known: KnownSets): void;
   /** Has what was written of a set last: all of its files are there. To be done before its manifest is written. */
   finish(set: string): Promise<void>;
   /** Removes what was written of a set that never became one, once nothing is written for it any more. */

@@ -14,7 +14,7 @@ interface PageFinding extends PageProblem {
 }
 
 /** What one reading of a file told. */
-interface FileReading {
+export interface FileReading {
   readonly size: number;
   readonly sha256: string;
   readonly pages: number;

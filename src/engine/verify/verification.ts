@@ -1,12 +1,12 @@
 /** What is looked at in sets and chains, and what was found. */
 
 import path from 'node:path';
-import { FigaroError, isOfTheRun } from '../../errors.ts';
+import { FigaroError, isOfTheRun, isSetDamage } from '../../errors.ts';
 import { formatSizes } from '../../measures.ts';
 import { unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { findOpaque } from '../environment/opaque.ts';
-import { pagedFiles } from '../environment/paged-files.ts';
+import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { encryptedFile } from '../locked.ts';
@@ -23,7 +23,7 @@ import { type BackupSet } from '../repository/backup-set.ts';
 import { programVersion } from '../version.ts';
 import { verifyLog } from './log.ts';
 import { whatItIs } from './intact.ts';
-import { readFile } from './pages.ts';
+import { readFile, type FileReading } from './pages.ts';
 import { type StructureReport } from '../structure/report.ts';
 import { type Finding } from './finding.ts';
 
@@ -168,11 +168,29 @@ export class Verification {
     if (isUnsound(chain.sets[0]!)) return await this.#verifyUnsound(chain);
     this.#tellUnread(chain);
     for (const set of chain.sets) await this.verifySet(set);
-    if (chain.sets.at(-1)!.manifest.log) {
-      this.#records += await verifyLog(this.#files, chain, (finding) => this.find(finding), this.#watch);
-    }
+    if (chain.sets.at(-1)!.manifest.log) this.#records += await this.#verifyLog(chain);
     if (this.#options.rehearse) await this.#rehearse(chain);
     for (const set of chain.sets) this.note(set, this.#rehearsed.includes(chain.id));
+  }
+
+  async #verifyLog(chain: Chain): Promise<number> {
+    try {
+      return await verifyLog(this.#files, chain, (finding) => this.find(finding), this.#watch);
+    } catch (error) {
+      // Of what the store cannot give, each file was told already.
+      if (isSetDamage(error) && chain.sets.some(({ id }) => this.#countOf(id) > 0)) return 0;
+      throw error;
+    }
+  }
+
+  /** What looks into files that are read one by one afterwards: then what is damaged in the store is told of each. Undefined for that. */
+  #unlessDamaged<T>(look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      if (isSetDamage(error)) return undefined;
+      throw error;
+    }
   }
 
   /** A copy of a damaged source: whether it still is that copy. */
@@ -186,7 +204,7 @@ export class Verification {
 
   /** Says what cannot be checked of an encrypted chain. Throws `password` when its recovery is to be rehearsed. */
   #tellUnread(chain: Chain): void {
-    const opaque = findOpaque(this.#files, chainEnvironment(this.#files, chain));
+    const opaque = this.#unlessDamaged(() => findOpaque(this.#files, chainEnvironment(this.#files, chain)));
     if (opaque === undefined) return;
     if (this.#options.rehearse) throw encryptedFile(opaque);
     this.warnings.push(
@@ -205,10 +223,12 @@ export class Verification {
       this.#sets.push({ id, chain: manifest.chain, files: manifest.files.length, bytes: 0, pages: 0 });
       return;
     }
-    const environment = discoverEnvironment(files, environmentOf(directory), { choice: filesTaken(manifest.files) });
+    const choice = filesTaken(manifest.files);
+    const environment = this.#unlessDamaged(() => discoverEnvironment(files, environmentOf(directory), { choice }));
     const plain = new Set(manifest.files.filter(({ kind }) => kind === 'plain').map(({ path: name }) => name));
+    const withPages = (environment && this.#unlessDamaged(() => pagedFiles(files, environment))) ?? [];
     const paged = new Map(
-      pagedFiles(files, environment)
+      withPages
         .filter(({ file }) => !plain.has(file.name) && !isUnsound(set))
         .map((candidate) => [candidate.file.name, candidate]),
     );
@@ -233,13 +253,8 @@ export class Verification {
         this.#compare(set, file, { size, sha256: file.sha256 });
         continue;
       }
-      const reading = await readFile(
-        files,
-        full,
-        paged.get(file.path),
-        manifest.withoutLog ? 'gone' : manifest.log?.end,
-        this.#watch,
-      );
+      const reading = await this.#read(set, file, full, paged.get(file.path));
+      if (!reading) continue;
       bytes += reading.size;
       pages += reading.pages;
       this.#compare(set, file, reading);
@@ -250,13 +265,30 @@ export class Verification {
     for (const name of left) {
       this.find({ set: id, code: 'file-checksum', message: `${name} is not in the manifest`, path: name });
     }
-    for (const { name, problem, code } of environment.damaged) {
+    for (const { name, problem, code } of environment?.damaged ?? []) {
       if (plain.has(name) || isUnsound(set)) continue;
       const { message } = unreadable({ path: name, problem, code }, '');
       this.find({ set: id, code, message, path: name, pgno: 0 });
     }
     this.#verifyFrame(set);
     this.#sets.push({ id, chain: manifest.chain, files: manifest.files.length, bytes, pages });
+  }
+
+  /** Undefined where the store cannot give the file as it was written there, which is found then. */
+  async #read(
+    { id, manifest }: BackupSet,
+    { path: name }: ManifestFile,
+    file: string,
+    paged: PagedFile | undefined,
+  ): Promise<FileReading | undefined> {
+    try {
+      const end = manifest.withoutLog ? 'gone' : manifest.log?.end;
+      return await readFile(this.#files, file, paged, end, this.#watch);
+    } catch (error) {
+      if (!isSetDamage(error)) throw error;
+      this.find({ set: id, code: error.code, message: `${name} cannot be read: ${error.message}`, path: name });
+      return undefined;
+    }
   }
 
   #hasEnvironment({ directory }: BackupSet): boolean {

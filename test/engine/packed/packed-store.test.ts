@@ -132,6 +132,29 @@ describe('a packed store', () => {
     expect(await readSet(openTestStore(store), setId(2), names)).toEqual(files);
   });
 
+  test('stores again what is in packs of a set in which something was found, and no more', async () => {
+    const store = await prepared();
+    await writeSet(openTestStore(store), setId(2), { ...files, 'log.0000000001': noise(2, 9000) });
+    const before = packedBytes(store);
+    // What the second one brought is in packs of its own.
+    const third = { ...files, 'log.0000000001': noise(2, 9000) };
+    await writeSet(openTestStore(store), setId(3), third, { newest: setId(2), doubted: [setId(1)] });
+    const again = packedBytes(store) - before;
+    expect(again).toBeGreaterThan(0);
+    expect(again).toBeLessThan(3 * 4096 + 1000);
+    for (const name of objectsOf(store, `packs/${setId(1)}`)) store.objects.delete(name);
+    expect(await readSet(openTestStore(store), setId(3), names)).toEqual(third);
+  });
+
+  test('is built upon nothing where it is not known which packs a set has in which something was found', async () => {
+    const store = await prepared();
+    await writeSet(openTestStore(store), setId(2), files);
+    damage(store, objectOf(store, setId(1), 'contents'), () => undefined);
+    await writeSet(openTestStore(store), setId(3), files, { newest: setId(2), doubted: [setId(1)] });
+    for (const n of [1, 2]) for (const name of objectsOf(store, `packs/${setId(n)}`)) store.objects.delete(name);
+    expect(await readSet(openTestStore(store), setId(3), names)).toEqual(files);
+  });
+
   test('makes a set of its own where the pages of the newest one are those of another one', async () => {
     const store = await prepared();
     await writeSet(openTestStore(store), setId(2), { ...files, 'a.dbxml': databaseOf(4096, 1, [7, 8, 9]) });
