@@ -108,11 +108,9 @@ const packsOf = (set: number): string =>
 /** The files of a set that need a pack, in order. */
 async function filesIn(set: string, pack: string): Promise<string[]> {
   const given = { identities: [key.secret] };
-  const { store, close } = await openContents(
-    await openDirectory(nodeFiles, at('repo')),
-    () => Promise.resolve(given),
-    'read',
-  );
+  const plain = await openDirectory(nodeFiles, at('repo'));
+  const opened = await openContents(plain, () => Promise.resolve(given), 'read');
+  const { store } = opened;
   try {
     const [{ name }] = (await store.list(`${set}/contents.`)) as [StoredObject];
     const { files, packs } = decodeContents((await store.read(name))!, name);
@@ -120,7 +118,7 @@ async function filesIn(set: string, pack: string): Promise<string[]> {
     const needs = ({ runs }: Pieces): boolean => runs.some((value, i) => i % 3 === 0 && value === number);
     return [...files].flatMap(([file, pieces]) => (needs(pieces) ? [file.replace('environment/', '')] : [])).sort();
   } finally {
-    await close();
+    await opened.close();
   }
 }
 

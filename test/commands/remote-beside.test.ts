@@ -132,6 +132,35 @@ test('a copy that stood still while another run copied the same sets takes nothi
   expect(await run(`verify --repo ${url}`, { store: other })).toMatchObject({ exitCode: 0 });
 });
 
+test.each(['', ' --packed'])(
+  'an expire that stood still while another run copied the same set again takes nothing from that one: init%s',
+  async (packed) => {
+    await succeed('hot --home @env --repo @repo');
+    await succeed('hot --home @env --repo @repo');
+    const other = memoryStore();
+    const begin = [`init --repo ${url}${packed}`, `copy --all --repo @repo --to ${url}`];
+    for (const line of begin) expect(await run(line, { store: other })).toMatchObject({ exitCode: 0 });
+    let isLate = false;
+    let whole: readonly string[] = [];
+    vi.spyOn(Date, 'now').mockImplementation(() => new Date().getTime() + (isLate ? 3_600_000 : 0));
+    other.hooks = {
+      after: async ({ operation, name }) => {
+        if (whole.length > 0 || operation !== 'remove' || !name.includes('/manifest.json')) return;
+        whole = ['begun'];
+        // For the other run, the lock of this one is over.
+        for (const each of other.objects.keys()) if (each.startsWith('locks/')) other.objects.delete(each);
+        expect(await run(`copy --all --repo @repo --to ${url}`, { store: other })).toMatchObject({ exitCode: 0 });
+        whole = [...other.objects.keys()].sort();
+        isLate = true;
+      },
+    };
+    const late = await run(`expire --keep-full 1 --repo ${url}`, { store: other });
+    vi.restoreAllMocks();
+    expect(late).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('while this one stood still') });
+    expect([...other.objects.keys()].sort()).toEqual(whole);
+  },
+);
+
 test('what verify found is told, and is its exit code, where the store cannot be reached to note it', async () => {
   const name = `${namesOfSets()[0]}/environment/d.dbxml`;
   const whole = store.objects.get(name)!;

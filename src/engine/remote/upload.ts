@@ -29,6 +29,9 @@ const mostChecks = 20;
 /** How many files are sent at the same time. */
 const mostAtOnce = 4;
 
+/** How many objects of a set are removed before another look at the lock. */
+const removedAtOnce = 500;
+
 /** Throws where this run may not be the one that writes any more; asks by the store it is given, or by that of the work. */
 export type Confirm = (by?: Store) => Promise<void>;
 
@@ -309,7 +312,7 @@ class Upload {
   }
 
   async #discard(id: string): Promise<void> {
-    await removeAll(this.#ending, id);
+    await removeAll(this.#ending, id, async () => await this.#confirm(this.#ending));
     await this.#ending.packs?.discard(id);
   }
 
@@ -324,16 +327,24 @@ class Upload {
 
   /** Without its manifest it is no set, and the next run removes what is left of it. */
   async #removeSet({ id }: MirroredSet): Promise<void> {
-    await this.#confirm();
     await pause(this.#watch, { phase: `remove ${id}` });
-    await removeAll(this.#store, id);
+    await removeAll(this.#store, id, this.#confirm);
   }
 }
 
-/** The manifest goes first: without it, the rest is no set. */
-async function removeAll(store: Store, id: string): Promise<void> {
-  await store.remove([`${id}/${manifestName}`]);
-  await store.remove((await store.list(`${id}/`)).map(({ name }) => name));
+/**
+ * The manifest goes first: without it, the rest is no set. Only what was there before that is removed, and none of it once `confirm` throws: a run that
+ * took over may have put the same set there again.
+ */
+async function removeAll(store: Store, id: string, confirm: () => Promise<void>): Promise<void> {
+  const manifest = `${id}/${manifestName}`;
+  const rest = (await store.list(`${id}/`)).map(({ name }) => name).filter((name) => name !== manifest);
+  await confirm();
+  await store.remove([manifest]);
+  for (let i = 0; i < rest.length; i += removedAtOnce) {
+    await confirm();
+    await store.remove(rest.slice(i, i + removedAtOnce));
+  }
 }
 
 /** Whole lines, as many of the last ones as whoever reads checks looks at. */
