@@ -158,6 +158,9 @@ function describe(health: CheckedHealth): string {
     ['restorable until', restorableUntil === undefined ? 'no commit known' : formatTime(restorableUntil)],
     ['last verified', lastVerified === undefined ? 'never' : formatTime(lastVerified)],
     ['last rehearsed', lastRehearsed === undefined ? 'never' : formatTime(lastRehearsed)],
+    ...(health.unrehearsed.length > 0
+      ? [[caution('not yet rehearsed'), `${formatCount(health.unrehearsed.length, 'set')}: run \`verify --rehearse\``]]
+      : []),
     ...health.identities.map(({ file, opens }) => [
       'identity',
       opens ? `${inOneLine(file)} opens key.age and the newest chain` : bad(`${inOneLine(file)} does not open it`),

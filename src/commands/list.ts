@@ -1,5 +1,11 @@
 import { Command } from 'commander';
-import { listSets, type Catalog, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
+import {
+  isUnrehearsed,
+  listSets,
+  type Catalog,
+  type ListedChain,
+  type ListedSet,
+} from '../engine/repository/catalog.ts';
 import { type BrokenSet } from '../engine/repository/backup-set.ts';
 import { checksName } from '../engine/repository/checks.ts';
 import { goneOf } from '../engine/repository/missing.ts';
@@ -100,13 +106,20 @@ function whyNoWindow(isUnread: boolean, hasLog: boolean): string {
   return hasLog ? 'holds no commit' : 'has no log: can be restored as it was copied';
 }
 
+function standingOf(listed: ListedSet): string {
+  const isVerified = listed.lastCheck?.findings === 0 && !listed.hasDamagedChecks;
+  return [isVerified ? good('verified') : '', isUnrehearsed(listed) ? caution('not yet rehearsed') : '']
+    .filter((word) => word !== '')
+    .join(', ');
+}
+
 /** A line for each set; what there is to say of one below it. The kind of a set is in its name. */
 function setLines(sets: readonly ListedSet[]): string {
-  const rows = sets.map(({ set, bytes, lastCheck, hasDamagedChecks }) => [
-    set.id,
-    formatTime(set.manifest.finished),
-    formatBytes(bytes),
-    lastCheck && lastCheck.findings === 0 && !hasDamagedChecks ? good('verified') : '',
+  const rows = sets.map((listed) => [
+    listed.set.id,
+    formatTime(listed.set.manifest.finished),
+    formatBytes(listed.bytes),
+    standingOf(listed),
   ]);
   const lines = table(rows).trimEnd().split('\n');
   return sets.map((set, i) => `    ${lines[i]}\n${notesOf(set)}`).join('');

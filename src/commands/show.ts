@@ -5,7 +5,7 @@ import { filesOfKind, logPaths, type Environment } from '../engine/environment/e
 import { type Files } from '../engine/files/files.ts';
 import { readHistory, type History } from '../engine/history/history.ts';
 import { openLog } from '../engine/log/log-files.ts';
-import { listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
+import { isUnrehearsed, listSets, type ListedChain, type ListedSet } from '../engine/repository/catalog.ts';
 import { chainEnvironment, excludedFrom, newerThan, type Chain } from '../engine/repository/chain.ts';
 import { findChain, isNewestWanted } from '../engine/repository/find-chain.ts';
 import { checksName } from '../engine/repository/checks.ts';
@@ -17,7 +17,7 @@ import { rehearsalOf } from '../engine/repository/retention.ts';
 import { FigaroError, isOfTheRun } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { leftOutLines } from '../output/left-out.ts';
-import { bad } from '../output/styles.ts';
+import { bad, caution } from '../output/styles.ts';
 import { type Manifest } from '../engine/repository/manifest.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, shellWord, table } from '../output/text.ts';
 import { drawTimeline, type Mark } from '../output/timeline.ts';
@@ -118,9 +118,9 @@ function describe({ listed, containers, history }: Shown, directory: string): st
             log ? 'the end of each set: it is not known what was committed' : 'each set as it was copied',
           ],
         ]),
-    ['proven', provenAt(newest)],
+    ['proven', provenAt(sets.at(-1)!)],
     ['verified', lastVerified(sets)],
-    ['rehearsed', rehearsed === undefined ? 'only when it was made' : formatTime(rehearsed)],
+    ['rehearsed', rehearsed === undefined ? whenMade(sets) : formatTime(rehearsed)],
     ...(pin ? [['pinned', pin.note === '' ? 'yes' : pin.note]] : []),
     ...(newest.log
       ? [['log', `files ${newest.log.firstFile} to ${newest.log.lastFile}, up to ${formatLsn(newest.log.end)}`]]
@@ -149,13 +149,24 @@ function describe({ listed, containers, history }: Shown, directory: string): st
 }
 
 /** When the newest set was proven, and what was not looked at. */
-function provenAt({ unread, unsound, proof, finished, consolidated, log }: Manifest): string {
+function provenAt(newest: ListedSet): string {
+  const { unread, unsound, proof, finished, consolidated, log }: Manifest = newest.set.manifest;
+  if (unread && newest.lastRehearsal) return `${formatTime(newest.lastRehearsal.time)}, by a rehearsal`;
+  // Of what was copied without the password, no commit is known.
+  if (unread && log?.lastCommit) return 'not yet: nothing opened the sets before it when it was made';
   if (unread) return 'not: it is encrypted, and was copied without the password';
   if (unsound) return `not: it is a copy of a damaged source: ${unsound[0]!.message}`;
   const at = formatTime(consolidated?.finished ?? finished);
   if (proof?.structure) return at;
   const what = log ? 'recovery only; the structure of its databases' : 'not: its databases';
   return `${log ? `${at}, ` : ''}${what} ${log ? 'was' : 'were'} not checked. Run \`verify --rehearse\``;
+}
+
+function whenMade(sets: readonly ListedSet[]): string {
+  const missing = sets.filter(isUnrehearsed).length;
+  if (missing === 0) return 'only when it was made';
+  const which = missing === sets.length ? '' : `, ${formatCount(missing, 'set')} of ${sets.length}`;
+  return `not yet${which}: run \`verify --rehearse\``;
 }
 
 function lastVerified(sets: readonly ListedSet[]): string {
@@ -176,12 +187,16 @@ function lastVerified(sets: readonly ListedSet[]): string {
 /** A line for each set, whose kind is in its name. */
 function setRows(sets: readonly ListedSet[]): string[][] {
   const added = commitsAdded(sets);
-  return sets.map(({ set, bytes, lastCheck }, i) => [
-    set.id,
-    formatTime(set.manifest.finished),
-    formatBytes(bytes),
+  return sets.map((listed, i) => [
+    listed.set.id,
+    formatTime(listed.set.manifest.finished),
+    formatBytes(listed.bytes),
     added[i] === undefined ? '' : `${i > 0 ? '+' : ''}${formatCount(added[i], 'commit')}`,
-    lastCheck && lastCheck.findings > 0 ? bad(formatCount(lastCheck.findings, 'finding')) : '',
+    listed.lastCheck && listed.lastCheck.findings > 0
+      ? bad(formatCount(listed.lastCheck.findings, 'finding'))
+      : isUnrehearsed(listed)
+        ? caution('not yet rehearsed')
+        : '',
   ]);
 }
 

@@ -306,7 +306,25 @@ describe('an encrypted repository', () => {
     await succeed('copy --newest-chain --repo @repo --to @plain --identity @identity');
     const newest = namesIn(at('plain')).findLast((name) => name.includes('-incremental-'))!;
     expect(fs.readFileSync(at(`plain/${newest}/manifest.json`), 'utf8')).toContain('"unread": true');
+    const told = async (): Promise<string[]> => {
+      const lines: string[] = [];
+      for (const command of ['list', 'show', 'check --verbose', 'report --output @report.html']) {
+        lines.push((await run(`${command} --repo @repo --key-file @key`)).stdout);
+      }
+      lines[3] = fs.readFileSync(at('report.html'), 'utf8');
+      return lines;
+    };
+    const before = await told();
+    expect(before.filter((text) => text.includes('not yet rehearsed'))).toHaveLength(4);
+    expect(before[0]).toMatch(new RegExp(`${newest} .* not yet rehearsed\\n`));
+    expect(before[1]).toContain('not yet: nothing opened the sets before it when it was made');
+    expect(before[1]).toContain('not yet, 1 set of 2: run `verify --rehearse`');
+    const { stdout } = await run('check --json --repo @repo --key-file @key');
+    expect(JSON.parse(stdout)).toMatchObject({ unrehearsed: [newest] });
     await succeed('verify --rehearse --repo @repo --identity @identity');
+    const after = await told();
+    expect(after.filter((text) => text.includes('not yet'))).toEqual([]);
+    expect(after[1]).toMatch(/\n +proven +\S+, by a rehearsal\n/);
     await succeed('recover --repo @repo --to @recovered --identity @identity');
   });
 

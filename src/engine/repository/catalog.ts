@@ -25,6 +25,11 @@ export interface ListedSet {
   readonly hasDamagedChecks: boolean;
 }
 
+/** True for a set whose recovery nobody has gone through yet, not even when it was made: the sets before it, or the environment, could not be read then. */
+export function isUnrehearsed({ set, lastRehearsal }: ListedSet): boolean {
+  return set.manifest.unread === true && lastRehearsal === undefined;
+}
+
 /** A chain as a catalog shows it. */
 export interface ListedChain {
   readonly id: string;

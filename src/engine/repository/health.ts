@@ -5,7 +5,7 @@ import { formatBytes, formatDuration, formatTime } from '../../measures.ts';
 import { type Files } from '../files/files.ts';
 import { requireAmounts } from '../given.ts';
 import { sourcesHere, type Place } from '../places.ts';
-import { listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
+import { isUnrehearsed, listSets, type Catalog, type ListedChain, type ListedSet } from './catalog.ts';
 import { checksName } from './checks.ts';
 import { type Repository } from './repository.ts';
 import { isInFuture } from './chain-order.ts';
@@ -56,6 +56,8 @@ export interface Health {
   readonly problems: readonly HealthProblem[];
   /** The newest set that was proven recoverable. */
   readonly newest: NewestSet | undefined;
+  /** The sets of the newest chain whose recovery was not rehearsed when they were made, nor since. */
+  readonly unrehearsed: readonly string[];
   /** Databases that the newest chain lacks, as asked with --exclude: by path. */
   readonly excluded: readonly string[];
   /** The last commit that the newest chain can be recovered to, in seconds since 1970. */
@@ -97,8 +99,7 @@ export function healthOf(
 ): Health {
   const { chains, orphans, broken } = catalog;
   const sets = chains.flatMap((chain) => chain.sets);
-  const isProven = ({ set, lastRehearsal }: ListedSet): boolean =>
-    !isUnsound(set) && (set.manifest.unread !== true || lastRehearsal !== undefined);
+  const isProven = (listed: ListedSet): boolean => !isUnsound(listed.set) && !isUnrehearsed(listed);
   const proven = sets.findLast(isProven);
   const newest = proven && newestSet(proven, now);
   const lastRehearsed = latest(chains.map(rehearsalOf), now);
@@ -133,6 +134,7 @@ export function healthOf(
           )),
     ],
     newest,
+    unrehearsed: (chains.at(-1)?.sets ?? []).filter(isUnrehearsed).map(({ set }) => set.id),
     excluded: excludedFrom(chains.at(-1)?.sets.map(({ set }) => set) ?? []),
     restorableUntil: chains.at(-1)?.window?.last.time,
     lastVerified: latest(

@@ -66,10 +66,11 @@ function verified({ health: { lastVerified }, catalog: { chains }, now }: ShownS
   return { what: 'Last verified', value: ago(lastVerified, now), more: time(lastVerified) };
 }
 
-function rehearsed({ health: { lastRehearsed }, now }: ShownSurvey): Fact {
+function rehearsed({ health: { lastRehearsed, unrehearsed }, now }: ShownSurvey): Fact {
   const what = 'Recovery last rehearsed';
-  if (lastRehearsed === undefined) return { what, value: 'never', more: undefined };
-  return { what, value: ago(lastRehearsed, now), more: time(lastRehearsed) };
+  const missing = unrehearsed.length > 0 && `${formatCount(unrehearsed.length, 'set')} not yet rehearsed`;
+  if (lastRehearsed === undefined) return { what, value: 'never', more: missing };
+  return { what, value: ago(lastRehearsed, now), more: html`${time(lastRehearsed)}${missing && `, ${missing}`}` };
 }
 
 function size({ health: { bytes, freeBytes, chains, sets } }: ShownSurvey): Fact {

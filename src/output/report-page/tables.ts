@@ -2,7 +2,7 @@
 
 import { checksName } from '../../engine/repository/checks.ts';
 import { excludedFrom } from '../../engine/repository/chain.ts';
-import { type ListedChain, type ListedSet } from '../../engine/repository/catalog.ts';
+import { isUnrehearsed, type ListedChain, type ListedSet } from '../../engine/repository/catalog.ts';
 import { commitsAdded } from '../../engine/repository/coverage.ts';
 import { goneOf } from '../../engine/repository/missing.ts';
 import { isSound } from '../../engine/repository/retention.ts';
@@ -112,7 +112,7 @@ export function setTable({ catalog: { chains } }: ShownSurvey): Html | undefined
           formatBytes(bytes),
           set.manifest.log && commits?.toLocaleString('en-US'),
           verificationOf(listed),
-          lastRehearsal && time(lastRehearsal.time),
+          isUnrehearsed(listed) ? badge('caution', 'not yet rehearsed') : lastRehearsal && time(lastRehearsal.time),
         ],
       };
     }),
