@@ -3,7 +3,9 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { asWriter, createRepository, openRepository } from '../../src/engine/repository/repository.ts';
+import { FigaroError } from '../../src/errors.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
+import { MemoryStore } from '../support/memory-store.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { watchedFiles } from '../support/watched-files.ts';
 
@@ -30,6 +32,43 @@ test('init makes a repository and says so, and says of one that is there already
   rmSync(repo, { recursive: true });
   mkdirSync(path.join(repo, 'lost+found'), { recursive: true });
   expect((await init()).stdout).toMatch(/repo is a new repository, [0-9a-f]{16}\n$/);
+});
+
+describe('init in a store', () => {
+  const at = async (url: string, store: MemoryStore, command = 'init'): Promise<CliResult> =>
+    await figaro([...command.split(' '), '--repo', url], { store, env: { FIGARO_BACKUP_SPOOL: directory } });
+
+  test.each([
+    ['s3://bucket/a/b/c', 's3://bucket', 'repository.json', 's3://bucket'],
+    ['s3://bucket/a/b/c', 's3://bucket', 'a/b/repository.json', 's3://bucket/a/b'],
+    ['sftp://host/srv/a%20b/c', 'sftp://host/srv', 'a b/repository.json', 'sftp://host/srv/a%20b'],
+  ])('refuses a part of a repository that is there already: %s, in %s, below %s', async (url, top, head, outer) => {
+    const store = new MemoryStore({}, url);
+    const above = new MemoryStore({}, top);
+    above.objects.set(head, { bytes: Buffer.from('{}'), changedMs: 0 });
+    store.others.set(top, above);
+    layDemoEnvironment(path.join(directory, 'env'));
+    for (const command of ['init', `hot --home ${path.join(directory, 'env')}`]) {
+      expect(await at(url, store, command)).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining(`the repository ${url} lies inside the repository ${outer}\n`) as string,
+      });
+    }
+    expect([...store.objects.keys()]).toEqual([]);
+    // Whoever may not look there makes it all the same.
+    above.hooks = { before: () => Promise.reject(new FigaroError('not-permitted', 'access denied')) };
+    expect(await at(url, store)).toMatchObject({ exitCode: 0 });
+  });
+
+  test('refuses a place that has a repository in it', async () => {
+    const store = new MemoryStore({}, 's3://bucket/a');
+    store.objects.set('b/repository.json', { bytes: Buffer.from('{}'), changedMs: 0 });
+    expect(await at('s3://bucket/a', store)).toMatchObject({
+      exitCode: 6,
+      stderr: expect.stringContaining('already holds the repository s3://bucket/a/b\n') as string,
+    });
+    expect([...store.objects.keys()]).toEqual(['b/repository.json']);
+  });
 });
 
 test('init makes nothing where the directory above is missing: its disk may not be mounted', async () => {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { decodeContents, type Pieces } from '../../src/engine/packed/contents.ts';
 import { openContents } from '../../src/engine/packed/open-packed.ts';
@@ -258,6 +258,26 @@ describe.each(kinds)('a repository that is $title', ({ init, write, read }) => {
       }
     });
   });
+});
+
+test('full sets of one second are in the order in which they were made, and the next is built upon the last', async () => {
+  await beginWith('', '');
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+  onTestFinished(() => void vi.useRealTimers());
+  const made = [await take('hot', '')];
+  // Names of one second are in order by chance only.
+  for (let offset = 70_000; made.length < 2 || made.at(-1)! > made.at(-2)!; offset += 9000) {
+    application.commitUpTo([5, offset]);
+    made.push(await take('hot', ''));
+  }
+  made.push(await take('hot', ''));
+  const { stdout } = await succeed('list --json --repo @repo');
+  const { chains } = JSON.parse(stdout) as { chains: { id: string }[] };
+  expect(chains.map(({ id }) => id).slice(-made.length)).toEqual(made);
+  // Nothing has changed since.
+  expect(namesIn(at('repo/packs')).filter((name) => name.startsWith(made.at(-1)!))).toEqual([]);
+  const { stdout: shown } = await succeed('show --json --repo @repo');
+  expect(JSON.parse(shown)).toMatchObject({ id: made.at(-1) });
 });
 
 describe('an encrypted repository', () => {

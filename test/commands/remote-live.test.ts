@@ -93,6 +93,19 @@ function testRepository(open: () => Promise<LiveStore>): void {
     expect(told).toMatch(isLongRun ? /on from \S+-incremental-/ : /^proven recoverable: /m);
   });
 
+  test('is no place for another repository, nor is what it lies in', async () => {
+    const env = { ...store.env, FIGARO_BACKUP_SPOOL: place.directory };
+    const init = async (repo: string): Promise<object> => await here(['init', '--repo', repo], env);
+    expect(await init(`${store.url}/inside`)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(`lies inside the repository ${store.url}\n`) as string,
+    });
+    expect(await init(path.dirname(store.url))).toMatchObject({
+      status: 6,
+      stderr: expect.stringContaining(`already holds the repository ${store.url}\n`) as string,
+    });
+  });
+
   test('is looked at', async () => {
     const { chains } = JSON.parse(await run('list --json')) as { chains: { sets: object[] }[] };
     expect(chains).toMatchObject([{ sets: isLongRun ? [{}, {}, {}] : [{}, {}] }]);

@@ -32,6 +32,8 @@ export class MemoryStore implements Store {
   /** By name. */
   readonly objects = new Map<string, Entry>();
   hooks: StoreHooks;
+  /** Other stores that commands find, by their URLs. */
+  readonly others = new Map<string, MemoryStore>();
 
   constructor(hooks: StoreHooks = {}, place = 'memory://store') {
     this.hooks = hooks;

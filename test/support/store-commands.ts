@@ -1,6 +1,7 @@
 /** Commands that find a store in memory behind every URL, and stores that fail. */
 
-import { type OpenStore } from '../../src/engine/store/stores.ts';
+import { repositoryAbove } from '../../src/engine/store/above.ts';
+import { type OpenedStore, type OpenStore } from '../../src/engine/store/stores.ts';
 import { type Range } from '../../src/engine/store/store.ts';
 import { Unreachable } from '../../src/engine/store/unreachable.ts';
 import { MemoryStore, type StoreCall, type StoreHooks } from './memory-store.ts';
@@ -29,8 +30,14 @@ export function memoryStore(): MemoryStore {
   return new MemoryStore({}, memoryUrl);
 }
 
-/** Has commands find this store, whatever URL they are given. */
+/** Has commands find this store, whatever URL they are given that is not that of another one it knows. */
 export function openingStore(store: MemoryStore): OpenStore {
+  const above = (url: string): Promise<string | undefined> =>
+    repositoryAbove(url, (top) => Promise.resolve(store.others.get(top) ?? new MemoryStore()));
+  return (url) => Promise.resolve({ ...opened(store.others.get(url) ?? store), above: () => above(url) });
+}
+
+function opened(store: MemoryStore): OpenedStore {
   const read = (name: string, range: Range): Uint8Array | undefined => {
     const call: StoreCall = { operation: 'read', name, number: ++store.calls };
     store.hooks.before?.(call);
@@ -39,5 +46,5 @@ export function openingStore(store: MemoryStore): OpenStore {
     return bytes;
   };
   const close = (): Promise<void> => Promise.resolve();
-  return () => Promise.resolve({ store, ending: store, readerOf: () => ({ read, close }), close });
+  return { store, ending: store, readerOf: () => ({ read, close }), close };
 }

@@ -51,6 +51,8 @@ export interface Mirror {
   /** What the store has, as far as this run knows. */
   readonly known: {
     isRepository: boolean;
+    /** Where in it another repository is. */
+    readonly below: string | undefined;
     readonly sets: Map<string, MirroredSet>;
   };
   /** Forgets the bytes of a file that the store has now. */
@@ -98,7 +100,7 @@ class MirrorMaker {
   }
 
   async perform(): Promise<Mirror> {
-    const { head, sets } = sortObjects(await this.#store.list(''));
+    const { head, sets, below } = sortObjects(await this.#store.list(''));
     makeDirectories(this.#disk, this.#directory);
     if (head) await this.#bringHead(head);
     const mirrored = new Map<string, MirroredSet>();
@@ -113,7 +115,7 @@ class MirrorMaker {
       directory: this.#directory,
       files: changes.files,
       changes,
-      known: { isRepository: head !== undefined, sets: mirrored },
+      known: { isRepository: head !== undefined, below, sets: mirrored },
       release: (file, object, expected) => this.#lazy.release(file, object, expected),
     };
   }

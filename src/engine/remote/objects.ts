@@ -39,20 +39,24 @@ export interface StoredRepository {
   /** Its `repository.json`; undefined where there is none. */
   readonly head: StoredObject | undefined;
   readonly sets: readonly StoredSet[];
+  /** What the names of objects begin with that are those of another repository; undefined where there is none. */
+  readonly below: string | undefined;
 }
 
 /** What a repository is made of. Objects that are no part of one, or whose names could be no files of one, are passed over. */
 export function sortObjects(objects: readonly StoredObject[]): StoredRepository {
   const sets = new Map<string, Map<string, StoredObject>>();
-  let head: StoredObject | undefined;
+  let [head, below]: [StoredObject?, string?] = [];
   for (const object of objects) {
     if (object.name === repositoryName) head = object;
     const [id = '', ...rest] = object.name.split('/');
+    // In sets, such a file may be one of the application's.
+    if (rest.at(-1) === repositoryName && !setName.test(id)) below ??= object.name.slice(0, -repositoryName.length - 1);
     if (!setName.test(id) || rest.length === 0 || !rest.every(isPlain)) continue;
     const set = sets.get(id) ?? new Map<string, StoredObject>();
     sets.set(id, set.set(rest.join('/'), object));
   }
-  return { head, sets: [...sets].map(([id, within]) => ({ id, objects: within })) };
+  return { head, sets: [...sets].map(([id, within]) => ({ id, objects: within })), below };
 }
 
 /** A part of a name that leads nowhere else as the name of a file. */

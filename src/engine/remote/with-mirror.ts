@@ -84,6 +84,7 @@ export async function withMirror<T>(
       };
       const reader = stores.readerOf();
       const made = await watched((watch) => makeMirror(files, store, reader, { ...where, watch }));
+      if (isWriter && !made.known.isRepository) await requireApart(stores, made);
       const mirror = isWriter ? made : await withWriter(files, store, made);
       const kept = new KeptProofs(files, `${place}.proofs`, mirror);
       if (isWriter) kept.take();
@@ -99,6 +100,26 @@ export async function withMirror<T>(
   } finally {
     await lock?.release();
   }
+}
+
+/**
+ * A new repository lies in no other one, and none in it: what is listed, copied and removed of one would be that of both. Throws `usage` as for directories, and
+ * `target-not-empty` where there is one below.
+ */
+async function requireApart({ store, above }: OpenedStore, { known }: Mirror): Promise<void> {
+  const outer = await above?.();
+  if (outer !== undefined) {
+    throw new FigaroError('usage', `the repository ${store.place} lies inside the repository ${outer}`, {
+      path: store.place,
+      hint: 'choose a place outside of it: repositories lie beside each other.',
+    });
+  }
+  if (known.below === undefined) return;
+  throw new FigaroError(
+    'target-not-empty',
+    `${store.place} is not a repository, and already holds the repository ${store.place}/${known.below}`,
+    { path: store.place, hint: 'choose a place beside that one for a new repository.' },
+  );
 }
 
 /** What cannot be read of the sets can be had from their source. */

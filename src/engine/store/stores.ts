@@ -13,6 +13,8 @@ export interface OpenedStore {
   readonly ending: Store;
   /** What reads from it; of a packed repository as what it is. Asked for once. */
   readonly readerOf: (packed?: PackedOpening) => SyncReader;
+  /** The URL of a repository that it lies in; undefined where there is none, or nobody may look. */
+  readonly above?: () => Promise<string | undefined>;
   /** Its `repository.json`, where that was read already. */
   readonly head?: Uint8Array;
   close(): Promise<void>;
@@ -57,6 +59,13 @@ export async function openDirectory(files: Files, directory: string): Promise<Op
 /** Opens a store, which tries again what fails, and a thread that reads from it when something is read. */
 export const openStoreWithThread: OpenStore = async (url, { env, signal, storageClass, onRetry }) => {
   const [{ openStore }, { WorkerReader }] = await Promise.all([import('./open-store.ts'), import('./sync-reader.ts')]);
+  const above = async (): Promise<string | undefined> =>
+    await (
+      await import('./above.ts')
+    ).repositoryAbove(
+      url,
+      async (top) => await openStore(top, { env, budgetMs: endingMs, ...(signal ? { signal } : {}) }),
+    );
   const store = await openStore(url, {
     env,
     ...(storageClass === undefined ? {} : { storageClass }),
@@ -64,7 +73,8 @@ export const openStoreWithThread: OpenStore = async (url, { env, signal, storage
     ...(onRetry ? { onRetry } : {}),
   });
   const ending = await openStore(url, { env, budgetMs: endingMs });
-  return withReader(store, ending, (packed) => new WorkerReader({ url, place: store.place, env, ...packed }));
+  const opened = withReader(store, ending, (packed) => new WorkerReader({ url, place: store.place, env, ...packed }));
+  return { ...opened, above };
 };
 
 function withReader(
