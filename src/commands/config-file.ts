@@ -10,8 +10,14 @@ import { commandsWithTables, repeatedSettings, settingNames } from './setting-na
 type Variables = Readonly<Record<string, string | undefined>>;
 type Table = Readonly<Record<string, unknown>>;
 
-interface ConfigFile {
+/** Where settings are from. */
+export interface ConfigSource {
   readonly path: string;
+  /** Found where every user of Windows may make a file, and not named by anybody. Node.js cannot tell whose it is. */
+  readonly isAnybodys: boolean;
+}
+
+interface ConfigFile extends ConfigSource {
   readonly defaults: Table;
   readonly environments: Readonly<Record<string, Table>>;
 }
@@ -34,18 +40,37 @@ export class UnknownName extends FigaroError {
   }
 }
 
-/** Where configuration is looked for when nobody says where. */
-export function configPlaces(env: Variables): readonly string[] {
-  const user = env['XDG_CONFIG_HOME'] || (env['HOME'] ? path.join(env['HOME'], '.config') : undefined);
-  return [...(user === undefined ? [] : [path.join(user, 'figaro-backup.toml')]), '/etc/figaro-backup.toml'];
+const fileName = 'figaro-backup.toml';
+
+/** Where configuration is looked for when nobody says where: in the user's own directory, then in that of the machine. */
+export function configPlaces(env: Variables, platform: NodeJS.Platform = process.platform): readonly string[] {
+  if (platform === 'win32') {
+    const own = env['XDG_CONFIG_HOME'] || env['APPDATA'];
+    const forAll = placeForAll(env);
+    return [...(own ? [path.win32.join(own, fileName)] : []), ...(forAll === undefined ? [] : [forAll])];
+  }
+  const user = env['XDG_CONFIG_HOME'] || (env['HOME'] ? path.posix.join(env['HOME'], '.config') : undefined);
+  return [...(user === undefined ? [] : [path.posix.join(user, fileName)]), `/etc/${fileName}`];
+}
+
+/** On Windows. */
+function placeForAll(env: Variables): string | undefined {
+  return env['ProgramData'] ? path.win32.join(env['ProgramData'], fileName) : undefined;
 }
 
 /** Throws `usage` for a file that cannot be used, and when the one that was asked for is not there. */
-export function findConfig(files: Files, env: Variables, given: string | undefined): ConfigFile | undefined {
+export function findConfig(
+  files: Files,
+  env: Variables,
+  given: string | undefined,
+  platform: NodeJS.Platform = process.platform,
+): ConfigFile | undefined {
   const wanted = given ?? (env['FIGARO_BACKUP_CONFIG'] || undefined);
-  for (const place of wanted === undefined ? configPlaces(env) : [wanted]) {
+  for (const place of wanted === undefined ? configPlaces(env, platform) : [wanted]) {
     const bytes = wanted === undefined ? readIfPermitted(files, place) : readIfThere(files, place);
-    if (bytes) return parseConfig(place, Buffer.from(bytes).toString('utf8'));
+    if (!bytes) continue;
+    const isAnybodys = platform === 'win32' && wanted === undefined && place === placeForAll(env);
+    return { ...parseConfig(place, Buffer.from(bytes).toString('utf8')), isAnybodys };
   }
   if (wanted === undefined) return undefined;
   throw new FigaroError('usage', `${wanted}: there is no such configuration file`, { path: wanted });
@@ -61,7 +86,7 @@ function readIfPermitted(files: Files, file: string): Uint8Array | undefined {
   }
 }
 
-function parseConfig(file: string, text: string): ConfigFile {
+function parseConfig(file: string, text: string): Omit<ConfigFile, 'isAnybodys'> {
   const unusable = (problem: string): FigaroError =>
     new FigaroError('usage', `${file}: ${problem}`, {
       path: file,
@@ -147,7 +172,13 @@ export function tablesFor(
 }
 
 /** Throws `not-permitted` for a file into which somebody else may write what this program is to run. */
-export function requireTrusted(files: Files, file: string): void {
+export function requireTrusted(files: Files, { path: file, isAnybodys }: ConfigSource): void {
+  if (isAnybodys) {
+    throw new FigaroError('not-permitted', `${file}: it names commands to run, and any user could have made it`, {
+      path: file,
+      hint: 'see that only administrators can write to it, then name it with --config or in FIGARO_BACKUP_CONFIG.',
+    });
+  }
   const me = process.getuid?.();
   if (me === undefined) return;
   const { uid, mode } = withFile(files, file, (opened) => opened.stat());

@@ -21,7 +21,7 @@ export function manCommand(context: CommandContext): Command {
     .action((_options: object, command: Command) => {
       const settings = settingNames.map((name) => ({ option: `--${name}`, variables: variablesOf(name) }));
       // The page is the same for everybody who reads it.
-      const places = configPlaces({ XDG_CONFIG_HOME: '$XDG_CONFIG_HOME' });
+      const places = configPlaces({ XDG_CONFIG_HOME: '$XDG_CONFIG_HOME' }, 'linux');
       context.results.write(
         manualPage(describeCommand(command.parent!), { version: programVersion, settings, places }),
       );

@@ -5,7 +5,15 @@ import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { isOutside } from '../format/names.ts';
 import { type Files } from '../engine/files/files.ts';
 import { FigaroError } from '../errors.ts';
-import { configPlaces, findConfig, requireTrusted, tablesFor, UnknownName, type HoldingTable } from './config-file.ts';
+import {
+  configPlaces,
+  findConfig,
+  requireTrusted,
+  tablesFor,
+  UnknownName,
+  type ConfigSource,
+  type HoldingTable,
+} from './config-file.ts';
 import { settingNames, settingsOfOthers, variablesAlone, type SettingName } from './setting-names.ts';
 
 /** A command as it is typed: `hot`, `logs prune`. */
@@ -41,7 +49,7 @@ export interface Setting {
   /** For people: `$DB_HOME`, `/etc/figaro-backup.toml [environments.orders]`. */
   readonly source: string;
   /** The configuration file it is from. */
-  readonly file?: string;
+  readonly file?: ConfigSource;
   /** Where it holds for one command only, its name. */
   readonly command?: string;
 }
@@ -75,7 +83,7 @@ export function readSettings(
   }
   const tables = (name: SettingName): readonly HoldingTable[] =>
     file ? tablesFor(file, environment, settingsOfOthers[command ?? '']?.[name] ?? command) : [];
-  const candidates = (name: SettingName): readonly Candidate[] => candidatesFor(name, tables(name), env, file?.path);
+  const candidates = (name: SettingName): readonly Candidate[] => candidatesFor(name, tables(name), env, file);
   const homes = candidates('home');
   const inEffect = home === undefined ? homes[0] : { value: home };
   const settings: Setting[] = [];
@@ -100,7 +108,7 @@ function candidatesFor(
   name: SettingName,
   tables: readonly HoldingTable[],
   env: Variables,
-  file: string | undefined,
+  file: ConfigSource | undefined,
 ): readonly Candidate[] {
   const inFile = tables
     .filter(({ table }) => table[name] !== undefined)

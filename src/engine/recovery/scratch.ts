@@ -20,7 +20,8 @@ const lengthOf = (kept: number): number => kept % lengthLimit;
 /** Where large temporary files go: what the user says, or the directory that is for such. */
 function scratchDirectory(files: Files): string {
   const lasting = '/var/tmp';
-  return process.env.TMPDIR || (files.statThrough(lasting)?.kind === 'directory' ? lasting : os.tmpdir());
+  const hasOne = process.platform !== 'win32' && files.statThrough(lasting)?.kind === 'directory';
+  return process.env.TMPDIR || (hasOne ? lasting : os.tmpdir());
 }
 
 /**
