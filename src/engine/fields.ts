@@ -2,6 +2,7 @@
 
 import { parseLsn, type Lsn } from '../format/lsn.ts';
 import { FigaroError } from '../errors.ts';
+import { whyNotOnWindows } from '../format/windows-names.ts';
 
 /** The end of the year 9999. */
 const lastSecond = 253_402_300_799;
@@ -11,11 +12,13 @@ function isTime(text: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
-/** True for a relative path with `/` that stays inside of the directory it is relative to. */
-export function isInside(path: string): boolean {
-  // A backslash is an ordinary character of a name, except where it separates.
-  if (process.platform === 'win32' && /[\\:]/.test(path)) return false;
-  return !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+/**
+ * True for a relative path with `/` that stays inside of the directory it is relative to, and is of the file there that has this name: on
+ * Windows, others lead elsewhere.
+ */
+export function isInside(path: string, platform: NodeJS.Platform = process.platform): boolean {
+  const isPlain = path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  return isPlain && !path.includes('\0') && (platform !== 'win32' || whyNotOnWindows(path) === undefined);
 }
 
 /** Undefined for what is no JSON. */
@@ -116,11 +119,16 @@ export class FieldReader {
     return value;
   }
 
-  /** A path inside of a directory: it cannot lead out. */
+  /** A path inside of a directory: it cannot lead out. Throws `format-unsupported` for one that only Windows does not take. */
   inside(name: string): string {
     const value = this.string(name);
-    if (!isInside(value)) throw this.problem(`the path ${JSON.stringify(value)} leads out of where it belongs`);
-    return value;
+    if (isInside(value)) return value;
+    const path = `the path ${JSON.stringify(value)}`;
+    if (!isInside(value, 'linux')) throw this.problem(`${path} leads out of where it belongs`);
+    const { message, details } = this.problem(
+      `${path} cannot be that of a file on Windows: it ${whyNotOnWindows(value)}`,
+    );
+    throw new FigaroError('format-unsupported', message, { ...details, hint: 'use it on Linux, if it is yours.' });
   }
 
   /** A text of the form of `pattern`, which messages call `what`. */

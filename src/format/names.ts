@@ -1,6 +1,7 @@
 /** Names that Berkeley DB gives to files (format document, 1.3 to 1.6, 2.1, 4.9, 4.12). Names are with `/`. */
 
 import path from 'node:path';
+import { whyNotOnWindows } from './windows-names.ts';
 
 const largest = 0xffffffff;
 
@@ -102,9 +103,15 @@ export function normalDirectory(directory: string): string {
   return normal === '.' ? '' : normal.replace(/^\.\//, '');
 }
 
-/** True for a directory of DB_CONFIG that is not inside of the environment. */
+/** True for a directory of DB_CONFIG that is not inside of the environment, or that Windows takes for another one. */
 export function isOutside(directory: string): boolean {
   const normal = normalDirectory(directory);
   const leadsOut = normal === '..' || normal.startsWith('../');
-  return path.isAbsolute(directory) || path.win32.isAbsolute(directory) || leadsOut;
+  if (leadsOut || path.isAbsolute(directory) || path.win32.isAbsolute(directory) || hasDrive(normal)) return true;
+  return process.platform === 'win32' && normal !== '' && whyNotOnWindows(normal) !== undefined;
+}
+
+/** True for a path on a drive of Windows, relative to a directory that only the process knows as well. */
+export function hasDrive(name: string): boolean {
+  return /^[a-z]:/i.test(name);
 }

@@ -1,6 +1,7 @@
 /** Names for documents that any file system takes: documents can be called anything. */
 
 import { createHash } from 'node:crypto';
+import { deviceName } from '../../format/windows-names.ts';
 import { type DocumentEntry } from './metadata.ts';
 
 /** Which file is which document. */
@@ -8,9 +9,6 @@ export const indexName = 'documents.json';
 
 /** In bytes; what is added to tell names apart has room behind it in the 255 that there are. */
 const longest = 180;
-
-/** What Windows takes for a device, whatever follows the first dot. */
-const device = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
 
 /** Gives each document a file name of its own, also where upper and lower case are the same. */
 export class FileNames {
@@ -34,7 +32,7 @@ function safe(name: string): string {
   const text = name
     .normalize('NFC')
     .replaceAll(/[^\p{L}\p{M}\p{N}._+=@(),#~ -]/gu, '_')
-    .replace(device, '_$1')
+    .replace(deviceName, '_$1')
     .replace(/^[.~ -]/, '_')
     .replace(/[. ]+$/, '_');
   return shortened(text === '' ? 'document' : text);

@@ -1,7 +1,7 @@
 /** What files are called in a log, and where that is in a copy of the environment (format document, 1.2). */
 
 import { posix } from 'node:path';
-import { normalDirectory } from '../../format/names.ts';
+import { hasDrive, normalDirectory } from '../../format/names.ts';
 import { type Environment } from './environment.ts';
 
 /** A name as log records use it in a copy: relative to a data directory. */
@@ -61,10 +61,6 @@ function withSlashes(name: string): string {
 
 function isFull(name: string): boolean {
   return name.startsWith('/') || hasDrive(name);
-}
-
-function hasDrive(name: string): boolean {
-  return /^[a-z]:/i.test(name);
 }
 
 /** On drives, small letters and capitals are the same. */

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { logFileNumber, parseLogTailName } from '../../format/names.ts';
+import { hasDrive, logFileNumber, parseLogTailName } from '../../format/names.ts';
 import { type Files } from '../files/files.ts';
 import { mountedFiles, type Mount } from '../files/mounted-files.ts';
 import { readIfThere, readIn } from '../files/read.ts';
@@ -150,9 +150,12 @@ function isDataDirectory(config: DbConfig, { dataDirectories = [] }: Directories
   return [...config.dataDirectories, config.createDirectory, ...dataDirectories].includes(written);
 }
 
-/** False for `C:\data` where there are no drives: nothing can be looked at there, and it is refused by name. */
+/**
+ * False for `C:\data` where there are no drives, and for `C:data`, which is relative to a directory that nobody knows: nothing can be
+ * looked at there, and it is refused by name.
+ */
 function isOfThisSystem(directory: string): boolean {
-  return path.isAbsolute(directory) || !path.win32.isAbsolute(directory);
+  return path.isAbsolute(directory) || !(path.win32.isAbsolute(directory) || hasDrive(directory));
 }
 
 interface NamedDirectory {

@@ -4,6 +4,7 @@
  * an object, and the lock.
  */
 
+import { isInside } from '../fields.ts';
 import { checksName } from '../repository/checks.ts';
 import { lastLookName } from '../repository/last-look.ts';
 import { setName } from '../repository/manifest.ts';
@@ -52,14 +53,14 @@ export function sortObjects(objects: readonly StoredObject[]): StoredRepository 
     const [id = '', ...rest] = object.name.split('/');
     // In sets, such a file may be one of the application's.
     if (rest.at(-1) === repositoryName && !setName.test(id)) below ??= object.name.slice(0, -repositoryName.length - 1);
-    if (!setName.test(id) || rest.length === 0 || !rest.every(isPlain)) continue;
+    if (!setName.test(id) || rest.length === 0 || !isFileName(rest.join('/'))) continue;
     const set = sets.get(id) ?? new Map<string, StoredObject>();
     sets.set(id, set.set(rest.join('/'), object));
   }
   return { head, sets: [...sets].map(([id, within]) => ({ id, objects: within })), below };
 }
 
-/** A part of a name that leads nowhere else as the name of a file. */
-function isPlain(part: string): boolean {
-  return part !== '' && part !== '.' && part !== '..' && !/[\0\\]/.test(part);
+/** A name that leads nowhere else as the name of a file. */
+function isFileName(name: string): boolean {
+  return isInside(name) && !name.includes('\\');
 }

@@ -4,6 +4,7 @@ import { posix } from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { accessMethods, type AccessMethod } from '../../format/magic.ts';
 import { logFileName, logFileNumber, parseLogTailName } from '../../format/names.ts';
+import { asOnWindows } from '../../format/windows-names.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { readFields, type FieldReader } from '../fields.ts';
 import { type EnvironmentFileKind } from '../environment/environment.ts';
@@ -362,7 +363,7 @@ const fileKinds = ['database', 'placeholder', 'queue-extent', 'external-file', '
 
 function readFiles(reader: FieldReader): ManifestFile[] {
   const result = reader.list('files').map(readFile);
-  const paths = new Set(result.map(({ path }) => path));
+  const paths = new Set(result.map(({ path }) => (process.platform === 'win32' ? asOnWindows(path) : path)));
   if (paths.size !== result.length) throw reader.problem('it names a file twice');
   return result;
 }

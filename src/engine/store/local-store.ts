@@ -5,6 +5,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
+import { isInside } from '../fields.ts';
 import { removeIfPossible } from '../files/durable.ts';
 import { isCode } from '../files/failures.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
@@ -252,7 +253,7 @@ class LocalStore implements Store {
 
 /** True for what is one name to the system as well, and the same one when it is listed. */
 function isOwnPart(part: string): boolean {
-  return isPart(part) && !part.includes(path.sep) && !/\p{Surrogate}/u.test(part);
+  return isPart(part) && isInside(part) && !/\p{Surrogate}/u.test(part);
 }
 
 async function readBytes(opened: OpenFile, start: number, length: number): Promise<Uint8Array> {

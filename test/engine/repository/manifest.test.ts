@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeManifest, encodeManifest, type Manifest } from '../../../src/engine/repository/manifest.ts';
+import { onPlatform } from '../../support/platform.ts';
 import { expectFailure } from '../../support/trees.ts';
 
 const id = '20261122T081500Z-hot-7f3a9c';
@@ -114,4 +115,52 @@ test.each<[string, Record<string, unknown>]>([
   ['format 0', { format: 0 }],
 ])('a sealed manifest with %s is corrupt', async (_what, changes) => {
   await expectFailure('manifest-corrupt', () => decodeManifest(seal({ ...asJson(), ...changes }), 'manifest.json'));
+});
+
+describe('on Windows a manifest', () => {
+  const [database] = asJson()['files'] as Record<string, unknown>[];
+  const withPaths = (...paths: readonly string[]): string =>
+    seal({ ...asJson(), files: paths.map((path) => ({ ...database, path })) });
+  const decodeThere = (text: string): Manifest => onPlatform('win32', () => decodeManifest(text, 'm'));
+
+  test.each([
+    'C:/evil.db',
+    'C:evil.db',
+    'a.db:evil',
+    String.raw`..\..\evil.db`,
+    String.raw`\\server\share\evil.db`,
+    String.raw`\\?\C:\evil.db`,
+    '.. /evil.db',
+    'con',
+    'nul.db',
+    'a.db.',
+  ])('that names %j is refused, before anything of that name is opened', async (path) => {
+    const error = await expectFailure('format-unsupported', () => decodeThere(withPaths(path)));
+    expect(error.message).toContain(`m: the path ${JSON.stringify(path)} cannot be that of a file on Windows: it `);
+    expect(decodeManifest(withPaths(path), 'm').files[0]!.path).toBe(path);
+  });
+
+  test.each(['../evil.db', '/evil.db', 'a//b', 'a/../../evil.db'])(
+    'that names %j is refused as everywhere',
+    async (path) => {
+      await expectFailure('manifest-corrupt', () => decodeThere(withPaths(path)));
+    },
+  );
+
+  test('is refused where any other of its paths leads elsewhere', async () => {
+    const directory = { path: 'data:x', mode: 0o750, uid: 0, gid: 0 };
+    await expectFailure('format-unsupported', () => decodeThere(seal({ ...asJson(), directories: [directory] })));
+    const outside = { directory: '/elsewhere', path: String.raw`..\x` };
+    await expectFailure('format-unsupported', () => decodeThere(seal({ ...asJson(), outside: [outside] })));
+  });
+
+  test('cannot name two files that differ in small letters and capitals only', async () => {
+    const error = await expectFailure('manifest-corrupt', () => decodeThere(withPaths('data/a.dbxml', 'Data/A.dbxml')));
+    expect(error.message).toBe('m: it names a file twice');
+    expect(decodeManifest(withPaths('a.dbxml', 'A.dbxml'), 'm').files).toHaveLength(2);
+  });
+
+  test('of plain names is read as everywhere', () => {
+    expect(decodeThere(encodeManifest(manifest))).toEqual(decodeManifest(encodeManifest(manifest), 'm'));
+  });
 });

@@ -12,11 +12,11 @@ import { type BodyOf } from '../../../format/log/record.ts';
 import * as fileops from '../../../format/log/records/fileops.ts';
 import { formatLsn, type Lsn } from '../../../format/lsn.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
-import { normalDirectory } from '../../../format/names.ts';
 import { type ExternalFiles } from '../external-files.ts';
 import { type FileTable } from '../file-table.ts';
 import { type StoredFile } from '../page-store.ts';
-import { parseExtentName, isPassing, isExternalFileName } from '../../../format/names.ts';
+import { hasDrive, isExternalFileName, isPassing, normalDirectory, parseExtentName } from '../../../format/names.ts';
+import { whyNotOnWindows } from '../../../format/windows-names.ts';
 import { LogNames } from '../../environment/log-names.ts';
 import { plainName, type Creations } from './creations.ts';
 
@@ -333,7 +333,8 @@ function isExternalFile(name: string, directory: Directory): boolean {
 /** A name in a log is never followed out of the environment. */
 function checkedName(name: string, record: ScannedRecord): string {
   const parts = name.split('/');
-  if (name === '' || name.startsWith('/') || /^[a-zA-Z]:/.test(name) || parts.includes('..')) {
+  const isElsewhere = process.platform === 'win32' && whyNotOnWindows(normalDirectory(name)) !== undefined;
+  if (name === '' || name.startsWith('/') || hasDrive(name) || parts.includes('..') || isElsewhere) {
     throw new FigaroError(
       'format-unsupported',
       `log record ${formatLsn(record.lsn)} names the file ${JSON.stringify(name)}, outside of the environment`,
