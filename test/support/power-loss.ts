@@ -200,6 +200,7 @@ export class VolatileDisk {
       freeSpace: () => 1e12,
       hold: () => undefined,
       isHeld: () => false,
+      isOpen: () => false,
     };
   }
 

@@ -143,5 +143,7 @@ export function watchedFiles(inner: Files, { before, afterRead, afterWrite, afte
       see('isHeld', file);
       return inner.isHeld(file);
     },
+    // Only Windows is asked.
+    isOpen: (file) => inner.isOpen(file),
   };
 }

@@ -1,4 +1,4 @@
-/** Whether a process has an environment open, as far as Linux tells this user; elsewhere nothing is seen. */
+/** Whether a process has an environment open, as far as Linux and Windows tell this user; elsewhere nothing is seen. */
 
 import { FigaroError } from '../../errors.ts';
 import { readSystemFile, readSystemLink } from '../files/system-files.ts';
@@ -13,8 +13,20 @@ type InUseHint = (environment: Environment) => string;
  * or a region mapped: a process that has joined an environment keeps its regions mapped, even when it only reads. What a
  * process left behind that is no more does not count. Of processes of other users only locks can be seen, which those
  * hold that registered. That it returns proves nothing.
+ *
+ * Windows does not say who has a file open, but whether anybody has, for reading as well. To ask takes each file away from others for a
+ * moment.
+ *
+ * @param mayAsk false for what others may use at the same time: on Windows nothing is seen then
  */
-export function requireNotInUse(files: Files, environment: Environment, hintFor: InUseHint): void {
+export function requireNotInUse(files: Files, environment: Environment, hintFor: InUseHint, mayAsk = true): void {
+  const opened = mayAsk ? openFile(files, environment) : undefined;
+  if (opened !== undefined) {
+    throw new FigaroError('environment-in-use', `${environment.home} is in use: a process has ${opened} open`, {
+      path: opened,
+      hint: hintFor(environment),
+    });
+  }
   const shared = sharedFiles(files, environment);
   const watched = new Map([...ownFiles(environment), ...shared]);
   const locked = lockedFiles(watched);
@@ -29,6 +41,15 @@ export function requireNotInUse(files: Files, environment: Environment, hintFor:
       hint: hintFor(environment),
     });
   }
+}
+
+/** A file that Windows says is open. Shared memory comes first, which a process has open as long as it uses the environment, then the log. */
+function openFile(files: Files, environment: Environment): string | undefined {
+  const shared = environment.leftOut.filter(({ reason }) => reason === 'region' || reason === 'registry');
+  const own = environment.files.filter(({ kind }) => kind !== 'config' && kind !== 'external-file');
+  const log = own.filter(({ kind }) => kind === 'log').reverse();
+  const others = own.filter(({ kind }) => kind !== 'log');
+  return [...shared, ...log, ...others].find(({ path }) => files.isOpen(path))?.path;
 }
 
 /** What an environment consists of: paths by device and inode, as the kernel prints them. */

@@ -32,6 +32,7 @@ export function filesWith(files: Files, changed: Partial<Files>): Files {
     syncDirectory: (directory) => files.syncDirectory(directory),
     hold: (file) => files.hold(file),
     isHeld: (file) => files.isHeld(file),
+    isOpen: (file) => files.isOpen(file),
     freeSpace: (directory) => files.freeSpace(directory),
     ...changed,
   };

@@ -102,6 +102,11 @@ export interface Disk {
   hold(file: string): Hold | undefined;
   /** True when a process holds it, whatever container of this machine it is in. False proves nothing. */
   isHeld(file: string): boolean;
+  /**
+   * True when a process has it open, this one included, as only Windows tells. Nobody else can open it while that is asked: not to be
+   * asked of what may be in use.
+   */
+  isOpen(file: string): boolean;
 }
 
 /** What the engine works on: a disk, and the key to what is encrypted on it. */

@@ -77,6 +77,7 @@ export function mountedFiles(files: Files, home: string, mounts: readonly Mount[
       files.setOwner(to, statReplaced());
     },
     showsWrites: (file) => files.showsWrites(locate(file)),
+    isOpen: (file) => files.isOpen(locate(file)),
     realPath: (file) => files.realPath(locate(file)),
     create: (file, mode) => files.create(locate(file), mode),
     openToWrite: (file) => files.openToWrite(locate(file)),

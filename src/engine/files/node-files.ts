@@ -4,6 +4,7 @@ import fs from 'fs-extra';
 import { FigaroError } from '../../errors.ts';
 import { attempt, failure, isCode } from './failures.ts';
 import { type Disk, type FileStat, type OpenFile } from './files.ts';
+import { isOpen, withPatience } from './held-by-others.ts';
 import { hold, isHeld } from './kernel-lock.ts';
 import { toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
 
@@ -93,7 +94,15 @@ export const nodeFiles: Disk = {
     });
   },
   create(file, mode = 0o640) {
-    return attempt('create', file, () => new NodeFile(file, fs.openSync(file, 'wx+', mode)));
+    return attempt(
+      'create',
+      file,
+      () =>
+        new NodeFile(
+          file,
+          withPatience('change', () => fs.openSync(file, 'wx+', mode)),
+        ),
+    );
   },
   openToWrite(file) {
     return attempt('open', file, () => openRegular(file, toWriteWithoutWaiting | withoutLinks));
@@ -146,11 +155,12 @@ export const nodeFiles: Disk = {
   async copy(from, to) {
     try {
       await fs.promises.copyFile(from, to, fs.constants.COPYFILE_EXCL);
-      const stat = statOf(await fs.promises.stat(from));
-      nodeFiles.setOwner(to, stat);
-      nodeFiles.setTimes(to, stat.mtimeMs);
+      const stat = nodeFiles.statThrough(from)!;
+      // Opened before nobody may write to it any more: Windows syncs only what is open for that.
       const handle = await fs.promises.open(to, 'r+');
       try {
+        nodeFiles.setOwner(to, stat);
+        nodeFiles.setTimes(to, stat.mtimeMs);
         await handle.sync();
       } finally {
         await handle.close();
@@ -168,12 +178,12 @@ export const nodeFiles: Disk = {
     }
   },
   rename(from, to) {
-    attempt(`rename to ${to}`, from, () => fs.renameSync(from, to));
+    attempt(`rename to ${to}`, from, () => withPatience('change', () => fs.renameSync(from, to)));
   },
   link(file, name) {
     return attempt(`link to ${name}`, file, () => {
       try {
-        fs.linkSync(file, name);
+        withPatience('open', () => fs.linkSync(file, name));
       } catch (error) {
         if (isCode(error, 'EEXIST')) return false;
         // Some file systems know no second names. A copy comes nearest, though not all at once.
@@ -184,10 +194,10 @@ export const nodeFiles: Disk = {
     });
   },
   remove(file) {
-    attempt('remove', file, () => fs.rmSync(file, { force: true }));
+    attempt('remove', file, () => withPatience('change', () => fs.rmSync(file, { force: true })));
   },
   removeEmptyDirectory(directory) {
-    attempt('remove', directory, () => fs.rmdirSync(directory));
+    attempt('remove', directory, () => withPatience('change', () => fs.rmdirSync(directory)));
   },
   setTimes(file, mtimeMs) {
     attempt('set the times of', file, () => fs.utimesSync(file, mtimeMs / 1000, mtimeMs / 1000));
@@ -222,6 +232,7 @@ export const nodeFiles: Disk = {
   },
   hold,
   isHeld,
+  isOpen: (file) => attempt('look at', file, () => isOpen(file)),
 };
 
 async function syncFile(file: string): Promise<void> {
@@ -263,7 +274,7 @@ function openRegular(file: string, flags = withoutWaiting): NodeFile {
 
 function openDescriptor(file: string, flags: number): number {
   try {
-    return fs.openSync(file, flags);
+    return withPatience('open', () => fs.openSync(file, flags));
   } catch (error) {
     if (!isCode(error, 'ELOOP', 'EMLINK')) throw error;
     throw isALink(file);

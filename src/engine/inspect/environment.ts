@@ -138,7 +138,7 @@ function regionOf(files: Files, { leftOut }: Environment): InspectedRegion | und
 
 function usedBy(files: Files, environment: Environment): string | undefined {
   try {
-    requireNotInUse(files, environment, () => '');
+    requireNotInUse(files, environment, () => '', false);
     return undefined;
   } catch (error) {
     if (error instanceof FigaroError && error.code === 'environment-in-use') return error.message;

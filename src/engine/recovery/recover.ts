@@ -58,7 +58,7 @@ export interface RecoverOptions {
   readonly only?: readonly string[];
   /** Directories that get another name. */
   readonly moves?: DirectoryMoves;
-  /** With `only`: makes sure that the files that are needed, by their names in `environment`, are what they were. */
+  /** For sets, with `only`: makes sure that the files that are needed, by their names in `environment`, are what they were. */
   readonly requireIntact?: (names: ReadonlySet<string>) => Promise<void>;
   /** Told what it takes before the work begins. */
   readonly onPreflight?: (needs: Preflight) => void;
@@ -89,7 +89,9 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   const found: Environment = isWithoutLog ? { ...undamaged, withoutLog: true } : undamaged;
   const target = path.resolve(options.target);
   requireContents(files, found);
-  requireNotInUse(files, found, () => stopHint);
+  // Sets are read by others at the same time.
+  const isPlainCopy = options.requireIntact === undefined;
+  requireNotInUse(files, found, () => stopHint, isPlainCopy);
   requireKey(found);
   requireEmptyTarget(files, target);
   const plan = planDirectories(found, moves);
@@ -131,6 +133,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     check,
     anyOrder,
     resetLsns: options.resetLsns === true,
+    isPlainCopy,
   };
   const outcome = dryRun ? await rehearseJob(files, job) : await doJob(files, job, plan);
   return { target, dryRun, engine, preflight: needs, copied: work.copied.files, ...outcome };
@@ -170,6 +173,7 @@ interface Job extends Work {
   readonly check: boolean;
   readonly anyOrder: boolean;
   readonly resetLsns: boolean;
+  readonly isPlainCopy: boolean;
 }
 
 interface Outcome {
@@ -238,7 +242,7 @@ async function doJob(allFiles: Files, job: Job, plan: DirectoryPlan): Promise<Ou
         'LSNs are reset and the log is left out: any environment can open the containers, and no set or log goes on from them',
       );
     }
-    requireNotInUse(files, environment, () => stopHint);
+    requireNotInUse(files, environment, () => stopHint, job.isPlainCopy);
     requireStill(files, environment);
     await syncTree(files, home, watch);
     notes.push(...giveOwners(files, environment, home));
