@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { FigaroError } from '../errors.ts';
+import { asOnWindows } from '../format/windows-names.ts';
 import { type Files, placeOf } from './files/files.ts';
 import { directoryOf } from './environment/outside.ts';
 
@@ -38,8 +39,12 @@ export function requireOutside(files: Files, inner: Place, outer: Place): void {
  * Throws `usage` for a place that looks as if it were not on this machine, or as if a shell had not replaced a variable in
  * it: no directory of such a name is made. One that is there is used.
  */
-export function requireLocal(files: Files, { what, path: text }: Place): void {
-  const isWindows = process.platform === 'win32';
+export function requireLocal(
+  files: Files,
+  { what, path: text }: Place,
+  platform: NodeJS.Platform = process.platform,
+): void {
+  const isWindows = platform === 'win32';
   const segments = text.split(isWindows ? /[\\/]/ : '/');
   for (const [i, segment] of segments.entries()) {
     const look = lookOf(segment, i === 0, isWindows);
@@ -139,7 +144,7 @@ function liesInside(inner: Place, outer: Place): FigaroError {
 function isInsideOf(files: Files, inner: string, outer: string): boolean {
   const directory = realPathToBe(files, path.resolve(inner));
   const around = realPathToBe(files, path.resolve(outer));
-  if (directory === around || directory.startsWith(around.endsWith(path.sep) ? around : around + path.sep)) return true;
+  if (isAtOrBelow(directory, around)) return true;
   // One directory can be mounted at several places.
   const there = files.statThrough(around);
   if (!there || there.inode === 0) return false;
@@ -148,6 +153,14 @@ function isInsideOf(files: Files, inner: string, outer: string): boolean {
     if (stat && stat.device === there.device && stat.inode === there.inode) return true;
     if (at === path.dirname(at)) return false;
   }
+}
+
+/** Whether a path without links is another one, or leads below it. On Windows, small letters and capitals are the same. */
+export function isAtOrBelow(inner: string, outer: string, platform: NodeJS.Platform = process.platform): boolean {
+  const isWindows = platform === 'win32';
+  const { sep } = isWindows ? path.win32 : path.posix;
+  const [below, above] = isWindows ? [asOnWindows(inner), asOnWindows(outer)] : [inner, outer];
+  return below === above || below.startsWith(above.endsWith(sep) ? above : above + sep);
 }
 
 /** Where something is, or would be: links above it are followed. */

@@ -8,18 +8,30 @@ import { isOpen, withPatience } from './held-by-others.ts';
 import { hold, isHeld } from './kernel-lock.ts';
 import { toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
 
-function statOf(stat: fs.Stats): FileStat {
-  return {
-    kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : 'other',
-    size: stat.size,
-    mode: stat.mode & 0o7777,
-    uid: stat.uid,
-    gid: stat.gid,
-    mtimeMs: stat.mtimeMs,
-    changedMs: stat.ctimeMs,
-    device: stat.dev,
-    inode: stat.ino,
-  };
+/** Windows numbers files with 64 bits. The lower ones tell files of one disk from each other, and a number holds 53 exactly. */
+const asked = { bigint: process.platform === 'win32' };
+
+export function statOf(stat: fs.Stats | fs.BigIntStats): FileStat {
+  const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : 'other';
+  if ('mtimeNs' in stat) {
+    return {
+      kind,
+      size: Number(stat.size),
+      mode: Number(stat.mode) & 0o7777,
+      uid: Number(stat.uid),
+      gid: Number(stat.gid),
+      mtimeMs: Number(stat.mtimeNs) / 1e6,
+      changedMs: Number(stat.ctimeNs) / 1e6,
+      device: lower(stat.dev),
+      inode: lower(stat.ino),
+    };
+  }
+  const { size, mode, uid, gid, mtimeMs, ctimeMs: changedMs, dev: device, ino: inode } = stat;
+  return { kind, size, mode: mode & 0o7777, uid, gid, mtimeMs, changedMs, device, inode };
+}
+
+function lower(number: bigint): number {
+  return Number(BigInt.asUintN(53, number));
 }
 
 /** By the number that `statfs` has: ext2 to ext4, XFS, Btrfs. */
@@ -35,7 +47,7 @@ class NodeFile implements OpenFile {
   }
 
   stat(): FileStat {
-    return attempt('look at', this.path, () => statOf(fs.fstatSync(this.#descriptor)));
+    return attempt('look at', this.path, () => statOf(fs.fstatSync(this.#descriptor, asked)));
   }
 
   readAt(target: Uint8Array, position: number): number {
@@ -109,14 +121,14 @@ export const nodeFiles: Disk = {
   },
   statIfThere(file) {
     return attempt('look at', file, () => {
-      const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+      const stat = fs.lstatSync(file, { ...asked, throwIfNoEntry: false });
       return stat && statOf(stat);
     });
   },
   statThrough(file) {
     return attempt('look at', file, () => {
       try {
-        const stat = fs.statSync(file, { throwIfNoEntry: false });
+        const stat = fs.statSync(file, { ...asked, throwIfNoEntry: false });
         return stat && statOf(stat);
       } catch (error) {
         if (isCode(error, 'ELOOP')) return undefined;
@@ -129,7 +141,7 @@ export const nodeFiles: Disk = {
     return attempt('look at', file, () => timedFileSystems.has(fs.statfsSync(file).type));
   },
   realPath(file) {
-    return attempt('follow links to', file, () => fs.realpathSync(file));
+    return attempt('follow links to', file, () => realPath(file));
   },
   listIfThere(directory) {
     return attempt('list', directory, () => {
@@ -254,6 +266,16 @@ async function whileWritable(file: string, work: () => Promise<void>): Promise<v
     await work();
   } finally {
     fs.chmodSync(file, mode);
+  }
+}
+
+function realPath(file: string): string {
+  if (process.platform !== 'win32') return fs.realpathSync(file);
+  try {
+    // Names as they are written on disk, and one spelling of a drive: others lead to the same place.
+    return fs.realpathSync.native(file);
+  } catch {
+    return fs.realpathSync(file);
   }
 }
 
