@@ -166,6 +166,21 @@ function* overflowPieces(file: DatabaseFile, first: number, length: number): Gen
   if (done !== length) throw file.broken(first, `the item here has ${done} bytes, not ${length}`);
 }
 
+/** The pages of an item of which all but the last are read, each before the next one is told. */
+function* overflowPages(file: DatabaseFile, first: number, length: number): Generator<number> {
+  const { pageSize, indexStart } = file.format;
+  let left = length;
+  for (let pgno = first; pgno !== 0;) {
+    yield pgno;
+    // It has all the room that there is for the rest.
+    if (left <= pageSize - indexStart) return;
+    const page = file.page(pgno);
+    if (page.type !== pageType.overflow) throw file.broken(pgno, 'an overflow page has to be here');
+    left -= Math.max(1, overflowData(page).length);
+    pgno = page.nextPgno;
+  }
+}
+
 /** The duplicates of a set that has a tree of its own. */
 export function* offPageDuplicates(
   file: DatabaseFile,
@@ -212,6 +227,8 @@ export interface BtreeEntry {
   readonly data: () => Uint8Array;
   /** Its data page by page. */
   readonly pieces: () => Iterable<Uint8Array>;
+  /** Where its data is, unless that is on the leaf. */
+  readonly ownPages?: { readonly first: number; readonly all: () => Iterable<number> };
 }
 
 /** Records of a btree without duplicates, whose keys are in the order of bytes, from a key on. */
@@ -238,6 +255,7 @@ function entryAt(file: DatabaseFile, leaf: Page, key: Uint8Array, offset: number
       length,
       data: () => readOverflow(file, first, length),
       pieces: () => overflowPieces(file, first, length),
+      ownPages: { first, all: () => overflowPages(file, first, length) },
     };
   }
   const data = itemBytes(file, leaf, offset);

@@ -55,7 +55,7 @@ export async function findDifferences(
   const found: FileDifference[] = [];
   for (const names of pairsOf(states, `${normalDirectory(externalDirectory)}/`)) {
     try {
-      for (const part of await apartWhereUnlike(states, names, watch)) {
+      for (const part of await apartWhereUnlike(states, names)) {
         const difference = await differenceOf(states, part, listener, watch);
         if (difference) found.push(difference);
       }
@@ -99,9 +99,9 @@ function compareText(a: string, b: string): number {
 type Kind = FileDifference['kind'];
 
 /** A file of another kind that took the name of the first is not the same file. */
-async function apartWhereUnlike(states: TwoStates, names: PairNames, watch: Watch): Promise<readonly PairNames[]> {
+async function apartWhereUnlike(states: TwoStates, names: PairNames): Promise<readonly PairNames[]> {
   if (names.from === undefined || names.to === undefined) return [names];
-  const isLike = await withPair(states, names, watch, (pair) => kindOf(pair.from!) === kindOf(pair.to!));
+  const isLike = await usePair(FilePair.uncompared(states, names), (pair) => kindOf(pair.from!) === kindOf(pair.to!));
   return isLike
     ? [names]
     : [
@@ -120,7 +120,10 @@ async function withPair<T>(
   watch: Watch,
   use: (pair: FilePair) => T | Promise<T>,
 ): Promise<T> {
-  const pair = await FilePair.open(states, names, watch);
+  return await usePair(await FilePair.open(states, names, watch), use);
+}
+
+async function usePair<T>(pair: FilePair, use: (pair: FilePair) => T | Promise<T>): Promise<T> {
   try {
     return await use(pair);
   } finally {
@@ -139,7 +142,7 @@ async function differenceOf(
     const kind = kindOf(pair.files[0]!);
     const compared =
       kind === 'container'
-        ? { documents: await documentCounts(pair, listener, watch), databases: databasesAlone(pair) }
+        ? { documents: await documentCounts(pair, states, listener, watch), databases: databasesAlone(pair) }
         : { documents: undefined, databases: await databaseDifferences(pair, states, listener, watch) };
     const change: Fate = from === undefined ? 'added' : to === undefined ? 'removed' : 'changed';
     const was = from !== undefined && to !== undefined && from !== to ? from : undefined;
@@ -149,16 +152,67 @@ async function differenceOf(
   });
 }
 
+/** Changes of documents that were found, as long as there is room: they need not be found again to be shown. */
+class FoundChanges {
+  /** In bytes, about. */
+  room = 32 << 20;
+  readonly byCounts = new Map<DocumentCounts, readonly DocumentChange[]>();
+
+  static readonly #all = new WeakMap<TwoStates, FoundChanges>();
+
+  static of(states: TwoStates): FoundChanges {
+    let found = FoundChanges.#all.get(states);
+    if (!found) FoundChanges.#all.set(states, (found = new FoundChanges()));
+    return found;
+  }
+}
+
+/** What a change takes beside its name, in bytes, about. */
+const changeCost = 800;
+
+/** The changes in one container, while they are found. */
+class Keeping {
+  readonly #found: FoundChanges;
+  #changes: DocumentChange[] | undefined = [];
+  #bytes = 0;
+
+  constructor(states: TwoStates) {
+    this.#found = FoundChanges.of(states);
+  }
+
+  add(change: DocumentChange): void {
+    this.#bytes += changeCost + 2 * change.name.length;
+    if (this.#bytes > this.#found.room) this.#changes = undefined;
+    this.#changes?.push(change);
+  }
+
+  end(counts: DocumentCounts): void {
+    if (!this.#changes) return;
+    this.#found.room -= this.#bytes;
+    this.#found.byCounts.set(counts, this.#changes);
+  }
+}
+
 function sumOf(counts: DocumentCounts | RecordCounts | undefined): number {
   return Object.values(counts ?? {}).reduce((sum, count) => sum + count, 0);
 }
 
-async function documentCounts(pair: FilePair, listener: Listener, watch: Watch): Promise<DocumentCounts> {
+async function documentCounts(
+  pair: FilePair,
+  states: TwoStates,
+  listener: Listener,
+  watch: Watch,
+): Promise<DocumentCounts> {
   const counts = { added: 0, changed: 0, deleted: 0 };
   if (pair.isSame) return counts;
   const documents = new DocumentPair(pair, watch);
   await documents.measure(listener);
-  for await (const { kind } of documents.changes()) counts[kind] += 1;
+  const kept = new Keeping(states);
+  for await (const change of documents.changes()) {
+    counts[change.kind] += 1;
+    kept.add(change);
+  }
+  kept.end(counts);
   return counts;
 }
 
@@ -250,10 +304,18 @@ export async function forEachRecord(
 /** The documents of a container that are not the same, and where their XML is. */
 export async function forEachDocument(
   states: TwoStates,
-  { names }: FileDifference,
+  { names, documents: counts }: FileDifference,
   watch: Watch,
   see: (change: DocumentChange, documents: DocumentPair) => Promise<void>,
 ): Promise<void> {
+  const known = counts && FoundChanges.of(states).byCounts.get(counts);
+  if (known) {
+    await usePair(FilePair.uncompared(states, names), async (pair) => {
+      const documents = new DocumentPair(pair, watch);
+      for (const change of known) await see(change, documents);
+    });
+    return;
+  }
   await withPair(states, names, watch, async (pair) => {
     const documents = new DocumentPair(pair, watch);
     await documents.measure(silent);

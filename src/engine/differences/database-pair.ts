@@ -12,7 +12,7 @@ import { databasesOf, keyedRecordsOf, type KeyedRecord } from '../database/recor
 import { passedRecnoLeaves } from '../database/trees.ts';
 import { type Watch } from '../pause.ts';
 import { FilePair, sideNames, type SideName } from './file-pair.ts';
-import { amountOf, changesBetween, type Amount, type Change } from './join.ts';
+import { changesBetween, gather, type Change, type Gathered } from './join.ts';
 import { type TwoStates } from './look-into-two.ts';
 
 /** What of a database lies in one file: all of it, or a partition. */
@@ -34,7 +34,7 @@ export class DatabasePair {
   readonly #file: FilePair;
   readonly #hasDuplicates: boolean;
   readonly #label: string;
-  #amounts: { readonly from: Amount; readonly to: Amount } | undefined;
+  #gathered: { readonly [side in SideName]: Gathered<KeyedRecord> } | undefined;
 
   private constructor(file: FilePair, from: Database | undefined, to: Database | undefined, parts: readonly Part[]) {
     this.#file = file;
@@ -77,16 +77,17 @@ export class DatabasePair {
 
   /** Reads what can be different once. To be done before changes are asked for. Throws what reading pages throws. */
   async measure(watch: Watch): Promise<void> {
-    const measured = async (side: SideName): Promise<Amount> => await amountOf(() => this.#records(side), watch);
-    this.#amounts = { from: await measured('from'), to: await measured('to') };
+    const gathered = async (side: SideName): Promise<Gathered<KeyedRecord>> =>
+      await gather(() => this.#records(side), watch);
+    this.#gathered = { from: await gathered('from'), to: await gathered('to') };
   }
 
   changes(watch: Watch): AsyncGenerator<Change> {
     return changesBetween(
-      () => this.#records('from'),
-      () => this.#records('to'),
+      this.#gathered!.from,
+      this.#gathered!.to,
       (before, after) => Buffer.compare(before.data, after.data) === 0,
-      { hasDuplicates: this.#hasDuplicates, amounts: this.#amounts!, watch, label: this.#label },
+      { hasDuplicates: this.#hasDuplicates, watch, label: this.#label },
     );
   }
 

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { documentIdOf } from '../../format/documents/metadata.ts';
 import { DocumentProblem } from '../../format/documents/problem.ts';
 import { type FigaroError } from '../../errors.ts';
+import { type PageChoice } from '../database/page-choice.ts';
 import { type BtreeEntry } from '../database/trees.ts';
 import { XmlContainer } from '../documents/container.ts';
 import { type Warn } from '../documents/content.ts';
@@ -11,7 +12,7 @@ import { isRefusal } from '../documents/refusals.ts';
 import { versionOf, type DocumentVersion } from '../documents/version.ts';
 import { pause, type Watch } from '../pause.ts';
 import { sideNames, type FilePair, type SideName } from './file-pair.ts';
-import { amountOf, changesBetween, type Amount, type ChangeKind } from './join.ts';
+import { changesBetween, gather, type ChangeKind, type Gathered } from './join.ts';
 
 /** A document that is not the same in both states. A name is what it is known by: put again, it has another id. */
 export interface DocumentChange {
@@ -33,11 +34,17 @@ export interface Listener {
   readonly warn: Warn;
 }
 
+const silent: Listener = { onRefused: () => {}, warn: () => {} };
+
 export class DocumentPair {
   readonly #containers: { readonly [side in SideName]: XmlContainer | undefined };
   readonly #pair: FilePair;
   readonly #watch: Watch;
-  #amounts: { readonly from: Amount; readonly to: Amount } | undefined;
+  /** Ids of documents of which a record is not the same, in order. */
+  #ids: Float64Array = new Float64Array(0);
+  /** What cannot be read is told once. */
+  #listener = silent;
+  #gathered: { readonly [side in SideName]: Gathered<Found> } | undefined;
 
   /** Throws as `XmlContainer` does. */
   constructor(pair: FilePair, watch: Watch) {
@@ -50,20 +57,22 @@ export class DocumentPair {
   }
 
   /** Reads what can be different once. To be done before changes are asked for. */
-  async measure({ onRefused, warn }: Listener): Promise<void> {
-    const measured = async (side: SideName): Promise<Amount> =>
-      await amountOf(() => this.#versions(side, onRefused, warn), this.#watch);
-    this.#amounts = { from: await measured('from'), to: await measured('to') };
-    for (const side of sideNames) for (const damage of this.#containers[side]?.damage ?? []) onRefused(damage);
+  async measure(listener: Listener): Promise<void> {
+    this.#ids = await this.#findIds();
+    const gathered = async (side: SideName): Promise<Gathered<Found>> =>
+      await gather(() => this.#versions(side), this.#watch);
+    this.#listener = listener;
+    this.#gathered = { from: await gathered('from'), to: await gathered('to') };
+    this.#listener = silent;
+    for (const side of sideNames) for (const damage of this.#containers[side]?.damage ?? []) listener.onRefused(damage);
   }
 
   async *changes(): AsyncGenerator<DocumentChange> {
-    const silent = (): void => {};
-    const found = changesBetween<Found>(
-      () => this.#versions('from', silent, silent),
-      () => this.#versions('to', silent, silent),
+    const found = changesBetween(
+      this.#gathered!.from,
+      this.#gathered!.to,
       (before, after) => isSame(versionIn(before)!, versionIn(after)!),
-      { hasDuplicates: false, amounts: this.#amounts!, watch: this.#watch, label: this.#pair.files[0]!.path },
+      { hasDuplicates: false, watch: this.#watch, label: this.#pair.files[0]!.path },
     );
     for await (const { kind, key, before, after } of found) {
       const name = Buffer.from(key).toString('utf8');
@@ -82,12 +91,13 @@ export class DocumentPair {
     return container.content(container.entry(id)!, () => {});
   }
 
-  async *#versions(side: SideName, onRefused: Listener['onRefused'], warn: Warn): AsyncGenerator<Found> {
+  async *#versions(side: SideName): AsyncGenerator<Found> {
     const container = this.#containers[side];
+    const { onRefused, warn } = this.#listener;
     if (!container) return;
-    for (const id of this.#ids()) {
+    for (const id of this.#ids) {
       await pause(this.#watch);
-      const entry = id === undefined ? undefined : container.entry(id);
+      const entry = container.entry(id);
       if (!entry) continue;
       try {
         if (entry.name === undefined || entry.problem !== undefined) {
@@ -102,17 +112,28 @@ export class DocumentPair {
     }
   }
 
-  /** Ids of documents of which a record is not the same, in order. Now and then there is none, so that others have their turn. */
-  *#ids(): Generator<number | undefined> {
+  async #findIds(): Promise<Float64Array> {
     const { from, to } = this.#containers;
-    const isShared = from?.places === to?.places;
+    const choice = from?.places === to?.places ? this.#pair.choice : undefined;
     const recordsOf = (container: XmlContainer | undefined): readonly (() => Iterable<BtreeEntry>)[] =>
-      container?.recordsOfDocuments(isShared ? this.#pair.choice : undefined) ?? [() => [], () => []];
+      container?.recordsOfDocuments(choice) ?? [() => [], () => []];
     const [metadataFrom, contentFrom] = recordsOf(from);
     const [metadataTo, contentTo] = recordsOf(to);
-    const metadata = idsOfDifferent(metadataFrom!(), metadataTo!());
-    const content = idsOfDifferent(contentFrom!(), contentTo!());
-    yield* merged(metadata, content);
+    const metadata = idsOfDifferent(metadataFrom!(), metadataTo!(), choice);
+    const content = idsOfDifferent(contentFrom!(), contentTo!(), choice);
+    let ids = new Float64Array(1024);
+    let count = 0;
+    for (const id of merged(metadata, content)) {
+      await pause(this.#watch);
+      if (id === undefined) continue;
+      if (count === ids.length) {
+        const grown = new Float64Array(2 * count);
+        grown.set(ids);
+        ids = grown;
+      }
+      ids[count++] = id;
+    }
+    return ids.subarray(0, count);
   }
 }
 
@@ -127,8 +148,17 @@ function isSame(before: DocumentVersion, after: DocumentVersion): boolean {
 /** Pairs of records between two turns of others. */
 const patience = 256;
 
-/** The ids of documents with a record that one state lacks, or has otherwise. Keys are in the order of bytes. */
-function* idsOfDifferent(before: Iterable<BtreeEntry>, after: Iterable<BtreeEntry>): Generator<number | undefined> {
+/**
+ * The ids of documents with a record that one state lacks, or has otherwise. Keys are in the order of bytes. Now and then there is no id, so
+ * that others have their turn.
+ *
+ * @param changed pages that are not the same in both states; undefined where that is not known
+ */
+function* idsOfDifferent(
+  before: Iterable<BtreeEntry>,
+  after: Iterable<BtreeEntry>,
+  changed: PageChoice | undefined,
+): Generator<number | undefined> {
   const one = before[Symbol.iterator]();
   const other = after[Symbol.iterator]();
   let left = one.next();
@@ -138,7 +168,7 @@ function* idsOfDifferent(before: Iterable<BtreeEntry>, after: Iterable<BtreeEntr
     steps += 1;
     if (steps % patience === 0) yield undefined;
     const order = left.done ? 1 : right.done ? -1 : Buffer.compare(left.value.key, right.value.key);
-    if (order !== 0 || !hasSameData(left.value as BtreeEntry, right.value as BtreeEntry)) {
+    if (order !== 0 || !hasSameData(left.value as BtreeEntry, right.value as BtreeEntry, changed)) {
       yield idOf((order <= 0 ? left.value : right.value) as BtreeEntry);
     }
     if (order <= 0) left = one.next();
@@ -149,8 +179,9 @@ function* idsOfDifferent(before: Iterable<BtreeEntry>, after: Iterable<BtreeEntr
 /** What is longer is compared by its hash, in bytes: no two of them are in memory. */
 const longest = 1 << 20;
 
-function hasSameData(one: BtreeEntry, other: BtreeEntry): boolean {
+function hasSameData(one: BtreeEntry, other: BtreeEntry, changed: PageChoice | undefined): boolean {
   if (one.length !== other.length) return false;
+  if (changed && isOnSamePages(one, other, changed)) return true;
   if (one.length <= longest) return Buffer.compare(one.data(), other.data()) === 0;
   const [before, after] = [one, other].map(({ pieces }) => {
     const hash = createHash('sha256');
@@ -158,6 +189,13 @@ function hasSameData(one: BtreeEntry, other: BtreeEntry): boolean {
     return hash.digest('hex');
   });
   return before === after;
+}
+
+/** True for data on pages of its own that are the same in both states: they lead to each other in both. */
+function isOnSamePages({ ownPages: one }: BtreeEntry, { ownPages: other }: BtreeEntry, changed: PageChoice): boolean {
+  if (!one || one.first !== other?.first) return false;
+  for (const pgno of one.all()) if (changed.has(pgno)) return false;
+  return true;
 }
 
 /** Undefined for a key that belongs to no document. */

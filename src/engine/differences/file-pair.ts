@@ -60,6 +60,11 @@ export class FilePair {
     }
   }
 
+  /** Opens a file in both states, to be read and not compared. */
+  static uncompared(states: TwoStates, names: PairNames): FilePair {
+    return new FilePair(states, names);
+  }
+
   /** Opens a file in both states, and compares its pages as far as they can differ. */
   static async open(states: TwoStates, names: PairNames, watch: Watch): Promise<FilePair> {
     const pair = new FilePair(states, names);

@@ -20,10 +20,13 @@ export interface Change<R extends KeyedRecord = KeyedRecord> {
 /** Records of one state, from the first on each time they are asked for. Bytes are valid until the next one is asked for. */
 export type Records<R extends KeyedRecord> = () => Iterable<R> | AsyncIterable<R>;
 
-/** How many records a state has, and how much memory they take. */
-export interface Amount {
-  readonly records: number;
+/** Records of one state that were read once. */
+export interface Gathered<R extends KeyedRecord> {
+  readonly count: number;
+  /** What they take in memory, about. */
   readonly bytes: number;
+  /** All of them again: out of memory where they are few, else they are read again. */
+  readonly again: Records<R>;
 }
 
 /** What a record takes beside its bytes, about. */
@@ -32,24 +35,35 @@ const recordCost = 100;
 /** What is kept in memory at a time, in bytes. */
 const memory = 64 << 20;
 
+/** What is kept in memory of the records of a state, in bytes: more of them are read again. */
+const memoryOfFew = 16 << 20;
+
 /** Whatever keys are, no part of them is this much larger than the others. */
 const mostUneven = 16;
 
-export async function amountOf<R extends KeyedRecord>(records: Records<R>, watch: Watch): Promise<Amount> {
+/** @param keptBytes as many are kept in memory */
+export async function gather<R extends KeyedRecord>(
+  records: Records<R>,
+  watch: Watch,
+  keptBytes = memoryOfFew,
+): Promise<Gathered<R>> {
+  let kept: R[] | undefined = [];
   let count = 0;
   let bytes = 0;
   for await (const record of records()) {
     count += 1;
     bytes += sizeOf(record);
+    if (bytes > keptBytes) kept = undefined;
+    kept?.push(copyOf(record));
     await pause(watch);
   }
-  return { records: count, bytes };
+  const few = kept;
+  return { count, bytes, again: few ? () => few : records };
 }
 
 interface JoinOptions {
   /** A key can have several records: each is put or deleted, and none is changed. */
   readonly hasDuplicates: boolean;
-  readonly amounts: { readonly from: Amount; readonly to: Amount };
   readonly watch: Watch;
   /** Memory for records, in bytes. */
   readonly memoryBytes?: number;
@@ -63,24 +77,24 @@ interface JoinOptions {
  * a database that has one key again and again.
  */
 export async function* changesBetween<R extends KeyedRecord>(
-  from: Records<R>,
-  to: Records<R>,
+  from: Gathered<R>,
+  to: Gathered<R>,
   isSame: (before: R, after: R) => boolean,
-  { hasDuplicates, amounts, watch, memoryBytes = memory, label }: JoinOptions,
+  { hasDuplicates, watch, memoryBytes = memory, label }: JoinOptions,
 ): AsyncGenerator<Change<R>> {
-  if (amounts.to.records === 0) {
-    for await (const record of from()) {
+  if (to.count === 0) {
+    for await (const record of from.again()) {
       await pause(watch);
       yield { kind: 'deleted', key: record.key, before: record, after: undefined };
     }
     return;
   }
-  const rounds = Math.max(1, Math.ceil(amounts.from.bytes / memoryBytes));
+  const rounds = Math.max(1, Math.ceil(from.bytes / memoryBytes));
   const partOf = partsOf(rounds);
   for (let round = 0; round < rounds; round++) {
     const known = new Map<string, R[]>();
     let size = 0;
-    for await (const record of from()) {
+    for await (const record of from.again()) {
       await pause(watch);
       const id = idOf(record, hasDuplicates);
       if (partOf(id) !== round) continue;
@@ -90,7 +104,7 @@ export async function* changesBetween<R extends KeyedRecord>(
       if (others) others.push(copyOf(record));
       else known.set(id, [copyOf(record)]);
     }
-    for await (const record of to()) {
+    for await (const record of to.again()) {
       await pause(watch);
       const id = idOf(record, hasDuplicates);
       if (partOf(id) !== round) continue;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type KeyedRecord } from '../../../src/engine/database/records.ts';
-import { amountOf, changesBetween } from '../../../src/engine/differences/join.ts';
+import { changesBetween, gather } from '../../../src/engine/differences/join.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 
 type Pair = readonly [key: string, data: string];
@@ -20,13 +20,12 @@ async function changes(
   after: readonly Pair[],
   { hasDuplicates = false, memoryBytes }: { hasDuplicates?: boolean; memoryBytes?: number } = {},
 ): Promise<string[]> {
-  const [from, to] = [recordsOf(before), recordsOf(after)];
-  const amounts = { from: await amountOf(from, {}), to: await amountOf(to, {}) };
-  const options = { hasDuplicates, amounts, watch: {}, label: 'a.db', ...(memoryBytes && { memoryBytes }) };
+  const [from, to] = await Promise.all([before, after].map((pairs) => gather(recordsOf(pairs), {}, memoryBytes)));
+  const options = { hasDuplicates, watch: {}, label: 'a.db', ...(memoryBytes && { memoryBytes }) };
   const isSame = (one: KeyedRecord, other: KeyedRecord): boolean => Buffer.compare(one.data, other.data) === 0;
   const found: string[] = [];
   const text = (record: KeyedRecord | undefined): string => (record ? Buffer.from(record.data).toString() : '-');
-  for await (const { kind, key, before: old, after: now } of changesBetween(from, to, isSame, options)) {
+  for await (const { kind, key, before: old, after: now } of changesBetween(from!, to!, isSame, options)) {
     found.push(`${kind} ${Buffer.from(key as Uint8Array).toString()} ${text(old)} ${text(now)}`);
   }
   return found;
