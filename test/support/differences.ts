@@ -55,15 +55,24 @@ export interface Found {
   readonly lines: readonly string[];
   /** Whether the log said which pages can differ. */
   readonly isByLog: boolean;
+  /** Whether only those pages were recovered that were read. */
+  readonly wasOnDemand: boolean;
 }
 
 /** What `diff` finds. Its counts have to be those of what it shows. */
-export async function differencesFound(from: Side, to: Side, cacheBytes?: number): Promise<Found> {
+export async function differencesFound(
+  from: Side,
+  to: Side,
+  { cacheBytes, isOnDemand }: { readonly cacheBytes?: number; readonly isOnDemand?: boolean } = {},
+): Promise<Found> {
   const lines: string[] = [];
   let isByLog = true;
   const watch = {};
-  await lookIntoTwo(from, to, { watch, cacheBytes }, async (states) => {
+  let wasOnDemand = false;
+  await lookIntoTwo(from, to, { watch, cacheBytes, isOnDemand }, async (states) => {
+    lines.length = 0;
     const uids = [states.from, states.to].flatMap(({ databases }) => [...databases.values()]);
+    wasOnDemand = states.beSure !== undefined;
     isByLog = !uids.some((uid) => states.mayDiffer(uid) === 'any');
     const listener = { onRefused: (error: Error) => void lines.push(`refused: ${error.message}`), warn: () => {} };
     const external = to.environment.config.externalFileDirectory;
@@ -91,7 +100,7 @@ export async function differencesFound(from: Side, to: Side, cacheBytes?: number
       if (counts.size > 0) throw new Error(`${file}: not counted: ${[...counts.keys()].join(', ')}`);
     }
   });
-  return { lines: lines.sort(), isByLog };
+  return { lines: lines.sort(), isByLog, wasOnDemand };
 }
 
 /** By name: a database can be replaced by one of another method. */

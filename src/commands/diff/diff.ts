@@ -3,6 +3,7 @@ import { findDifferences } from '../../engine/differences/compare.ts';
 import { lookIntoTwo } from '../../engine/differences/look-into-two.ts';
 import { findSides } from '../../engine/differences/sides.ts';
 import { Refusals } from '../../engine/documents/refusals.ts';
+import { isProven } from '../../engine/repository/chain.ts';
 import { type FigaroError } from '../../errors.ts';
 import { withCacheSize } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
@@ -60,7 +61,8 @@ export function diffCommand(context: CommandContext): Command {
           const warnings = [...new Set([...from.warnings, ...to.warnings])];
           const warn = (warning: string): void => void warnings.push(warning);
           const only = names.length === 0 ? undefined : names;
-          await lookIntoTwo(from, to, { only, cacheBytes: options.cacheSize, watch }, async (states) => {
+          const isOnDemand = [from, to].every(({ chain }) => chain && isProven(chain));
+          await lookIntoTwo(from, to, { only, cacheBytes: options.cacheSize, isOnDemand, watch }, async (states) => {
             const { externalFileDirectory } = to.environment.config;
             const found = await findDifferences(states, externalFileDirectory, { onRefused, warn }, watch);
             context.warn(options, warnings);

@@ -6,7 +6,7 @@ import { forEachDocument, forEachRecord, type FileDifference } from '../../engin
 import { type DocumentChange, type DocumentPair } from '../../engine/differences/document-pair.ts';
 import { type SideName } from '../../engine/differences/file-pair.ts';
 import { type Change } from '../../engine/differences/join.ts';
-import { type TwoStates } from '../../engine/differences/look-into-two.ts';
+import { type TwoStates } from '../../engine/differences/two-states.ts';
 import { type Side } from '../../engine/differences/sides.ts';
 import { type DocumentVersion } from '../../engine/documents/version.ts';
 import { type Watch } from '../../engine/pause.ts';

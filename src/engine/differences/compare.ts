@@ -11,7 +11,7 @@ import { DatabasePair, type Fate } from './database-pair.ts';
 import { DocumentPair, type DocumentChange, type Listener } from './document-pair.ts';
 import { FilePair, sideNames, type PairNames } from './file-pair.ts';
 import { type Change, type ChangeKind } from './join.ts';
-import { type SeenState, type TwoStates } from './look-into-two.ts';
+import { type SeenState, type TwoStates } from './two-states.ts';
 
 /** How many records are not the same. */
 export type RecordCounts = { readonly [kind in ChangeKind]: number };
@@ -47,6 +47,27 @@ export interface FileDifference {
  * @param externalDirectory where databases keep large values: those that say which are nobody's business
  */
 export async function findDifferences(
+  states: TwoStates,
+  externalDirectory: string,
+  listener: Listener,
+  watch: Watch,
+): Promise<readonly FileDifference[]> {
+  const { beSure } = states;
+  if (!beSure) return await findAll(states, externalDirectory, listener, watch);
+  const warnings: string[] = [];
+  const silent: Listener = {
+    onRefused(error) {
+      throw error;
+    },
+    warn: (warning) => void warnings.push(warning),
+  };
+  const found = await findAll(states, externalDirectory, silent, watch);
+  beSure();
+  for (const warning of warnings) listener.warn(warning);
+  return found;
+}
+
+async function findAll(
   states: TwoStates,
   externalDirectory: string,
   listener: Listener,

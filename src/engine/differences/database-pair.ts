@@ -13,7 +13,7 @@ import { passedRecnoLeaves } from '../database/trees.ts';
 import { type Watch } from '../pause.ts';
 import { FilePair, sideNames, type SideName } from './file-pair.ts';
 import { changesBetween, gather, type Change, type Gathered } from './join.ts';
-import { type TwoStates } from './look-into-two.ts';
+import { type TwoStates } from './two-states.ts';
 
 /** What of a database lies in one file: all of it, or a partition. */
 interface Part {

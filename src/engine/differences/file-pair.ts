@@ -9,7 +9,7 @@ import { DatabaseFile } from '../database/database-file.ts';
 import { hasLaterPieces } from '../database/heap.ts';
 import { type PageChoice } from '../database/page-choice.ts';
 import { pause, type Watch } from '../pause.ts';
-import { type TwoStates } from './look-into-two.ts';
+import { type TwoStates } from './two-states.ts';
 import { PageSet } from './page-set.ts';
 
 export type SideName = 'from' | 'to';

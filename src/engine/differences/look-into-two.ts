@@ -4,16 +4,15 @@ import { FigaroError } from '../../errors.ts';
 import { databaseOfPartition, normalDirectory } from '../../format/names.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { requireCounts } from '../given.ts';
-import { type Files } from '../files/files.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { whileStill } from '../recovery/look-into.ts';
 import { recoveredFiles, filesAsTheyAre } from '../recovery/recovered-files.ts';
-import { type PreparedRecovery, type Scope } from '../recovery/recovery.ts';
+import { type Scope } from '../recovery/recovery.ts';
 import { defaultCacheBytes, prepareRecovery, rehearse, type RecoveredState } from '../recovery/rehearse.ts';
-import { type Commit } from '../recovery/restore-point.ts';
 import { namesAtTheEnd, namesIn, withoutOthersDamage } from '../recovery/select-containers.ts';
 import { type PageSet } from './page-set.ts';
 import { type Side } from './sides.ts';
+import { type Look, type PreparedSide, type SeenState } from './two-states.ts';
 import { touchedPages, type TouchedPages } from './touched-pages.ts';
 
 export interface TwoOptions {
@@ -21,32 +20,12 @@ export interface TwoOptions {
   readonly only?: readonly string[] | undefined;
   /** Memory for the pages of both, in bytes. */
   readonly cacheBytes?: number | undefined;
+  /**
+   * For states of which a recovery is known to succeed: recover only those pages that are read, where that is possible. Where it is found
+   * out late that it is not, the look is repeated, as `TwoStates` says.
+   */
+  readonly isOnDemand?: boolean | undefined;
   readonly watch: Watch;
-}
-
-/** One of two states that can be read. */
-export interface SeenState {
-  /** Through which, by names inside the environment. */
-  readonly files: Files;
-  /** Unique ids of databases by their names. */
-  readonly databases: ReadonlyMap<string, string>;
-  /** The last commit in it; undefined where there is none. */
-  readonly commit: Commit | undefined;
-}
-
-export interface TwoStates {
-  readonly from: SeenState;
-  readonly to: SeenState;
-  /** The pages of a file that can differ, by its unique id: none, some, or any. */
-  readonly mayDiffer: (uid: string) => PageSet | 'none' | 'any';
-}
-
-type Look<T> = (states: TwoStates) => Promise<T>;
-
-/** What is known of a side before its pages are. */
-interface Prepared extends Side {
-  /** Undefined where there is no log. */
-  readonly prepared: PreparedRecovery | undefined;
 }
 
 /**
@@ -56,7 +35,7 @@ interface Prepared extends Side {
 export async function lookIntoTwo<T>(
   from: Side,
   to: Side,
-  { only, cacheBytes = defaultCacheBytes, watch }: TwoOptions,
+  { only, cacheBytes = defaultCacheBytes, isOnDemand = false, watch }: TwoOptions,
   look: Look<T>,
 ): Promise<T> {
   requireCounts({ cacheBytes });
@@ -71,6 +50,13 @@ export async function lookIntoTwo<T>(
     if (!isSame && (touched.notDurable.has(uid) || !touched.knows(uid))) return 'any';
     return touched.pages.get(uid) ?? 'none';
   };
+  if (isOnDemand && touched) {
+    const shown: Scope = { has: (uid) => wanted?.has(uid) ?? true };
+    const scope: Scope = { has: (uid) => shown.has(uid) && mayDiffer(uid) !== 'none' };
+    const { lookOnDemand } = await import('./two-on-demand.ts');
+    const found = await lookOnDemand(one, other, { scope, shown, mayDiffer, cacheBytes, watch }, look);
+    if (found) return found.value;
+  }
   // Files with other names are not known before both are recovered.
   const added = new Set<string>();
   const scope: Scope = { has: (uid) => (wanted?.has(uid) ?? true) && (added.has(uid) || mayDiffer(uid) !== 'none') };
@@ -90,7 +76,7 @@ export async function lookIntoTwo<T>(
   }
 }
 
-async function prepare(side: Side, only: readonly string[] | undefined, watch: Watch): Promise<Prepared> {
+async function prepare(side: Side, only: readonly string[] | undefined, watch: Watch): Promise<PreparedSide> {
   const { files, restorePoint } = side;
   const environment = only ? withoutOthersDamage(side.environment, only) : side.environment;
   if (filesOfKind(environment, 'log').length > 0) {
@@ -103,7 +89,7 @@ async function prepare(side: Side, only: readonly string[] | undefined, watch: W
   return { ...side, environment, prepared: undefined };
 }
 
-async function touchedIn(one: Prepared, other: Prepared, watch: Watch): Promise<TouchedPages | undefined> {
+async function touchedIn(one: PreparedSide, other: PreparedSide, watch: Watch): Promise<TouchedPages | undefined> {
   if (!one.prepared || !other.prepared) return undefined;
   return await touchedPages(
     { files: one.files, prepared: one.prepared },
@@ -114,8 +100,8 @@ async function touchedIn(one: Prepared, other: Prepared, watch: Watch): Promise<
 
 /** The unique ids of the containers that were asked for, and of files beside them. */
 async function uidsOf(
-  one: Prepared,
-  other: Prepared,
+  one: PreparedSide,
+  other: PreparedSide,
   only: readonly string[],
   watch: Watch,
 ): Promise<ReadonlySet<string>> {
@@ -136,7 +122,10 @@ function isWith(name: string, wanted: ReadonlySet<string>): boolean {
   return wanted.has(name) || wanted.has(databaseOfPartition(name) ?? name);
 }
 
-async function namesOf({ files, environment, prepared }: Prepared, watch: Watch): Promise<ReadonlyMap<string, string>> {
+async function namesOf(
+  { files, environment, prepared }: PreparedSide,
+  watch: Watch,
+): Promise<ReadonlyMap<string, string>> {
   if (prepared) return await namesAtTheEnd(files, environment, prepared, watch);
   return namesAsTheyAre(environment);
 }
@@ -160,7 +149,7 @@ interface WithinOptions {
 }
 
 async function within<T>(
-  { files, environment, prepared }: Prepared,
+  { files, environment, prepared }: PreparedSide,
   options: WithinOptions,
   look: (seen: SeenState) => Promise<T>,
 ): Promise<T> {

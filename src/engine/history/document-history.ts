@@ -277,7 +277,7 @@ class HistoryReader {
       file.piece.read(target, pgno * pageSize);
       requireLogged(target, pgno, file, this.#replay.prepared.analysis.end.lsn);
     };
-    return filesOf(this.#files, this.#wanted.name, file.piece, (target, position) => {
+    const read = (target: Uint8Array, position: number): void => {
       const page = new Uint8Array(pageSize);
       for (let done = 0; done < target.length;) {
         const at = (position + done) % pageSize;
@@ -286,7 +286,8 @@ class HistoryReader {
         target.set(part, done);
         done += part.length;
       }
-    });
+    };
+    return filesOf(this.#files, new Map([[this.#wanted.name, { piece: file.piece, read }]]));
   }
 }
 

@@ -16,7 +16,8 @@ import { type StoredFile } from './page-store.ts';
 import { type RecoveredState } from './rehearse.ts';
 import { isPiece, type PieceKind } from './stage.ts';
 
-interface Shown {
+/** A file that is read as a recovery has it. */
+export interface Shown {
   readonly piece: Pick<Piece, 'size'>;
   readonly read: (target: Uint8Array, position: number) => void;
 }
@@ -72,9 +73,9 @@ export function requireLogged(bytes: Uint8Array, pgno: number, { label, format }
   );
 }
 
-/** A disk with one file, whose bytes are not only those of a piece. */
-export function filesOf(files: Files, name: string, piece: Shown['piece'], read: Shown['read']): Files {
-  return filesOfPieces(files, new Map([[path.resolve(name), { piece, read }]]));
+/** A disk with some files, by their names inside the environment. */
+export function filesOf(files: Files, shown: ReadonlyMap<string, Shown>): Files {
+  return filesOfPieces(files, new Map([...shown].map(([name, one]) => [path.resolve(name), one])));
 }
 
 /** @param pieces by their resolved names */

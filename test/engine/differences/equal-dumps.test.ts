@@ -21,7 +21,7 @@ import { effort, sampled } from '../../support/effort.ts';
 import { describeNative, makeDatabases, runWorkload } from '../../support/native.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 
-const seeds = effort('SEEDS', 2, 60);
+const seeds = effort('SEEDS', 3, 60);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
 /** The commits that an environment can be recovered to. */
@@ -37,6 +37,9 @@ async function commitsOf(files: Files, environment: Environment): Promise<Lsn[]>
   return found;
 }
 
+/** Of all comparisons: in how many only those pages were recovered that were read, and how many lines those had. */
+const onDemand = { times: 0, lines: 0 };
+
 /** Compares two moments of an environment with two whole recoveries. How many lines there were. */
 async function compare(files: Files, environment: Environment, one: Lsn, other: Lsn): Promise<number> {
   const [from, to] = [one, other].map((lsn) => sideOf(files, environment, { kind: 'lsn', lsn })) as [Side, Side];
@@ -46,12 +49,21 @@ async function compare(files: Files, environment: Environment, one: Lsn, other: 
   } catch (error) {
     if (!(error instanceof FigaroError)) throw error;
     // A whole recovery looks at pages that nobody asks for here: what it refuses may do for this, or be refused, too.
-    await differencesFound(from, to).catch((refusal: unknown) => expect(refusal).toBeInstanceOf(FigaroError));
+    for (const isOnDemand of [false, true]) {
+      const found = differencesFound(from, to, { isOnDemand });
+      await found.catch((refusal: unknown) => expect(refusal).toBeInstanceOf(FigaroError));
+    }
     return 0;
   }
   const { lines, isByLog } = await differencesFound(from, to);
   expect(lines).toEqual(expected);
   expect(isByLog).toBe(true);
+  const paged = await differencesFound(from, to, { isOnDemand: true });
+  expect(paged.lines).toEqual(expected);
+  if (paged.wasOnDemand) {
+    onDemand.times += 1;
+    onDemand.lines += lines.length;
+  }
   return lines.length;
 }
 
@@ -82,6 +94,7 @@ const variants: readonly (readonly string[])[] = [
   ['--hash'],
   ['--hash', '--big-endian', '--no-compact'],
   ['--page-size', '1024', '--log-max', '60000', '--checksum'],
+  ['--no-compact'],
 ];
 
 describeNative('two moments of random workloads of Berkeley DB 5.3 differ as two whole recoveries do', () => {
@@ -93,6 +106,12 @@ describeNative('two moments of random workloads of Berkeley DB 5.3 differ as two
     const commits = await commitsOf(nodeFiles, environment);
     expect(await compare(nodeFiles, environment, commits[0]!, commits.at(-1)!)).toBeGreaterThan(0);
     await compare(nodeFiles, environment, ...pickTwo(commits, seed));
+  });
+
+  test('also where only those pages are recovered that are read', () => {
+    console.log(`on demand: ${onDemand.times} times, ${onDemand.lines} differences`);
+    expect(onDemand.times).toBeGreaterThan(0);
+    expect(onDemand.lines).toBeGreaterThan(0);
   });
 });
 

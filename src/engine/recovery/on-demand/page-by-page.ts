@@ -79,6 +79,11 @@ export class PageByPage {
     return this.#lengths.redo.pageCount;
   }
 
+  /** True for a page that the log may change. */
+  isInLog(pgno: number): boolean {
+    return this.#index.undoneOn(pgno).length > 0 || this.#index.redoneOn(pgno).length > 0;
+  }
+
   /** The page in the form in which it would lie on a disk. */
   recover(pgno: number): Uint8Array {
     if (pgno === 0) return this.#first.stored();

@@ -1,0 +1,121 @@
+/** A file as of a restore point, of which each page is recovered when it is read for the first time. */
+
+import { filesOfKind, type Environment } from '../../environment/environment.ts';
+import { type Files } from '../../files/files.ts';
+import { type Watch } from '../../pause.ts';
+import { type StoredFile } from '../page-store.ts';
+import { requireLogged, type Shown } from '../recovered-files.ts';
+import { type PreparedRecovery } from '../recovery.ts';
+import { type FilesAtTheEnd } from '../rehearse.ts';
+import { Scratch } from '../scratch.ts';
+import { NotOnDemand } from './not-on-demand.ts';
+import { PageByPage } from './page-by-page.ts';
+import { indexPages } from './page-index.ts';
+import { bytesPerRecord } from './page-records.ts';
+
+export interface OnDemandOptions {
+  /** Memory for records and pages, in bytes. */
+  readonly cacheBytes: number;
+  readonly watch: Watch;
+}
+
+export class FileOnDemand implements Shown {
+  readonly piece: Shown['piece'];
+  readonly #file: StoredFile;
+  readonly #pages: PageByPage;
+  readonly #prepared: PreparedRecovery;
+  readonly #mostPages: number;
+  readonly #kept = new Map<number, Uint8Array>();
+  /** Where pages are that the log has changed, and that have no room in memory: nothing is done to a page twice. */
+  readonly #places = new Map<number, number>();
+  readonly #scratch: Scratch;
+
+  private constructor(
+    files: Files,
+    file: StoredFile,
+    pages: PageByPage,
+    prepared: PreparedRecovery,
+    cacheBytes: number,
+  ) {
+    const { pageSize } = file.format;
+    this.piece = { size: pages.pageCount * pageSize };
+    this.#file = file;
+    this.#pages = pages;
+    this.#prepared = prepared;
+    this.#mostPages = Math.max(1, Math.floor(cacheBytes / pageSize));
+    this.#scratch = new Scratch(files);
+  }
+
+  /** Reads the log for a file. Throws `NotOnDemand` where its pages cannot be had one by one, as far as that is known before they are read. */
+  static async open(
+    files: Files,
+    environment: Environment,
+    prepared: PreparedRecovery,
+    { initial }: Pick<FilesAtTheEnd, 'initial'>,
+    file: StoredFile,
+    { cacheBytes, watch }: OnDemandOptions,
+  ): Promise<FileOnDemand> {
+    const copied = filesOfKind(environment, 'database').find(({ uid }) => uid === file.uid);
+    if (!copied || !initial.has(file)) throw new NotOnDemand(`${file.label} is not in the copy`);
+    requireSimple(file);
+    const mostRecords = Math.floor(cacheBytes / 2 / bytesPerRecord);
+    const index = await indexPages(files, prepared, copied, { mostRecords, watch });
+    const pages = new PageByPage(files, prepared, index, file);
+    try {
+      await pages.followLength(watch);
+      return new FileOnDemand(files, file, pages, prepared, cacheBytes / 2);
+    } catch (error) {
+      pages.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#pages.close();
+    this.#scratch.close();
+  }
+
+  /** As bytes are read from a file. */
+  readonly read = (target: Uint8Array, position: number): void => {
+    const { pageSize } = this.#file.format;
+    for (let done = 0; done < target.length;) {
+      const at = (position + done) % pageSize;
+      const part = this.#pageAt((position + done - at) / pageSize).subarray(at, at + target.length - done);
+      target.set(part, done);
+      done += part.length;
+    }
+  };
+
+  #pageAt(pgno: number): Uint8Array {
+    const known = this.#kept.get(pgno);
+    if (known) return known;
+    const bytes = this.#fromScratch(pgno) ?? this.#pages.recover(pgno);
+    requireLogged(bytes, pgno, this.#file, this.#prepared.analysis.end.lsn);
+    if (this.#kept.size >= this.#mostPages) this.#evict();
+    this.#kept.set(pgno, bytes);
+    return bytes;
+  }
+
+  #fromScratch(pgno: number): Uint8Array | undefined {
+    const place = this.#places.get(pgno);
+    if (place === undefined) return undefined;
+    const bytes = new Uint8Array(this.#file.format.pageSize);
+    this.#scratch.read(place, bytes);
+    return bytes;
+  }
+
+  #evict(): void {
+    const [pgno, bytes] = this.#kept.entries().next().value!;
+    this.#kept.delete(pgno);
+    if (this.#places.has(pgno) || !this.#pages.isInLog(pgno)) return;
+    this.#places.set(pgno, this.#scratch.keep(bytes, undefined));
+  }
+}
+
+/** Throws for a file that is more than btrees in whole pages, or that the log has written to as a file. */
+function requireSimple(file: StoredFile): void {
+  if (!file.isDatabase || file.isRewritten) throw new NotOnDemand('not only its pages change');
+  const { method, pageSize } = file.format;
+  if (method !== 'btree') throw new NotOnDemand(`a file of method ${method}`);
+  if (file.piece.size % pageSize !== 0) throw new NotOnDemand('it ends in the middle of a page');
+}
