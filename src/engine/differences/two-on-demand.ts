@@ -1,8 +1,10 @@
 /** Two states of an environment of which only those pages are recovered that are read, where the log says which pages can differ. */
 
 import { FigaroError } from '../../errors.ts';
+import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { databaseOfPartition } from '../../format/names.ts';
 import { type Watch } from '../pause.ts';
+import { lastLsn } from '../recovery/analysis.ts';
 import { FileOnDemand } from '../recovery/on-demand/file-on-demand.ts';
 import { NotOnDemand } from '../recovery/on-demand/not-on-demand.ts';
 import { whileStill } from '../recovery/look-into.ts';
@@ -40,10 +42,13 @@ export async function lookOnDemand<T>(
   const beSure = (): void => void (isSure = true);
   const { mayDiffer } = options;
   try {
-    return await within(one, options, (from) =>
-      within(other, options, async (to) => {
-        requireSameNames(from, to);
-        requireSameNames(to, from);
+    const isOrdered = compareLsn(endOf(one), endOf(other)) <= 0;
+    const [earlier, later] = isOrdered ? [one, other] : [other, one];
+    return await within(earlier, options, undefined, (before, opened) =>
+      within(later, options, opened, async (after) => {
+        requireSameNames(before, after);
+        requireSameNames(after, before);
+        const [from, to] = isOrdered ? [before, after] : [after, before];
         return { value: await look({ from, to, mayDiffer, beSure }) };
       }),
     );
@@ -55,6 +60,14 @@ export async function lookOnDemand<T>(
   }
 }
 
+function endOf({ prepared }: PreparedSide): Lsn {
+  if (!prepared) throw new NotOnDemand('there is no log');
+  return lastLsn(prepared.analysis);
+}
+
+/** The files of a state, by their names. */
+type OpenedFiles = ReadonlyMap<string, FileOnDemand>;
+
 function requireSameNames({ databases }: SeenState, other: SeenState): void {
   for (const [name, uid] of databases) {
     if (other.databases.get(name) !== uid) throw new NotOnDemand(`${name} is another file`);
@@ -65,7 +78,8 @@ function requireSameNames({ databases }: SeenState, other: SeenState): void {
 async function within<T>(
   { files, environment, prepared }: PreparedSide,
   { scope, shown, cacheBytes, watch }: OnDemandOptions,
-  look: (seen: SeenState) => Promise<T>,
+  earlier: OpenedFiles | undefined,
+  look: (seen: SeenState, opened: OpenedFiles) => Promise<T>,
 ): Promise<T> {
   if (!prepared) throw new NotOnDemand('there is no log');
   return await withFilesAtTheEnd(files, environment, prepared, watch, async (found) => {
@@ -77,12 +91,16 @@ async function within<T>(
       for (const file of chosen) {
         const name = nameInside(file);
         if (name === undefined) continue;
-        opened.set(name, await FileOnDemand.open(files, environment, prepared, found, file, options));
+        const before = earlier?.get(name);
+        const shownAt = before
+          ? await before.openLater(files, environment, prepared, found, file, options)
+          : await FileOnDemand.open(files, environment, prepared, found, file, options);
+        opened.set(name, shownAt);
       }
       const { limit, commits } = prepared.analysis;
       const databases = new Map([...namesIn(found.table)].filter(([, uid]) => shown.has(uid)));
       const seen = { files: filesOf(files, opened), databases, commit: limit ?? commits.last };
-      return await whileStill(files, environment, scope, () => look(seen));
+      return await whileStill(files, environment, scope, () => look(seen, opened));
     } finally {
       for (const file of opened.values()) file.close();
     }

@@ -57,7 +57,12 @@ function firstPageOf(name: string, file: StoredFile | undefined): number {
  * Throws `not-recoverable` for a page whose last change is not in the log (recovery document, A.15): nobody knows what it would be at the
  * moment that is shown. Parts of pages are passed over, unless they are the first of theirs.
  */
-export function requireLogged(bytes: Uint8Array, pgno: number, { label, format }: StoredFile, end: Lsn): void {
+export function requireLogged(
+  bytes: Uint8Array,
+  pgno: number,
+  { label, format }: Pick<StoredFile, 'label' | 'format'>,
+  end: Lsn,
+): void {
   if (bytes.length < headerSize || !Number.isInteger(pgno) || isBlank(bytes.subarray(0, headerSize))) return;
   const { lsn, pgno: said } = new Page(bytes, format);
   if (said !== pgno || !isLogged(lsn) || compareLsn(lsn, end) < 0) return;

@@ -1,14 +1,17 @@
 /** A file as of a restore point, of which each page is recovered when it is read for the first time. */
 
-import { filesOfKind, type Environment } from '../../environment/environment.ts';
+import { filesOfKind, type Environment, type FileOfKind } from '../../environment/environment.ts';
 import { type Files } from '../../files/files.ts';
 import { type Watch } from '../../pause.ts';
+import { firstDifferent } from '../first-different.ts';
 import { type StoredFile } from '../page-store.ts';
+import { type Piece } from '../piece.ts';
 import { requireLogged, type Shown } from '../recovered-files.ts';
 import { type PreparedRecovery } from '../recovery.ts';
 import { type FilesAtTheEnd } from '../rehearse.ts';
 import { Scratch } from '../scratch.ts';
 import { NotOnDemand } from './not-on-demand.ts';
+import { type CopiedFile } from './one-page.ts';
 import { PageByPage } from './page-by-page.ts';
 import { indexPages } from './page-index.ts';
 import { bytesPerRecord } from './page-records.ts';
@@ -21,7 +24,8 @@ export interface OnDemandOptions {
 
 export class FileOnDemand implements Shown {
   readonly piece: Shown['piece'];
-  readonly #file: StoredFile;
+  readonly #copied: FileOfKind<'database'>;
+  readonly #file: CopiedFile;
   readonly #pages: PageByPage;
   readonly #prepared: PreparedRecovery;
   readonly #mostPages: number;
@@ -32,13 +36,15 @@ export class FileOnDemand implements Shown {
 
   private constructor(
     files: Files,
-    file: StoredFile,
+    copied: FileOfKind<'database'>,
+    file: CopiedFile,
     pages: PageByPage,
     prepared: PreparedRecovery,
     cacheBytes: number,
   ) {
     const { pageSize } = file.format;
     this.piece = { size: pages.pageCount * pageSize };
+    this.#copied = copied;
     this.#file = file;
     this.#pages = pages;
     this.#prepared = prepared;
@@ -51,19 +57,47 @@ export class FileOnDemand implements Shown {
     files: Files,
     environment: Environment,
     prepared: PreparedRecovery,
-    { initial }: Pick<FilesAtTheEnd, 'initial'>,
+    found: FilesAtTheEnd,
     file: StoredFile,
-    { cacheBytes, watch }: OnDemandOptions,
+    options: OnDemandOptions,
   ): Promise<FileOnDemand> {
-    const copied = filesOfKind(environment, 'database').find(({ uid }) => uid === file.uid);
-    if (!copied || !initial.has(file)) throw new NotOnDemand(`${file.label} is not in the copy`);
-    requireSimple(file);
+    const copied = requireSimple(environment, found, file);
+    return await FileOnDemand.#open(files, prepared, copied, file, { ...options, isOnlyRedone: false });
+  }
+
+  /**
+   * The same file as of a later restore point in the same log, as `open` would have it: what the log has in between is done to the pages that
+   * this one has. Closed by whoever asks for it, before this one.
+   */
+  async openLater(
+    files: Files,
+    environment: Environment,
+    prepared: PreparedRecovery,
+    found: FilesAtTheEnd,
+    file: StoredFile,
+    options: OnDemandOptions,
+  ): Promise<FileOnDemand> {
+    const copied = requireSimple(environment, found, file);
+    if (copied.path !== this.#copied.path) throw new NotOnDemand(`${file.label} is another copy`);
+    const { label, dataDirectory, format } = this.#file;
+    const log = { ...prepared.log, start: firstDifferent(this.#prepared.analysis, prepared.analysis) };
+    const shown = { piece: readOnly(this), label, dataDirectory, format };
+    return await FileOnDemand.#open(files, { ...prepared, log }, copied, shown, { ...options, isOnlyRedone: true });
+  }
+
+  static async #open(
+    files: Files,
+    prepared: PreparedRecovery,
+    copied: FileOfKind<'database'>,
+    file: CopiedFile,
+    { cacheBytes, watch, isOnlyRedone }: OnDemandOptions & { readonly isOnlyRedone: boolean },
+  ): Promise<FileOnDemand> {
     const mostRecords = Math.floor(cacheBytes / 2 / bytesPerRecord);
-    const index = await indexPages(files, prepared, copied, { mostRecords, watch });
+    const index = await indexPages(files, prepared, copied, { mostRecords, isOnlyRedone, watch });
     const pages = new PageByPage(files, prepared, index, file);
     try {
       await pages.followLength(watch);
-      return new FileOnDemand(files, file, pages, prepared, cacheBytes / 2);
+      return new FileOnDemand(files, copied, file, pages, prepared, cacheBytes / 2);
     } catch (error) {
       pages.close();
       throw error;
@@ -112,10 +146,21 @@ export class FileOnDemand implements Shown {
   }
 }
 
-/** Throws for a file that is more than btrees in whole pages, or that the log has written to as a file. */
-function requireSimple(file: StoredFile): void {
+/** The bytes of a file as others begin with them. */
+function readOnly({ piece, read }: Shown): Piece {
+  const refuse = (): never => {
+    throw new Error('nothing is written to it');
+  };
+  return { size: piece.size, read, readRun: read, write: refuse, writePages: refuse, shorten: refuse };
+}
+
+/** Its copy. Throws for a file that is more than btrees in whole pages, or that the log has made, or written to as a file. */
+function requireSimple(environment: Environment, { initial }: FilesAtTheEnd, file: StoredFile): FileOfKind<'database'> {
+  const copied = filesOfKind(environment, 'database').find(({ uid }) => uid === file.uid);
+  if (!copied || !initial.has(file)) throw new NotOnDemand(`${file.label} is not in the copy`);
   if (!file.isDatabase || file.isRewritten) throw new NotOnDemand('not only its pages change');
   const { method, pageSize } = file.format;
   if (method !== 'btree') throw new NotOnDemand(`a file of method ${method}`);
   if (file.piece.size % pageSize !== 0) throw new NotOnDemand('it ends in the middle of a page');
+  return copied;
 }

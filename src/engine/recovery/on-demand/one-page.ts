@@ -14,6 +14,9 @@ export interface FileNow {
   readonly lastPgno: () => number;
 }
 
+/** A file whose pages are begun with. */
+export type CopiedFile = Pick<StoredFile, 'piece' | 'label' | 'dataDirectory' | 'format'>;
+
 /** No record has this LSN: pages that are left out are newer than all of them. */
 const newerThanAll: Lsn = { file: 0xffffffff, offset: 0xffffffff };
 
@@ -36,7 +39,7 @@ export class OnePageFile extends StoredFile {
   wasCut = false;
 
   /** @param file the file as it was copied */
-  constructor(file: StoredFile, cache: PageCache, now: FileNow) {
+  constructor(file: CopiedFile, cache: PageCache, now: FileNow) {
     super(file.piece, cache, file.label, file.dataDirectory, undefined, { cipher: file.format.cipher });
     this.#cache = cache;
     this.#now = now;

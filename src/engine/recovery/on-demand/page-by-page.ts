@@ -7,12 +7,12 @@ import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 import { type Files } from '../../files/files.ts';
 import { pause, type Watch } from '../../pause.ts';
 import { PageCache } from '../page-cache.ts';
-import { maxFileSize, type StoredFile } from '../page-store.ts';
+import { maxFileSize } from '../page-store.ts';
 import { type PreparedRecovery } from '../recovery.ts';
 import { operationsFor } from '../record-operations/table.ts';
 import { LengthsOfPass } from './file-length.ts';
 import { NotOnDemand } from './not-on-demand.ts';
-import { OnePageChange, OnePageFile, type FileNow } from './one-page.ts';
+import { OnePageChange, OnePageFile, type CopiedFile, type FileNow } from './one-page.ts';
 import { type PageIndex } from './page-index.ts';
 import { type PageRecord } from './page-records.ts';
 
@@ -51,7 +51,7 @@ export class PageByPage {
   #done = 0;
   #mostSteps: number;
 
-  constructor(files: Files, prepared: PreparedRecovery, index: PageIndex, file: StoredFile) {
+  constructor(files: Files, prepared: PreparedRecovery, index: PageIndex, file: CopiedFile) {
     this.#files = files;
     this.#index = index;
     this.#prepared = prepared;

@@ -24,6 +24,8 @@ import { treatmentsFor, type Treatment } from './supported.ts';
 export interface PageIndexOptions {
   /** More records than these are not kept: then it throws `NotOnDemand`. */
   readonly mostRecords: number;
+  /** What has to be undone is not on the pages: only what is redone counts. */
+  readonly isOnlyRedone?: boolean;
   readonly watch: Watch;
 }
 
@@ -32,14 +34,16 @@ export async function indexPages(
   files: Files,
   prepared: PreparedRecovery,
   file: FileOfKind<'database'>,
-  { mostRecords, watch }: PageIndexOptions,
+  { mostRecords, isOnlyRedone = false, watch }: PageIndexOptions,
 ): Promise<PageIndex> {
-  const index = new PageIndex(prepared, file, mostRecords);
-  const reader = new LogReader(files, prepared.log);
-  try {
-    await followUndoChains(prepared, reader, watch, (record, check) => index.seeInChain(record, check));
-  } finally {
-    reader.close();
+  const index = new PageIndex(prepared, file, { mostRecords, isOnlyRedone });
+  if (!isOnlyRedone) {
+    const reader = new LogReader(files, prepared.log);
+    try {
+      await followUndoChains(prepared, reader, watch, (record, check) => index.seeInChain(record, check));
+    } finally {
+      reader.close();
+    }
   }
   const { logBytes } = prepared.analysis;
   let done = 0;
@@ -54,6 +58,7 @@ export async function indexPages(
 
 export class PageIndex {
   readonly #prepared: PreparedRecovery;
+  readonly #isOnlyRedone: boolean;
   readonly #uid: string;
   /** What is undone behind the cut of the restore point, in the order of the log. */
   readonly #behindCut: PageRecords;
@@ -73,8 +78,13 @@ export class PageIndex {
   /** What ids of files stand for in the part of the log that is being read. */
   readonly #bindings = new Map<number, Binding>();
 
-  constructor(prepared: PreparedRecovery, { uid, format }: FileOfKind<'database'>, mostRecords: number) {
+  constructor(
+    prepared: PreparedRecovery,
+    { uid, format }: FileOfKind<'database'>,
+    { mostRecords, isOnlyRedone = false }: Omit<PageIndexOptions, 'watch'>,
+  ) {
     this.#prepared = prepared;
+    this.#isOnlyRedone = isOnlyRedone;
     this.#uid = uid;
     this.#behindCut = new PageRecords(mostRecords);
     this.#chained = new PageRecords(mostRecords);
@@ -136,6 +146,7 @@ export class PageIndex {
       const offset = batch.offsetOf(i);
       if (offset > endOfLog) return false;
       const isUpToLast = offset <= redoneUpTo;
+      if (!isUpToLast && this.#isOnlyRedone) return false;
       if (!isUpToLast && offset <= cut) continue;
       const code = batch.code(i);
       const treatment = treatments[code] ?? treatmentOf(code, version);
