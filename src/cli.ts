@@ -2,8 +2,9 @@ import { Command, CommanderError, Option } from 'commander';
 import { CommandContext, isForAll, type CommonOptions, type Io } from './commands/context.ts';
 import { commonHeading, examples } from './commands/options.ts';
 import { UnknownName } from './commands/config-file.ts';
+import { commandsWithTables } from './commands/setting-names.ts';
 import { applySettings, commandName, readSettings } from './commands/settings.ts';
-import { asUsage, commandNamed, inOrder, requireNoEmptyPlaces } from './commands/typed.ts';
+import { asUsage, commandNamed, inOrder, requireNoEmptyPlaces, valueTyped } from './commands/typed.ts';
 import { nodeFiles } from './engine/files/node-files.ts';
 import { type Disk } from './engine/files/files.ts';
 import { type OpenStore } from './engine/store/stores.ts';
@@ -77,6 +78,12 @@ export async function run(
 
 /** The same in a context, of which `--all` makes one for each environment. */
 async function runIn(context: CommandContext, argv: readonly string[]): Promise<number> {
+  const exitCode = await runLogged(context, argv);
+  context.log?.end(exitCode, context.madeSet, context.problem);
+  return exitCode;
+}
+
+async function runLogged(context: CommandContext, argv: readonly string[]): Promise<number> {
   context.printsLines = printLines.has(argv.slice(0, 2).join(' '));
   try {
     const runOne = async (each: CommandContext): Promise<number> => await runIn(each, argv);
@@ -87,11 +94,25 @@ async function runIn(context: CommandContext, argv: readonly string[]): Promise<
     await context.results.flush();
     return context.exitCode;
   } catch (error) {
+    if (!context.log) await openLogAsTyped(context, argv);
     const exitCode = tell(context.bug ?? error, argv, context);
     // The outcome is decided; a stdout that fails as well changes nothing.
     await context.results.flush().catch(() => {});
     return exitCode;
   }
+}
+
+/** Where a run fails before its options are known, most of all when it runs by itself, somebody will look for that in its log. */
+async function openLogAsTyped(context: CommandContext, argv: readonly string[]): Promise<void> {
+  const { FIGARO_BACKUP_LOG_FILE: file, FIGARO_BACKUP_LOG_FORMAT: format } = context.io.env;
+  const logFile = valueTyped(argv, '--log-file') ?? (runsByItself(argv) ? file : undefined);
+  const isJson = (valueTyped(argv, '--log-format') ?? format) === 'json';
+  const options = { ...(logFile === undefined ? {} : { logFile }), logFormat: isJson ? 'json' : 'text' } as const;
+  await context.openLog(options, { command: context.command, environment: context.turn?.environment });
+}
+
+function runsByItself(argv: readonly string[]): boolean {
+  return commandsWithTables.some((name) => argv.slice(0, name.split(' ').length).join(' ') === name);
 }
 
 /** The commands that arguments can mean: the one they begin with, or all where only all can tell. */
@@ -166,6 +187,8 @@ export async function buildProgram(
       const { otherInPlaceOfName } = await import('./commands/path-as-name.ts');
       throw otherInPlaceOfName(context.files, command, environment) ?? error;
     }
+    const { repo, ...known } = command.opts<CommonOptions & { readonly home?: string; readonly repo?: string }>();
+    await context.openLog(known, { command: context.command, environment, home: known.home, repo });
     await lookAtRepository(context, command);
   });
   return program;

@@ -12,7 +12,7 @@ import { type Watch } from '../engine/pause.ts';
 import { type BackupSet } from '../engine/repository/backup-set.ts';
 import { type Repository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
-import { formatBytes, formatCount, inOneLine } from '../output/text.ts';
+import { formatBytes, formatCount } from '../output/text.ts';
 import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { homeOf, repositoryOf } from './directories.ts';
 import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
@@ -190,7 +190,7 @@ function tellNothingNew(
 
 /** Cron hears of it, too: where none was expected, the disk of the backups is not mounted. */
 function tellCreated(context: CommandContext, { quiet }: CommonOptions, { directory }: Repository): void {
-  if (!quiet) context.io.stderr.write(context.shown(`created repository ${inOneLine(directory)}\n`));
+  context.note(`created repository ${directory}`, !quiet);
 }
 
 /** A set of a damaged source was kept, as asked: that is no success. */

@@ -171,10 +171,10 @@ export function tablesFor(
   return [...both(own, `environments.${environment}`, true), ...general];
 }
 
-/** Throws `not-permitted` for a file into which somebody else may write what this program is to run. */
-export function requireTrusted(files: Files, { path: file, isAnybodys }: ConfigSource): void {
+/** Throws `not-permitted` for a file into which somebody else may write what this program is to run, or where it is to write. */
+export function requireTrusted(files: Files, { path: file, isAnybodys }: ConfigSource, what: string): void {
   if (isAnybodys) {
-    throw new FigaroError('not-permitted', `${file}: it names commands to run, and any user could have made it`, {
+    throw new FigaroError('not-permitted', `${file}: it names ${what}, and any user could have made it`, {
       path: file,
       hint: 'see that only administrators can write to it, then name it with --config or in FIGARO_BACKUP_CONFIG.',
     });
@@ -189,7 +189,7 @@ export function requireTrusted(files: Files, { path: file, isAnybodys }: ConfigS
         ? 'can be written by everybody'
         : undefined;
   if (problem === undefined) return;
-  throw new FigaroError('not-permitted', `${file}: it names commands to run, and ${problem}`, {
+  throw new FigaroError('not-permitted', `${file}: it names ${what}, and ${problem}`, {
     path: file,
     hint: 'let it belong to you or to root, and take the permission to write from others.',
   });

@@ -15,6 +15,7 @@ import { Results } from '../output/results.ts';
 import { paint } from '../output/styles.ts';
 import { inOneLine, printable } from '../output/text.ts';
 import { addStoreOptions, commonHeading } from './options.ts';
+import { type LogFormat, type RunLog, type RunSubject } from './run/run-log.ts';
 
 /** The streams and surroundings of a run. */
 export interface Io {
@@ -33,6 +34,8 @@ export interface CommonOptions {
   readonly verbose?: boolean;
   readonly color?: boolean;
   readonly config?: string;
+  readonly logFile?: string;
+  readonly logFormat?: LogFormat;
 }
 
 interface Problem {
@@ -88,6 +91,8 @@ export class CommandContext {
   madeSet: string | undefined;
   /** The command that runs, as typed; undefined until that is known. */
   command: string | undefined;
+  /** Where what is told is written down as well, with `--log-file`. */
+  log: RunLog | undefined;
   /** With `--json`, this command prints many documents, one a line. */
   printsLines = false;
   /** With `--json`, the result, until the run is over. */
@@ -156,11 +161,21 @@ export class CommandContext {
       const onProgress = (progress: Progress): void =>
         view.update({ ...progress, phase: this.shown(this.named(progress.phase)) });
       return await work({ onProgress, ...(signal ? { signal } : {}) }, (text) =>
-        view.note(this.shown(this.named(text))),
+        this.#noted(text, (line) => view.note(line)),
       );
     } finally {
       view.stop();
     }
+  }
+
+  /** A line about the run that is no warning. */
+  note(text: string, isWanted = true): void {
+    this.#noted(text, (line) => isWanted && this.io.stderr.write(`${inOneLine(line)}\n`));
+  }
+
+  #noted(text: string, write: (line: string) => void): void {
+    this.log?.note(this.shown(text));
+    write(this.shown(this.named(text)));
   }
 
   /** For a run that did its work and found something wrong. The result tells it; where that is not printed, `tellFound` does. */
@@ -250,6 +265,7 @@ export class CommandContext {
   writeError(error: unknown, { json, color }: CommonOptions): void {
     const { stderr, env } = this.io;
     this.#isError = true;
+    this.log?.error(this.#loggedError(error));
     if (json && this.reports === stderr) return;
     const chalk = colours(stderr, env, color !== false);
     stderr.write(
@@ -257,6 +273,19 @@ export class CommandContext {
         ? errorText(this.#shownError(error), chalk, widthOf(stderr, env))
         : bugText(error, programVersion, chalk),
     );
+  }
+
+  #loggedError(error: unknown): { readonly code: ErrorCode; readonly message: string; readonly hint?: string } {
+    if (!(error instanceof FigaroError)) {
+      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      return { code: 'internal', message: this.shown(stack) };
+    }
+    const { hint } = error.details;
+    return {
+      code: error.code,
+      message: this.shown(error.message),
+      ...(hint === undefined ? {} : { hint: this.shown(hint) }),
+    };
   }
 
   #shownError({ code, message, details }: FigaroError): FigaroError {
@@ -271,6 +300,7 @@ export class CommandContext {
 
   /** With `--json`, warnings are part of the document. */
   warn(options: CommonOptions, warnings: readonly string[]): void {
+    for (const warning of warnings) this.log?.warning(this.shown(warning));
     if (options.quiet || options.json) return;
     const { stderr, env } = this.io;
     const chalk = colours(stderr, env, options.color !== false);
@@ -282,6 +312,17 @@ export class CommandContext {
   addWarning(options: CommonOptions, warning: string): void {
     this.#warnings.push(warning);
     this.warn(options, [warning]);
+  }
+
+  /** Begins to write down what is told, where `--log-file` says so. That this does not work is told, and changes nothing. */
+  async openLog({ logFile, logFormat = 'text', color }: CommonOptions, subject: RunSubject): Promise<void> {
+    if (!logFile) return;
+    const { RunLog } = await import('./run/run-log.ts');
+    const { stderr, env } = this.io;
+    this.log = new RunLog(this.files, logFile, logFormat, subject, (problem) => {
+      this.#warnings.push(problem);
+      stderr.write(warningText(this.named(problem), colours(stderr, env, color !== false), widthOf(stderr, env)));
+    });
   }
 
   /** Something that went wrong after the run: its result stands, its exit status does not. */
@@ -303,7 +344,11 @@ export function withCommonOptions(command: Command): Command {
     .addOption(common('-q, --quiet', 'print errors only'))
     .addOption(common('-v, --verbose', 'print the result and the phases of the work even when not on a terminal'))
     .addOption(common('--no-color', 'no colours (also: NO_COLOR=1)'))
-    .addOption(common('--config <file>', 'the configuration file (or $FIGARO_BACKUP_CONFIG)'));
+    .addOption(common('--config <file>', 'the configuration file (or $FIGARO_BACKUP_CONFIG)'))
+    .addOption(common('--log-file <file>', 'append what is told to this file, too: when it began, and how it ended'))
+    .addOption(
+      common('--log-format <format>', 'a JSON object a line, or text (default: text)').choices(['text', 'json']),
+    );
 }
 
 /** Lets an environment of the configuration file be named in place of its options. */

@@ -95,7 +95,7 @@ async function copy(context: CommandContext, options: CopyCommandOptions, reposi
       ...choiceOf(options),
       lockWaitMs: options.lockWait ?? 0,
       onCreated: ({ directory }) => {
-        if (!quiet) context.io.stderr.write(context.shown(`created repository ${inOneLine(directory)}\n`));
+        context.note(`created repository ${directory}`, !quiet);
       },
       onCopied: async () => await context.sendChanges(),
       watch: paced(options, watch),

@@ -35,6 +35,8 @@ export const settingNames = [
   'hook-timeout',
   'hook-fails',
   'heartbeat',
+  'log-file',
+  'log-format',
 ] as const;
 
 /** Options that variables alone stand for. */

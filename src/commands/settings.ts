@@ -14,7 +14,13 @@ import {
   type ConfigSource,
   type HoldingTable,
 } from './config-file.ts';
-import { settingNames, settingsOfOthers, variablesAlone, type SettingName } from './setting-names.ts';
+import {
+  commandsWithTables,
+  settingNames,
+  settingsOfOthers,
+  variablesAlone,
+  type SettingName,
+} from './setting-names.ts';
 
 /** A command as it is typed: `hot`, `logs prune`. */
 export function commandName(command: Command): string {
@@ -36,8 +42,13 @@ const ofOneEnvironment: ReadonlySet<string> = new Set([
 /** Directories of one environment: they hold for the home of the source that names them. */
 const ofOneHome: ReadonlySet<string> = new Set(['data-dir', 'log-dir']);
 
-/** Whoever writes these into a configuration file decides what we run. */
-const runByUs: ReadonlySet<string> = new Set(['run-before', 'run-after', 'run-failed']);
+/** Whoever writes these into a configuration file decides what we run, or what we write where. */
+const inOurName: Partial<Record<SettingName, string>> = {
+  'run-before': 'commands to run',
+  'run-after': 'commands to run',
+  'run-failed': 'commands to run',
+  'log-file': 'a file to write to',
+};
 
 /** Variables that stand for an option beside `FIGARO_BACKUP_…`. */
 const otherVariables: Partial<Record<SettingName, string>> = { home: 'DB_HOME' };
@@ -168,10 +179,13 @@ export function applySettings(files: Files, command: Command, settings: readonly
   for (const { name, value, source, file } of withOneSource(command, given)) {
     const option = command.options.find(({ long }) => long === `--${name}`);
     if (!option) continue;
+    // What somebody looks at now and then is not to fill the log of what runs by itself.
+    if (name === 'log-file' && !(commandsWithTables as readonly string[]).includes(commandName(command))) continue;
     const key = option.attributeName();
     const origin = command.getOptionValueSource(key);
     if (origin !== undefined && origin !== 'default') continue;
-    if (file !== undefined && runByUs.has(name)) requireTrusted(files, file);
+    const what = inOurName[name];
+    if (file !== undefined && what !== undefined) requireTrusted(files, file, what);
     command.setOptionValueWithSource(key, valueOf(option, value, source), 'config');
   }
 }

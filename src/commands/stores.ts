@@ -16,7 +16,6 @@ import { headOf, type Head } from '../engine/repository/head.ts';
 import { setsInFuture } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { formatBytes, formatDuration } from '../measures.ts';
-import { inOneLine } from '../output/text.ts';
 import { type CommandContext, type CommonOptions } from './context.ts';
 import { type KeyOptions } from './keys.ts';
 import { type StoreOptions } from './options.ts';
@@ -297,7 +296,6 @@ function othersOf({ home, to, repo, standby }: PlaceOptions, place: string): rea
 
 /** Where people watch, they are told why nothing moves. */
 function tellRetry(context: CommandContext, { quiet, verbose, json }: CommonOptions, { error, waitMs }: Retry): void {
-  const { stderr } = context.io;
-  if (quiet || json || !(verbose || stderr.isTTY)) return;
-  stderr.write(`${inOneLine(context.named(error.message))}: trying again in ${formatDuration(waitMs)}\n`);
+  const isWatched = verbose === true || context.io.stderr.isTTY === true;
+  context.note(`${error.message}: trying again in ${formatDuration(waitMs)}`, isWatched && !quiet && !json);
 }

@@ -3,6 +3,7 @@
 import { type Command, type CommanderError } from 'commander';
 import { FigaroError } from '../errors.ts';
 
+const commonWithValue: ReadonlySet<string> = new Set(['--config', '--log-file', '--log-format']);
 const commonFlags: ReadonlySet<string> = new Set(['--json', '-q', '--quiet', '-v', '--verbose', '--no-color']);
 
 /** Common options may stand before the command, and between it and the one below it: they are moved behind. */
@@ -12,12 +13,18 @@ export function inOrder(argv: readonly string[]): readonly string[] {
   let i = 0;
   for (; i < argv.length && words.length < 2; i++) {
     const word = argv[i]!;
-    if (commonFlags.has(word) || word.startsWith('--config=')) moved.push(word);
-    else if (word === '--config' && i + 1 < argv.length) moved.push(word, argv[++i]!);
+    if (commonFlags.has(word) || (commonWithValue.has(word.split('=')[0]!) && word.includes('='))) moved.push(word);
+    else if (commonWithValue.has(word) && i + 1 < argv.length) moved.push(word, argv[++i]!);
     else if (word.startsWith('-')) break;
     else words.push(word);
   }
   return words.length === 0 ? argv : [...words, ...moved, ...argv.slice(i)];
+}
+
+/** The value of an option in a command line that may be wrong; the last one given. */
+export function valueTyped(argv: readonly string[], option: string): string | undefined {
+  const i = argv.findLastIndex((word) => word === option || word.startsWith(`${option}=`));
+  return argv[i] === option ? argv[i + 1] : argv[i]?.slice(option.length + 1);
 }
 
 /** What other tools call what ours do. */

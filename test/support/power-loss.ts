@@ -120,6 +120,10 @@ export class VolatileDisk {
         if (node?.kind !== 'file') throw new FigaroError('io', `${file}: no such file`);
         return this.#open(file, node);
       },
+      append: (file, bytes) => {
+        const opened = find(file) ? this.files.openToWrite(file) : this.files.create(file);
+        opened.writeAt(bytes, opened.stat().size);
+      },
       statIfThere: (file) => {
         if (!inside(file)) return outside.statIfThere(file);
         const node = find(file);

@@ -70,6 +70,10 @@ export function watchedFiles(inner: Files, { before, afterRead, afterWrite, afte
       see('openToWrite', file);
       return wrap(inner.openToWrite(file));
     },
+    append(file, bytes) {
+      see('append', file);
+      inner.append(file, bytes);
+    },
     statIfThere(file) {
       see('statIfThere', file);
       const stat = inner.statIfThere(file);

@@ -14,6 +14,7 @@ export function filesWith(files: Files, changed: Partial<Files>): Files {
     openOwnIfThere: (file) => files.openOwnIfThere(file),
     create: (file, mode) => files.create(file, mode),
     openToWrite: (file) => files.openToWrite(file),
+    append: (file, bytes) => files.append(file, bytes),
     statIfThere: (file) => files.statIfThere(file),
     statThrough: (file) => files.statThrough(file),
     showsWrites: (file) => files.showsWrites(file),

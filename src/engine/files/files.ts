@@ -55,6 +55,11 @@ export interface Disk {
   create(file: string, mode?: number): OpenFile;
   /** Opens an existing file for reading and writing, one that this program made: neither a link nor anything but a file. */
   openToWrite(file: string): OpenFile;
+  /**
+   * Adds to the end of a file, in one write that no other one comes between, and makes the file where there is none. As with
+   * `openToWrite`, it is neither a link nor anything but a file.
+   */
+  append(file: string, bytes: Uint8Array): void;
   /** What is at the name itself: a link is not followed. Undefined when nothing is. */
   statIfThere(file: string): FileStat | undefined;
   /** What a name leads to: links are followed. Undefined when nothing is there, or links lead in a circle. */

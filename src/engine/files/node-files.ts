@@ -6,7 +6,7 @@ import { attempt, failure, isCode } from './failures.ts';
 import { type Disk, type FileStat, type OpenFile } from './files.ts';
 import { isOpen, withPatience } from './held-by-others.ts';
 import { hold, isHeld } from './kernel-lock.ts';
-import { toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
+import { toAppendWithoutWaiting, toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
 
 /** Windows numbers files with 64 bits. The lower ones tell files of one disk from each other, and a number holds 53 exactly. */
 const asked = { bigint: process.platform === 'win32' };
@@ -118,6 +118,18 @@ export const nodeFiles: Disk = {
   },
   openToWrite(file) {
     return attempt('open', file, () => openRegular(file, toWriteWithoutWaiting | withoutLinks));
+  },
+  append(file, bytes) {
+    attempt('write', file, () => {
+      const descriptor = openRegularDescriptor(file, toAppendWithoutWaiting | withoutLinks);
+      try {
+        // What did not fit is not written behind it: another one's could stand between the two by then.
+        if (fs.writeSync(descriptor, bytes) === bytes.length) return;
+      } finally {
+        fs.closeSync(descriptor);
+      }
+      throw new FigaroError('no-space', `${file}: cannot write all of a line`, { path: file });
+    });
   },
   statIfThere(file) {
     return attempt('look at', file, () => {
@@ -280,9 +292,13 @@ function realPath(file: string): string {
 }
 
 function openRegular(file: string, flags = withoutWaiting): NodeFile {
+  return new NodeFile(file, openRegularDescriptor(file, flags));
+}
+
+function openRegularDescriptor(file: string, flags: number): number {
   const descriptor = openDescriptor(file, flags);
   try {
-    if (fs.fstatSync(descriptor).isFile()) return new NodeFile(file, descriptor);
+    if (fs.fstatSync(descriptor).isFile()) return descriptor;
   } catch (error) {
     fs.closeSync(descriptor);
     throw error;
@@ -296,7 +312,7 @@ function openRegular(file: string, flags = withoutWaiting): NodeFile {
 
 function openDescriptor(file: string, flags: number): number {
   try {
-    return withPatience('open', () => fs.openSync(file, flags));
+    return withPatience('open', () => fs.openSync(file, flags, 0o640));
   } catch (error) {
     if (!isCode(error, 'ELOOP', 'EMLINK')) throw error;
     throw isALink(file);
