@@ -62,6 +62,7 @@ const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 /** What finds files beside itself is replaced by what finds them in the program. */
 const replacements = new Map([
   ['src/engine/version.ts', 'src/single-file/version.ts'],
+  ['src/commands/schedule/own-program.ts', 'src/single-file/own-program.ts'],
   ['src/engine/store/reader-program.ts', 'src/single-file/reader-program.ts'],
 ]);
 

@@ -49,6 +49,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
     recipients: async () => (await import('./commands/recipients.ts')).recipientsCommand,
   },
   'This program:': {
+    schedule: async () => (await import('./commands/schedule/schedule.ts')).scheduleCommand,
     config: async () => (await import('./commands/config.ts')).configCommand,
     completion: async () => (await import('./commands/completion.ts')).completionCommand,
     man: async () => (await import('./commands/man.ts')).manCommand,

@@ -5,6 +5,7 @@ import { type Disk } from '../../engine/files/files.ts';
 import { programVersion } from '../../engine/version.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatDuration } from '../../measures.ts';
+import { toJson } from '../../output/json.ts';
 import { inOneLine } from '../../output/text.ts';
 
 export type LogFormat = 'text' | 'json';
@@ -97,12 +98,12 @@ export class RunLog {
     const about = [command, environment].filter((word) => word !== undefined).join(' ');
     const lines =
       this.#format === 'json'
-        ? [JSON.stringify({ time, pid: process.pid, command, environment, event, ...facts })]
-        : texts.map((text) => inOneLine(`${time} [${process.pid}] ${about && `${about}: `}${text}`));
+        ? [toJson({ time, pid: process.pid, command, environment, event, ...facts }, true)]
+        : texts.map((text) => `${inOneLine(`${time} [${process.pid}] ${about && `${about}: `}${text}`)}\n`);
     try {
       if (!this.#hasBegun) this.#begin();
       this.#putAside();
-      for (const line of lines) this.#files.append(this.#file, Buffer.from(`${line}\n`));
+      for (const line of lines) this.#files.append(this.#file, Buffer.from(line));
     } catch (error) {
       this.#problem(error);
     }

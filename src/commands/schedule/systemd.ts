@@ -1,0 +1,130 @@
+import path from 'node:path';
+import { readOwnIfThere } from '../../engine/files/read.ts';
+import { replaceFile } from '../../engine/files/replace-file.ts';
+import { shellWord } from '../../output/text.ts';
+import { type CommandContext } from '../context.ts';
+import { jobNames, type Job, type Scheduled, type When } from './plan.ts';
+import { runTool, type Part, type Scheduler } from './scheduler.ts';
+import { markOf, sealLines, stateOfLines } from './seal.ts';
+
+/** Where it runs. */
+const running = '/run/systemd/system';
+
+/** A service and a timer for each job, of the system or of this user. */
+export function systemd({ files, io }: CommandContext, of: Scheduled, isOfUser: boolean): Scheduler {
+  const mark = markOf(of);
+  const directory = isOfUser ? userDirectory(io.env) : '/etc/systemd/system';
+  const unit = (job: string, kind: string): string =>
+    path.join(directory, `figaro-backup-${escapedName(of.environment)}-${job}.${kind}`);
+  const systemctl = (...args: readonly string[]): void => {
+    runTool(io, 'systemctl', [...(isOfUser ? ['--user'] : []), ...args]);
+  };
+  const timersOf = (parts: readonly Part[]): readonly string[] =>
+    parts.map(({ place }) => path.basename(place)).filter((name) => name.endsWith('.timer'));
+  return {
+    name: 'systemd',
+    partsOf: (jobs) =>
+      jobs.flatMap((job) => [
+        { place: unit(job.name, 'service'), text: sealLines(mark, serviceOf(job, of)) },
+        { place: unit(job.name, 'timer'), text: sealLines(mark, timerOf(job, of)) },
+      ]),
+    found: () =>
+      jobNames
+        .flatMap((job) => [unit(job, 'service'), unit(job, 'timer')])
+        .flatMap((place) => {
+          const bytes = readOwnIfThere(files, place);
+          return bytes ? [{ place, text: Buffer.from(bytes).toString() }] : [];
+        }),
+    stateOf: ({ text }) => stateOfLines(mark, text),
+    apply({ write, remove, wanted }) {
+      const isRunning = files.statIfThere(running) !== undefined;
+      const gone = timersOf(remove);
+      if (isRunning && gone.length > 0) systemctl('disable', '--now', ...gone);
+      for (const { place } of remove) files.remove(place);
+      if (write.length > 0) makeDirectories(files, directory);
+      for (const { place, text } of write) replaceFile(files, place, text, '');
+      const timers = timersOf(wanted);
+      const enable = ['enable', '--now', ...timers];
+      if (!isRunning) {
+        const how = ['systemctl', ...(isOfUser ? ['--user'] : []), ...enable].map(shellWord).join(' ');
+        return timers.length > 0 ? [`systemd does not run here, so nothing begins yet: ${how}`] : [];
+      }
+      systemctl('daemon-reload');
+      if (timers.length > 0) systemctl(...enable);
+      if (!isOfUser || timers.length === 0) return [];
+      return ['timers of a user stand still while that user is logged out: `loginctl enable-linger` changes that'];
+    },
+  };
+}
+
+function userDirectory(env: NodeJS.ProcessEnv): string {
+  return path.resolve(env['XDG_CONFIG_HOME'] || path.join(env['HOME'] ?? '', '.config'), 'systemd/user');
+}
+
+function makeDirectories(files: CommandContext['files'], directory: string): void {
+  if (files.statThrough(directory)) return;
+  makeDirectories(files, path.dirname(directory));
+  files.makeDirectory(directory, 0o755);
+}
+
+/** As `systemd-escape` does: names of units are ASCII, and have no `/`. */
+function escapedName(name: string): string {
+  return [...Buffer.from(name)]
+    .map((byte) => {
+      const character = String.fromCharCode(byte);
+      return /[\w.-]/.test(character) ? character : `\\x${byte.toString(16).padStart(2, '0')}`;
+    })
+    .join('');
+}
+
+function serviceOf({ name, words }: Job, { environment }: Scheduled): string {
+  const [program = '', ...args] = words;
+  // The path of the program knows no variables, the other words do.
+  const line = [quoted(program), ...args.map((word) => quoted(word).replaceAll('$', '$$$$'))].join(' ');
+  return `[Unit]
+Description=${described(name, environment)}
+
+[Service]
+Type=oneshot
+ExecStart=${line}
+Nice=10
+IOSchedulingClass=idle
+`;
+}
+
+function timerOf({ name, when }: Job, { environment }: Scheduled): string {
+  return `[Unit]
+Description=${described(name, environment)}
+
+[Timer]
+OnCalendar=${calendarOf(when)}
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+`;
+}
+
+function described(job: string, environment: string): string {
+  // A backslash at its end would take the next line along.
+  return `figaro-backup: ${job} of ${environment.replaceAll('%', '%%').replaceAll('\\', '/')}`;
+}
+
+function quoted(word: string): string {
+  if (/^[\w@+=:,./-]+$/.test(word)) return word;
+  return `"${word.replaceAll(/[\\"]/g, String.raw`\$&`).replaceAll('%', '%%')}"`;
+}
+
+const weekdays = ['Sun', 'Mon'] as const;
+
+function calendarOf(when: When): string {
+  const two = (number: number): string => String(number).padStart(2, '0');
+  if (when.each === 'minutes') {
+    const { minutes } = when;
+    if (minutes <= 60) return minutes === 60 ? '*-*-* *:00' : `*-*-* *:00/${minutes}`;
+    return minutes === 1440 ? '*-*-* 00:00' : `*-*-* 00/${minutes / 60}:00`;
+  }
+  const { each, day, hour, minute } = when;
+  const weekday = each === 'week' ? `${weekdays[day]} ` : '';
+  return `${weekday}*-*-${each === 'month' ? two(day) : '*'} ${two(hour)}:${two(minute)}`;
+}
