@@ -67,7 +67,7 @@ describe('the schema', () => {
     expect(documents.toSorted()).toEqual([...names, 'all', 'error'].toSorted());
     for (const name of names.filter((one) => one !== 'logs-print')) {
       expect(schema.$defs[name]!.properties!['command']!.const).toBe(
-        name.replace(/^(logs|config|documents|failover|inspect)-/, '$1 '),
+        name.replace(/^(logs|config|documents|failover|inspect|schedule)-/, '$1 '),
       );
     }
   });
@@ -266,6 +266,9 @@ describe('of what is not there', () => {
     'failover status': 'failover status --standby @standby',
     report: 'report --repo @repo --output @report.html',
     'config show': 'config show orders',
+    'schedule install': 'schedule install orders',
+    'schedule show': 'schedule show orders',
+    'schedule remove': 'schedule remove orders',
   };
   const names = leaves(program)
     .filter(({ options }) => options.some(({ long }) => long === '--json'))

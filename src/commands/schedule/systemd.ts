@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { readOwnIfThere } from '../../engine/files/read.ts';
 import { replaceFile } from '../../engine/files/replace-file.ts';
+import { FigaroError } from '../../errors.ts';
 import { shellWord } from '../../output/text.ts';
 import { type CommandContext } from '../context.ts';
 import { jobNames, type Job, type Scheduled, type When } from './plan.ts';
@@ -51,6 +52,9 @@ export function systemd({ files, io }: CommandContext, of: Scheduled, isOfUser: 
       }
       systemctl('daemon-reload');
       if (timers.length > 0) systemctl(...enable);
+      // One that is active already goes by its times of before.
+      const changed = timersOf(write);
+      if (changed.length > 0) systemctl('restart', ...changed);
       if (!isOfUser || timers.length === 0) return [];
       return ['timers of a user stand still while that user is logged out: `loginctl enable-linger` changes that'];
     },
@@ -79,6 +83,9 @@ function escapedName(name: string): string {
 
 function serviceOf({ name, words }: Job, { environment }: Scheduled): string {
   const [program = '', ...args] = words;
+  if (/["'\\]/.test(program)) {
+    throw new FigaroError('usage', `${program}: systemd starts no program with quotes or backslashes in its path`);
+  }
   // The path of the program knows no variables, the other words do.
   const line = [quoted(program), ...args.map((word) => quoted(word).replaceAll('$', '$$$$'))].join(' ');
   return `[Unit]
@@ -110,7 +117,8 @@ function described(job: string, environment: string): string {
   return `figaro-backup: ${job} of ${environment.replaceAll('%', '%%').replaceAll('\\', '/')}`;
 }
 
-function quoted(word: string): string {
+/** A word of a command line, but for variables. */
+export function quoted(word: string): string {
   if (/^[\w@+=:,./-]+$/.test(word)) return word;
   return `"${word.replaceAll(/[\\"]/g, String.raw`\$&`).replaceAll('%', '%%')}"`;
 }

@@ -14,10 +14,12 @@ export function taskScheduler(context: CommandContext, of: Scheduled, isOfUser: 
   const { files, io } = context;
   const mark = markOf(of);
   const nameOf = (job: string): string => `figaro-backup\\${fitting(of.environment)} ${job}`;
+  const { USERDOMAIN: domain, USERNAME: name = '' } = io.env;
+  const user = isOfUser ? (domain === undefined ? name : `${domain}\\${name}`) : undefined;
   const tasks = path.join(io.env['SystemRoot'] ?? 'C:\\Windows', 'System32', 'Tasks');
   return {
     name: 'task-scheduler',
-    partsOf: (jobs) => jobs.map((job) => ({ place: nameOf(job.name), text: taskOf(job, mark, isOfUser) })),
+    partsOf: (jobs) => jobs.map((job) => ({ place: nameOf(job.name), text: taskOf(job, mark, user) })),
     found: () =>
       jobNames.map(nameOf).flatMap((place) => {
         const bytes = readIfThere(files, path.join(tasks, ...place.split('\\')));
@@ -58,16 +60,16 @@ function fitting(name: string): string {
   return name.replaceAll(/[^\p{L}\p{N} _.-]/gu, (character) => `~${character.codePointAt(0)!.toString(16)}~`);
 }
 
-function taskOf({ words, when }: Job, mark: string, isOfUser: boolean): string {
+function taskOf({ words, when }: Job, mark: string, user: string | undefined): string {
   const [program = '', ...args] = words;
+  const principal =
+    user === undefined
+      ? '      <UserId>S-1-5-18</UserId>\n      <RunLevel>HighestAvailable</RunLevel>'
+      : `      <UserId>${escaped(user)}</UserId>\n      <LogonType>InteractiveToken</LogonType>\n      <RunLevel>LeastPrivilege</RunLevel>`;
   const told = `${triggerOf(when)}
   <Principals>
     <Principal id="Author">
-${
-  isOfUser
-    ? '      <LogonType>InteractiveToken</LogonType>\n      <RunLevel>LeastPrivilege</RunLevel>'
-    : '      <UserId>S-1-5-18</UserId>\n      <RunLevel>HighestAvailable</RunLevel>'
-}
+${principal}
     </Principal>
   </Principals>
   <Settings>
@@ -103,7 +105,7 @@ function triggerOf(when: When): string {
   const time = isRepeated ? '00:00' : `${two(when.hour)}:${two(when.minute)}`;
   const repetition =
     isRepeated && when.minutes < 1440
-      ? `      <Repetition>\n        <Interval>PT${when.minutes}M</Interval>\n        <Duration>P1D</Duration>\n      </Repetition>\n`
+      ? `      <Repetition>\n        <Interval>PT${when.minutes % 60 === 0 ? `${when.minutes / 60}H` : `${when.minutes}M`}</Interval>\n        <Duration>P1D</Duration>\n      </Repetition>\n`
       : '';
   return `  <Triggers>
     <CalendarTrigger>
