@@ -44,7 +44,7 @@ describe('on Windows the configuration file', () => {
   test('in %ProgramData%, where any user can make one, gives commands to run only when it was named', async () => {
     const files = machine({ [forAll]: '[defaults]\nrun-before = "calc"' });
     const found = findConfig(files, env, undefined, 'win32')!;
-    const error = await expectFailure('not-permitted', async () => requireTrusted(files, found));
+    const error = await expectFailure('not-permitted', async () => requireTrusted(files, found, 'commands to run'));
     expect(error.message).toBe(`${forAll}: it names commands to run, and any user could have made it`);
     for (const named of [
       findConfig(files, env, forAll, 'win32')!,
