@@ -51,8 +51,7 @@ export interface CaseDescription {
   readonly pitrTooEarly?: { readonly time: string };
 }
 
-const fixtures = path.join(import.meta.dirname, '..', 'fixtures', 'corpus');
-const whole = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'corpus');
+export const fixtures = path.join(import.meta.dirname, '..', 'fixtures', 'corpus');
 
 /** A case of the corpus. */
 export class CorpusCase {
@@ -128,21 +127,6 @@ function temporaryDirectory(): string {
 export function removeUnpacked(): void {
   if (temporary) fs.rmSync(temporary, { recursive: true, force: true });
   temporary = undefined;
-}
-
-/** All cases: those of the whole corpus when it is there, of the fixtures otherwise. */
-export function corpusCases(): CorpusCase[] {
-  const directory = fs.existsSync(whole) ? whole : fixtures;
-  return fs
-    .readdirSync(directory)
-    .filter((name) => name.endsWith('.tar.xz'))
-    .sort()
-    .map((name) => new CorpusCase(path.join(directory, name)));
-}
-
-/** What a case is about, whatever wrote it and however it was copied: for `oneOfEach`. */
-export function familyOf({ id }: CorpusCase): string {
-  return id.replace(/-(48|53|60|62|181)(-.*)?$/, '');
 }
 
 /** One case of the fixtures. */

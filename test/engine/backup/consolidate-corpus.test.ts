@@ -13,7 +13,8 @@ import { findChain } from '../../../src/engine/repository/find-chain.ts';
 import { manifestFormat, type Manifest, type SetKind } from '../../../src/engine/repository/manifest.ts';
 import { createRepository, NewSet, readSets, type Repository } from '../../../src/engine/repository/repository.ts';
 import { describeFiles, settingsOf } from '../../../src/engine/repository/set-environment.ts';
-import { compareDatabases, corpusCases, removeUnpacked } from '../../support/corpus.ts';
+import { corpusCases } from '../../support/all-corpus.ts';
+import { compareDatabases, removeUnpacked } from '../../support/corpus.ts';
 import { sampled } from '../../support/effort.ts';
 import { newPlace } from '../../support/place.ts';
 

@@ -14,7 +14,7 @@ import { bodyAs } from '../../../src/engine/log/scanned-record.ts';
 import { commit, txnOpcode } from '../../../src/format/log/records/txn.ts';
 import { compareLsn, type Lsn } from '../../../src/format/lsn.ts';
 import { FigaroError } from '../../../src/errors.ts';
-import { corpusCases } from '../../support/corpus.ts';
+import { corpusCases } from '../../support/all-corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { differencesFound, differencesOfRecoveries, sideOf } from '../../support/differences.ts';
 import { effort, sampled } from '../../support/effort.ts';

@@ -10,7 +10,8 @@ import { filesOfKind, type Environment } from '../../../src/engine/environment/e
 import { type Files } from '../../../src/engine/files/files.ts';
 import { lookIntoContainer, type SeenContainer } from '../../../src/engine/recovery/look-into.ts';
 import { type RestorePoint } from '../../../src/engine/recovery/restore-point.ts';
-import { corpusCases, removeUnpacked, type CorpusCase } from '../../support/corpus.ts';
+import { corpusCases } from '../../support/all-corpus.ts';
+import { removeUnpacked, type CorpusCase } from '../../support/corpus.ts';
 import { commitsOf } from '../../support/on-demand.ts';
 
 interface Found {

@@ -10,7 +10,8 @@ import { type Environment } from '../../../src/engine/environment/environment.ts
 import { type Files } from '../../../src/engine/files/files.ts';
 import { lookIntoContainer } from '../../../src/engine/recovery/look-into.ts';
 import { FigaroError } from '../../../src/errors.ts';
-import { corpusCases, type CorpusCase } from '../../support/corpus.ts';
+import { corpusCases } from '../../support/all-corpus.ts';
+import { type CorpusCase } from '../../support/corpus.ts';
 import { collectionCase, collectionNames, type ExpectedDocument } from '../../support/document-collection.ts';
 
 interface Printed {

@@ -8,7 +8,8 @@ import { logFileName } from '../../../src/format/names.ts';
 import { wholeLogFile } from '../../../src/engine/log/log-parts.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog, type LogEnd } from '../../../src/engine/log/scan.ts';
-import { corpusCase, corpusCases, familyOf } from '../../support/corpus.ts';
+import { corpusCases, familyOf } from '../../support/all-corpus.ts';
+import { corpusCase } from '../../support/corpus.ts';
 import { oneOfEach } from '../../support/effort.ts';
 
 describe('reading logs', () => {

@@ -10,7 +10,7 @@ import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { FigaroError } from '../../../src/errors.ts';
-import { corpusCases } from '../../support/corpus.ts';
+import { corpusCases } from '../../support/all-corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort, sampled } from '../../support/effort.ts';
 import { describeNative, runWorkload } from '../../support/native.ts';

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { FigaroError, type ErrorCode } from '../../../src/errors.ts';
-import { compareDatabases, corpusCases, familyOf, removeUnpacked } from '../../support/corpus.ts';
+import { corpusCases, familyOf } from '../../support/all-corpus.ts';
+import { compareDatabases, removeUnpacked } from '../../support/corpus.ts';
 import { oneOfEach } from '../../support/effort.ts';
 
 /**
