@@ -1,6 +1,6 @@
 /** A random workload at full speed while sets are made of it: none is refused, and each is of one moment. */
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -135,15 +135,24 @@ async function end(application: ChildProcess): Promise<void> {
 }
 
 /**
- * What Berkeley DB's own tool says of the page that a backup is refused for: its library sometimes damages one. Throws
- * the refusal when the tool finds nothing wrong with just that page.
+ * What Berkeley DB's own tools say of the page that a backup is refused for: its library sometimes damages one. Throws
+ * the refusal when they find nothing wrong with just that page.
  */
 function damagedNatively(refusal: Error, { home }: Place): string {
-  const [, file, pgno] = /([^/]+): page (\d+) is damaged/.exec(refusal.message) ?? [];
+  const [, file, pgno, type] = damagedPage.exec(refusal.message) ?? [];
   const problem = verifyNatively(home).find((found) => found.file === file)?.problem;
-  const line = problem?.split('\n').find((text) => text.includes(` Page ${pgno}: `));
+  const line = problem?.split('\n').find((text) => text.includes(` Page ${pgno}: `)) ?? loggedNatively(home, type);
   if (line === undefined) throw refusal;
   return line;
+}
+
+const damagedPage = /([^/]+): page (\d+) is damaged(?:: item \d+ has the unknown type (\d+))?/;
+
+/** The type of an item where the library itself has logged it: the page may have been emptied since. */
+function loggedNatively(home: string, type: string | undefined): string | undefined {
+  const { stdout } = spawnSync('db5.3_printlog', ['-h', home], { encoding: 'latin1', maxBuffer: 2 ** 30 });
+  const wrong = [`ILLEGAL HASH PAGE TYPE: ${type}`, `keytype: ${type} ptype: hash`, `datatype: ${type} ptype: hash`];
+  return stdout.split('\n').find((line) => wrong.includes(line.trim()));
 }
 
 /** What Berkeley DB says when it cannot recover a set either. Throws the refusal when it can. */
