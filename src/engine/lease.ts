@@ -105,6 +105,7 @@ export function fencedFiles(files: Files, lease: Lease): Files {
   return filesWith(files, {
     create: held((file, mode) => fenced(files.create(file, mode))),
     openToWrite: held((file) => fenced(files.openToWrite(file))),
+    append: held((file, bytes) => files.append(file, bytes)),
     makeDirectory: held((directory, mode) => files.makeDirectory(directory, mode)),
     copy: async (from, to) => {
       lease.requireHeld();

@@ -281,6 +281,32 @@ describe('cron', () => {
     ]);
   });
 
+  test('leaves the lines before, between and behind its blocks as they are', async () => {
+    fs.writeFileSync(crontab, 'MAILTO=me\n');
+    await schedule('install', 'orders', '--with', 'cron');
+    fs.appendFileSync(crontab, '1 1 1 1 1 between\n');
+    await schedule('install', '--with', 'cron', '--', awkward);
+    fs.appendFileSync(crontab, '2 2 2 2 2 behind');
+    await schedule('install', 'orders', '--with', 'cron', '--every', '5m');
+    const lines = fs.readFileSync(crontab, 'utf8').split('\n');
+    expect(lines.filter((line) => !/^#|figaro-backup\.js/.test(line))).toEqual([
+      'MAILTO=me',
+      '1 1 1 1 1 between',
+      '2 2 2 2 2 behind',
+    ]);
+    expect(lines[3]).toMatch(/^\*\/5 /);
+    await schedule('remove', 'orders', '--with', 'cron');
+    await schedule('remove', '--with', 'cron', '--', awkward);
+    expect(fs.readFileSync(crontab, 'utf8')).toBe('MAILTO=me\n1 1 1 1 1 between\n2 2 2 2 2 behind');
+    fs.writeFileSync(crontab, 'MAILTO=me');
+    await schedule('install', 'orders', '--with', 'cron');
+    fs.writeFileSync(crontab, fs.readFileSync(crontab, 'utf8').replace(/^# end .*\n/m, ''));
+    expect(await schedule('remove', 'orders', '--with', 'cron', '--force')).toMatchObject({
+      exitCode: 6,
+      stderr: expect.stringContaining('without its last line'),
+    });
+  });
+
   test('runs the very line with nothing in its environment, whatever is in the names', async () => {
     const repo = path.join(directory, 'repo');
     createRepository(nodeFiles, repo);

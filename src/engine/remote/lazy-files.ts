@@ -64,6 +64,10 @@ export class LazyFiles {
         this.#complete(file);
         return disk.openToWrite(file);
       }),
+      append: made((file, bytes: Uint8Array) => {
+        this.#complete(file);
+        disk.append(file, bytes);
+      }),
       statIfThere: look((file) => disk.statIfThere(file)),
       statThrough: look((file) => disk.statThrough(file)),
       showsWrites: made((file) => disk.showsWrites(file)),

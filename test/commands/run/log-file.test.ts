@@ -1,6 +1,6 @@
 /** `--log-file`: what runs leave behind in it. */
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -107,6 +107,8 @@ describe('a log file', () => {
     const name = '/none\n2026-01-01T00:00:00.000Z [1] hot: end, exit code 0';
     expect((await figaro(['hot', '--home', name, '--repo', repo, '--log-file', log])).exitCode).toBe(3);
     expect(logged().match(/end, exit code 0 after/g)).toHaveLength(3);
+    await figaro(['hot', '--home', home, '--repo', repo, '--log-file', log], { signal: AbortSignal.abort('SIGTERM') });
+    expect(logged()).toMatch(/hot: error \[interrupted\]: .*\nhot: end, exit code 143 after .*\n$/);
   });
 
   test('has what problem a run found, where that was a result and no error', async () => {
@@ -213,6 +215,23 @@ describe('a log file that cannot be written', () => {
     fs.symlinkSync(other, log);
     expect(await warned()).toContain('is a link');
     expect(fs.readFileSync(other, 'utf8')).toBe('');
+  });
+
+  test.skipIf(process.platform === 'win32')('for it is one by the time of a line, has none of it either', () => {
+    const [file, pipe, link] = ['file', 'pipe', 'link'].map((name) => path.join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    nodeFiles.append(file, Buffer.from('one\n'));
+    nodeFiles.append(file, Buffer.from('two\n'));
+    fs.symlinkSync(file, link);
+    execFileSync('mkfifo', [pipe]);
+    const line = Buffer.from('three\n');
+    expect(() => nodeFiles.append(link, line)).toThrow('is a link');
+    expect(() => nodeFiles.append(pipe, line)).toThrow(FigaroError);
+    expect(() => nodeFiles.append(directory, line)).toThrow(FigaroError);
+    expect(fs.readFileSync(file, 'utf8')).toBe('one\ntwo\n');
   });
 
   test('because it holds something else, is left as it is', async () => {
