@@ -59,6 +59,9 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Cr
 /** These tell about all the others. */
 const describeAll: ReadonlySet<string> = new Set(['completion', 'man']);
 
+/** These can be about an environment that the configuration file has no longer. */
+const knowFormer: ReadonlySet<string> = new Set(['schedule show', 'schedule remove']);
+
 /** With `--json`, these print a document a line, the one of an error included. */
 const printLines: ReadonlySet<string> = new Set(['logs print', 'documents list']);
 
@@ -181,7 +184,8 @@ export async function buildProgram(
     }
     const { config, home } = options;
     try {
-      const wanted = { config, environment, command: context.command, home };
+      const named = knowFormer.has(context.command) ? undefined : environment;
+      const wanted = { config, environment: named, command: context.command, home };
       applySettings(context.files, command, readSettings(context.files, context.io.env, wanted));
     } catch (error) {
       if (environment === undefined || !(error instanceof UnknownName)) throw error;

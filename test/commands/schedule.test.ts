@@ -198,6 +198,17 @@ test('what another configuration file has scheduled under the name is left alone
   }
 });
 
+test('what is scheduled of an environment that the configuration file has no longer is shown and removed', async () => {
+  await schedule('install', 'orders', '--with', 'cron');
+  configure('');
+  expect(await schedule('install', 'orders', '--with', 'cron')).toMatchObject({ exitCode: 2 });
+  expect((await schedule('show', 'orders', '--with', 'cron')).stdout).toMatch(/^crontab: as it was written\n/);
+  expect((await schedule('remove', 'orders', '--with', 'cron')).stdout).toBe('crontab: removed\n');
+  expect(fs.existsSync(crontab)).toBe(false);
+  fs.rmSync(config);
+  expect(await schedule('show', 'orders', '--with', 'cron')).toMatchObject({ exitCode: 2 });
+});
+
 test('what one scheduler runs is not given to another one as well', async () => {
   await schedule('install', 'orders', '--with', 'cron');
   expect(await schedule('install', 'orders', '--with', 'systemd')).toMatchObject({

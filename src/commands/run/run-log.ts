@@ -105,6 +105,8 @@ export class RunLog {
       this.#putAside();
       for (const line of lines) this.#files.append(this.#file, Buffer.from(line));
     } catch (error) {
+      // What stands there now is looked at again.
+      this.#hasBegun = false;
       this.#problem(error);
     }
   }
@@ -120,7 +122,6 @@ export class RunLog {
       const bytes = Buffer.alloc(Math.min(size, 32));
       opened.readAt(bytes, 0);
       if (!beginning.test(bytes.toString())) {
-        this.#hasBegun = false;
         throw new FigaroError('target-not-empty', `${this.#file} holds something else: it is no log file`);
       }
       opened.readAt(bytes.subarray(0, 1), size - 1);

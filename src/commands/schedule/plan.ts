@@ -66,9 +66,15 @@ export function timeOfDayArgument(text: string): TimeOfDay {
   return { hour: Number(hour), minute: Number(minute) };
 }
 
-/** The configuration file that has an environment. Throws `usage` where there is none, or no texts can be made of the names. */
+/** The configuration file that has an environment, or had it. Throws `usage` where there is none, or no texts can be made of the names. */
 export function scheduled({ files, io }: CommandContext, environment: string, config?: string): Scheduled {
-  const file = path.resolve(findConfig(files, io.env, config)!.path);
+  const found = findConfig(files, io.env, config);
+  if (!found) {
+    throw new FigaroError('usage', 'there is no configuration file, and what is scheduled is known by it', {
+      hint: 'give --config FILE.',
+    });
+  }
+  const file = path.resolve(found.path);
   for (const text of [environment, file]) requireOneLine(text);
   return { environment, config: file };
 }
