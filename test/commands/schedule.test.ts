@@ -227,6 +227,11 @@ test('a schedule needs an environment that the configuration file describes, wha
     stderr: expect.stringContaining('does not say the repo of orders'),
   });
   expect(await schedule('install', 'others', '--with', 'cron')).toMatchObject({ exitCode: 2 });
+  configure('[environments.orders]\nhome = "srv/orders"\nrepo = "s3://bucket/orders"\n');
+  expect(await schedule('install', 'orders', '--with', 'cron')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('has srv/orders as the home of orders: no whole path'),
+  });
   configure('[environments."a\\nb"]\nhome = "/srv/orders"\nrepo = "/backup/orders"\n');
   expect(await schedule('install', 'a\nb', '--with', 'cron')).toMatchObject({
     exitCode: 2,
@@ -247,6 +252,13 @@ test('a run that nobody would hear of is warned of', async () => {
   const { warnings } = await documentOf('install', '--dry-run', '--with', 'cron', '--', awkward);
   expect(warnings).toEqual([expect.stringContaining('set run-failed or heartbeat')]);
   expect((await documentOf('install', '--dry-run', '--with', 'cron', 'orders')).warnings).toEqual([]);
+});
+
+test('what only variables say now is warned of', async () => {
+  env = { ...env, FIGARO_BACKUP_MAX_RATE: '5M', FIGARO_BACKUP_REPO: '/elsewhere' };
+  expect((await documentOf('install', '--dry-run', '--with', 'cron', 'orders')).warnings).toEqual([
+    'a scheduled run does not have what variables say now: $FIGARO_BACKUP_MAX_RATE (max-rate)',
+  ]);
 });
 
 test('a schedule whose tool fails is an error with what that said', async () => {
@@ -486,7 +498,7 @@ describe('the Task Scheduler', () => {
     test('has whole paths and words as Windows takes them apart', async () => {
       const name = 'o "ä\\" <&>\'';
       const file = path.join(path.dirname(directory), 'a b\\.toml');
-      fs.writeFileSync(file, `[environments.${JSON.stringify(name)}]\nhome = "C:/env"\nrepo = "C:/repo"\n`);
+      fs.writeFileSync(file, `[environments.${JSON.stringify(name)}]\nhome = "/srv/env"\nrepo = "/srv/repo"\n`);
       const [incremental, full] = await textsOf('--config', file, '--with', 'task-scheduler', name);
       const utf8 = (xml: string): string => xml.replace('UTF-16', 'UTF-8');
       expect(valueOf(utf8(incremental!), 'Command')).toBe(process.execPath);

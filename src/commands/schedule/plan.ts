@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
+import { isStoreUrl } from '../../engine/store/stores.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatDuration } from '../../measures.ts';
 import { inOneLine } from '../../output/text.ts';
@@ -89,9 +90,12 @@ function settingOf(
   { files }: CommandContext,
   { environment, config }: Scheduled,
   command: string,
-): (name: SettingName) => boolean {
+): (name: SettingName) => string | undefined {
   const settings = readSettings(files, {}, { environment, config, command });
-  return (name) => settings.some((setting) => setting.name === name && setting.value !== '');
+  return (name) => {
+    const value = settings.find((setting) => setting.name === name)?.value;
+    return value === undefined || value === '' ? undefined : String(value);
+  };
 }
 
 /** How long after a full set the old ones go, in minutes: it waits for the lock of that anyway. */
@@ -107,9 +111,15 @@ export function planOf(
   options: PlanOptions,
 ): { readonly jobs: readonly Job[]; readonly warnings: readonly string[] } {
   const { every, full, at, logFile, logFormat } = options;
-  const has = (command: string, name: SettingName): boolean => settingOf(context, of, command)(name);
+  const has = (command: string, name: SettingName): boolean => settingOf(context, of, command)(name) !== undefined;
   for (const name of ['home', 'repo'] as const) {
-    if (has('incremental', name)) continue;
+    const place = settingOf(context, of, 'incremental')(name);
+    if (place !== undefined && (path.isAbsolute(place) || isStoreUrl(place))) continue;
+    if (place !== undefined) {
+      throw new FigaroError('usage', `${of.config} has ${place} as the ${name} of ${of.environment}: no whole path`, {
+        hint: 'a scheduled run begins in another directory than this one: write the whole path.',
+      });
+    }
     throw new FigaroError('usage', `${of.config} does not say the ${name} of ${of.environment}`, {
       hint: `a scheduled run has no variables of yours: write ${name} into [environments.${of.environment}].`,
     });
@@ -144,9 +154,22 @@ export function planOf(
       jobs.push({ name: 'expire', words: words('expire', '12h', '--quiet'), when: later(when, expireAfter) });
     }
   }
+  return { jobs, warnings: [...variablesOf(context, of), ...unheard(has, of)] };
+}
+
+/** What is in effect now and will not be then. */
+function variablesOf({ files, io }: CommandContext, { environment, config }: Scheduled): readonly string[] {
+  const settings = readSettings(files, io.env, { environment, config, command: 'incremental' });
+  const lost = settings.filter(({ source }) => source.startsWith('$')).map(({ name, source }) => `${source} (${name})`);
+  const repo = settings.find(({ name }) => name === 'repo')?.value;
+  if (String(repo).startsWith('s3:')) lost.push(...Object.keys(io.env).filter((name) => name.startsWith('AWS_')));
+  return lost.length === 0 ? [] : [`a scheduled run does not have what variables say now: ${lost.join(', ')}`];
+}
+
+function unheard(has: (command: string, name: SettingName) => boolean, of: Scheduled): readonly string[] {
   const tells = (['run-failed', 'heartbeat'] as const).some((name) => has('incremental', name));
-  const unheard = `nothing tells anybody when a run of ${of.environment} fails: set run-failed or heartbeat in ${of.config}`;
-  return { jobs, warnings: tells ? [] : [unheard] };
+  if (tells) return [];
+  return [`nothing tells anybody when a run of ${of.environment} fails: set run-failed or heartbeat in ${of.config}`];
 }
 
 /** A run gives up before the next one begins. */

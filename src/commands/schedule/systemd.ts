@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { readOwnIfThere } from '../../engine/files/read.ts';
 import { replaceFile } from '../../engine/files/replace-file.ts';
@@ -62,7 +63,7 @@ export function systemd({ files, io }: CommandContext, of: Scheduled, isOfUser: 
 }
 
 function userDirectory(env: NodeJS.ProcessEnv): string {
-  return path.resolve(env['XDG_CONFIG_HOME'] || path.join(env['HOME'] ?? '', '.config'), 'systemd/user');
+  return path.resolve(env['XDG_CONFIG_HOME'] || path.join(env['HOME'] || homedir(), '.config'), 'systemd/user');
 }
 
 function makeDirectories(files: CommandContext['files'], directory: string): void {
