@@ -2,6 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatDuration } from '../../measures.ts';
 
@@ -77,7 +78,7 @@ async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<boole
   const { pid } = child;
   if (pid === undefined) return true;
   if (process.platform === 'win32') {
-    spawn('taskkill', ['/pid', String(pid), '/t', '/f'], { stdio: 'ignore', windowsHide: true }).on('error', () => {});
+    await endTree(pid);
   } else {
     signalGroup(pid, 'SIGTERM');
     const end = performance.now() + graceMs;
@@ -87,6 +88,14 @@ async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<boole
   const isGone = await Promise.race([ended.then(() => true), sleep(goneMs, false)]);
   if (!isGone) child.unref();
   return isGone;
+}
+
+/** Ends a process of Windows, and those that it started: there are no groups. Nobody is asked whether that is convenient. */
+async function endTree(pid: number): Promise<void> {
+  // By its path: a program of that name where this runs is another one.
+  const program = path.win32.join(process.env['SystemRoot'] ?? String.raw`C:\Windows`, 'System32', 'taskkill.exe');
+  const killer = spawn(program, ['/pid', String(pid), '/t', '/f'], { stdio: 'ignore', windowsHide: true });
+  await once(killer, 'exit', { signal: AbortSignal.timeout(graceMs) }).catch(() => {});
 }
 
 /** Returns whether anybody is left in the group. */
