@@ -161,6 +161,17 @@ describe('as a service', () => {
     expect((await failover('promote', '--standby', standby)).exitCode).toBe(0);
   });
 
+  test('it ends when there is the file that it is told to stop at, and while that is there', async () => {
+    const stop = path.join(directory, 'stop');
+    const args = ['follow', '--home', home, '--standby', standby, '--interval', '1m', '--stop-file', stop];
+    const service = failover(...args);
+    await until(() => endOf() === 4);
+    writeFileSync(stop, '');
+    expect(await service).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await failover(...args)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await failover('follow', '--once', '--home', home, '--standby', standby)).toMatchObject({ exitCode: 0 });
+  });
+
   test('it tells trouble that may pass once, and goes on when it is over', async () => {
     const service = start();
     await until(() => endOf() === 4);

@@ -19,6 +19,7 @@ import {
   withDirectories,
   type DirectoryOptions,
 } from '../environment-directories.ts';
+import { stopAtFile } from './stop-file.ts';
 import { withStandby, type StandbyOptions } from './standby.ts';
 
 interface FollowCommandOptions extends StandbyOptions, DirectoryOptions {
@@ -26,6 +27,7 @@ interface FollowCommandOptions extends StandbyOptions, DirectoryOptions {
   readonly repo?: string;
   readonly interval: number;
   readonly once?: true;
+  readonly stopFile?: string;
   readonly cacheSize?: number;
 }
 
@@ -45,6 +47,7 @@ export function failoverFollowCommand(context: CommandContext): Command {
         .default(defaultIntervalMs, `${defaultIntervalMs / 1000}s`),
     )
     .option('--once', 'one round, for cron and timers')
+    .option('--stop-file <file>', 'stop when there is a file of this name')
     .addOption(new Option('--cache-size <size>', 'memory for pages (default: 256M)').argParser(sizeArgument));
   return withCommonOptions(withEnvironment(withPasswordOption(withStandby(withDirectories(command)))))
     .addHelpText(
@@ -69,13 +72,16 @@ export function failoverFollowCommand(context: CommandContext): Command {
           ...(options.cacheSize === undefined ? {} : { cacheBytes: options.cacheSize }),
         };
         if (!options.once) {
+          const { stopFile } = options;
+          const stop = stopFile === undefined ? undefined : stopAtFile(files, stopFile, watch.signal);
           const service = followForEver(files, {
             ...follow,
+            ...(stop ? { watch: { ...watch, signal: stop.signal } } : {}),
             intervalMs: options.interval,
             onTrouble: ({ code, message }) =>
               context.warn({ ...options, json: false }, [`[${code}] ${message}; it will be tried again`]),
             onRelief: () => note('following again'),
-          });
+          }).finally(() => stop?.release());
           return await service.catch((error: unknown) => tellStopped(context, files, options, directory, error));
         }
         const state = await followOnce(files, follow);
