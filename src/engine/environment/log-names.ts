@@ -2,6 +2,7 @@
 
 import { posix } from 'node:path';
 import { hasDrive, normalDirectory } from '../../format/names.ts';
+import { whyNotOnWindows } from '../../format/windows-names.ts';
 import { type Environment } from './environment.ts';
 
 /** A name as log records use it in a copy: relative to a data directory. */
@@ -53,6 +54,12 @@ export class LogNames {
       ? { name: inside.slice(data.name.length + 1), dataDirectory: data.written }
       : { name: inside, dataDirectory: '' };
   }
+}
+
+/** True for a name in a log that leads out of the environment, or to something else in it. */
+export function leadsElsewhere(name: string): boolean {
+  if (name === '' || isFull(name) || name.split('/').includes('..')) return true;
+  return process.platform === 'win32' && whyNotOnWindows(normalDirectory(name)) !== undefined;
 }
 
 function withSlashes(name: string): string {

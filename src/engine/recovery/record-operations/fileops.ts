@@ -15,9 +15,8 @@ import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 import { type ExternalFiles } from '../external-files.ts';
 import { type FileTable } from '../file-table.ts';
 import { type StoredFile } from '../page-store.ts';
-import { hasDrive, isExternalFileName, isPassing, normalDirectory, parseExtentName } from '../../../format/names.ts';
-import { whyNotOnWindows } from '../../../format/windows-names.ts';
-import { LogNames } from '../../environment/log-names.ts';
+import { isExternalFileName, isPassing, normalDirectory, parseExtentName } from '../../../format/names.ts';
+import { leadsElsewhere, LogNames } from '../../environment/log-names.ts';
 import { plainName, type Creations } from './creations.ts';
 
 /** Codes of the records handled here. */
@@ -332,9 +331,7 @@ function isExternalFile(name: string, directory: Directory): boolean {
 
 /** A name in a log is never followed out of the environment. */
 function checkedName(name: string, record: ScannedRecord): string {
-  const parts = name.split('/');
-  const isElsewhere = process.platform === 'win32' && whyNotOnWindows(normalDirectory(name)) !== undefined;
-  if (name === '' || name.startsWith('/') || hasDrive(name) || parts.includes('..') || isElsewhere) {
+  if (leadsElsewhere(name)) {
     throw new FigaroError(
       'format-unsupported',
       `log record ${formatLsn(record.lsn)} names the file ${JSON.stringify(name)}, outside of the environment`,
