@@ -22,6 +22,10 @@ const hints: Partial<Record<ErrorCode, string>> = {
   'not-permitted': 'check who owns it and as which user this runs.',
 };
 
+/** Of Windows. */
+const heldHint =
+  'another program has it open. Find out which, by Resource Monitor, and run the same command again without it.';
+
 /** Runs one operation on `file` and turns a failure into a `FigaroError`. */
 export function attempt<T>(operation: string, file: string, run: () => T): T {
   try {
@@ -34,7 +38,8 @@ export function attempt<T>(operation: string, file: string, run: () => T): T {
 export function failure(operation: string, file: string, cause: unknown): unknown {
   if (!isSystemError(cause)) return cause;
   const code = errorCodes[cause.code!] ?? 'io';
-  const hint = shortages[cause.code!] ?? hints[code];
+  const isHeld = process.platform === 'win32' && cause.code === 'EBUSY';
+  const hint = isHeld ? heldHint : (shortages[cause.code!] ?? hints[code]);
   return new FigaroError(code, `${file}: cannot ${operation}: ${reason(cause)}`, {
     path: file,
     cause,

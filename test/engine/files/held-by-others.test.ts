@@ -1,6 +1,9 @@
 import type fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { failure } from '../../../src/engine/files/failures.ts';
 import { isOpen, withPatience } from '../../../src/engine/files/held-by-others.ts';
+import { type FigaroError } from '../../../src/errors.ts';
+import { onPlatform } from '../../support/platform.ts';
 
 function refusal(code: string): Error {
   return Object.assign(new Error(`${code}: refused`), { code });
@@ -56,6 +59,12 @@ describe('what somebody has open on Windows', () => {
     expect(() => withPatience(what, run, windows())).toThrow(code);
     expect(calls()).toBe(1);
   });
+});
+
+test('what stays open in another program is an error that says so, on Windows', () => {
+  const told = (): unknown => (failure('open', 'a.db', refusal('EBUSY')) as FigaroError).details.hint;
+  expect(onPlatform('win32', told)).toMatch(/^another program has it open/);
+  expect(onPlatform('linux', told)).toBeUndefined();
 });
 
 test('elsewhere nothing is tried again', () => {
