@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { statOf } from '../../src/engine/files/node-files.ts';
+import { statOf } from '../../src/engine/files/stat.ts';
 import { isAtOrBelow, requireLocal } from '../../src/engine/places.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { newPlace } from '../support/place.ts';

@@ -4,35 +4,10 @@ import fs from 'fs-extra';
 import { FigaroError } from '../../errors.ts';
 import { attempt, failure, isCode } from './failures.ts';
 import { type Disk, type FileStat, type OpenFile } from './files.ts';
+import { asked, statOf } from './stat.ts';
 import { isOpen, withPatience } from './held-by-others.ts';
 import { hold, isHeld } from './kernel-lock.ts';
 import { toAppendWithoutWaiting, toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
-
-/** Windows numbers files with 64 bits. The lower ones tell files of one disk from each other, and a number holds 53 exactly. */
-const asked = { bigint: process.platform === 'win32' };
-
-export function statOf(stat: fs.Stats | fs.BigIntStats): FileStat {
-  const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : 'other';
-  if ('mtimeNs' in stat) {
-    return {
-      kind,
-      size: Number(stat.size),
-      mode: Number(stat.mode) & 0o7777,
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
-      mtimeMs: Number(stat.mtimeNs) / 1e6,
-      changedMs: Number(stat.ctimeNs) / 1e6,
-      device: lower(stat.dev),
-      inode: lower(stat.ino),
-    };
-  }
-  const { size, mode, uid, gid, mtimeMs, ctimeMs: changedMs, dev: device, ino: inode } = stat;
-  return { kind, size, mode: mode & 0o7777, uid, gid, mtimeMs, changedMs, device, inode };
-}
-
-function lower(number: bigint): number {
-  return Number(BigInt.asUintN(53, number));
-}
 
 /** By the number that `statfs` has: ext2 to ext4, XFS, Btrfs. */
 const timedFileSystems: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e]);
