@@ -1,9 +1,7 @@
 import { Command } from 'commander';
-import {
-  readDocumentHistory,
-  type DocumentEvent,
-  type DocumentHistory,
-} from '../../engine/history/document-history.ts';
+import { type DocumentEvent, type DocumentHistory } from '../../engine/history/document-events.ts';
+import { readDocumentHistory } from '../../engine/history/document-history.ts';
+import { isProven } from '../../engine/repository/chain.ts';
 import { requireIntactLog } from '../../engine/verify/intact.ts';
 import { formatTxnId } from '../../engine/recovery/restore-point.ts';
 import { FigaroError } from '../../errors.ts';
@@ -45,6 +43,7 @@ export function documentsHistoryCommand(context: CommandContext): Command {
           if (chain) await requireIntactLog(files, chain, environment, watch);
           return await readDocumentHistory(files, environment, container, name, {
             cacheBytes: options.cacheSize,
+            isOnDemand: chain !== undefined && isProven(chain),
             watch,
           });
         });

@@ -79,6 +79,11 @@ export class XmlContainer {
     return isOwn ? compression : undefined;
   }
 
+  /** True where an index leads from names to documents. */
+  get hasNames(): boolean {
+    return this.#names !== undefined;
+  }
+
   /** All documents, in the order of their ids. Of damaged ones, as much as is left. */
   async *entries(): AsyncGenerator<DocumentEntry> {
     for (const entry of documentEntries(this.#documents, this.#dictionary, (error) => this.#note(error))) {

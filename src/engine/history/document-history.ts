@@ -1,17 +1,15 @@
 /** When a document was put, changed and deleted, as a log tells it. */
 
-import { type Page } from '../../format/page/page.ts';
-import { pageType } from '../../format/page/types.ts';
 import { child, commit } from '../../format/log/records/txn.ts';
 import { normalDirectory } from '../../format/names.ts';
-import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn } from '../../format/lsn.ts';
 import { FigaroError } from '../../errors.ts';
 import { DatabaseFile } from '../database/database-file.ts';
 import { type DocumentVersion, versionOf } from '../documents/version.ts';
 import { databasesOf } from '../database/records.ts';
 import { isReadable, XmlContainer } from '../documents/container.ts';
 import { idsOn } from '../documents/names-on-page.ts';
-import { filesOfKind, type Environment } from '../environment/environment.ts';
+import { type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { PageCollector } from '../log/page-collector.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
@@ -24,27 +22,13 @@ import { type PreparedRecovery, type Scope } from '../recovery/recovery.ts';
 import { replay, type Replay, type ReplayOptions } from '../recovery/replay.ts';
 import { type Commit } from '../recovery/restore-point.ts';
 import { nameInside } from '../recovery/select-containers.ts';
+import { DocumentEvents, type DocumentHistory } from './document-events.ts';
 import { PagesOfOpenTransactions } from './open-pages.ts';
+import { isOfDocument, uidsOf, type Wanted } from './wanted.ts';
 
-/** What happened to a document. The first entry can say that it was there when the log begins. */
-export interface DocumentEvent {
-  readonly kind: 'there' | 'put' | 'changed' | 'deleted';
-  readonly lsn: Lsn;
-  /** Seconds since 1970. */
-  readonly time: number;
-  /** Undefined where it was there when the log begins. */
-  readonly txnId: number | undefined;
-  /** Undefined where it was deleted. */
-  readonly version: DocumentVersion | undefined;
-  /** What of it was changed. */
-  readonly contentChanged: boolean;
-  readonly metadataChanged: boolean;
-}
-
-export interface DocumentHistory {
-  readonly events: readonly DocumentEvent[];
-  /** The first and the last commit that are covered; undefined for a log without one. */
-  readonly covered: { readonly first: Commit; readonly last: Commit } | undefined;
+export interface HistoryOptions extends ReplayOptions {
+  /** For an environment of which a recovery is known to succeed: recover only those pages that the document is on, where that is possible. */
+  readonly isOnDemand?: boolean;
 }
 
 /**
@@ -58,9 +42,14 @@ export async function readDocumentHistory(
   environment: Environment,
   container: string,
   document: string,
-  options: ReplayOptions,
+  options: HistoryOptions,
 ): Promise<DocumentHistory> {
   const name = normalDirectory(container);
+  if (options.isOnDemand === true) {
+    const { readHistoryOnDemand } = await import('./history-on-demand.ts');
+    const found = await readHistoryOnDemand(files, environment, { name, document }, options);
+    if (found) return found;
+  }
   let scope: Scope | undefined;
   const pages = new PagesOfOpenTransactions(files);
   let reader: HistoryReader | undefined;
@@ -77,34 +66,6 @@ export async function readDocumentHistory(
   return reader?.result() ?? { events: [], covered: undefined };
 }
 
-const unchanged = { contentChanged: false, metadataChanged: false } as const;
-
-/** The unique ids of all files that had the name of the container, or may have had it. */
-function uidsOf(environment: Environment, { analysis }: PreparedRecovery, name: string): ReadonlySet<string> {
-  const directories = ['', ...environment.config.dataDirectories.map((directory) => `${normalDirectory(directory)}/`)];
-  const names = new Set(
-    directories.filter((directory) => name.startsWith(directory)).map(({ length }) => name.slice(length)),
-  );
-  const uids = new Set<string>();
-  const databases = filesOfKind(environment, 'database');
-  for (const file of databases) if (file.name === name) uids.add(file.uid);
-  for (const { uid, inMemory } of analysis.bindings.all()) {
-    if (!inMemory && analysis.names.of(uid).some((known) => names.has(known))) uids.add(uid);
-  }
-  if (uids.size > 0) return uids;
-  const others = databases.map((file) => file.name);
-  throw new FigaroError('container-missing', `${name} is neither in this log nor beside it`, {
-    path: name,
-    hint: others.length === 0 ? 'there is no container at all.' : `there is ${others.join(', ')}.`,
-  });
-}
-
-interface Wanted {
-  /** Of the container, inside the environment. */
-  readonly name: string;
-  readonly document: string;
-}
-
 /** Follows one document through the states of its container. */
 class HistoryReader {
   readonly #files: Files;
@@ -113,7 +74,7 @@ class HistoryReader {
   readonly #wanted: Wanted;
   readonly #watch: Watch;
   readonly #collector = new PageCollector();
-  readonly #events: DocumentEvent[] = [];
+  readonly #events = new DocumentEvents();
   /** Transactions that create, rename or remove files. */
   readonly #ofFiles = new Set<number>();
   #first: Commit | undefined;
@@ -143,14 +104,22 @@ class HistoryReader {
       });
     }
     const first = this.#first!;
-    return { events: this.#events, covered: { first, last: this.#replay.prepared.analysis.commits.last ?? first } };
+    return { events: this.#events.all, covered: { first, last: this.#replay.prepared.analysis.commits.last ?? first } };
   }
 
   async begin(first: Commit): Promise<void> {
     this.#first = first;
     await this.#look(0, []);
-    if (!this.#version) return;
-    this.#events.push({ kind: 'there', ...first, txnId: undefined, version: this.#version, ...unchanged });
+    this.#events.begin(first, this.#version);
+  }
+
+  /** A file can become a container without anything of the document. */
+  async end(): Promise<void> {
+    const file = this.#fileNow();
+    if (!file || this.#wasContainer) return;
+    this.#file = file;
+    file.flush();
+    await this.#open(file, 0, () => Promise.resolve());
   }
 
   see(record: ScannedRecord): void {
@@ -180,27 +149,11 @@ class HistoryReader {
     if (body && compareLsn(lsn, this.#first!.lsn) > 0) {
       const candidates = this.#candidatesOf(txnId);
       if (isOfFiles || candidates.length > 0 || this.#isTouchedBy(txnId)) {
-        const before = this.#version;
         await this.#look(txnId, candidates);
-        this.#note({ lsn, time: body.timestamp, txnId }, before, this.#version);
+        this.#events.note({ lsn, time: body.timestamp, txnId }, this.#version);
       }
     }
     this.#pages.release(txnId);
-  }
-
-  #note(
-    at: Pick<DocumentEvent, 'lsn' | 'time' | 'txnId'>,
-    before: DocumentVersion | undefined,
-    after: DocumentVersion | undefined,
-  ): void {
-    if (!before && !after) return;
-    const contentChanged = before?.sha256 !== after?.sha256;
-    const metadataChanged = before?.metadataSha256 !== after?.metadataSha256;
-    if (!contentChanged && !metadataChanged) return;
-    const kind = !before ? 'put' : !after ? 'deleted' : 'changed';
-    const isBoth = before !== undefined && after !== undefined;
-    const what = isBoth ? { contentChanged, metadataChanged } : unchanged;
-    this.#events.push({ kind, ...at, version: after, ...what });
   }
 
   /** True when a transaction has changed a page that the document is on. */
@@ -222,9 +175,13 @@ class HistoryReader {
     return [...ids];
   }
 
+  #fileNow(): StoredFile | undefined {
+    return [...this.#replay.table].find((one) => one.isDatabase && nameInside(one) === this.#wanted.name);
+  }
+
   /** Looks at the document as of the commit of a transaction, with all that had committed before. */
   async #look(txnId: number, candidates: readonly number[]): Promise<void> {
-    const file = [...this.#replay.table].find((one) => one.isDatabase && nameInside(one) === this.#wanted.name);
+    const file = this.#fileNow();
     const isOther = file !== this.#file;
     const known = this.#id;
     this.#file = file;
@@ -295,9 +252,4 @@ class HistoryReader {
 async function idOf(container: XmlContainer, document: string): Promise<readonly number[]> {
   for await (const { id, name } of container.entries()) if (name === document) return [id];
   return [];
-}
-
-/** True for a page that holds records, or a part of one. */
-function isOfDocument({ type }: Page): boolean {
-  return type === pageType.btreeLeaf || type === pageType.overflow;
 }

@@ -33,6 +33,8 @@ export interface Replay {
 interface Onlooker extends RedoObserver {
   /** Told where the replay begins: the pages are as of this commit. */
   readonly begin: (first: Commit) => Promise<void>;
+  /** Told that the end of the log is reached. */
+  readonly end: () => Promise<void>;
 }
 
 /**
@@ -75,6 +77,7 @@ export async function replay(
     await onlooker.begin(first);
     const rest = { ...log, start: firstDifferent(earlier.analysis, analysis) };
     await new Passes({ ...recovery, log: rest }, onlooker).redo();
+    await onlooker.end();
     requireSettled(recovery, new Map());
   } finally {
     storage.close();

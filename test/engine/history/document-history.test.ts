@@ -9,14 +9,16 @@ import { discoverEnvironment } from '../../../src/engine/environment/discover.ts
 import { logPaths, type Environment } from '../../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
-import { readDocumentHistory, type DocumentEvent } from '../../../src/engine/history/document-history.ts';
+import { type DocumentEvent } from '../../../src/engine/history/document-events.ts';
+import { readDocumentHistory } from '../../../src/engine/history/document-history.ts';
+import { readHistoryOnDemand } from '../../../src/engine/history/history-on-demand.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
 import { bodyAs } from '../../../src/engine/log/scanned-record.ts';
 import { analyse } from '../../../src/engine/recovery/analysis.ts';
 import { lookIntoContainer } from '../../../src/engine/recovery/look-into.ts';
 import { FigaroError } from '../../../src/errors.ts';
-import { documentKey } from '../../../src/format/documents/metadata.ts';
+import { documentKey, indexKeyOfName } from '../../../src/format/documents/metadata.ts';
 import { commit, txnOpcode } from '../../../src/format/log/records/txn.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../../src/format/lsn.ts';
 import { callsIn } from '../../support/command-lines.ts';
@@ -24,6 +26,7 @@ import { corpusCase } from '../../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { describeNative } from '../../support/native.ts';
 import { figaro } from '../../support/run-cli.ts';
+import { randomNumbers } from '../../support/random-numbers.ts';
 import { Session } from '../../support/session.ts';
 import { effort, isLongRun, sampled } from '../../support/effort.ts';
 
@@ -91,9 +94,30 @@ function eventsIn(moments: readonly Moment[], name: string): string[] {
   return events;
 }
 
+/** How often only those pages were recovered that documents are on, and how much had happened to these. */
+const onDemand = { times: 0, events: 0 };
+
+/** The history of a document, which has to be the same both ways. */
+async function historyOf(
+  files: Files,
+  environment: Environment,
+  container: string,
+  name: string,
+): Promise<readonly DocumentEvent[]> {
+  const { events, covered } = await readDocumentHistory(files, environment, container, name, { watch: {} });
+  const wanted = { name: container, document: name };
+  const found = await readHistoryOnDemand(files, environment, wanted, { watch: {} });
+  if (found) {
+    expect(found).toEqual({ events, covered });
+    onDemand.times += 1;
+    onDemand.events += events.length;
+  }
+  return events;
+}
+
 const most = effort('DOCUMENTS', 3, 1000);
 
-async function compare(files: Files, environment: Environment, container: string): Promise<number> {
+async function compare(files: Files, environment: Environment, container: string, least = 0): Promise<number> {
   const moments = await momentsOf(files, environment, container);
   const names = [...new Set(moments.flatMap(({ documents }) => [...documents.keys()]))];
   expect(names.length).toBeGreaterThan(0);
@@ -102,12 +126,11 @@ async function compare(files: Files, environment: Environment, container: string
   const expected = names
     .map((name) => [name, eventsIn(moments, name)] as const)
     .sort(([, a], [, b]) => b.length - a.length);
-  for (const [name, wanted] of expected.slice(0, most)) {
-    const found = await readDocumentHistory(files, environment, container, name, { watch: {} });
-    expect(found.events.map(asText)).toEqual(wanted);
+  for (const [name, wanted] of expected.slice(0, Math.max(most, least))) {
+    expect((await historyOf(files, environment, container, name)).map(asText)).toEqual(wanted);
     events += wanted.length;
   }
-  expect(await readDocumentHistory(files, environment, container, 'nope', { watch: {} })).toMatchObject({ events: [] });
+  expect(await historyOf(files, environment, container, 'nope')).toEqual([]);
   return events;
 }
 
@@ -126,13 +149,19 @@ describe('the history of a document is what recoveries to each commit show', () 
   });
 });
 
+const indexOfNames = 'secondary_document_index_string';
+
 /** Writes what a container of whole documents consists of, with the library of Berkeley DB alone. */
 class ContainerWriter {
   readonly #session: Session;
+  /** By their ids, where an index leads from names to documents. */
+  #names: Map<number, string> | undefined;
 
-  constructor(session: Session) {
+  constructor(session: Session, hasIndex: boolean) {
     this.#session = session;
-    for (const name of ['secondary_configuration', 'secondary_document', 'content_document']) {
+    this.#names = hasIndex ? new Map() : undefined;
+    const databases = ['secondary_configuration', 'secondary_document', 'content_document'];
+    for (const name of hasIndex ? [...databases, indexOfNames] : databases) {
       session.do(`open ${name} auto w.dbxml ${name} btree 512`);
     }
     session.do('open primary_dictionary auto w.dbxml primary_dictionary recno 512');
@@ -144,8 +173,28 @@ class ContainerWriter {
     session.do('commit s');
   }
 
+  /** To be put back where a transaction is taken back. */
+  get names(): ReadonlyMap<number, string> | undefined {
+    return this.#names && new Map(this.#names);
+  }
+  set names(names: ReadonlyMap<number, string> | undefined) {
+    this.#names = names && new Map(names);
+  }
+
   put(txn: string, id: number, name: string): void {
     this.#session.do(`put-bytes secondary_document ${txn} ${hex(nameKey(id))} ${hex(`${name}\0`)}`);
+    this.#forget(txn, id);
+    this.#names?.set(id, name);
+    if (!this.#names) return;
+    const entry = Buffer.concat([Uint8Array.of(0), documentKey(id)]);
+    this.#session.do(`put-bytes ${indexOfNames} ${txn} ${hex(indexKeyOfName(name))} ${hex(entry)}`);
+  }
+
+  #forget(txn: string, id: number): void {
+    const name = this.#names?.get(id);
+    if (name === undefined) return;
+    this.#session.do(`delete-bytes ${indexOfNames} ${txn} ${hex(indexKeyOfName(name))}`);
+    this.#names!.delete(id);
   }
 
   write(txn: string, id: number, xml: string): void {
@@ -155,6 +204,7 @@ class ContainerWriter {
   remove(txn: string, id: number): void {
     this.#session.do(`delete-bytes secondary_document ${txn} ${hex(nameKey(id))}`);
     this.#session.do(`delete-bytes content_document ${txn} ${hex(documentKey(id))}`);
+    this.#forget(txn, id);
   }
 }
 
@@ -162,57 +212,120 @@ const hex = (text: string | Uint8Array): string => Buffer.from(text as string).t
 const nameKey = (id: number): Uint8Array => Buffer.concat([documentKey(id), Uint8Array.of(1, 29)]);
 
 describeNative('transactions side by side', () => {
-  test('are each told what they changed, when they commit, and not what others have not committed yet', async () => {
+  test.each([
+    ['', false],
+    [', also where an index leads to the document', true],
+  ])(
+    'are each told what they changed, when they commit, and not what others have not committed yet%s',
+    async (_, hasIndex) => {
+      const home = path.join(temporaryDirectory(), 'env');
+      const session = new Session(home);
+      const container = new ContainerWriter(session, hasIndex);
+      session.do('begin t');
+      for (let id = 2; id < 80; id++) {
+        container.put('t', id, `doc${id}`);
+        container.write('t', id, `<first n="${id}">${'x'.repeat(60)}</first>`);
+      }
+      session.do('commit t', 'checkpoint', 'begin a', 'begin b');
+      // On pages with the name of one and the XML of the other: none of both has committed.
+      container.put('a', 10, 'new name');
+      container.write('b', 10, `<second>${'y'.repeat(60)}</second>`);
+      session.do('begin c');
+      container.write('c', 60, `<second>${'z'.repeat(60)}</second>`);
+      session.do('commit c', 'commit b');
+      container.put('a', 11, 'other name');
+      session.do('begin d');
+      container.remove('d', 60);
+      session.do('commit d', 'commit a', 'begin e');
+      container.put('e', 100, 'doc60');
+      container.write('e', 100, '<third/>');
+      session.do('begin f');
+      container.write('f', 30, `<lost>${'y'.repeat(60)}</lost>`);
+      session.do('abort f', 'commit e', 'flush');
+      session.do('begin g');
+      container.put('g', 101, '-n');
+      container.write('g', 101, '<hyphen/>');
+      session.do('commit g', 'flush');
+      await session.die();
+      const environment = discoverEnvironment(nodeFiles, home);
+      const moments = await momentsOf(nodeFiles, environment, 'w.dbxml');
+      const kinds: Record<string, string[]> = {};
+      for (const name of ['doc10', 'new name', 'doc11', 'other name', 'doc60', 'doc30', 'doc61']) {
+        const before = onDemand.times;
+        const events = await historyOf(nodeFiles, environment, 'w.dbxml', name);
+        expect(onDemand.times > before).toBe(hasIndex);
+        expect(events.map(asText)).toEqual(eventsIn(moments, name));
+        kinds[name] = events.map(({ kind }) => kind);
+      }
+      expect(kinds).toEqual({
+        doc10: ['put', 'changed', 'deleted'],
+        'new name': ['put'],
+        doc11: ['put', 'deleted'],
+        'other name': ['put'],
+        doc60: ['put', 'changed', 'deleted', 'put'],
+        doc30: ['put'],
+        doc61: ['put'],
+      });
+      // What is printed can be typed, whatever a document is called.
+      const told = await figaro(['documents', 'history', '--home', home, '--json', '--', 'w.dbxml', '-n']);
+      const { events } = JSON.parse(told.stdout) as { events: { command: string }[] };
+      expect(events).toHaveLength(1);
+      expect((await figaro(callsIn(events[0]!.command)[0]!)).stdout).toBe('<hyphen/>');
+    },
+  );
+});
+
+describeNative('random transactions', () => {
+  const firstSeed = Number(process.env.FIRST_SEED ?? 1);
+
+  test.each(Array.from({ length: effort('SEEDS', 1, 20) }, (_, i) => firstSeed + i))('of seed %i', async (seed) => {
     const home = path.join(temporaryDirectory(), 'env');
     const session = new Session(home);
-    const container = new ContainerWriter(session);
-    session.do('begin t');
-    for (let id = 2; id < 80; id++) {
-      container.put('t', id, `doc${id}`);
-      container.write('t', id, `<first n="${id}">${'x'.repeat(60)}</first>`);
+    const container = new ContainerWriter(session, true);
+    const below = randomNumbers(seed);
+    const names = new Map<number, string>();
+    const unused = (): string | undefined => {
+      const name = `doc${below(30)}`;
+      return [...names.values()].includes(name) ? undefined : name;
+    };
+    const change = (txn: string): void => {
+      const ids = [...names.keys()];
+      const id = ids[below(ids.length)];
+      const name = unused();
+      const what = below(10);
+      if (what < 3 && id !== undefined) container.write(txn, id, `<doc>${'x'.repeat(below(400))}</doc>`);
+      else if (what < 5 && id !== undefined) {
+        container.remove(txn, id);
+        names.delete(id);
+      } else if (what < 6 && id !== undefined && name !== undefined) {
+        container.put(txn, id, name);
+        names.set(id, name);
+      } else if (name !== undefined) {
+        const added = 2 + below(200);
+        if (names.has(added)) return;
+        container.put(txn, added, name);
+        container.write(txn, added, `<doc>${'y'.repeat(below(400))}</doc>`);
+        names.set(added, name);
+      }
+    };
+    for (let i = 0; i < effort('TRANSACTIONS', 40, 150); i++) {
+      session.do('begin t');
+      const [before, indexed] = [new Map(names), container.names];
+      for (let j = below(5); j >= 0; j--) change('t');
+      const isLost = below(6) === 0;
+      session.do(isLost ? 'abort t' : 'commit t');
+      if (isLost) {
+        names.clear();
+        for (const [id, name] of before) names.set(id, name);
+        container.names = indexed;
+      }
+      if (below(10) === 0) session.do('checkpoint');
     }
-    session.do('commit t', 'checkpoint', 'begin a', 'begin b');
-    // On pages with the name of one and the XML of the other: none of both has committed.
-    container.put('a', 10, 'new name');
-    container.write('b', 10, `<second>${'y'.repeat(60)}</second>`);
-    session.do('begin c');
-    container.write('c', 60, `<second>${'z'.repeat(60)}</second>`);
-    session.do('commit c', 'commit b');
-    container.put('a', 11, 'other name');
-    session.do('begin d');
-    container.remove('d', 60);
-    session.do('commit d', 'commit a', 'begin e');
-    container.put('e', 100, 'doc60');
-    container.write('e', 100, '<third/>');
-    session.do('begin f');
-    container.write('f', 30, `<lost>${'y'.repeat(60)}</lost>`);
-    session.do('abort f', 'commit e', 'flush');
-    session.do('begin g');
-    container.put('g', 101, '-n');
-    container.write('g', 101, '<hyphen/>');
-    session.do('commit g', 'flush');
+    session.do('flush');
     await session.die();
+    const before = onDemand.times;
     const environment = discoverEnvironment(nodeFiles, home);
-    const moments = await momentsOf(nodeFiles, environment, 'w.dbxml');
-    const kinds: Record<string, string[]> = {};
-    for (const name of ['doc10', 'new name', 'doc11', 'other name', 'doc60', 'doc30', 'doc61']) {
-      const { events } = await readDocumentHistory(nodeFiles, environment, 'w.dbxml', name, { watch: {} });
-      expect(events.map(asText)).toEqual(eventsIn(moments, name));
-      kinds[name] = events.map(({ kind }) => kind);
-    }
-    expect(kinds).toEqual({
-      doc10: ['put', 'changed', 'deleted'],
-      'new name': ['put'],
-      doc11: ['put', 'deleted'],
-      'other name': ['put'],
-      doc60: ['put', 'changed', 'deleted', 'put'],
-      doc30: ['put'],
-      doc61: ['put'],
-    });
-    // What is printed can be typed, whatever a document is called.
-    const told = await figaro(['documents', 'history', '--home', home, '--json', '--', 'w.dbxml', '-n']);
-    const { events } = JSON.parse(told.stdout) as { events: { command: string }[] };
-    expect(events).toHaveLength(1);
-    expect((await figaro(callsIn(events[0]!.command)[0]!)).stdout).toBe('<hyphen/>');
+    expect(await compare(nodeFiles, environment, 'w.dbxml', 8)).toBeGreaterThan(10);
+    expect(onDemand.times - before).toBeGreaterThan(8);
   });
 });

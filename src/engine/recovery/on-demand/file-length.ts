@@ -26,16 +26,23 @@ export class LengthsOfPass {
   readonly #lastPgnos: number[] = [];
   /** Each of them cuts off more than those before it: the last one that concerns a page is found by its number. */
   readonly #cuts: Cut[] = [];
+  readonly #allCuts: Cut[] = [];
+  #mostPages: number;
 
   /** @param before where the pass begins */
   constructor(direction: 'undo' | 'redo', before: Length) {
     this.#direction = direction === 'redo' ? 1 : -1;
     this.#before = before;
+    this.#mostPages = before.pageCount;
   }
 
   /** Where the pass is. */
   get pageCount(): number {
     return this.#pageCounts.at(-1) ?? this.#before.pageCount;
+  }
+  /** Pages that the file has where it has most of them. */
+  get mostPages(): number {
+    return this.#mostPages;
   }
   get lastPgno(): number {
     return this.#lastPgnos.at(-1) ?? this.#before.lastPgno;
@@ -44,6 +51,7 @@ export class LengthsOfPass {
   /** Takes note of what a record leaves; to be called in the order of the pass, and again where more comes of the same record. */
   set({ file, offset }: Lsn, pageCount: number, lastPgno: number): void {
     if (this.pageCount === pageCount && this.lastPgno === lastPgno) return;
+    this.#mostPages = Math.max(this.#mostPages, pageCount);
     let at = this.#files.length - 1;
     if (this.#files[at] !== file || this.#offsets[at] !== offset) at += 1;
     this.#files[at] = file;
@@ -55,7 +63,17 @@ export class LengthsOfPass {
   cut(lsn: Lsn, pages: number): void {
     while (this.#cuts.length > 0 && this.#cuts.at(-1)!.pages >= pages) this.#cuts.pop();
     this.#cuts.push({ pages, lsn });
+    this.#allCuts.push({ pages, lsn });
     this.set(lsn, pages, this.lastPgno);
+  }
+
+  get cutCount(): number {
+    return this.#allCuts.length;
+  }
+
+  /** Where it lost a page last, among the cuts that count. */
+  lastCutWith(pgno: number, counts: (lsn: Lsn) => boolean): Lsn | undefined {
+    return this.#allCuts.findLast(({ pages, lsn }) => pages <= pgno && counts(lsn))?.lsn;
   }
 
   /** Where a page was cut off last. */

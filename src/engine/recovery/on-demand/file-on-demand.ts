@@ -13,7 +13,7 @@ import { Scratch } from '../scratch.ts';
 import { NotOnDemand } from './not-on-demand.ts';
 import { type CopiedFile } from './one-page.ts';
 import { PageByPage } from './page-by-page.ts';
-import { indexPages } from './page-index.ts';
+import { indexPages, type PageIndexOptions } from './page-index.ts';
 import { bytesPerRecord } from './page-records.ts';
 
 export interface OnDemandOptions {
@@ -62,7 +62,8 @@ export class FileOnDemand implements Shown {
     options: OnDemandOptions,
   ): Promise<FileOnDemand> {
     const copied = requireSimple(environment, found, file);
-    return await FileOnDemand.#open(files, prepared, copied, file, { ...options, isOnlyRedone: false });
+    const pages = await follow(files, prepared, copied, file, options);
+    return new FileOnDemand(files, copied, file, pages, prepared, options.cacheBytes / 2);
   }
 
   /**
@@ -79,29 +80,29 @@ export class FileOnDemand implements Shown {
   ): Promise<FileOnDemand> {
     const copied = requireSimple(environment, found, file);
     if (copied.path !== this.#copied.path) throw new NotOnDemand(`${file.label} is another copy`);
-    const { label, dataDirectory, format } = this.#file;
-    const log = { ...prepared.log, start: firstDifferent(this.#prepared.analysis, prepared.analysis) };
-    const shown = { piece: readOnly(this), label, dataDirectory, format };
-    return await FileOnDemand.#open(files, { ...prepared, log }, copied, shown, { ...options, isOnlyRedone: true });
+    const pages = await this.followOn(files, prepared, options);
+    return new FileOnDemand(files, copied, this.#shown, pages, prepared, options.cacheBytes / 2);
   }
 
-  static async #open(
+  /** What the log does to the pages of this file until a later restore point. Closed by whoever asks for it, before this one. */
+  async followOn(
     files: Files,
     prepared: PreparedRecovery,
-    copied: FileOfKind<'database'>,
-    file: CopiedFile,
-    { cacheBytes, watch, isOnlyRedone }: OnDemandOptions & { readonly isOnlyRedone: boolean },
-  ): Promise<FileOnDemand> {
-    const mostRecords = Math.floor(cacheBytes / 2 / bytesPerRecord);
-    const index = await indexPages(files, prepared, copied, { mostRecords, isOnlyRedone, watch });
-    const pages = new PageByPage(files, prepared, index, file);
-    try {
-      await pages.followLength(watch);
-      return new FileOnDemand(files, copied, file, pages, prepared, cacheBytes / 2);
-    } catch (error) {
-      pages.close();
-      throw error;
-    }
+    options: OnDemandOptions & Pick<PageIndexOptions, 'onEnd'>,
+  ): Promise<PageByPage> {
+    const log = { ...prepared.log, start: firstDifferent(this.#prepared.analysis, prepared.analysis) };
+    return await follow(files, { ...prepared, log }, this.#copied, this.#shown, { ...options, isOnlyRedone: true });
+  }
+
+  /** As others begin with it. */
+  get #shown(): CopiedFile {
+    const { label, dataDirectory, format } = this.#file;
+    return { piece: readOnly(this), label, dataDirectory, format };
+  }
+
+  /** In bytes. */
+  get pageSize(): number {
+    return this.#file.format.pageSize;
   }
 
   close(): void {
@@ -143,6 +144,25 @@ export class FileOnDemand implements Shown {
     this.#kept.delete(pgno);
     if (this.#places.has(pgno) || !this.#pages.isInLog(pgno)) return;
     this.#places.set(pgno, this.#scratch.keep(bytes, undefined));
+  }
+}
+
+async function follow(
+  files: Files,
+  prepared: PreparedRecovery,
+  copied: FileOfKind<'database'>,
+  file: CopiedFile,
+  { cacheBytes, ...options }: OnDemandOptions & Omit<PageIndexOptions, 'mostRecords'>,
+): Promise<PageByPage> {
+  const mostRecords = Math.floor(cacheBytes / 2 / bytesPerRecord);
+  const index = await indexPages(files, prepared, copied, { mostRecords, ...options });
+  const pages = new PageByPage(files, prepared, index, file);
+  try {
+    await pages.followLength(options.watch);
+    return pages;
+  } catch (error) {
+    pages.close();
+    throw error;
   }
 }
 

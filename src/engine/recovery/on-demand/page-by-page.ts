@@ -14,12 +14,15 @@ import { LengthsOfPass } from './file-length.ts';
 import { NotOnDemand } from './not-on-demand.ts';
 import { OnePageChange, OnePageFile, type CopiedFile, type FileNow } from './one-page.ts';
 import { type PageIndex } from './page-index.ts';
-import { type PageRecord } from './page-records.ts';
+import { type PageRecord, type RecordList } from './page-records.ts';
 
 type Pass = 'undo' | 'redo';
 
 /** How often a record is done on average while it is found out how long the file is: more than in any log seen. */
 const mostTimes = 20;
+
+/** As many are passed over in the time that a record takes. */
+const cutsPerStep = 16;
 
 /** Two pages are needed at a time. In bytes. */
 const cacheBytes = 1 << 20;
@@ -50,6 +53,7 @@ export class PageByPage {
   #steps = 0;
   #done = 0;
   #mostSteps: number;
+  #stepsThroughTime = 0;
 
   constructor(files: Files, prepared: PreparedRecovery, index: PageIndex, file: CopiedFile) {
     this.#files = files;
@@ -84,15 +88,58 @@ export class PageByPage {
     return this.#index.undoneOn(pgno).length > 0 || this.#index.redoneOn(pgno).length > 0;
   }
 
+  /** Pages that the file has where it has most of them. */
+  get mostPages(): number {
+    return this.#lengths.redo.mostPages;
+  }
+
   /** The page in the form in which it would lie on a disk. */
   recover(pgno: number): Uint8Array {
     if (pgno === 0) return this.#first.stored();
     this.#bring(pgno);
+    return this.#stored(pgno);
+  }
+
+  /** The page as it was brought. */
+  #stored(pgno: number): Uint8Array {
     const { questions } = this.#file;
     if (questions.size > 0) throw new NotOnDemand(`page ${pgno} lacks a change`);
     this.#pass = 'redo';
     this.#lsn = behindAll;
     return this.#file.stored();
+  }
+
+  /** What is to be redone on a page. */
+  redoneOn(pgno: number): RecordList {
+    return this.#index.redoneOn(pgno);
+  }
+
+  /**
+   * As `recover`, with some of the records that are redone on the page, where none are undone. Records that are left out are of
+   * transactions that have changed the page behind all others.
+   *
+   * @param counts says which, by their numbers on the page
+   * @param cutCounts whether a record counts that has cut the file off
+   */
+  recoverWith(pgno: number, counts: (i: number) => boolean, cutCounts: (lsn: Lsn) => boolean): Uint8Array {
+    const redone = this.#index.redoneOn(pgno);
+    this.#stepThroughTime(this.#lengths.redo.cutCount / cutsPerStep);
+    const cut = this.#lengths.redo.lastCutWith(pgno, cutCounts);
+    this.#file.begin(pgno, !cut);
+    for (let i = cut ? redone.countBefore(behind(cut)) : 0; i < redone.length; i++) {
+      if (!counts(i)) continue;
+      this.#stepThroughTime(1);
+      const at = redone.at(i);
+      this.#do('redo', this.#file, at, this.#reader.read(at));
+    }
+    return this.#stored(pgno);
+  }
+
+  #stepThroughTime(steps: number): void {
+    this.#stepsThroughTime += steps;
+    if (this.#stepsThroughTime > mostTimes * (this.#index.count + stride)) {
+      throw new NotOnDemand('a page changes again and again');
+    }
   }
 
   /** Goes through what the log does to the first page and to the length of the file. To be called once, before all else. */

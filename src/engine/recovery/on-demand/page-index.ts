@@ -26,6 +26,8 @@ export interface PageIndexOptions {
   readonly mostRecords: number;
   /** What has to be undone is not on the pages: only what is redone counts. */
   readonly isOnlyRedone?: boolean;
+  /** Told of each record that may end a transaction, in the order of the log. */
+  readonly onEnd?: ((batch: RecordBatch, i: number) => void) | undefined;
   readonly watch: Watch;
 }
 
@@ -34,9 +36,9 @@ export async function indexPages(
   files: Files,
   prepared: PreparedRecovery,
   file: FileOfKind<'database'>,
-  { mostRecords, isOnlyRedone = false, watch }: PageIndexOptions,
+  { mostRecords, isOnlyRedone = false, onEnd, watch }: PageIndexOptions,
 ): Promise<PageIndex> {
-  const index = new PageIndex(prepared, file, { mostRecords, isOnlyRedone });
+  const index = new PageIndex(prepared, file, { mostRecords, isOnlyRedone, onEnd });
   if (!isOnlyRedone) {
     const reader = new LogReader(files, prepared.log);
     try {
@@ -59,6 +61,7 @@ export async function indexPages(
 export class PageIndex {
   readonly #prepared: PreparedRecovery;
   readonly #isOnlyRedone: boolean;
+  readonly #onEnd: PageIndexOptions['onEnd'];
   readonly #uid: string;
   /** What is undone behind the cut of the restore point, in the order of the log. */
   readonly #behindCut: PageRecords;
@@ -81,10 +84,11 @@ export class PageIndex {
   constructor(
     prepared: PreparedRecovery,
     { uid, format }: FileOfKind<'database'>,
-    { mostRecords, isOnlyRedone = false }: Omit<PageIndexOptions, 'watch'>,
+    { mostRecords, isOnlyRedone = false, onEnd }: Omit<PageIndexOptions, 'watch'>,
   ) {
     this.#prepared = prepared;
     this.#isOnlyRedone = isOnlyRedone;
+    this.#onEnd = onEnd;
     this.#uid = uid;
     this.#behindCut = new PageRecords(mostRecords);
     this.#chained = new PageRecords(mostRecords);
@@ -151,7 +155,9 @@ export class PageIndex {
       const code = batch.code(i);
       const treatment = treatments[code] ?? treatmentOf(code, version);
       if (!treatment) {
-        if (isUpToLast) this.rows.seeEnd(batch, i);
+        if (!isUpToLast) continue;
+        this.rows.seeEnd(batch, i);
+        this.#onEnd?.(batch, i);
         continue;
       }
       const fileId = this.#find(batch, i, treatment);
