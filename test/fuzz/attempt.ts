@@ -19,7 +19,7 @@ import { readDocumentHistory } from '../../src/engine/history/document-history.t
 import { inspectEnvironment } from '../../src/engine/inspect/environment.ts';
 import { inspectPage } from '../../src/engine/inspect/page.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
-import { rehearse } from '../../src/engine/recovery/rehearse.ts';
+import { prepareRecovery, rehearse } from '../../src/engine/recovery/rehearse.ts';
 import { openRepository } from '../../src/engine/repository/repository.ts';
 import { verifySets } from '../../src/engine/verify/verify-sets.ts';
 import { standardExternalDirectory } from '../../src/format/names.ts';
@@ -62,8 +62,10 @@ export async function attempt(files: Files, original: string, directory: string,
   await tryIt('recover', () => recoverEnvironment(files, { environment: discoverEnvironment(files, home), target }));
   await tryIt('dump', () => dumpAll(files, home));
   await tryIt('documents', () => printDocuments(files, home));
-  await tryIt('diff', () => compareAll(files, original, home));
-  await tryIt('history', () => readHistories(files, home));
+  await tryIt('diff', () => compareAll(sideOf(files, original), sideOf(files, home)));
+  await tryIt('diff on demand', () => compareMoments(files, home));
+  await tryIt('history', () => readHistories(files, home, false));
+  await tryIt('history on demand', () => readHistories(files, home, true));
   await tryIt('inspect', () => inspectAll(files, home));
   if (fs.existsSync(target)) {
     await tryIt('dump recovered', () => dumpAll(files, target));
@@ -126,19 +128,24 @@ async function printDocuments(files: Files, home: string): Promise<void> {
   if (failure) throw failure;
 }
 
-/** Compares everything with the environment as it was; each file on its own, the first error is thrown at the end. */
-async function compareAll(files: Files, original: string, home: string): Promise<void> {
-  const sideOf = (directory: string): Side => ({
-    files,
-    environment: discoverEnvironment(files, directory),
-    restorePoint: { kind: 'end' },
-    chain: undefined,
-    warnings: [],
-  });
+/** The first moment that can be had and the last one, with those pages alone that are read. */
+async function compareMoments(files: Files, home: string): Promise<void> {
+  const to = sideOf(files, home);
+  const { first } = (await prepareRecovery(files, to.environment, { isPart: true })).analysis.commits.window;
+  if (first) await compareAll({ ...to, restorePoint: { kind: 'lsn', lsn: first.lsn } }, to, true);
+}
+
+function sideOf(files: Files, directory: string): Side {
+  const environment = discoverEnvironment(files, directory);
+  return { files, environment, restorePoint: { kind: 'end' }, chain: undefined, warnings: [] };
+}
+
+/** Compares everything in two states; each file on its own, the first error is thrown at the end. */
+async function compareAll(from: Side, to: Side, isOnDemand = false): Promise<void> {
   let failure: FigaroError | undefined;
   const watch = {};
   const listener = { onRefused: (error: FigaroError): void => void (failure ??= error), warn: () => {} };
-  await lookIntoTwo(sideOf(original), sideOf(home), { watch }, async (states) => {
+  await lookIntoTwo(from, to, { isOnDemand, watch }, async (states) => {
     for (const difference of await findDifferences(states, standardExternalDirectory, listener, watch)) {
       if (difference.documents) await forEachDocument(states, difference, watch, () => Promise.resolve());
       else await forEachRecord(states, difference, watch, () => Promise.resolve());
@@ -148,10 +155,10 @@ async function compareAll(files: Files, original: string, home: string): Promise
 }
 
 /** Reads the history of some document of every container, whether there is one of this name or not. */
-async function readHistories(files: Files, home: string): Promise<void> {
+async function readHistories(files: Files, home: string, isOnDemand: boolean): Promise<void> {
   const environment = discoverEnvironment(files, home);
   for (const { name } of filesOfKind(environment, 'database').filter((file) => file.name.endsWith('.dbxml'))) {
-    await readDocumentHistory(files, environment, name, 'doc00000', { watch: {} });
+    await readDocumentHistory(files, environment, name, 'doc00000', { isOnDemand, watch: {} });
   }
 }
 
