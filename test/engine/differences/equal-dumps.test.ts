@@ -15,11 +15,13 @@ import { commit, txnOpcode } from '../../../src/format/log/records/txn.ts';
 import { compareLsn, type Lsn } from '../../../src/format/lsn.ts';
 import { FigaroError } from '../../../src/errors.ts';
 import { corpusCases } from '../../support/all-corpus.ts';
+import { ContainerWriter } from '../../support/container-writer.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { differencesFound, differencesOfRecoveries, sideOf } from '../../support/differences.ts';
 import { effort, sampled } from '../../support/effort.ts';
 import { describeNative, makeDatabases, runWorkload } from '../../support/native.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
+import { Session } from '../../support/session.ts';
 
 const seeds = effort('SEEDS', 3, 60);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
@@ -112,6 +114,28 @@ describeNative('two moments of random workloads of Berkeley DB 5.3 differ as two
     console.log(`on demand: ${onDemand.times} times, ${onDemand.lines} differences`);
     expect(onDemand.times).toBeGreaterThan(0);
     expect(onDemand.lines).toBeGreaterThan(0);
+  });
+});
+
+describeNative('documents on pages of their own', () => {
+  test('are found to differ where new ones are as long, and on the same pages', async () => {
+    const home = path.join(temporaryDirectory(), 'env');
+    const session = new Session(home);
+    const container = new ContainerWriter(session, true);
+    session.do('begin t');
+    for (let id = 2; id < 30; id++) {
+      container.put('t', id, `doc${id}`);
+      container.write('t', id, `<doc>${'a'.repeat(400)}</doc>`);
+    }
+    session.do('commit t', 'checkpoint', 'begin u');
+    container.write('u', 7, `<doc>${'b'.repeat(400)}</doc>`);
+    session.do('commit u', 'flush');
+    await session.die();
+    const environment = discoverEnvironment(nodeFiles, home);
+    const commits = await commitsOf(nodeFiles, environment);
+    const before = onDemand.times;
+    expect(await compare(nodeFiles, environment, commits.at(-2)!, commits.at(-1)!)).toBe(1);
+    expect(onDemand.times).toBe(before + 1);
   });
 });
 
