@@ -11,7 +11,7 @@ import { effort } from '../support/effort.ts';
 import { type MemoryStore } from '../support/memory-store.ts';
 import { newPlace, placeIn, type Place } from '../support/place.ts';
 import { figaro } from '../support/run-cli.ts';
-import { failing, memoryStore, memoryUrl as url, type FaultMoment } from '../support/store-commands.ts';
+import { copyOf, failing, memoryStore, memoryUrl as url, type FaultMoment } from '../support/store-commands.ts';
 
 /** Of so many calls one fails. */
 const every = effort('STORE_FAULT_EVERY', 13, 1);
@@ -47,12 +47,6 @@ async function run(store: MemoryStore, line: string, spool = place.directory): R
 
 const setsOf = (store: MemoryStore): string[] =>
   [...store.objects.keys()].filter((name) => name.endsWith('/manifest.json')).map((name) => name.split('/')[0]!);
-
-function copyOf({ objects }: MemoryStore): MemoryStore {
-  const store = memoryStore();
-  for (const [name, object] of objects) store.objects.set(name, object);
-  return store;
-}
 
 /** What a run changes on purpose. */
 const kinds: readonly { name: string; line: () => string; made: number; removed: number }[] = [

@@ -1,8 +1,12 @@
 /** Commands that find a store in memory behind every URL, and stores that fail. */
 
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { repositoryAbove } from '../../src/engine/store/above.ts';
 import { type OpenedStore, type OpenStore } from '../../src/engine/store/stores.ts';
-import { type Range } from '../../src/engine/store/store.ts';
+import { type PackedOpening } from '../../src/engine/packed/opening.ts';
+import { WorkerReader, type SyncReader } from '../../src/engine/store/sync-reader.ts';
 import { Unreachable } from '../../src/engine/store/unreachable.ts';
 import { MemoryStore, type StoreCall, type StoreHooks } from './memory-store.ts';
 
@@ -38,13 +42,73 @@ export function openingStore(store: MemoryStore): OpenStore {
 }
 
 function opened(store: MemoryStore): OpenedStore {
-  const read = (name: string, range: Range): Uint8Array | undefined => {
-    const call: StoreCall = { operation: 'read', name, number: ++store.calls };
-    store.hooks.before?.(call);
-    const bytes = store.readSync(name, range);
-    store.hooks.after?.(call);
-    return bytes;
+  let reader: SyncReader | undefined;
+  const readerOf = (packed?: PackedOpening): SyncReader =>
+    (reader = packed ? packedReader(store, packed) : plainReader(store));
+  return { store, ending: store, readerOf, close: async () => await reader?.close() };
+}
+
+function plainReader(store: MemoryStore): SyncReader {
+  return {
+    read: (name, range) => reading(store, name, () => store.readSync(name, range)),
+    close: () => Promise.resolve(),
   };
-  const close = (): Promise<void> => Promise.resolve();
-  return { store, ending: store, readerOf: () => ({ read, close }), close };
+}
+
+/** As the store itself does. */
+function reading<T>(store: MemoryStore, name: string, work: () => T): T {
+  const call: StoreCall = { operation: 'read', name, number: ++store.calls };
+  store.hooks.before?.(call);
+  const result = work();
+  store.hooks.after?.(call);
+  return result;
+}
+
+/** Reads sets out of packs by the thread of the program, which finds what is in the store at that moment as files. */
+function packedReader(store: MemoryStore, packed: PackedOpening): SyncReader {
+  let directory: string | undefined;
+  let reader: SyncReader | undefined;
+  const files = new Map<string, object>();
+  const bringFiles = (below: string): void => {
+    for (const [name, entry] of store.objects) {
+      if (files.get(name) === entry) continue;
+      fs.mkdirSync(path.dirname(path.join(below, name)), { recursive: true });
+      fs.writeFileSync(path.join(below, name), entry.bytes);
+      files.set(name, entry);
+    }
+    for (const name of files.keys()) {
+      if (store.objects.has(name)) continue;
+      fs.rmSync(path.join(below, name));
+      files.delete(name);
+    }
+  };
+  return {
+    read: (name, range) =>
+      reading(store, name, () => {
+        directory ??= fs.mkdtempSync(path.join(tmpdir(), 'figaro-test-'));
+        bringFiles(directory);
+        reader ??= new WorkerReader({ url: directory, place: store.place, env: {}, packed });
+        return reader.read(name, range)?.slice();
+      }),
+    close: async () => {
+      await reader?.close();
+      if (directory !== undefined) fs.rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+/** What is in a store as files of a directory, which is made. */
+export function layOut(store: MemoryStore, directory: string): void {
+  for (const [name, { bytes }] of store.objects) {
+    const file = path.join(directory, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, bytes);
+  }
+}
+
+/** A store with the same objects. */
+export function copyOf({ objects }: MemoryStore): MemoryStore {
+  const store = memoryStore();
+  for (const [name, object] of objects) store.objects.set(name, object);
+  return store;
 }
