@@ -18,6 +18,9 @@ import { type CliResult } from '../support/run-cli.ts';
 const every = effort('PACKED_FAULT_EVERY', 41, 2);
 const everyDamage = effort('PACKED_DAMAGE_EVERY', 61, 1);
 
+/** The long run does all of it in one test each. */
+const mostMs = effort('PACKED_FAULT_MS', 60_000, 3_600_000);
+
 let packed: PackedPlace;
 /** Two chains, the newer one with an incremental. */
 const prepared = memoryStore();
@@ -113,6 +116,7 @@ test.each(sampled(kinds, 2))(
     }
     expect(failed).toBeGreaterThan(0);
   },
+  mostMs,
 );
 
 /** What happens to objects; the other one is of the same kind, where there is such a one. */
@@ -126,56 +130,60 @@ const damages: Readonly<Record<string, (bytes: Buffer, other: Buffer) => Buffer 
   another: (_bytes, other) => other,
 };
 
-test('damage of any object is told, or harms nothing that is recovered', async () => {
-  const names = [...prepared.objects.keys()].filter((name) => !name.startsWith('locks/'));
-  const kindOf = (name: string): string =>
-    name.replace(/^sets\/[^/]*\/(\w+).*/, 'sets/$1').replace(/^packs\/.*/, 'packs');
-  const cases = names.flatMap((name) => Object.entries(damages).map(([how, damage]) => ({ name, how, damage })));
-  let told = 0;
-  for (const [i, { name, how, damage }] of cases.entries()) {
-    if (i % everyDamage !== 0) continue;
-    const what = `${name} lost ${how}`;
-    const other = names.find((each) => each !== name && kindOf(each) === kindOf(name)) ?? name;
-    const store = copyOf(prepared);
-    const bytes = damage(
-      Buffer.from(prepared.objects.get(name)!.bytes),
-      Buffer.from(prepared.objects.get(other)!.bytes),
-    );
-    if (bytes) store.objects.set(name, { bytes, changedMs: Date.now() });
-    else store.objects.delete(name);
-    const directory = fs.mkdtempSync(packed.inside('damaged-'));
-    const at = async (line: string, holder: Holder): Promise<CliResult> => {
-      const result = await packed.run(line.replace('@repo', path.join(directory, 'repo')), holder);
-      expect(faultOf(result), `${what}: ${line}`).toBeUndefined();
-      return result;
-    };
-    layOut(store, path.join(directory, 'repo'));
-    const verified = await at('verify --repo @repo', 'both');
-    if (verified.exitCode !== 0) told += 1;
-    for (const [chain, databases] of recovered) {
-      const target = path.join(directory, chain === '' ? 'newest' : 'first');
-      const result = await at(`recover --repo @repo${chain} --to ${target}`, 'owner');
-      if (result.exitCode === 0) expect(databasesIn(target), `${what}: ${chain}`).toEqual(databases);
-      // What cannot be recovered was told of before.
-      else expect([what, verified.exitCode]).not.toEqual([what, 0]);
-    }
-    // A new set is whole, or not there; and no earlier one is touched.
-    const before = namesOfFiles(path.join(directory, 'repo'));
-    const next = await at('hot --home @env --repo @repo --json', 'machine');
-    const after = namesOfFiles(path.join(directory, 'repo'));
-    if (next.exitCode === 0) {
-      const { id } = (JSON.parse(next.stdout) as { set: { id: string } }).set;
-      const again = await at(`verify --repo @repo --chain ${id} --rehearse`, 'both');
-      expect([what, again.exitCode, again.stderr]).toEqual([what, 0, again.stderr]);
-    } else
-      expect(after.filter((file) => file.startsWith('sets/'))).toEqual(
-        before.filter((file) => file.startsWith('sets/')),
+test(
+  'damage of any object is told, or harms nothing that is recovered',
+  async () => {
+    const names = [...prepared.objects.keys()].filter((name) => !name.startsWith('locks/'));
+    const kindOf = (name: string): string =>
+      name.replace(/^sets\/[^/]*\/(\w+).*/, 'sets/$1').replace(/^packs\/.*/, 'packs');
+    const cases = names.flatMap((name) => Object.entries(damages).map(([how, damage]) => ({ name, how, damage })));
+    let told = 0;
+    for (const [i, { name, how, damage }] of cases.entries()) {
+      if (i % everyDamage !== 0) continue;
+      const what = `${name} lost ${how}`;
+      const other = names.find((each) => each !== name && kindOf(each) === kindOf(name)) ?? name;
+      const store = copyOf(prepared);
+      const bytes = damage(
+        Buffer.from(prepared.objects.get(name)!.bytes),
+        Buffer.from(prepared.objects.get(other)!.bytes),
       );
-    expect(
-      before.filter((file) => !after.includes(file) && !file.startsWith('locks/')),
-      what,
-    ).toEqual([]);
-    fs.rmSync(directory, { recursive: true });
-  }
-  expect(told).toBeGreaterThan(0);
-});
+      if (bytes) store.objects.set(name, { bytes, changedMs: Date.now() });
+      else store.objects.delete(name);
+      const directory = fs.mkdtempSync(packed.inside('damaged-'));
+      const at = async (line: string, holder: Holder): Promise<CliResult> => {
+        const result = await packed.run(line.replace('@repo', path.join(directory, 'repo')), holder);
+        expect(faultOf(result), `${what}: ${line}`).toBeUndefined();
+        return result;
+      };
+      layOut(store, path.join(directory, 'repo'));
+      const verified = await at('verify --repo @repo', 'both');
+      if (verified.exitCode !== 0) told += 1;
+      for (const [chain, databases] of recovered) {
+        const target = path.join(directory, chain === '' ? 'newest' : 'first');
+        const result = await at(`recover --repo @repo${chain} --to ${target}`, 'owner');
+        if (result.exitCode === 0) expect(databasesIn(target), `${what}: ${chain}`).toEqual(databases);
+        // What cannot be recovered was told of before.
+        else expect([what, verified.exitCode]).not.toEqual([what, 0]);
+      }
+      // A new set is whole, or not there; and no earlier one is touched.
+      const before = namesOfFiles(path.join(directory, 'repo'));
+      const next = await at('hot --home @env --repo @repo --json', 'machine');
+      const after = namesOfFiles(path.join(directory, 'repo'));
+      if (next.exitCode === 0) {
+        const { id } = (JSON.parse(next.stdout) as { set: { id: string } }).set;
+        const again = await at(`verify --repo @repo --chain ${id} --rehearse`, 'both');
+        expect([what, again.exitCode, again.stderr]).toEqual([what, 0, again.stderr]);
+      } else
+        expect(after.filter((file) => file.startsWith('sets/'))).toEqual(
+          before.filter((file) => file.startsWith('sets/')),
+        );
+      expect(
+        before.filter((file) => !after.includes(file) && !file.startsWith('locks/')),
+        what,
+      ).toEqual([]);
+      fs.rmSync(directory, { recursive: true });
+    }
+    expect(told).toBeGreaterThan(0);
+  },
+  mostMs,
+);
