@@ -31,7 +31,7 @@ export async function keysOf(keys: HeadKeys, head: Head, given: GivenKeys, place
   const recipients = keys.recipients.map(parseRecipient);
   const contents: Encryption = {
     seal: sealFor(recipients),
-    open: identities.length > 0 ? openWith(identities) : () => Promise.reject(noIdentity(place)),
+    open: identities.length > 0 ? await openingContents(identities, keys) : () => Promise.reject(noIdentity(place)),
   };
   const earlier = machine ? (given.earlier ?? []).map(identityOf) : [];
   const all = machine ? [...identities, machine, ...earlier] : identities;
@@ -52,14 +52,35 @@ export async function keysOf(keys: HeadKeys, head: Head, given: GivenKeys, place
 
 /** With a key that opens all of them, one that does not open is damaged: that of one set is nothing to the others. */
 async function openingNotes(all: readonly Identity[], keys: HeadKeys): Promise<Encryption['open']> {
-  const open = openWith(all);
-  const those = await Promise.all(all.map(recipientOf));
-  if (!those.some((recipient) => recipient === keys.machine || keys.recipients.includes(recipient))) return open;
+  const opensAll = (await recipientsAmong(all, [...keys.recipients, keys.machine])) > 0;
+  return orDamaged(openWith(all), () => opensAll);
+}
+
+/** As long as nobody has come or gone, a recipient opens all packs; otherwise all that one run wrote, of which it has opened some. */
+async function openingContents(identities: readonly Identity[], keys: HeadKeys): Promise<Encryption['open']> {
+  const opensAll = keys.epoch === 0 && (await recipientsAmong(identities, keys.recipients)) > 0;
+  const runOf = (name: string): string => name.slice(0, name.lastIndexOf('/'));
+  const opened = new Set<string>();
+  const open = openWith(identities);
+  const noting: Encryption['open'] = async (bytes, name) => {
+    const contents = await open(bytes, name);
+    opened.add(runOf(name));
+    return contents;
+  };
+  return orDamaged(noting, (name) => opensAll || opened.has(runOf(name)));
+}
+
+async function recipientsAmong(identities: readonly Identity[], recipients: readonly string[]): Promise<number> {
+  return (await Promise.all(identities.map(recipientOf))).filter((own) => recipients.includes(own)).length;
+}
+
+/** @param isKnown whether a key opens an object as it was written */
+function orDamaged(open: Encryption['open'], isKnown: (name: string) => boolean): Encryption['open'] {
   return async (bytes, name) => {
     try {
       return await open(bytes, name);
     } catch (error) {
-      if (!(error instanceof FigaroError) || error.code !== 'password') throw error;
+      if (!(error instanceof FigaroError) || error.code !== 'password' || !isKnown(name)) throw error;
       throw new FigaroError(
         'file-checksum',
         `${name} is damaged, or sealed for others: no key that was given opens it`,
