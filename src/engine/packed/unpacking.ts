@@ -10,8 +10,15 @@ import { type Sealing } from './sealing.ts';
 /** How many packs are fetched at the same time. */
 const mostAtOnce = 6;
 
-/** How many packs are kept for the next question: pages of one file can come out of one after the other, and again. */
-const mostKept = 32;
+/** How much of packs is kept for the next question, in bytes: pages of one file can come out of one after the other, and again. */
+const mostKept = 16 << 20;
+
+/** A pack that was asked for. */
+interface KeptPack {
+  readonly bytes: Promise<Uint8Array>;
+  /** In bytes; 0 before it is there. */
+  size: number;
+}
 
 /** What sealing adds to bytes that cannot be compressed, at most. */
 const sealingMost = 64 << 10;
@@ -20,7 +27,7 @@ export class Unpacking {
   readonly #store: Store;
   readonly #sealing: Sealing;
   /** By name; the one that was asked for last is the last. */
-  readonly #packs = new Map<string, Promise<Uint8Array>>();
+  readonly #packs = new Map<string, KeptPack>();
 
   constructor(store: Store, sealing: Sealing) {
     this.#store = store;
@@ -56,14 +63,32 @@ export class Unpacking {
   }
 
   #pack(name: string): Promise<Uint8Array> {
-    const found = this.#packs.get(name) ?? this.#fetch(name);
+    const found = this.#packs.get(name) ?? this.#begin(name);
     this.#packs.delete(name);
     this.#packs.set(name, found);
-    for (const oldest of this.#packs.keys()) {
-      if (this.#packs.size <= mostKept) break;
+    return found.bytes;
+  }
+
+  #begin(name: string): KeptPack {
+    const pack: KeptPack = { bytes: this.#fetch(name), size: 0 };
+    pack.bytes.then(
+      ({ length }) => this.#weigh(name, pack, length),
+      // Whoever asked for it is told.
+      () => undefined,
+    );
+    return pack;
+  }
+
+  /** Forgets those that were asked for longest ago, once there is more than is to be kept. */
+  #weigh(name: string, pack: KeptPack, size: number): void {
+    pack.size = size;
+    let sum = [...this.#packs.values()].reduce((total, each) => total + each.size, 0);
+    for (const [oldest, each] of this.#packs) {
+      if (sum <= mostKept) break;
+      if (oldest === name || each.size === 0) continue;
       this.#packs.delete(oldest);
+      sum -= each.size;
     }
-    return found;
   }
 
   async #fetch(name: string): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { type Contents, type Pieces } from '../../../src/engine/packed/contents.ts';
 import { packLimit, packName, packSize } from '../../../src/engine/packed/layout.ts';
-import { Packing } from '../../../src/engine/packed/packing.ts';
+import { Packing, type Packed } from '../../../src/engine/packed/packing.ts';
 import { compressed } from '../../../src/engine/packed/sealing.ts';
 import { Unpacking } from '../../../src/engine/packed/unpacking.ts';
 import { inUnits } from '../../../src/engine/packed/units.ts';
@@ -204,6 +205,43 @@ describe('files that are packed', () => {
         other.subarray(start, start + length),
       );
     }
+  });
+});
+
+describe('packs that were read', () => {
+  const pieces = (contents: Contents, name: string): Pieces => contents.files.get(name)!;
+
+  test('are kept for the next question, as far as they are not too large together', async () => {
+    const store = new MemoryStore();
+    const bytes = Buffer.alloc(24 << 20);
+    for (let at = 0; at < bytes.length; at += 4096) bytes.writeUInt32LE(at, at);
+    const large = await pack(store, 1, { large: bytes });
+    const small: Packed[] = [];
+    for (let n = 2; n < 60; n++) small.push(await pack(store, n, { [`small-${n}`]: noise(n, 500) }));
+    const reads: string[] = [];
+    store.hooks = { before: ({ operation, name }) => void (operation === 'read' && reads.push(name)) };
+    const unpacking = new Unpacking(store, compressed);
+    const readAll = async ({ contents }: Packed): Promise<void> => {
+      for (const [name, { size }] of contents.files) {
+        for (let start = 0; start < size; start += 1 << 20) {
+          const length = Math.min(1 << 20, size - start);
+          const found = await unpacking.read(contents, pieces(contents, name), { start, length });
+          expect(found.length).toBe(length);
+        }
+      }
+    };
+    for (const each of [...small, ...small]) await readAll(each);
+    expect(reads).toHaveLength(small.length);
+    reads.length = 0;
+    await readAll(large);
+    expect(reads).toHaveLength(24);
+    // The last ones are still there, the first ones are not.
+    reads.length = 0;
+    const { contents } = large;
+    await unpacking.read(contents, pieces(contents, 'large'), { start: 20 << 20, length: 4 << 20 });
+    expect(reads).toEqual([]);
+    await unpacking.read(contents, pieces(contents, 'large'), { start: 0, length: 1 << 20 });
+    expect(reads.length).toBeGreaterThan(0);
   });
 });
 
