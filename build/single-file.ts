@@ -1,6 +1,6 @@
 /**
- * `npm run package`: makes of the program and Node.js one file for each system, in packages/, with their checksums and licenses. All are made
- * on Linux, and every time of the same bytes.
+ * `npm run package`: makes of the program and Node.js one file for each system, in packages/, with their checksums and licenses; `-- NAME…` only
+ * some of them, and `-- --to DIR` in another directory, which it makes. All are made on Linux, and every time of the same bytes.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { inject } from 'postject';
 import { howToBundle, notices } from './bundle.ts';
@@ -143,12 +144,13 @@ function makeBlob(node: string, directory: string, program: string, assets: Read
   return fs.readFileSync(path.join(directory, output));
 }
 
-/** Makes the files for the systems in a directory, which is made anew. Returns their paths. */
-export async function makeSingleFiles(
-  directory: string,
-  isWanted: (name: string) => boolean = () => true,
-): Promise<readonly string[]> {
-  const wanted = targets.filter(({ name }) => isWanted(name));
+/** Makes files for systems, by the names that are theirs, or all; in a directory that it makes. Returns their paths. */
+async function makeSingleFiles(directory: string, names: readonly string[]): Promise<readonly string[]> {
+  const unknown = names.find((name) => !targets.some((target) => target.name === name));
+  if (unknown !== undefined) {
+    throw new Error(`${unknown} is none of ${targets.map(({ name }) => name).join(', ')}`);
+  }
+  const wanted = targets.filter(({ name }) => names.length === 0 || names.includes(name));
   const here = targets.find((target) => target.os === process.platform && target.cpu === process.arch);
   if (!here) throw new Error(`made on Linux on x64 or arm64, not on ${process.platform} on ${process.arch}`);
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-single-file-'));
@@ -158,7 +160,6 @@ export async function makeSingleFiles(
     const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
     const ownNode = path.join(nodes.get(here)!, here.binary);
     const blob = makeBlob(ownNode, work, main.text, { version, 'store-reader': reader.text });
-    fs.rmSync(directory, { recursive: true, force: true });
     fs.mkdirSync(directory);
     const inputs = { ...main.metafile.inputs, ...reader.metafile.inputs };
     // The package for Windows has no license of its own.
@@ -174,8 +175,8 @@ export async function makeSingleFiles(
       await inject(file, resource, blob, { sentinelFuse: fuse });
       fs.chmodSync(file, 0o755);
     }
-    const names = fs.readdirSync(directory).sort();
-    const sums = names.map((name) => `${sha256(fs.readFileSync(path.join(directory, name)))}  ${name}\n`);
+    const made = fs.readdirSync(directory).sort();
+    const sums = made.map((name) => `${sha256(fs.readFileSync(path.join(directory, name)))}  ${name}\n`);
     fs.writeFileSync(path.join(directory, 'SHA256SUMS'), sums.join(''));
     return wanted.map(({ name }) => path.join(directory, name));
   } finally {
@@ -183,6 +184,8 @@ export async function makeSingleFiles(
   }
 }
 
-if (process.argv[1] === import.meta.filename) {
-  for (const file of await makeSingleFiles(path.join(root, 'packages'))) console.log(path.relative(root, file));
-}
+const { values, positionals } = parseArgs({ options: { to: { type: 'string' } }, allowPositionals: true });
+const usual = path.join(root, 'packages');
+if (values.to === undefined) fs.rmSync(usual, { recursive: true, force: true });
+const files = await makeSingleFiles(values.to === undefined ? usual : path.resolve(values.to), positionals);
+for (const file of files) console.log(path.relative('', file));

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { type ErrorCode } from '../../src/errors.ts';
 import { CorpusCase, fixtures } from './corpus.ts';
 import { isLongRun } from './effort.ts';
 
@@ -19,3 +20,24 @@ export function corpusCases(wantsWhole = isLongRun): CorpusCase[] {
 export function familyOf({ id }: CorpusCase): string {
   return id.replace(/-(48|53|60|62|181)(-.*)?$/, '');
 }
+
+/**
+ * Cases that must not be recovered, and how that is said. Native recovery refuses most of them too; where it does not, it
+ * is silent and wrong (recovery document, A.15, L).
+ */
+export const refused: Readonly<Record<string, ErrorCode>> = {
+  'damaged-bitflip-181': 'log-corrupt',
+  'damaged-bitflip-48': 'log-corrupt',
+  'damaged-bitflip-53': 'log-corrupt',
+  'damaged-firstlog-53': 'not-recoverable',
+  'damaged-lastlogflip-48': 'log-corrupt',
+  'damaged-lastlogflip-53': 'log-corrupt',
+  'damaged-loghdr-53': 'log-corrupt',
+  'damaged-logmissing-48': 'log-missing',
+  'damaged-logmissing-53': 'log-missing',
+  'damaged-missingtrim-53': 'container-missing',
+  'damaged-page-181': 'page-checksum',
+  'damaged-page-48-clean': 'page-checksum',
+  'damaged-page-53': 'page-checksum',
+  'damaged-zerotail-48-hot': 'not-recoverable',
+};

@@ -50,3 +50,17 @@ export async function expectFailure(code: ErrorCode, work: () => unknown): Promi
   expect(`${error.code}: ${error.message}`).toMatch(new RegExp(`^${code}: `));
   return error;
 }
+
+/** The SHA-256 of every file below a directory, by its name in there. */
+export function hashesBelow(directory: string): Record<string, string> {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
+  const files = names.filter((name) => lstatSync(path.join(directory, name)).isFile());
+  return Object.fromEntries(
+    files.map((name) => [
+      name,
+      createHash('sha256')
+        .update(readFileSync(path.join(directory, name)))
+        .digest('hex'),
+    ]),
+  );
+}

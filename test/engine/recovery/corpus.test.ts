@@ -4,31 +4,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
-import { FigaroError, type ErrorCode } from '../../../src/errors.ts';
-import { corpusCases, familyOf } from '../../support/all-corpus.ts';
+import { FigaroError } from '../../../src/errors.ts';
+import { corpusCases, familyOf, refused } from '../../support/all-corpus.ts';
 import { compareDatabases, removeUnpacked } from '../../support/corpus.ts';
 import { oneOfEach } from '../../support/effort.ts';
-
-/**
- * Cases that must not be recovered, and how that is said. Native recovery refuses most of them too; where it does not, it
- * is silent and wrong (recovery document, A.15, L).
- */
-const refused: Readonly<Record<string, ErrorCode>> = {
-  'damaged-bitflip-181': 'log-corrupt',
-  'damaged-bitflip-48': 'log-corrupt',
-  'damaged-bitflip-53': 'log-corrupt',
-  'damaged-firstlog-53': 'not-recoverable',
-  'damaged-lastlogflip-48': 'log-corrupt',
-  'damaged-lastlogflip-53': 'log-corrupt',
-  'damaged-loghdr-53': 'log-corrupt',
-  'damaged-logmissing-48': 'log-missing',
-  'damaged-logmissing-53': 'log-missing',
-  'damaged-missingtrim-53': 'container-missing',
-  'damaged-page-181': 'page-checksum',
-  'damaged-page-48-clean': 'page-checksum',
-  'damaged-page-53': 'page-checksum',
-  'damaged-zerotail-48-hot': 'not-recoverable',
-};
 
 /** Recovered, refused and wrong, by family and version. */
 const table = new Map<string, Map<string, number>>();

@@ -17,12 +17,14 @@ export const serverStartMs = 180_000;
 /** Before all tests: makes a directory for servers, which goes with them when this process is gone, however that comes. */
 export function makeRoomForServers(): void {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-servers-'));
+  // Other users run programs in there, too. They need not see what there is.
+  fs.chmodSync(directory, 0o711);
   process.env[variable] = directory;
   const script = path.join(import.meta.dirname, 'stop-after.sh');
   spawn(script, [String(process.pid), directory], { detached: true, stdio: 'ignore' }).unref();
 }
 
-type Outcome = { readonly port: number } | { readonly failure: string };
+type Outcome<T> = { readonly made: T } | { readonly failure: string };
 
 /**
  * The port of a server; starts it where no test did so before.
@@ -30,17 +32,30 @@ type Outcome = { readonly port: number } | { readonly failure: string };
  * @param script that starts it, given a directory and free ports, of which the first is the one to speak to
  */
 export async function liveServer(script: string, ports: number): Promise<number> {
-  const directory = serverDirectory(script);
+  return await madeOnce(path.basename(script, '.sh'), async (directory) => await start(script, directory, ports));
+}
+
+/**
+ * What one test makes for all files of a run, in a directory of its own that is gone when the run is over. Throws for all of
+ * them what it threw.
+ *
+ * @param make returns what JSON can say
+ */
+export async function madeOnce<T>(name: string, make: (directory: string) => Promise<T>): Promise<T> {
+  const directory = path.join(process.env[variable]!, name);
   const file = `${directory}.json`;
   if (isFirst(directory)) {
-    const outcome = await start(script, directory, ports);
+    const outcome: Outcome<T> = await make(directory).then(
+      (made) => ({ made }),
+      (error: unknown) => ({ failure: error instanceof Error ? error.message : String(error) }),
+    );
     fs.writeFileSync(`${file}.new`, JSON.stringify(outcome));
     fs.renameSync(`${file}.new`, file);
   }
   while (!fs.existsSync(file)) await setTimeout(100);
-  const outcome = JSON.parse(fs.readFileSync(file, 'utf8')) as Outcome;
+  const outcome = JSON.parse(fs.readFileSync(file, 'utf8')) as Outcome<T>;
   if ('failure' in outcome) throw new Error(outcome.failure);
-  return outcome.port;
+  return outcome.made;
 }
 
 /** Where a server keeps what it needs. */
@@ -58,14 +73,14 @@ function isFirst(directory: string): boolean {
   }
 }
 
-async function start(script: string, directory: string, ports: number): Promise<Outcome> {
+async function start(script: string, directory: string, ports: number): Promise<number> {
   const free = await freePorts(ports);
   try {
     await promisify(execFile)(path.join(import.meta.dirname, script), [directory, ...free.map(String)]);
-    return { port: free[0]! };
+    return free[0]!;
   } catch (error) {
     const log = fs.readFileSync(path.join(directory, 'log/start.log'), 'utf8');
-    return { failure: `${script} does not start: ${String(error)}\n${log}` };
+    throw new Error(`${script} does not start: ${String(error)}\n${log}`, { cause: error });
   }
 }
 
