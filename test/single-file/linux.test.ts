@@ -6,5 +6,5 @@ import { describeSingleFiles } from '../support/single-files.ts';
 
 await describeSingleFiles('the single file for Linux, without Node.js and variables', (directory) => {
   const machine = ownMachine(directory);
-  tellStories(() => machine);
+  tellStories(() => machine, 0);
 });

@@ -63,6 +63,7 @@ export async function windowsMachine(singleFiles: string): Promise<Machine> {
   const env = {
     PATH: process.env['PATH']!,
     HOME: path.join(directory, 'home'),
+    TMPDIR: path.join(directory, 'tmp'),
     WINEPREFIX: path.join(directory, 'prefix'),
     WINEARCH: 'win64',
     WINEDEBUG: '-all',

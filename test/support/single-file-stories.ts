@@ -20,10 +20,10 @@ const { version } = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, '.
 /** When what is in log file 4 had been committed, and nothing of what follows. */
 const beforeTheMistake = '2026-11-22T09:23:23Z';
 
-/** One recorded environment of each kind. */
-function oneOfEachFamily(): (readonly [string, CorpusCase])[] {
+/** One recorded environment of every third kind. */
+function someRecorded(first: number): (readonly [string, CorpusCase])[] {
   const byFamily = new Map(corpusCases().map((one) => [familyOf(one), one]));
-  return [...byFamily.values()].map((one) => [one.id, one] as const);
+  return [...byFamily.values()].filter((_, i) => i % 3 === first).map((one) => [one.id, one] as const);
 }
 
 /** The files of an environment. A recovery ends its log with the time it was made at. */
@@ -33,8 +33,12 @@ function withoutLogEnd(directory: string): Record<string, string> {
   return Object.fromEntries(hashes.filter(([name]) => name !== lastLog));
 }
 
-/** Tests of the file on a machine, which is there when they run. */
-export function tellStories(theMachine: () => Machine): void {
+/**
+ * Tests of the file on a machine, which is there when they run.
+ *
+ * @param recorded which third of the kinds of recorded environments it recovers: what differs between machines is not how
+ */
+export function tellStories(theMachine: () => Machine, recorded: 0 | 1 | 2): void {
   let machine: Machine;
   let place: Place;
 
@@ -127,7 +131,7 @@ export function tellStories(theMachine: () => Machine): void {
     expect(verifyNatively(theirs)).toEqual([]);
   }
 
-  test.each(oneOfEachFamily())('%s', async (id, one) => {
+  test.each(someRecorded(recorded))('recovers %s', async (id, one) => {
     try {
       const { password } = one.description;
       const sources = one.input.map((input, i) => {

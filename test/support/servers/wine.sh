@@ -3,16 +3,15 @@
 # Arguments: an empty directory, in whose run/ the process id is; prefix/drive_c/ in it is C:. Prints nothing.
 set -euo pipefail
 dir=$1
-mkdir -p "$dir"/{run,log,home,tmp}
+mkdir -p "$dir"/{run,log,home,tmp,prefix}
 exec > "$dir/log/start.log" 2>&1 < /dev/null
-# Neither .NET nor a browser, which it would ask for.
-export WINEPREFIX=$dir/prefix WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml=' HOME=$dir/home TMPDIR=$dir/tmp
-mkdir "$WINEPREFIX"
+# Programs find the server by TMPDIR. Neither .NET nor a browser is wanted, which it would ask for.
+export WINEPREFIX=$dir/prefix TMPDIR=$dir/tmp HOME=$dir/home WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml='
 setsid wineserver --foreground --persistent &
 echo $! > "$dir/run/wineserver.pid"
 wineboot --init
-# Node.js looks for what it knows.
-wine reg add 'HKCU\Software\Wine' /v Version /d win10 /f
+# Node.js wants Windows 10. Without `start /wait`, what has windows would go on by itself.
+wine start /wait winecfg /v win10
 # Vite has a part that wants a function which this Wine lacks.
 ! command -v x86_64-w64-mingw32-gcc || x86_64-w64-mingw32-gcc -shared -O1 -s \
   -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" "$(dirname "$0")/../native/bcryptprimitives.c" -ladvapi32
