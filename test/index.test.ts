@@ -2,6 +2,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  chownSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -18,12 +19,13 @@ import path from 'node:path';
 import { transformSync } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compareDatabases, corpusCase, removeUnpacked } from './support/corpus.ts';
-import { demoApplication } from './support/demo-environment.ts';
+import { demoApplication, temporaryDirectory } from './support/demo-environment.ts';
 import { unlocked } from './support/unlocked.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const recorded = corpusCase('crypt-53-hot');
 let directory: string;
+let archive: string;
 
 /** The programs in the documents, with their directories below the test's. */
 const blocks = [...readFileSync(path.join(root, 'docs/api.md'), 'utf8').matchAll(/^```ts\n([^]*?)^```/gm)].map(
@@ -39,8 +41,8 @@ beforeAll(() => {
   // The types are made by the build. All else is new, or the same for every test.
   if (!areTypesNew()) execFileSync(tool('tsc'), ['-p', root]);
   const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', directory];
-  const archive = execFileSync('npm', pack, { cwd: root, encoding: 'utf8' }).trim();
-  execFileSync('tar', ['xzf', path.join(directory, archive), '-C', modules]);
+  archive = path.join(directory, execFileSync('npm', pack, { cwd: root, encoding: 'utf8' }).trim());
+  execFileSync('tar', ['xzf', archive, '-C', modules]);
   renameSync(path.join(modules, 'package'), path.join(modules, 'figaro-backup'));
   symlinkSync(path.join(root, 'node_modules/@types/node'), path.join(modules, '@types/node'));
   writeFileSync(path.join(directory, 'package.json'), '{ "type": "module" }\n');
@@ -92,6 +94,31 @@ function run(command: string, ...args: readonly string[]): Outcome {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: directory, encoding: 'utf8' });
   return { status, stdout, stderr };
 }
+
+test('the package is installed without anything else, and runs for a user who has nothing', () => {
+  const place = temporaryDirectory();
+  const options = ['--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', place];
+  execFileSync('npm', ['install', ...options, archive]);
+  expect(readdirSync(path.join(place, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual([
+    'figaro-backup',
+  ]);
+  demoApplication(path.join(place, 'env')).commitUpTo([4, 72_115]);
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) for (const name of ['', 'env']) chownSync(path.join(place, name), 65_534, 65_534);
+  const figaro = (...args: readonly string[]): Outcome => {
+    const program = path.join(place, 'node_modules/.bin/figaro-backup');
+    const env = { PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin` };
+    const user = isRoot ? { uid: 65_534, gid: 65_534 } : {};
+    const { status, stdout, stderr } = spawnSync(program, args, { cwd: '/', env, ...user, encoding: 'utf8' });
+    return { status, stdout, stderr };
+  };
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { readonly version: string };
+  expect(figaro('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+  const repo = ['--repo', path.join(place, 'repo')];
+  expect(figaro('hot', '--home', path.join(place, 'env'), ...repo, '--quiet')).toMatchObject({ status: 0 });
+  expect(figaro('recover', ...repo, '--to', path.join(place, 'recovered'))).toMatchObject({ status: 0 });
+  expect(readdirSync(path.join(place, 'recovered'))).toContain('d.dbxml');
+});
 
 test('programs type-check against the types of the package', () => {
   expect(run(tool('tsc'), '-p', directory)).toEqual({ status: 0, stdout: '', stderr: '' });

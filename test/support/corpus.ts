@@ -64,8 +64,10 @@ export class CorpusCase {
     this.#archive = archive;
   }
 
-  /** Where the case is unpacked. */
+  /** Where the case is unpacked: beside its archive, where somebody did so who can, or in the temporary directory. */
   get directory(): string {
+    const beside = path.join(path.dirname(this.#archive), this.id);
+    if (fs.existsSync(beside)) return beside;
     if (this.#directory === undefined) {
       execFileSync('tar', ['xJf', this.#archive, '-C', temporaryDirectory()]);
       this.#directory = path.join(temporaryDirectory(), this.id);
@@ -173,6 +175,6 @@ function findFile(directory: string, name: string): string | undefined {
   const direct = path.join(directory, name);
   if (fs.existsSync(direct)) return direct;
   const all = fs.readdirSync(directory, { recursive: true, encoding: 'utf8' });
-  const found = all.find((entry) => entry.endsWith(`/${name}`));
+  const found = all.find((entry) => entry.endsWith(path.normalize(`/${name}`)));
   return found === undefined ? undefined : path.join(directory, found);
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { run } from '../../src/cli.ts';
 import { type Files } from '../../src/engine/files/files.ts';
@@ -50,8 +51,14 @@ export async function streaming(
   );
   requireDocumented(args, args.includes('--to-stdout') ? stderr.text : stdout.text);
   const text = (stream: CollectingStream): string =>
-    directory === undefined ? stream.text : stream.text.replaceAll(directory, '<dir>');
+    directory === undefined ? stream.text : withoutDirectory(stream.text, directory);
   return { exitCode, stdout: text(stdout), stderr: text(stderr), bytes: Buffer.concat(stdout.chunks) };
+}
+
+/** Paths in the directory are as on Linux. */
+function withoutDirectory(text: string, directory: string): string {
+  const short = text.replaceAll(directory, '<dir>');
+  return path.sep === '/' ? short : short.replaceAll(/<dir>[^\s']*/g, (each) => each.replaceAll(path.sep, '/'));
 }
 
 /** A stream that keeps what is written to it, or fails as told. */
