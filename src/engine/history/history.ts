@@ -7,8 +7,9 @@ import { type Files } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
 import { FileBindings } from '../recovery/bindings.ts';
 import { type Commit } from '../recovery/restore-point.ts';
+import { forEachBatch } from '../log/each-batch.ts';
 import { type Log } from '../log/log-files.ts';
-import { scanBatches, type LogEnd, type RecordBatch } from '../log/scan.ts';
+import { type LogEnd, type RecordBatch } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 
 /** Changes of one database by one transaction. */
@@ -83,30 +84,27 @@ export async function readHistory(files: Files, log: Log, options: HistoryOption
   const bindings = container === undefined ? new FileBindings() : await readBindings(files, log, watch);
   if (container !== undefined) requireContainer(bindings, container, databases);
   const reader = new HistoryReader(options, bindings, container === undefined);
-  const end = await forEachBatch(files, log, watch, (batch) => reader.see(batch));
+  const end = await readLog(files, log, watch, (batch) => reader.see(batch));
   return reader.result(end);
 }
 
 /** What file ids mean, everywhere in a log. */
 export async function readBindings(files: Files, log: Log, watch: Watch): Promise<FileBindings> {
   const bindings = new FileBindings();
-  await forEachBatch(files, log, watch, (batch) => {
+  await readLog(files, log, watch, (batch) => {
     for (let i = 0; i < batch.count; i++) if (isNoted.has(batch.code(i))) bindings.see(batch.record(i));
   });
   return bindings;
 }
 
-async function forEachBatch(files: Files, log: Log, watch: Watch, see: (batch: RecordBatch) => void): Promise<LogEnd> {
+async function readLog(files: Files, log: Log, watch: Watch, see: (batch: RecordBatch) => void): Promise<LogEnd> {
   const total = log.files.reduce((sum, { size }) => sum + size, 0);
-  const scan = scanBatches(files, log);
   let done = 0;
-  let step = scan.next();
-  for (; !step.done; step = scan.next()) {
-    see(step.value);
-    done += step.value.byteCount;
+  return await forEachBatch(files, log, {}, async (batch) => {
+    see(batch);
+    done += batch.byteCount;
     await pause(watch, { phase: 'read the log', done, total });
-  }
-  return step.value;
+  });
 }
 
 /** True when `name`, as a log has it, is meant by what a person gave: with or without its directory. */
@@ -246,7 +244,7 @@ export async function findSpan(
 ): Promise<{ readonly after: Lsn; readonly last: Lsn | undefined }> {
   let after = noLsn;
   let last: Lsn | undefined;
-  await forEachBatch(files, log, watch, (batch) => {
+  await readLog(files, log, watch, (batch) => {
     for (let i = 0; i < batch.count; i++) {
       if (batch.code(i) !== commit.code) continue;
       const record = batch.record(i);

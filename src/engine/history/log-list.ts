@@ -3,8 +3,9 @@
 import { checkpoint, commit } from '../../format/log/records/txn.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files/files.ts';
+import { forEachBatch } from '../log/each-batch.ts';
 import { firstRecordOf, type Log, type LogFile } from '../log/log-files.ts';
-import { scanBatches, type LogEnd, type RecordBatch } from '../log/scan.ts';
+import { type LogEnd, type RecordBatch } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 
@@ -37,22 +38,19 @@ export interface LogList {
 export async function listLogFiles(files: Files, log: Log, watch: Watch): Promise<LogList> {
   const listed = new Map(log.files.map((file) => [file.number, emptyEntry(file)]));
   let redoFrom: Lsn | undefined;
-  const scan = scanBatches(files, log);
   const total = log.files.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
-  let step = scan.next();
-  for (; !step.done; step = scan.next()) {
-    const batch = step.value;
+  const end = await forEachBatch(files, log, {}, async (batch) => {
     redoFrom = note(listed.get(batch.file.number)!, batch) ?? redoFrom;
     done += batch.byteCount;
     await pause(watch, { phase: 'read the log', done, total });
-  }
+  });
   const entries = [...listed.values()];
   const needed = redoFrom;
   for (const entry of entries) {
     entry.neededForRecovery = needed === undefined || entry.number >= needed.file;
   }
-  return { files: entries, end: step.value, redoFrom };
+  return { files: entries, end, redoFrom };
 }
 
 function emptyEntry(file: LogFile): ListedLogFile {

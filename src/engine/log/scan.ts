@@ -21,7 +21,7 @@ export interface LogEnd {
   readonly damage?: FigaroError;
 }
 
-interface ScanOptions {
+export interface ScanOptions {
   /** The record to start with; where the log starts by default. */
   readonly from?: Lsn;
   /** Check checksums and what lies beyond the end. Off only for a log that was scanned before. */

@@ -7,9 +7,10 @@ import { type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { startOf, type Log } from '../log/log-files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
+import { forEachBatch } from '../log/each-batch.ts';
 import { type LogObserver } from '../log/log-observer.ts';
 import { RecordLinks } from '../log/record-links.ts';
-import { scanBatches, type LogEnd } from '../log/scan.ts';
+import { type LogEnd } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
 import { Creations, RemovedUnseen } from './record-operations/creations.ts';
@@ -99,13 +100,11 @@ export async function analyse(
       );
     }
   };
-  const scan = scanBatches(files, log, point.kind === 'lsn' ? { acceptDamageAfter: point.lsn } : {});
+  const accepted = point.kind === 'lsn' ? { acceptDamageAfter: point.lsn } : {};
   const links = new RecordLinks(startOf(log));
   let records = 0;
   let logBytes = 0;
-  let step = scan.next();
-  for (; !step.done; step = scan.next()) {
-    const batch = step.value;
+  const end = await forEachBatch(files, log, accepted, async (batch) => {
     const { number, framing } = batch.file;
     if (framing.cipher) for (let i = 0; i < batch.count; i++) links.check(batch.record(i));
     for (let i = 0; i < batch.count; i++) {
@@ -116,8 +115,7 @@ export async function analyse(
     records += batch.count;
     logBytes += batch.byteCount;
     await pause(watch, { phase: 'read the log', done: logBytes, total: totalBytes, step: batch.byteCount });
-  }
-  const end = step.value;
+  });
   if (end.damage) warnings.push(`${end.damage.message}; what follows is left out, as asked`);
   for (const { lsn, name } of bindings.reopened) {
     warnings.push(
