@@ -8,7 +8,7 @@ import { isRefusal, Refusals } from '../../engine/documents/refusals.ts';
 import { areNames, canBeReadByName } from '../../engine/documents/find-by-name.ts';
 import { hasMetadata, isLike, isNamed, isPattern, type WantedMetadata } from '../../engine/documents/select.ts';
 import { type Watch } from '../../engine/pause.ts';
-import { type SeenContainer } from '../../engine/recovery/look-into.ts';
+import { type SeenContainer } from '../../engine/recovery/seen-container.ts';
 import { FigaroError } from '../../errors.ts';
 import { type CommandContext } from '../context.ts';
 import { type ContainerSource, type ContainerSourceOptions } from '../container-source.ts';

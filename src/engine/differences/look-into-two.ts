@@ -5,7 +5,7 @@ import { databaseOfPartition, normalDirectory } from '../../format/names.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { requireCounts } from '../given.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
-import { whileStill } from '../recovery/look-into.ts';
+import { whileStill } from '../recovery/seen-container.ts';
 import { recoveredFiles, filesAsTheyAre } from '../recovery/recovered-files.ts';
 import { type Scope } from '../recovery/recovery.ts';
 import { defaultCacheBytes, prepareRecovery, rehearse, type RecoveredState } from '../recovery/rehearse.ts';

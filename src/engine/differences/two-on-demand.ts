@@ -7,7 +7,7 @@ import { type Watch } from '../pause.ts';
 import { lastLsn } from '../recovery/analysis.ts';
 import { FileOnDemand } from '../recovery/on-demand/file-on-demand.ts';
 import { NotOnDemand } from '../recovery/on-demand/not-on-demand.ts';
-import { whileStill } from '../recovery/look-into.ts';
+import { whileStill } from '../recovery/seen-container.ts';
 import { filesOf } from '../recovery/recovered-files.ts';
 import { type Scope } from '../recovery/recovery.ts';
 import { withFilesAtTheEnd } from '../recovery/rehearse.ts';

@@ -2,7 +2,7 @@
 
 import { DatabaseFile } from '../database/database-file.ts';
 import { type Watch } from '../pause.ts';
-import { type SeenContainer } from '../recovery/look-into.ts';
+import { type SeenContainer } from '../recovery/seen-container.ts';
 import { DocumentProblem } from '../../format/documents/problem.ts';
 import { XmlContainer } from './container.ts';
 import { hasMetadata, isPattern, type WantedMetadata } from './select.ts';

@@ -78,8 +78,8 @@ export interface Disk {
   /** Creates one directory; false when it is there already. */
   makeDirectory(directory: string, mode?: number): boolean;
   /**
-   * Copies a file that nobody writes to, with its mode, owner and times, to a name that is not taken, and syncs the copy. Unlike everything
-   * else here it goes on beside the caller's work: await it.
+   * Copies a file that nobody writes to, with its mode, owner and times, to a name that is not taken, and syncs the copy. Unlike nearly
+   * everything else here it goes on beside the caller's work: await it.
    */
   copy(from: string, to: string): Promise<void>;
   /** As `OpenFile.sync`, of a file of ours that is not open. As `copy`, it goes on beside the caller's work: await it. */

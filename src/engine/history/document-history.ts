@@ -16,7 +16,7 @@ import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 import { type Watch } from '../pause.ts';
 import { type StoredFile } from '../recovery/page-store.ts';
 import { isFileOperation } from '../recovery/record-operations/fileops.ts';
-import { whileStill } from '../recovery/look-into.ts';
+import { whileStill } from '../recovery/seen-container.ts';
 import { filesOf, requireLogged } from '../recovery/recovered-files.ts';
 import { type PreparedRecovery, type Scope } from '../recovery/recovery.ts';
 import { replay, type Replay, type ReplayOptions } from '../recovery/replay.ts';

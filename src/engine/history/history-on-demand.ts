@@ -13,7 +13,7 @@ import { type Files } from '../files/files.ts';
 import { LogReader, reaches } from '../log/log-reader.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
-import { whileStill } from '../recovery/look-into.ts';
+import { whileStill } from '../recovery/seen-container.ts';
 import { FileOnDemand } from '../recovery/on-demand/file-on-demand.ts';
 import { FileThroughTime } from '../recovery/on-demand/file-through-time.ts';
 import { NotOnDemand } from '../recovery/on-demand/not-on-demand.ts';

@@ -4,7 +4,6 @@ import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { isOpaque } from '../environment/opaque.ts';
-import { stoodStill } from '../environment/unchanged.ts';
 import { type Files } from '../files/files.ts';
 import { requireCounts } from '../given.ts';
 import { encryptedFile } from '../locked.ts';
@@ -13,11 +12,10 @@ import { isProven } from '../repository/chain.ts';
 import { requireIntactLog } from '../verify/intact.ts';
 import { findSource, withCover, type RecoverySource } from './recover-from.ts';
 import { recoveredFiles } from './recovered-files.ts';
-import { type Scope } from './recovery.ts';
 import { prepareRecovery, rehearse } from './rehearse.ts';
 import { type RestorePoint } from './restore-point.ts';
-import { narrow, selectContainers, withoutOthersDamage } from './select-containers.ts';
-import { isPiece } from './stage.ts';
+import { whileStill, type Look, type SeenContainer } from './seen-container.ts';
+import { selectContainers, withoutOthersDamage } from './select-containers.ts';
 
 export interface LookOptions {
   readonly restorePoint: RestorePoint;
@@ -31,20 +29,6 @@ export interface LookOptions {
   readonly isEnough?: ((container: SeenContainer) => Promise<boolean>) | undefined;
   readonly watch: Watch;
 }
-
-/** Where a container can be read. */
-export interface SeenContainer {
-  /** Through which. */
-  readonly files: Files;
-  /** The name of the container there. */
-  readonly path: string;
-  /** What whoever looks has to know of where it is from. */
-  readonly warnings: readonly string[];
-  /** Pages are recovered when they are read: what is wanted is looked up, and nothing is gone through. */
-  readonly isOnDemand?: true;
-}
-
-export type Look<T> = (container: SeenContainer) => Promise<T>;
 
 /**
  * As `lookIntoContainer`, of a chain or of plain copies: the one that covers the restore point, where none is named. Of a chain the
@@ -113,35 +97,4 @@ export async function lookIntoContainer<T>(
     },
   });
   return result!.value;
-}
-
-/** Has something looked at that has to stand still meanwhile: what is wrong with it otherwise may be of two moments. */
-export async function whileStill<T>(
-  files: Files,
-  environment: Environment,
-  scope: Scope,
-  look: () => Promise<T>,
-): Promise<T> {
-  let value: T;
-  try {
-    value = await look();
-  } catch (error) {
-    const isStopped = error instanceof FigaroError && error.code === 'interrupted';
-    if (!isStopped) requireStoodStill(files, environment, scope);
-    throw error;
-  }
-  requireStoodStill(files, environment, scope);
-  return value;
-}
-
-/** What was read of a file that was written to meanwhile may be of two moments. */
-function requireStoodStill(files: Files, environment: Environment, scope: Scope): void {
-  for (const { path, stat } of narrow(environment, scope, undefined).files.filter(isPiece)) {
-    const now = files.statThrough(path);
-    if (now && stoodStill(stat, now)) continue;
-    throw new FigaroError('environment-changed', `${path} was written to while it was read`, {
-      path,
-      hint: 'try again in a quiet moment; or take a set with `figaro-backup hot`, and look into that.',
-    });
-  }
 }

@@ -3,7 +3,7 @@ import { normalDirectory } from '../../../format/names.ts';
 import { type Environment } from '../../environment/environment.ts';
 import { type Files } from '../../files/files.ts';
 import { type Watch } from '../../pause.ts';
-import { whileStill, type Look, type SeenContainer } from '../look-into.ts';
+import { whileStill, type Look, type SeenContainer } from '../seen-container.ts';
 import { type PreparedRecovery } from '../recovery.ts';
 import { defaultCacheBytes } from '../rehearse.ts';
 import { withContainerOnDemand } from './container-on-demand.ts';
