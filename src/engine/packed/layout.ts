@@ -12,6 +12,8 @@
 import { randomBytes } from 'node:crypto';
 import { setName } from '../repository/manifest.ts';
 
+export const manifestName = 'manifest.json';
+
 /** The names in a set of what says where the bytes of files are, and what pages were. */
 export function contentsName(origin: string): string {
   return `contents.${origin}`;

@@ -1,13 +1,12 @@
 /**
  * A repository in a store as others know plain ones: under the names that files of a repository in a directory have. What is small of a set
- * is an object of its own, and its files come from packs.
+ * is an object of its own (`sealed-sets.ts`), and its files come from packs.
  */
 
-import { createHash } from 'node:crypto';
 import { FigaroError, isSetDamage } from '../../errors.ts';
 import { repositoryName } from '../places.ts';
 import { type Head } from '../repository/head.ts';
-import { checksumLines, manifestFrom, manifestLimit } from '../repository/repository.ts';
+import { checksumLines } from '../repository/repository.ts';
 import { bytesAsSource, fill } from '../store/object-source.ts';
 import {
   byName,
@@ -20,10 +19,11 @@ import {
   type StoredObject,
 } from '../store/store.ts';
 import { findUnused, listPacks, removePacks, type SetObjects } from './collect.ts';
-import { contentsLimit, decodeContents, encodeContents, type Contents } from './contents.ts';
+import { contentsLimit, encodeContents, type Contents } from './contents.ts';
 import {
   contentsName,
   isContentsName,
+  manifestName,
   packName,
   packsOf,
   packsPrefix,
@@ -31,21 +31,15 @@ import {
   partsOf,
   setsPrefix,
 } from './layout.ts';
-import { aroundManifest, decodeManifestObject, encodeManifestObject, type ContentsNamed } from './manifest-object.ts';
+import { encodeManifestObject } from './manifest-object.ts';
 import { decodePages, encodePages, pagesLimit } from './page-table.ts';
 import { Packing, type Before } from './packing.ts';
 import { type Sealing } from './sealing.ts';
 import { UnfinishedSets, type UnfinishedSet } from './unfinished.ts';
+import { SealedSets, sha256Of } from './sealed-sets.ts';
 import { Unpacking } from './unpacking.ts';
 
-/** What sealing adds, at most, in bytes: where nothing can be compressed, and for many recipients. */
-const sealingMost = 1 << 20;
-
-/** Of how many sets the contents are kept: a recovery reads one set's pages and another one's log by turns. */
-const mostContents = 4;
-
 const environmentPrefix = 'environment/';
-const manifestName = 'manifest.json';
 const sumsName = 'SHA256SUMS';
 
 /** What a set that is packed is packed with. */
@@ -67,8 +61,7 @@ export class PackedStore implements Store, Packs {
   readonly #sealing: Sealing;
   readonly #unpacking: Unpacking;
   readonly #unfinished: UnfinishedSets;
-  /** By set; the one that was asked for last is the last. */
-  readonly #contents = new Map<string, Promise<Contents>>();
+  readonly #sets: SealedSets;
   #known: KnownSets = { newest: undefined, doubted: [] };
 
   constructor(store: Store, head: Head, keys: PackedKeys, unfinished = new UnfinishedSets()) {
@@ -80,6 +73,7 @@ export class PackedStore implements Store, Packs {
     this.isEncrypted = head.packed?.keys !== undefined;
     this.#unfinished = unfinished;
     this.#unpacking = new Unpacking(store, keys.sealing);
+    this.#sets = new SealedSets(store, keys.sealing);
   }
 
   async list(prefix: string): Promise<readonly StoredObject[]> {
@@ -118,9 +112,9 @@ export class PackedStore implements Store, Packs {
   }
 
   async #readWhole(set: string, rest: string): Promise<Uint8Array | undefined> {
-    if (rest === sumsName) return await this.#sums(set);
-    if (rest === manifestName) return (await this.#readManifest(set))?.manifest;
-    return await this.#readSmall(`${set}/${rest}`);
+    if (rest === sumsName) return await this.#sets.sumsOf(set);
+    if (rest === manifestName) return (await this.#sets.manifestOf(set))?.manifest;
+    return await this.#sets.read(`${set}/${rest}`);
   }
 
   async write(name: string, source: ObjectSource): Promise<void> {
@@ -155,13 +149,13 @@ export class PackedStore implements Store, Packs {
   }
 
   async packsOf(set: string): Promise<readonly string[]> {
-    const { packs } = await this.#contentsOf(set);
+    const { packs } = await this.#sets.contentsOf(set);
     return packs.map((name) => `${packsPrefix}${name}${this.#sealing.suffix}`);
   }
 
   async isWhole(set: string): Promise<boolean> {
     try {
-      const contents = await this.#readContents(set);
+      const contents = await this.#sets.readContents(set);
       const packs = await this.#packs();
       return contents.packs.every((name) => packs.has(name));
     } catch (error) {
@@ -203,8 +197,8 @@ export class PackedStore implements Store, Packs {
       });
     }
     return await findUnused(packs, sets, async (set, name) => {
-      const text = await this.#readSmall(`${set}/${name}`, contentsLimit);
-      return text && this.#decode(set, name, text);
+      const text = await this.#sets.read(`${set}/${name}`, contentsLimit);
+      return text && this.#sets.decode(set, name, text);
     });
   }
 
@@ -216,7 +210,7 @@ export class PackedStore implements Store, Packs {
     const parts = partsOf(name);
     if (!parts) return await this.#store.create(name, bytes);
     const object = parts.rest === manifestName ? this.#manifestObject(parts.set, bytes) : bytes;
-    return await this.#store.create(this.#sealedName(name), await this.#seal(object));
+    return await this.#store.create(this.#sets.objectName(name), await this.#seal(object));
   }
 
   #manifestObject(set: string, manifest: Uint8Array): Uint8Array {
@@ -229,7 +223,7 @@ export class PackedStore implements Store, Packs {
     const sealed = names.flatMap((name) => {
       const parts = partsOf(name);
       if (!parts) return [name];
-      return parts.rest.startsWith(environmentPrefix) ? [] : [this.#sealedName(name)];
+      return parts.rest.startsWith(environmentPrefix) ? [] : [this.#sets.objectName(name)];
     });
     if (sealed.length > 0) await this.#store.remove(sealed);
   }
@@ -243,18 +237,8 @@ export class PackedStore implements Store, Packs {
     await this.#store.close();
   }
 
-  #sealedName(name: string): string {
-    return `${setsPrefix}${name}${this.#sealing.suffix}`;
-  }
-
-  async #readSmall(name: string, limit = manifestLimit): Promise<Uint8Array | undefined> {
-    const object = this.#sealedName(name);
-    const sealed = await this.#store.read(object, { start: 0, length: limit + sealingMost });
-    return sealed && (await this.#sealing.open('notes', object, sealed, limit));
-  }
-
   async #writeSmall(name: string, bytes: Uint8Array): Promise<void> {
-    await this.#store.write(this.#sealedName(name), bytesAsSource(await this.#seal(bytes)));
+    await this.#store.write(this.#sets.objectName(name), bytesAsSource(await this.#seal(bytes)));
   }
 
   /** For whom it is sealed is only known to be right by those who have the key. */
@@ -263,73 +247,10 @@ export class PackedStore implements Store, Packs {
     return await this.#sealing.seal('notes', bytes);
   }
 
-  async #readManifest(set: string): Promise<ReturnType<typeof decodeManifestObject>> {
-    const name = `${set}/${manifestName}`;
-    const bytes = await this.#readSmall(name, manifestLimit + aroundManifest);
-    const found = bytes && decodeManifestObject(bytes);
-    if (bytes && !found) throw this.#damaged(name, 'there is no manifest in it');
-    return found;
-  }
-
   async #readFile(set: string, name: string, range: Range | undefined): Promise<Uint8Array | undefined> {
-    const contents = await this.#contentsOf(set);
+    const contents = await this.#sets.contentsOf(set);
     const pieces = contents.files.get(name);
     return pieces && (await this.#unpacking.read(contents, pieces, range ?? { start: 0, length: pieces.size }));
-  }
-
-  /** What was read once is not read again: that of a set never changes. */
-  #contentsOf(set: string): Promise<Contents> {
-    const found = this.#contents.get(set) ?? this.#readContents(set);
-    this.#contents.delete(set);
-    this.#contents.set(set, found);
-    // The next question may find it.
-    found.catch(() => this.#contents.delete(set));
-    for (const oldest of this.#contents.keys()) {
-      if (this.#contents.size <= mostContents) break;
-      this.#contents.delete(oldest);
-    }
-    return found;
-  }
-
-  /** The contents that the manifest of a set names. */
-  async #readContents(set: string): Promise<Contents> {
-    const found = await this.#readManifest(set);
-    if (!found) throw this.#missing(set, manifestName, 'it was removed');
-    const name = contentsName(found.named.origin);
-    return this.#decode(set, name, await this.#readNamed(set, found.named));
-  }
-
-  async #readNamed(set: string, { origin, sha256 }: ContentsNamed): Promise<Uint8Array> {
-    const name = contentsName(origin);
-    const text = await this.#readSmall(`${set}/${name}`, contentsLimit);
-    if (!text) throw this.#missing(set, name, `nothing says where the files of ${set} are`);
-    if (sha256Of(text) !== sha256)
-      throw this.#damaged(`${set}/${name}`, 'it is not what the manifest of the set names');
-    return text;
-  }
-
-  #damaged(name: string, problem: string): FigaroError {
-    const object = this.#sealedName(name);
-    return new FigaroError('file-checksum', `${object} cannot be used: ${problem}`, {
-      path: object,
-      hint: 'bring it back from a copy of the repository.',
-    });
-  }
-
-  #missing(set: string, name: string, problem: string): FigaroError {
-    return new FigaroError('set-incomplete', `${this.#sealedName(`${set}/${name}`)} is not there: ${problem}`, {
-      path: set,
-      hint: 'bring it back from a copy of the repository.',
-    });
-  }
-
-  #decode(set: string, name: string, text: Uint8Array): Contents {
-    return decodeContents(text, this.#sealedName(`${set}/${name}`));
-  }
-
-  async #sums(set: string): Promise<Uint8Array | undefined> {
-    const found = await this.#readManifest(set);
-    return found && Buffer.from(checksumLines(manifestFrom(found.manifest, `${set}/${manifestName}`, set)));
   }
 
   #unfinishedOf(set: string): UnfinishedSet {
@@ -355,13 +276,13 @@ export class PackedStore implements Store, Packs {
     const { newest } = this.#known;
     if (newest === undefined || newest === set) return undefined;
     try {
-      const named = (await this.#readManifest(newest))?.named;
+      const named = (await this.#sets.manifestOf(newest))?.named;
       if (!named) return undefined;
-      const text = await this.#readNamed(newest, named);
-      const table = await this.#readSmall(`${newest}/${pagesName(named.origin)}`, pagesLimit);
+      const text = await this.#sets.readNamed(newest, named);
+      const table = await this.#sets.read(`${newest}/${pagesName(named.origin)}`, pagesLimit);
       const pages = table && decodePages(table, this.#keyToWrite(), this.#contextOf(newest, named.sha256));
       if (!pages) return undefined;
-      const contents = this.#decode(newest, contentsName(named.origin), text);
+      const contents = this.#sets.decode(newest, contentsName(named.origin), text);
       if (contents.depth >= this.#head.packed!.mostDepth) return undefined;
       return { contents, pages, lost: await this.#lostOf(contents) };
     } catch (error) {
@@ -375,7 +296,8 @@ export class PackedStore implements Store, Packs {
   async #lostOf({ packs }: Contents): Promise<ReadonlySet<number>> {
     const there = await this.#packs();
     const doubted = new Set<string>();
-    for (const set of this.#known.doubted) for (const name of (await this.#contentsOf(set)).packs) doubted.add(name);
+    for (const set of this.#known.doubted)
+      for (const name of (await this.#sets.contentsOf(set)).packs) doubted.add(name);
     return new Set(packs.flatMap((name, i) => (doubted.has(name) || !there.has(name) ? [i] : [])));
   }
 
@@ -398,8 +320,4 @@ export class PackedStore implements Store, Packs {
 /** What begins anew: an incremental has nothing of the pages before. */
 function isFull(set: string): boolean {
   return !set.includes('-incremental-');
-}
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
