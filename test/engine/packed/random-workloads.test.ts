@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
+import { exitCodes } from '../../../src/errors.ts';
 import { effort } from '../../support/effort.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { describeNative, contentsOf } from '../../support/native.ts';
@@ -58,12 +59,17 @@ async function compare(
   const both = async (line: string, holder: Holder): Promise<readonly [ours: CliResult, plain: CliResult]> => {
     const plain = await packed.run(`${line} --repo @plain`.replaceAll('RESULT', 'plain'), 'nobody');
     const ours = await packed.run(`${line} --repo ${url}`.replaceAll('RESULT', 'ours'), holder, surroundings);
-    expect([line, ours.exitCode, ours.stderr]).toEqual([line, plain.exitCode, ours.stderr]);
     return [ours, plain];
   };
   const succeed = async (line: string, holder: Holder): Promise<void> => {
-    const [ours] = await both(line, holder);
-    expect([line, ours.exitCode, ours.stderr]).toEqual([line, 0, ours.stderr]);
+    const [ours, plain] = await both(line, holder);
+    expect([line, ours.exitCode, plain.exitCode, ours.stderr, plain.stderr]).toEqual([
+      line,
+      0,
+      0,
+      ours.stderr,
+      plain.stderr,
+    ]);
   };
   await packed.succeed(`init --repo ${url} --recipient ${packed.recipient}`, 'machine', surroundings);
   const application = new PausedWorkload(home, seed, 40 + random(80), [
@@ -76,7 +82,11 @@ async function compare(
     const kind = step === 0 || random(3) === 0 ? 'hot' : 'incremental';
     // Whoever writes may read, too, or not.
     const holder = random(3) === 0 ? 'both' : 'machine';
-    await succeed(`${kind} --home @work`, holder);
+    const made = await both(`${kind} --home @work`, holder);
+    // A page of an open transaction can keep an incremental from being compared with the chain, as far as that can be read: then a full one is advised.
+    if (kind === 'incremental' && made.some(({ exitCode }) => exitCode === exitCodes['page-unstable'])) {
+      await succeed('hot --home @work', holder);
+    } else expect(made).toMatchObject([{ exitCode: 0 }, { exitCode: 0 }]);
     counts.sets += 1;
     if (random(4) === 0) await succeed(`expire --keep-full ${1 + random(2)}`, 'machine');
   }
@@ -84,7 +94,8 @@ async function compare(
   const listed = JSON.parse((await packed.run('list --json --repo @plain', 'nobody')).stdout) as Listed;
   for (const [i, point] of ['', ...momentsIn(listed, random)].entries()) {
     const to = point === '' ? '' : ` --to-lsn ${point}`;
-    const [ours] = await both(`recover --to @RESULT-${i}${to}`, 'owner');
+    const [ours, theirs] = await both(`recover --to @RESULT-${i}${to}`, 'owner');
+    expect([to, ours.exitCode, ours.stderr, theirs.stderr]).toEqual([to, theirs.exitCode, ours.stderr, theirs.stderr]);
     if (ours.exitCode !== 0) continue;
     counts.points += 1;
     const [our, plain] = ['ours', 'plain'].map((name) => packed.inside(`${name}-${i}`)) as [string, string];
