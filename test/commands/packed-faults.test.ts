@@ -15,7 +15,7 @@ import { copyOf, failing, layOut, memoryStore, memoryUrl as url, type FaultMomen
 import { type CliResult } from '../support/run-cli.ts';
 
 /** Of so many calls one fails, of so many damages one is done. */
-const every = effort('PACKED_FAULT_EVERY', 41, 2);
+const every = effort('PACKED_FAULT_EVERY', 41, 1);
 const everyDamage = effort('PACKED_DAMAGE_EVERY', 61, 1);
 
 /** The long run does all of it in one test each. */
