@@ -8,16 +8,14 @@ import { isReadable } from '../documents/container.ts';
 import { isRefusal } from '../documents/refusals.ts';
 import { pause, type Watch } from '../pause.ts';
 import { DatabasePair, type Fate } from './database-pair.ts';
-import { DocumentPair, type DocumentChange, type Listener } from './document-pair.ts';
+import { DocumentPair, type DocumentChange, type DocumentCounts, type Listener } from './document-pair.ts';
 import { FilePair, sideNames, type PairNames } from './file-pair.ts';
+import { FoundChanges, KeptChanges } from './found-changes.ts';
 import { type Change, type ChangeKind } from './join.ts';
 import { type SeenState, type TwoStates } from './two-states.ts';
 
 /** How many records are not the same. */
 export type RecordCounts = { readonly [kind in ChangeKind]: number };
-
-/** How many documents are not the same. */
-export type DocumentCounts = { readonly [kind in DocumentChange['kind']]: number };
 
 export interface DatabaseDifference {
   /** Null for a file that is one database. */
@@ -55,13 +53,13 @@ export async function findDifferences(
   const { beSure } = states;
   if (!beSure) return await findAll(states, externalDirectory, listener, watch);
   const warnings: string[] = [];
-  const silent: Listener = {
+  const strict: Listener = {
     onRefused(error) {
       throw error;
     },
     warn: (warning) => void warnings.push(warning),
   };
-  const found = await findAll(states, externalDirectory, silent, watch);
+  const found = await findAll(states, externalDirectory, strict, watch);
   beSure();
   for (const warning of warnings) listener.warn(warning);
   return found;
@@ -173,47 +171,6 @@ async function differenceOf(
   });
 }
 
-/** Changes of documents that were found, as long as there is room: they need not be found again to be shown. */
-class FoundChanges {
-  /** In bytes, about. */
-  room = 32 << 20;
-  readonly byCounts = new Map<DocumentCounts, readonly DocumentChange[]>();
-
-  static readonly #all = new WeakMap<TwoStates, FoundChanges>();
-
-  static of(states: TwoStates): FoundChanges {
-    let found = FoundChanges.#all.get(states);
-    if (!found) FoundChanges.#all.set(states, (found = new FoundChanges()));
-    return found;
-  }
-}
-
-/** What a change takes beside its name, in bytes, about. */
-const changeCost = 800;
-
-/** The changes in one container, while they are found. */
-class Keeping {
-  readonly #found: FoundChanges;
-  #changes: DocumentChange[] | undefined = [];
-  #bytes = 0;
-
-  constructor(states: TwoStates) {
-    this.#found = FoundChanges.of(states);
-  }
-
-  add(change: DocumentChange): void {
-    this.#bytes += changeCost + 2 * change.name.length;
-    if (this.#bytes > this.#found.room) this.#changes = undefined;
-    this.#changes?.push(change);
-  }
-
-  end(counts: DocumentCounts): void {
-    if (!this.#changes) return;
-    this.#found.room -= this.#bytes;
-    this.#found.byCounts.set(counts, this.#changes);
-  }
-}
-
 function sumOf(counts: DocumentCounts | RecordCounts | undefined): number {
   return Object.values(counts ?? {}).reduce((sum, count) => sum + count, 0);
 }
@@ -228,7 +185,7 @@ async function documentCounts(
   if (pair.isSame) return counts;
   const documents = new DocumentPair(pair, watch);
   await documents.measure(listener);
-  const kept = new Keeping(states);
+  const kept = new KeptChanges(states);
   for await (const change of documents.changes()) {
     counts[change.kind] += 1;
     kept.add(change);

@@ -22,6 +22,9 @@ export interface DocumentChange {
   readonly after: DocumentVersion | undefined;
 }
 
+/** How many documents are not the same. */
+export type DocumentCounts = { readonly [kind in DocumentChange['kind']]: number };
+
 interface Found {
   readonly key: Uint8Array;
   /** A `DocumentVersion` as JSON. */
