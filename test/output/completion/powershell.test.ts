@@ -1,4 +1,6 @@
+import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
+import { Language, Parser } from 'web-tree-sitter';
 import { powershellCompletion } from '../../../src/output/completion/powershell.ts';
 import { allCommands, typed, type CommandDescription } from '../../../src/output/command-line.ts';
 import { describedProgram } from '../../support/completion.ts';
@@ -24,9 +26,29 @@ function unbalanced(code: string): string {
   return rest;
 }
 
+/** What a parser of PowerShell's grammar does not understand, up to the end of its line. */
+async function misread(script: string): Promise<string | undefined> {
+  await Parser.init();
+  const grammar = createRequire(import.meta.url).resolve('tree-sitter-powershell/tree-sitter-powershell.wasm');
+  const parser = new Parser().setLanguage(await Language.load(grammar));
+  const tree = parser.parse(script)!;
+  try {
+    const wrong = tree.rootNode.hasError ? (tree.rootNode.descendantsOfType('ERROR')[0] ?? tree.rootNode) : undefined;
+    return wrong && script.slice(wrong.startIndex).split('\n')[0];
+  } finally {
+    tree.delete();
+    parser.delete();
+  }
+}
+
 // There is no PowerShell to run it: that the script can be read and has everything in it.
 describe('completion in PowerShell', async () => {
   const program = await describedProgram();
+
+  test('is a script by the grammar of PowerShell', async () => {
+    expect(await misread(powershellCompletion(program))).toBeUndefined();
+    expect(await misread("Write-Output 'a'\nif ($a { 1 }\n")).toBe('if ($a { 1 }');
+  });
 
   test('has its quotes and brackets closed', () => {
     expect(unbalanced(takeApart(powershellCompletion(program)).code)).toBe('');
