@@ -94,12 +94,10 @@ describe('errors', () => {
   });
 
   test('that are bugs have a stack trace, ask for a report and end with 1', async () => {
-    const files: Files = {
-      ...nodeFiles,
-      openIfThere: () => {
-        throw new TypeError('a mistake of the programmer');
-      },
+    const mistaken = (): never => {
+      throw new TypeError('a mistake of the programmer');
     };
+    const files: Files = { ...nodeFiles, openIfThere: mistaken, statThrough: mistaken };
     const { exitCode, stdout, stderr } = await figaro([...missing, '--json'], { files });
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^error \[internal\]: TypeError: a mistake of the programmer\n {4}at /);

@@ -122,6 +122,7 @@ describe('on Windows a manifest', () => {
   const withPaths = (...paths: readonly string[]): string =>
     seal({ ...asJson(), files: paths.map((path) => ({ ...database, path })) });
   const decodeThere = (text: string): Manifest => onPlatform('win32', () => decodeManifest(text, 'm'));
+  const decodeElsewhere = (text: string): Manifest => onPlatform('linux', () => decodeManifest(text, 'm'));
 
   test.each([
     'C:/evil.db',
@@ -137,7 +138,7 @@ describe('on Windows a manifest', () => {
   ])('that names %j is refused, before anything of that name is opened', async (path) => {
     const error = await expectFailure('format-unsupported', () => decodeThere(withPaths(path)));
     expect(error.message).toContain(`m: the path ${JSON.stringify(path)} cannot be that of a file on Windows: it `);
-    expect(decodeManifest(withPaths(path), 'm').files[0]!.path).toBe(path);
+    expect(decodeElsewhere(withPaths(path)).files[0]!.path).toBe(path);
   });
 
   test.each(['../evil.db', '/evil.db', 'a//b', 'a/../../evil.db'])(
@@ -157,7 +158,7 @@ describe('on Windows a manifest', () => {
   test('cannot name two files that differ in small letters and capitals only', async () => {
     const error = await expectFailure('manifest-corrupt', () => decodeThere(withPaths('data/a.dbxml', 'Data/A.dbxml')));
     expect(error.message).toBe('m: it names a file twice');
-    expect(decodeManifest(withPaths('a.dbxml', 'A.dbxml'), 'm').files).toHaveLength(2);
+    expect(decodeElsewhere(withPaths('a.dbxml', 'A.dbxml')).files).toHaveLength(2);
   });
 
   test('of plain names is read as everywhere', () => {
