@@ -107,11 +107,11 @@ export function normalDirectory(directory: string): string {
 export function isOutside(directory: string): boolean {
   const normal = normalDirectory(directory);
   const leadsOut = normal === '..' || normal.startsWith('../');
-  if (leadsOut || path.isAbsolute(directory) || path.win32.isAbsolute(directory) || hasDrive(normal)) return true;
+  if (leadsOut || path.isAbsolute(directory) || path.win32.isAbsolute(directory)) return true;
   return process.platform === 'win32' && normal !== '' && whyNotOnWindows(normal) !== undefined;
 }
 
-/** True for a path on a drive of Windows, relative to a directory that only the process knows as well. */
+/** True for a path on a drive of Windows, relative to a directory that only the process knows as well. Elsewhere it is a name like others. */
 export function hasDrive(name: string): boolean {
   return /^[a-z]:/i.test(name);
 }

@@ -56,6 +56,8 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
     (!known.copies || known.copies.has(written)) &&
     (!known.logAlone || written === logDirectory) &&
     (!known.asFarAsThere || files.statThrough(placeOfOne(written))?.kind === 'directory');
+  if (!known.copies && !known.logAlone && !known.asFarAsThere)
+    requireDrivesThere(files, home, directories, logDirectory);
   const outside = directories.filter(isShown);
   const insideNames = new Map(originalsOf(files, home, known).map((original) => [original, '.']));
   if (outside.length + added.length === 0 || files.statThrough(home)?.kind !== 'directory')
@@ -156,6 +158,20 @@ function isDataDirectory(config: DbConfig, { dataDirectories = [] }: Directories
  */
 function isOfThisSystem(directory: string): boolean {
   return path.isAbsolute(directory) || !(path.win32.isAbsolute(directory) || hasDrive(directory));
+}
+
+/** `C:data` is a name like others where there are no drives; in an environment that was brought from Windows, it is elsewhere. */
+function requireDrivesThere(
+  files: Files,
+  home: string,
+  directories: readonly string[],
+  logDirectory: string | undefined,
+): void {
+  for (const written of directories) {
+    if (isOutside(written) || !hasDrive(written)) continue;
+    const at = directoryOf(files, home, written);
+    requireThere(files, { home, written, at, isLog: written === logDirectory, option: undefined });
+  }
 }
 
 interface NamedDirectory {

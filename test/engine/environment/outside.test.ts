@@ -50,6 +50,24 @@ function setsIn(): string[] {
 }
 
 describeNative('directories outside of the environment', () => {
+  test('a directory that begins like a drive of Windows is one like others here, as long as it is there', async () => {
+    fs.mkdirSync(path.join(home, 'a:b'));
+    await begin('set_data_dir a:b\n').die();
+    expect(await take('hot')).toMatchObject({ exitCode: 0 });
+    const target = path.join(directory, 'recovered');
+    expect(await run('recover', '--repo', repo, '--to', target)).toMatchObject({ exitCode: 0 });
+    expect(namesIn(path.join(target, 'a:b'))).toEqual(['a.db']);
+
+    // Of an environment that was brought from Windows, what is in it is lacking.
+    fs.rmSync(path.join(home, 'a:b'), { recursive: true });
+    expect(await take('offline')).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringMatching(
+        /^error \[container-missing\]: there is no directory .*a:b, but .* has files in it/,
+      ),
+    });
+  });
+
   test.each(['absolute', 'relative'])(
     'the log and the containers elsewhere, %s, are backed up and restored inside',
     async (how) => {
