@@ -270,12 +270,16 @@ test('a schedule whose tool fails is an error with what that said', async () => 
 });
 
 describe('cron', () => {
-  /** The command of a line, as cron hands it on: up to a `%` without a backslash, and those that have one without it. */
-  function commandOf(line: string): string {
+  /**
+   * The command of a line, as cron hands it on: up to a `%` without a backslash, and what has one without it.
+   *
+   * @param escaped what a backslash before it is taken from
+   */
+  function commandOf(line: string, escaped: string): string {
     let command = '';
     let isEscaped = false;
     for (const character of line.split(/ {2}(.*)/s)[1]!) {
-      if (isEscaped && character === '%') command = command.slice(0, -1);
+      if (isEscaped && escaped.includes(character)) command = command.slice(0, -1);
       else if (!isEscaped && character === '%') break;
       isEscaped = !isEscaped && character === '\\';
       command += character;
@@ -330,13 +334,16 @@ describe('cron', () => {
     });
   });
 
-  test('runs the very line with nothing in its environment, whatever is in the names', async () => {
+  test.each([
+    ['one that takes a backslash from what ends a command', '%'],
+    ['one that takes it from backslashes, too, as that of Debian', '%\\'],
+  ])('%s runs the very line with nothing in its environment, whatever is in the names', async (_cron, escaped) => {
     const repo = path.join(directory, 'repo');
     createRepository(nodeFiles, repo);
-    const log = path.join(directory, 'log %.txt');
+    const log = path.join(directory, String.raw`log % \\ \\\% \.txt`);
     const [text] = await textsOf('--with', 'cron', '--log-file', log, '--', awkward);
     const line = text!.split('\n').find((each) => each.includes(' incremental '))!;
-    const { status, stderr } = spawnSync('env', ['-i', 'sh', '-c', commandOf(line)], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('env', ['-i', 'sh', '-c', commandOf(line, escaped)], { encoding: 'utf8' });
     // There is no environment of Berkeley DB: the run came as far as to look for it.
     expect({ status, stderr }).toEqual({ status: 3, stderr: expect.stringContaining(`${directory}/env`) });
     expect(fs.readFileSync(log, 'utf8')).toContain(`incremental ${awkward}: end, exit code 3`);

@@ -61,11 +61,11 @@ function timeOf(when: When): string {
 }
 
 /**
- * A word for `sh`, as cron hands it on: a `%` without a backslash would end the command. Of two backslashes cron takes the first for the
- * escape of the second, so none may stand before that one.
+ * A word for `sh`, as cron hands it on: a `%` without a backslash would end the command. Of two backslashes some crons take the first for
+ * the escape of the second, and only one is left of them: so none stands before another one, or before that of a `%`.
  */
 function cronWord(word: string): string {
   if (/^[\w@+=:,./-]+$/.test(word)) return word;
   const quoted = `'${word.replaceAll("'", String.raw`'\''`)}'`;
-  return quoted.replaceAll(/(\\?)%/g, (_match, before: string) => `${before && `${before}''`}\\%`);
+  return quoted.replaceAll(/\\(?=[\\%])/g, String.raw`\''`).replaceAll('%', String.raw`\%`);
 }
