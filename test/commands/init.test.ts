@@ -60,6 +60,23 @@ describe('init in a store', () => {
     expect(await at(url, store)).toMatchObject({ exitCode: 0 });
   });
 
+  test('refuses a part of a repository where the key is good for a part of the store only', async () => {
+    const store = new MemoryStore({}, 's3://bucket/a/b');
+    const above = new MemoryStore({}, 's3://bucket');
+    above.objects.set('a/repository.json', { bytes: Buffer.from('{}'), changedMs: 0 });
+    above.hooks = {
+      before: ({ name }) => {
+        if (!name.startsWith('a/')) throw new FigaroError('not-permitted', 'access denied');
+      },
+    };
+    store.others.set('s3://bucket', above);
+    expect(await at('s3://bucket/a/b', store)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('lies inside the repository s3://bucket/a\n') as string,
+    });
+    expect([...store.objects.keys()]).toEqual([]);
+  });
+
   test('refuses a place that has a repository in it', async () => {
     const store = new MemoryStore({}, 's3://bucket/a');
     store.objects.set('b/repository.json', { bytes: Buffer.from('{}'), changedMs: 0 });

@@ -22,14 +22,22 @@ export async function repositoryAbove(
   try {
     for (let i = 0; i < parts.length; i++) {
       const name = [...names.slice(0, i), repositoryName].join('/');
-      if (await store.read(name, { start: 0, length: 1 })) return [top, ...parts.slice(0, i)].join('/');
+      if (await isThere(store, name)) return [top, ...parts.slice(0, i)].join('/');
     }
-  } catch (error) {
-    if (!isHidden(error)) throw error;
   } finally {
     await store.close();
   }
   return undefined;
+}
+
+/** Who may not look into the whole of a store may look into a part of it all the same. */
+async function isThere(store: Pick<Store, 'read'>, name: string): Promise<boolean> {
+  try {
+    return (await store.read(name, { start: 0, length: 1 })) !== undefined;
+  } catch (error) {
+    if (isHidden(error)) return false;
+    throw error;
+  }
 }
 
 /** Keys and accounts may be good for their own part only. */
