@@ -57,7 +57,7 @@ export class RunLog {
     tellProblem: (problem: string) => void,
   ) {
     this.#files = files;
-    this.#file = path.resolve(file);
+    this.#file = resolved(file);
     this.#format = format;
     this.#subject = subject;
     this.#tellProblem = tellProblem;
@@ -157,5 +157,14 @@ export class RunLog {
     if (this.#hasProblem) return;
     this.#hasProblem = true;
     this.#tellProblem(`the log file is not written as it should be: ${(error as Error).message}`);
+  }
+}
+
+/** Where the directory is gone that this runs in, a relative path leads nowhere: that is told when the file is opened. */
+function resolved(file: string): string {
+  try {
+    return path.resolve(file);
+  } catch {
+    return file;
   }
 }

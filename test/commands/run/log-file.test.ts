@@ -1,6 +1,6 @@
 /** `--log-file`: what runs leave behind in it. */
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -238,6 +238,17 @@ describe('a log file that cannot be written', () => {
     fs.writeFileSync(log, 'precious\n');
     expect(await warned()).toContain('holds something else');
     expect(fs.readFileSync(log, 'utf8')).toBe('precious\n');
+  });
+
+  test.skipIf(process.platform === 'win32')('since the directory is gone that this runs in, fails no run', () => {
+    createRepository(nodeFiles, repo);
+    fs.mkdirSync(path.join(directory, 'gone'));
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', 'rmdir ../gone; "$0" "$@"', process.execPath, program, 'list', '--repo', repo, '--log-file', 'x.log'],
+      { cwd: path.join(directory, 'gone'), encoding: 'utf8' },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('the log file is not written') });
   });
 
   test('because the disk is full, is told once', async () => {
