@@ -56,8 +56,10 @@ export function wholeEnvironment(files: Files, given: string, known: Directories
     (!known.copies || known.copies.has(written)) &&
     (!known.logAlone || written === logDirectory) &&
     (!known.asFarAsThere || files.statThrough(placeOfOne(written))?.kind === 'directory');
-  if (!known.copies && !known.logAlone && !known.asFarAsThere)
-    requireDrivesThere(files, home, directories, logDirectory);
+  if (!known.copies && !known.logAlone && !known.asFarAsThere) {
+    const needed = directories.filter((written) => written !== config.externalFileDirectory);
+    requireDrivesThere(files, home, needed, logDirectory);
+  }
   const outside = directories.filter(isShown);
   const insideNames = new Map(originalsOf(files, home, known).map((original) => [original, '.']));
   if (outside.length + added.length === 0 || files.statThrough(home)?.kind !== 'directory')

@@ -53,6 +53,8 @@ describeNative('directories outside of the environment', () => {
   test('a directory that begins like a drive of Windows is one like others here, as long as it is there', async () => {
     fs.mkdirSync(path.join(home, 'a:b'));
     await begin('set_data_dir a:b\n').die();
+    // One that is made when there is something to put into it.
+    fs.appendFileSync(path.join(home, 'DB_CONFIG'), 'set_ext_file_dir a:c\n');
     expect(await take('hot')).toMatchObject({ exitCode: 0 });
     const target = path.join(directory, 'recovered');
     expect(await run('recover', '--repo', repo, '--to', target)).toMatchObject({ exitCode: 0 });
