@@ -118,7 +118,8 @@ export class ContainerCopy {
       this.#readAfter = this.#bound?.end;
       const wasStill = this.#isAtRest();
       makeDirectories(this.#files, path.dirname(this.target));
-      const target = this.#files.create(this.target, this.stat.mode);
+      // It is opened again to follow its source, which may be read-only.
+      const target = this.#files.create(this.target, this.stat.mode | 0o600);
       try {
         await this.#copyPages(source, target, watch);
       } finally {

@@ -155,15 +155,10 @@ export const nodeFiles: Disk = {
     try {
       await fs.promises.copyFile(from, to, fs.constants.COPYFILE_EXCL);
       const stat = nodeFiles.statThrough(from)!;
-      // Opened before nobody may write to it any more: Windows syncs only what is open for that.
-      const handle = await fs.promises.open(to, 'r+');
-      try {
-        nodeFiles.setOwner(to, stat);
-        nodeFiles.setTimes(to, stat.mtimeMs);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      nodeFiles.setOwner(to, stat);
+      nodeFiles.setTimes(to, stat.mtimeMs);
+      // It may be read-only by now.
+      await nodeFiles.sync(to);
     } catch (error) {
       throw failure(`copy ${from}`, to, error);
     }

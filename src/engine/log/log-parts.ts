@@ -6,6 +6,7 @@
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
+import { letWrite } from '../files/let-write.ts';
 import { firstDifference } from '../files/compare.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
@@ -55,11 +56,12 @@ export function firstLogDifference(files: Files, one: LogParts, other: LogParts,
 
 const chunkSize = 1 << 20;
 
-/** Copies a log file that nobody writes to into one file, as `Files.copy` does. */
+/** Copies a log file that nobody writes to into one file, as `Files.copy` does, which we may write to. */
 export async function copyLogFile(files: Files, parts: LogParts, to: string): Promise<void> {
   const source = openLogFile(files, parts);
   try {
     await files.copy(parts[0]!.path, to);
+    letWrite(files, to);
     if (parts.length === 1) return;
     await copyRest(files, source, parts, to);
     files.setTimes(to, source.stat().mtimeMs);

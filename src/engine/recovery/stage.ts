@@ -12,6 +12,7 @@ import {
 import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
 import { problemOfPage } from '../environment/page-verdict.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
+import { letWrite } from '../files/let-write.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
@@ -89,6 +90,7 @@ export async function copyDatabases(
     } else {
       await files.copy(file.path, to);
     }
+    letWrite(files, to);
   }
   return warnings;
 }

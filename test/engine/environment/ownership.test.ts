@@ -26,6 +26,7 @@ import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 import { newPlace } from '../../support/place.ts';
+import { program } from '../../support/program.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn('SKIPPED, for want of root: owners in manifests and in chains');
@@ -55,6 +56,38 @@ function useDataDirectory(name: string): void {
   renameSync(path.join(home, 'd.dbxml'), path.join(home, name, 'd.dbxml'));
   writeFileSync(path.join(home, 'DB_CONFIG'), `add_data_dir ${name}\n`);
 }
+
+/** Runs the program as somebody whom permissions hold for, also where this is root. */
+function runHeld(...args: readonly string[]): { readonly status: number | null; readonly stderr: string } {
+  const lost = '-dac_override,-dac_read_search';
+  const held = isRoot ? ['setpriv', `--bounding-set=${lost}`, `--inh-caps=${lost}`] : [];
+  const [command, ...words] = [...held, process.execPath, program, ...args, '--quiet'];
+  const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
+  return { status, stderr };
+}
+
+test.runIf(process.platform === 'linux')(
+  'what may only be read is backed up and recovered, and may only be read then',
+  async () => {
+    writeFileSync(path.join(home, 'DB_CONFIG'), '# nothing\n');
+    const files = ['DB_CONFIG', 'd.dbxml', namesIn(home).findLast((name) => name.startsWith('log.'))!];
+    for (const name of files) chmodSync(path.join(home, name), 0o440);
+    const done = { status: 0, stderr: '' };
+    for (const [i, kind] of ['hot', 'offline'].entries()) {
+      expect(runHeld(kind, '--home', home, '--repo', `${repo}${i}`)).toEqual(done);
+      expect(runHeld('recover', '--repo', `${repo}${i}`, '--to', `${target}${i}`)).toEqual(done);
+    }
+    expect(runHeld('recover', '--from', home, '--to', target)).toEqual(done);
+    expect(
+      runHeld('failover', 'follow', '--home', home, '--standby', path.join(directory, 'standby'), '--once'),
+    ).toEqual(done);
+    for (const name of files) {
+      for (const recovered of [target, `${target}0`, `${target}1`]) {
+        expect([name, statSync(path.join(recovered, name)).mode & 0o7777]).toEqual([name, 0o440]);
+      }
+    }
+  },
+);
 
 describe.runIf(isRoot)('owners', () => {
   test('are those of the manifest when the repository has become somebody else’s, if that is asked for', async () => {
