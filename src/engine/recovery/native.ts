@@ -92,7 +92,7 @@ interface Outcome {
   readonly messages: string;
 }
 
-/** Runs a program to its end; undefined when it is not installed. */
+/** Runs a program to its end; undefined when it is not installed, or not for this user. */
 function runProgram(program: string, options: readonly string[], watch: Watch): Promise<Outcome | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, options, {
@@ -104,7 +104,8 @@ function runProgram(program: string, options: readonly string[], watch: Watch): 
     child.stdout.on('data', (chunk: Buffer) => (messages += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (messages += chunk.toString()));
     child.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') resolve(undefined);
+      // PATH may have directories that this user may not look into.
+      if (error.code === 'ENOENT' || error.code === 'EACCES') resolve(undefined);
       else if (error.name === 'AbortError') {
         reject(new FigaroError('interrupted', 'stopped before it was finished', { cause: error }));
       } else reject(error);

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
@@ -15,6 +15,9 @@ import {
   verifyNatively,
 } from '../../support/native.ts';
 import { effort } from '../../support/effort.ts';
+import { newPlace } from '../../support/place.ts';
+import { figaro } from '../../support/run-cli.ts';
+import { Session } from '../../support/session.ts';
 
 /** How many seeds to try: `SEEDS=200 npx vitest run test/engine/recovery/native-goes-on.test.ts`. */
 const seeds = effort('SEEDS', 1, 3);
@@ -152,4 +155,20 @@ describeNative('Berkeley DB 5.3 goes on from a recovered environment', () => {
     },
     120_000,
   );
+});
+
+describeNative('the native engine', () => {
+  test('is found behind one that this user may not run', async () => {
+    const { directory, home, target } = newPlace();
+    const session = new Session(home);
+    session.do('open a auto a.db - btree', 'put a auto 1 200 30 first', 'flush');
+    await session.die();
+    fs.writeFileSync(path.join(directory, 'db_recover'), '', { mode: 0o644 });
+    vi.stubEnv('PATH', `${directory}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await figaro(['recover', '--from', home, '--to', target, '--engine', 'native'])).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('recovered by the installed db5.3_recover'),
+    });
+  });
 });
