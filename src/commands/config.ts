@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { maskedUrl, table } from '../output/text.ts';
+import { inOneLine, maskedUrl, table } from '../output/text.ts';
 import { withCommonOptions, type CommandContext, type CommonOptions } from './context.ts';
 import { examples } from './options.ts';
-import { configPlaces } from './config-file.ts';
+import { configPlaces, findConfig } from './config-file.ts';
 import { commandsWithTables } from './setting-names.ts';
 import { readSettings, type Setting } from './settings.ts';
 
@@ -31,7 +31,7 @@ function showCommand(context: CommandContext): Command {
       const settings = [...general, ...particular].map(shown);
       context.print(options, { environment, settings }, () =>
         settings.length === 0
-          ? `nothing is set; the configuration file would be ${configPlaces(env).join(' or ')}\n`
+          ? nothingSet(context, options)
           : table(
               settings.map(({ command, name, value, source }) => [
                 command === undefined ? name : `${command}: ${name}`,
@@ -41,6 +41,16 @@ function showCommand(context: CommandContext): Command {
             ),
       );
     });
+}
+
+/** What is set for environments only is shown with their names. */
+function nothingSet({ files, io: { env } }: CommandContext, { config }: CommonOptions): string {
+  const file = findConfig(files, env, config);
+  if (!file) return `nothing is set; the configuration file would be ${configPlaces(env).join(' or ')}\n`;
+  const names = Object.keys(file.environments).map(inOneLine);
+  const place = inOneLine(file.path);
+  if (names.length === 0) return `nothing is set in ${place}\n`;
+  return `nothing is set for every environment; to see the settings of one that ${place} has: figaro-backup config show ${names.join('|')}\n`;
 }
 
 function inWords(value: Setting['value']): string {

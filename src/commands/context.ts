@@ -221,17 +221,17 @@ export class CommandContext {
     this.writeDocument(errorDocument(error, this.exitCodeOf(error)));
   }
 
-  /** A result that was asked for: one JSON document, or text. */
-  print(options: CommonOptions, value: object, text: () => string): void {
+  /** A result that was asked for: one JSON document, or text. Lines of text to be copied stay whole, however wide the terminal is. */
+  print(options: CommonOptions, value: object, text: () => string, { isToCopy = false } = {}): void {
     if (options.json) this.#document = value;
-    else if (!options.quiet) this.#write(this.#laidOut(options, text()));
+    else if (!options.quiet) this.#write(this.#laidOut(options, text(), isToCopy));
     this.#isTold ||= options.json === true || !options.quiet;
   }
 
-  #laidOut({ color }: CommonOptions, text: string): string {
+  #laidOut({ color }: CommonOptions, text: string, isToCopy: boolean): string {
     const { env } = this.io;
     return paint(
-      fit(printable(this.shown(text)), widthOf(this.reports, env)),
+      fit(printable(this.shown(text)), isToCopy ? undefined : widthOf(this.reports, env)),
       colours(this.reports, env, color !== false),
     );
   }

@@ -26,8 +26,8 @@ function required(name: DirectoryName, { [name]: given }: Directories): string {
   // What is empty comes of a variable of a script that was not set, and would stand for the directory it runs in.
   if (given !== undefined && given !== '') return given;
   const places = [`give --${name} DIR`, `set ${variablesOf(name).join(' or ')}`];
-  if (name !== 'standby') places.push(`write ${name} into the table of the environment in the configuration file`);
+  if (name !== 'standby') places.push(`name an environment that has ${name} in the configuration file`);
   throw new FigaroError('usage', `--${name} is missing`, {
-    hint: `${places.slice(0, -1).join(', ')} or ${places.at(-1)}.`,
+    hint: `${places.slice(0, -1).join(', ')}, or ${places.at(-1)}.`,
   });
 }

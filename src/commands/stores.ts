@@ -216,6 +216,8 @@ async function withStore(
     opened = stores;
     const head = stores.head && headOf(stores.head, stores.store.place);
     check(head);
+    // A repository that is there is made by nobody, so `init` needs no key to it.
+    if (isWriter && commandName(command) !== 'init') stores.store.packs?.requireKey();
     if (commandName(command) === 'verify') await tellUnused(context, common, stores.store);
     await withMirror(
       disk,

@@ -100,8 +100,22 @@ export function asUsage({ code, message }: CommanderError, program: Command, arg
   if (elsewhere !== undefined) return new FigaroError('usage', first, { hint: elsewhere });
   const ours = unknown !== undefined && (Object.hasOwn(otherNames, unknown) || suggestion === undefined);
   return new FigaroError('usage', first.replace(/\.$/, ''), {
-    hint: ours ? hintFor(group ?? program, unknown) : (suggestion?.replaceAll(/[()]/g, '').toLowerCase() ?? seeHelp),
+    hint: ours
+      ? hintFor(group ?? program, unknown)
+      : (suggestion?.replaceAll(/[()]/g, '').toLowerCase() ?? seeHelpOf(program, argv)),
   });
+}
+
+/** The help of the command that was typed; of those of a group, where nothing says which. */
+function seeHelpOf(program: Command, argv: readonly string[]): string {
+  const words: string[] = [];
+  let command: Command | undefined = program;
+  for (const word of argv) {
+    command = command.commands.find((child) => child.name() === word);
+    if (!command) break;
+    words.push(word);
+  }
+  return words.length === 0 ? seeHelp : `see \`figaro-backup ${words.join(' ')} --help\`.`;
 }
 
 const seeHelp = 'see `figaro-backup --help`, or `figaro-backup <command> --help`.';

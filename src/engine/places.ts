@@ -32,7 +32,8 @@ export function requireApart(files: Files, ...places: readonly Place[]): void {
 
 /** As `requireApart`, for a place that the other one may lie in: it must not lie inside the other, or be it. */
 export function requireOutside(files: Files, inner: Place, outer: Place): void {
-  if (isInsideOf(files, inner.path, outer.path)) throw liesInside(inner, outer);
+  if (!isInsideOf(files, inner.path, outer.path)) return;
+  throw isInsideOf(files, outer.path, inner.path) ? isTheSame(inner, outer) : liesInside(inner, outer);
 }
 
 /**
@@ -138,6 +139,13 @@ function liesInside(inner: Place, outer: Place): FigaroError {
   return new FigaroError('usage', `${inner.what} ${inner.path} lies inside ${outer.what} ${outer.path}`, {
     path: inner.path,
     hint: 'choose a place outside of it, best on another disk.',
+  });
+}
+
+function isTheSame(place: Place, other: Place): FigaroError {
+  return new FigaroError('usage', `${place.what} ${place.path} is the same directory as ${other.what}`, {
+    path: place.path,
+    hint: 'choose another one, best on another disk.',
   });
 }
 

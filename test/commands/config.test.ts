@@ -125,7 +125,7 @@ describe('an environment of the configuration file', () => {
   test('has no repository when that is empty in its table', async () => {
     configure(`${orders}\n[environments.orders.hot]\nrepo = ""\n`);
     const missing =
-      'error [usage]: --repo is missing\nhint: give --repo DIR, set FIGARO_BACKUP_REPO or write repo into the table of the environment in the configuration file.\n';
+      'error [usage]: --repo is missing\nhint: give --repo DIR, set FIGARO_BACKUP_REPO, or name an environment that has repo in the configuration file.\n';
     expect(await run('hot', 'orders')).toEqual({ exitCode: 2, stdout: '', stderr: missing });
     configure('[environments.orders]\nhome = "<dir>/orders"\nrepo = ""\n');
     expect((await run('logs', 'list', 'orders')).stdout).toContain('reads 5 files');
@@ -177,6 +177,15 @@ describe('a configuration file', () => {
       ]) as object,
     });
     expect(await run('config', 'show', '--config', '/none')).toMatchObject({ exitCode: 2 });
+  });
+
+  test('that says nothing for every environment names those that it has', async () => {
+    configure('[environments.orders]\nhome = "/srv/orders"\n[environments.archive]\nhome = "/srv/archive"\n');
+    expect((await run('config', 'show')).stdout).toBe(
+      'nothing is set for every environment; to see the settings of one that <dir>/figaro-backup.toml has: figaro-backup config show orders|archive\n',
+    );
+    configure('');
+    expect((await run('config', 'show')).stdout).toBe('nothing is set in <dir>/figaro-backup.toml\n');
   });
 
   test('need not be there', async () => {

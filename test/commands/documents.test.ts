@@ -227,7 +227,7 @@ describe('as of a restore point, documents are those that were there then', () =
   test('and a container that was not there then is missing', async () => {
     const { stderr, exitCode } = await documents('list', 'x.dbxml', '--from', corpusCase('dbxml-pitr').backup);
     expect(exitCode).toBe(3);
-    expect(stderr).toContain('there will be d.dbxml, e.dbxml');
+    expect(stderr).toContain('there are: d.dbxml, e.dbxml');
   });
 
   test('a file without one, and no source, is told apart', async () => {

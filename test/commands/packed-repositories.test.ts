@@ -303,6 +303,16 @@ describe('an encrypted repository', () => {
     expect(filesBelow(at('repo'))).toEqual(before);
   });
 
+  test('tells a missing key before a set is made for nothing', async () => {
+    await succeed('init --repo @empty --recipient ' + key.recipient.text + ' --key-file @empty.key');
+    const { exitCode, stderr } = await run('hot --verbose --home @env --repo @empty');
+    expect([exitCode, stderr]).toEqual([
+      10,
+      expect.stringMatching(/^error \[password\]: .*this machine has no key to write/),
+    ]);
+    expect((await run('init --repo @empty')).exitCode).toBe(0);
+  });
+
   test('takes no set for recipients that somebody added', async () => {
     const file = at('repo/repository.json');
     const head = JSON.parse(fs.readFileSync(file, 'utf8')) as { keys: { recipients: string[] } };

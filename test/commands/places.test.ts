@@ -94,7 +94,9 @@ describe.each(writers)('%s', (line) => {
     const refusals = /^(incremental|init)/.test(line) ? [2, 5] : [2];
     expect({ exitCode: refusals.includes(exitCode), stderr }).toEqual({
       exitCode: true,
-      stderr: expect.stringMatching(/lies inside|there is no repository here|there is no directory/),
+      stderr: expect.stringMatching(
+        /lies inside|is the same directory as|there is no repository here|there is no directory/,
+      ),
     });
     expect(fingerprint(directory)).toEqual(before);
   });
@@ -103,8 +105,6 @@ describe.each(writers)('%s', (line) => {
 test.each([
   'hot --home repo/<set>/environment --repo repo',
   'logs prune --home repo/<set>/environment --repo repo --confirm',
-  'recover --repo repo --to repo',
-  'recover --from env --to env',
   'recover --from env --from repo/<set>/environment --to repo/<set>/environment/x',
   'recover --repo repo --to disk-logs/x --surviving-logs disk-logs',
   'failover promote --standby standby --surviving-logs standby/environment',
@@ -115,6 +115,18 @@ test.each([
   expect(await run(line, '')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('lies inside') });
   expect(fingerprint(directory)).toEqual(before);
 });
+
+test.each(['hot --home env --repo env', 'recover --repo repo --to repo', 'recover --from env --to env'])(
+  '%s is refused: it is one directory',
+  async (line) => {
+    const before = fingerprint(directory);
+    expect(await run(line, '')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('is the same directory as'),
+    });
+    expect(fingerprint(directory)).toEqual(before);
+  },
+);
 
 test('metrics replace metrics, and nothing else', async () => {
   const file = at('wallet.db');

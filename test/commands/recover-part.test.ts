@@ -93,8 +93,8 @@ describe('--only', () => {
       const { exitCode, stderr } = await recover(['--only', 'f.dbxml']);
       expect(exitCode).toBe(3);
       expect(stderr).toBe(
-        'error [container-missing]: f.dbxml: there will be no container of this name\n' +
-          'hint: there will be d.dbxml, e.dbxml.\n',
+        'error [container-missing]: f.dbxml: no container has this name at the restore point\n' +
+          'hint: there are: d.dbxml, e.dbxml.\n',
       );
     });
 

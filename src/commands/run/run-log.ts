@@ -156,7 +156,7 @@ export class RunLog {
   #problem(error: unknown): void {
     if (this.#hasProblem) return;
     this.#hasProblem = true;
-    this.#tellProblem(`the log file is not written as it should be: ${(error as Error).message}`);
+    this.#tellProblem(`the log file could not be written: ${(error as Error).message}`);
   }
 }
 

@@ -113,18 +113,18 @@ function showCommand(context: CommandContext): Command {
     .action((environment: string, options: ScheduleOptions) => {
       const scheduler = schedulerOf(context, scheduled(context, environment, options.config), options);
       const parts = scheduler.found().map((part) => ({ ...part, state: scheduler.stateOf(part).kind }));
-      context.print(options, { environment, scheduler: scheduler.name, parts }, () =>
+      const text = (): string =>
         parts.length === 0
           ? `${scheduler.name} has no schedule of ${inOneLine(environment)}\n`
           : parts
               .map(({ place, text, state }) => `${inOneLine(place)}: ${states[state]}\n${indented(text)}`)
-              .join('\n'),
-      );
+              .join('\n');
+      context.print(options, { environment, scheduler: scheduler.name, parts }, text, { isToCopy: true });
     });
 }
 
 const states: Readonly<Record<State['kind'], string>> = {
-  own: 'as it was written',
+  own: 'unchanged since it was written',
   edited: 'edited since it was written',
   foreign: 'of another configuration file, or not written by figaro-backup',
 };
@@ -218,17 +218,18 @@ function finish(context: CommandContext, options: ScheduleOptions, outcome: Outc
     ...write.map(({ place, text }) => ({ place, change: 'written' as const, text })),
   ];
   const would = dryRun ? 'would be ' : '';
-  context.print(options, { environment, scheduler: scheduler.name, dryRun, parts, warnings }, () => {
+  const text = (): string => {
     if (parts.length === 0) return `${scheduler.name} has no schedule of ${inOneLine(environment)}\n`;
     return parts
       .map((part) => {
         const place = inOneLine(part.place);
-        if (part.change === 'none') return `${place}: is so already\n`;
+        if (part.change === 'none') return `${place}: unchanged\n`;
         const text = dryRun && 'text' in part ? indented(part.text) : '';
         return `${place}: ${would}${part.change}\n${text}`;
       })
       .join('');
-  });
+  };
+  context.print(options, { environment, scheduler: scheduler.name, dryRun, parts, warnings }, text, { isToCopy: true });
   context.warn(options, warnings);
 }
 

@@ -22,7 +22,7 @@ class NodeFile implements OpenFile {
   }
 
   stat(): FileStat {
-    return attempt('look at', this.path, () => statOf(fs.fstatSync(this.#descriptor, asked)));
+    return attempt('read', this.path, () => statOf(fs.fstatSync(this.#descriptor, asked)));
   }
 
   readAt(target: Uint8Array, position: number): number {
@@ -107,13 +107,13 @@ export const nodeFiles: Disk = {
     });
   },
   statIfThere(file) {
-    return attempt('look at', file, () => {
+    return attempt('read', file, () => {
       const stat = fs.lstatSync(file, { ...asked, throwIfNoEntry: false });
       return stat && statOf(stat);
     });
   },
   statThrough(file) {
-    return attempt('look at', file, () => {
+    return attempt('read', file, () => {
       try {
         const stat = fs.statSync(file, { ...asked, throwIfNoEntry: false });
         return stat && statOf(stat);
@@ -125,7 +125,7 @@ export const nodeFiles: Disk = {
   },
   showsWrites(file) {
     if (process.platform !== 'linux') return false;
-    return attempt('look at', file, () => timedFileSystems.has(fs.statfsSync(file).type));
+    return attempt('read', file, () => timedFileSystems.has(fs.statfsSync(file).type));
   },
   realPath(file) {
     return attempt('follow links to', file, () => realPath(file));
@@ -218,7 +218,7 @@ export const nodeFiles: Disk = {
     });
   },
   freeSpace(directory) {
-    return attempt('look at', directory, () => {
+    return attempt('read', directory, () => {
       const { blocks, bavail, bsize } = fs.statfsSync(directory);
       // Some file systems, of networks and programs, tell no sizes: that is no full disk.
       return blocks === 0 ? Number.MAX_SAFE_INTEGER : bavail * bsize;
@@ -226,7 +226,7 @@ export const nodeFiles: Disk = {
   },
   hold,
   isHeld,
-  isOpen: (file) => attempt('look at', file, () => isOpen(file)),
+  isOpen: (file) => attempt('read', file, () => isOpen(file)),
 };
 
 async function syncFile(file: string): Promise<void> {

@@ -129,6 +129,10 @@ export class PackedStore implements Store, Packs {
     await this.#writeSmall(name, bytes);
   }
 
+  requireKey(): void {
+    this.#keyToWrite();
+  }
+
   buildUpon(known: KnownSets): void {
     this.#known = known;
   }

@@ -40,10 +40,14 @@ export async function selectContainers(
   for (const wanted of names) {
     const uid = uids.get(normalDirectory(wanted));
     if (uid === undefined) {
-      throw new FigaroError('container-missing', `${wanted}: there will be no container of this name`, {
-        path: wanted,
-        hint: containers.length === 0 ? 'there is none at all.' : `there will be ${containers.join(', ')}.`,
-      });
+      throw new FigaroError(
+        'container-missing',
+        `${wanted}: no container has this name${prepared ? ' at the restore point' : ''}`,
+        {
+          path: wanted,
+          hint: containers.length === 0 ? 'there is none at all.' : `there are: ${containers.join(', ')}.`,
+        },
+      );
     }
     chosen.add(uid);
   }

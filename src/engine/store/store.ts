@@ -81,6 +81,8 @@ export interface KnownSets {
 export interface Packs {
   /** What is in it is nobody's who has no key: no copy of it is kept as it is. */
   readonly isEncrypted: boolean;
+  /** Throws `password` where this machine has no key to seal with what it would write: to be asked before the work for it is done. */
+  requireKey(): void;
   /** What it has of a set by its manifest: lists of the store do not have it. */
   filesOf(set: string, manifest: PackedFiles): readonly StoredObject[];
   /** Tells what the next full set can be built upon: the newest one, and no pack of one that is doubted. Without it, that holds all of its own. */

@@ -200,7 +200,7 @@ describe('a log file that cannot be written', () => {
   test('is told once, and fails no backup', async () => {
     fs.mkdirSync(log);
     expect(await warned()).toBe(
-      'warning: the log file is not written as it should be: <dir>/figaro.log: is not a regular file\n',
+      'warning: the log file could not be written: <dir>/figaro.log: is not a regular file\n',
     );
     const { stdout } = await hot('--json');
     expect((JSON.parse(stdout) as { warnings: string[] }).warnings).toEqual([
