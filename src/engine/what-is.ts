@@ -37,6 +37,17 @@ export function whatIsThere(
   return { text, hint: hintFor(kind, wanted, full, below) };
 }
 
+/** Throws `usage` for a directory to be made inside of an environment, as far as a log or DB_CONFIG says that it is one. */
+export function requireNoEnvironmentAbove(files: Files, what: string, directory: string): void {
+  for (let at = directory, above = path.dirname(at); above !== at; at = above, above = path.dirname(at)) {
+    if (!listed(files, above).some((name) => name === 'DB_CONFIG' || logFileNumber(name) !== undefined)) continue;
+    throw new FigaroError('usage', `${what} ${directory} lies inside the environment ${above}`, {
+      path: directory,
+      hint: 'choose a place outside of it, best on another disk.',
+    });
+  }
+}
+
 /** Throws where there is no directory, saying what there is: a file, or a link that leads nowhere. */
 export function requireDirectory(files: Files, given: string, wanted: Wanted): void {
   const full = path.resolve(given);

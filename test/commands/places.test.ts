@@ -116,6 +116,18 @@ test.each([
   expect(fingerprint(directory)).toEqual(before);
 });
 
+test.each(['env/x', 'env/x/y', 'disk-logs/x', 'repo/../env/x'])(
+  'init --repo %s is refused: an environment is above it',
+  async (place) => {
+    const before = fingerprint(directory);
+    expect(await run('init --repo @', place)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('lies inside the environment'),
+    });
+    expect(fingerprint(directory)).toEqual(before);
+  },
+);
+
 test.each(['hot --home env --repo env', 'recover --repo repo --to repo', 'recover --from env --to env'])(
   '%s is refused: it is one directory',
   async (line) => {

@@ -198,11 +198,22 @@ test('what another configuration file has scheduled under the name is left alone
   }
 });
 
+test('what is to be copied stays whole on a narrow terminal', async () => {
+  const line = /^ {2}\*\/15 .* incremental orders .*--config .*$/m;
+  const terminal = { env, directory, terminal: 'stdout', columns: 60 } as const;
+  const { stdout } = await figaro(['schedule', 'install', 'orders', '--with', 'cron', '--dry-run'], terminal);
+  expect(stdout).toMatch(line);
+  await schedule('install', 'orders', '--with', 'cron');
+  expect((await figaro(['schedule', 'show', 'orders', '--with', 'cron'], terminal)).stdout).toMatch(line);
+});
+
 test('what is scheduled of an environment that the configuration file has no longer is shown and removed', async () => {
   await schedule('install', 'orders', '--with', 'cron');
   configure('');
   expect(await schedule('install', 'orders', '--with', 'cron')).toMatchObject({ exitCode: 2 });
-  expect((await schedule('show', 'orders', '--with', 'cron')).stdout).toMatch(/^crontab: as it was written\n/);
+  expect((await schedule('show', 'orders', '--with', 'cron')).stdout).toMatch(
+    /^crontab: unchanged since it was written\n/,
+  );
   expect((await schedule('remove', 'orders', '--with', 'cron')).stdout).toBe('crontab: removed\n');
   expect(fs.existsSync(crontab)).toBe(false);
   fs.rmSync(config);

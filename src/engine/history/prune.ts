@@ -109,7 +109,7 @@ async function whyKept(
   if (logNumber >= end.file) return 'the next incremental begins with it';
   const first = chain.sets[0]!;
   if (logNumber < first.manifest.log!.firstFile) {
-    if (!olderThanChain) return `no set holds it: it is from before ${chain.id}`;
+    if (!olderThanChain) return `no set of ${chain.id} holds it, it is from before: --older-than-chain lets it go`;
     return foundIn(files, first);
   }
   const held = heldIn(chain, logNumber);

@@ -12,7 +12,7 @@ import { type Files } from '../files/files.ts';
 import { requireOwnDirectories } from '../files/own-tree.ts';
 import { syncTree } from '../files/sync-tree.ts';
 import { repositoryName, requireLocal, requireNoneAbove } from '../places.ts';
-import { requireDirectory, whatIsThere } from '../what-is.ts';
+import { requireDirectory, requireNoEnvironmentAbove, whatIsThere } from '../what-is.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { isInFuture } from './chain-order.ts';
@@ -44,7 +44,7 @@ export function openRepository(files: Files, directory: string): Repository {
 /**
  * Makes a repository in a directory that is empty, or that does not exist while the one above it does. Of several runs that do
  * so at the same time one makes it, and the others open it: `created` is false for them, and where there is one already. Throws `target-not-empty`,
- * `repository-missing` where there is no directory to make it in, and `usage` inside of another repository or a standby, and
+ * `repository-missing` where there is no directory to make it in, and `usage` inside of another repository, a standby or an environment, and
  * for what `requireLocal` refuses.
  *
  * @param head that of the repository that it is to be a copy of; a new one by default
@@ -62,6 +62,7 @@ export function createRepository(
   if (there)
     throw new FigaroError('target-not-empty', `${directory} ${there.text}`, { path: directory, hint: there.hint });
   requireNoneAbove(files, { what: 'the repository', path: directory });
+  requireNoEnvironmentAbove(files, 'the repository', directory);
   requireParent(files, directory);
   const other = files.listIfThere(directory)?.find((name) => !name.startsWith(repositoryName) && name !== 'lost+found');
   if (other !== undefined) {
