@@ -100,6 +100,7 @@ export function fencedFiles(files: Files, lease: Lease): Files {
     writeAt: held((source, position) => opened.writeAt(source, position)),
     truncate: held((size) => opened.truncate(size)),
     sync: () => opened.sync(),
+    syncBeside: () => opened.syncBeside(),
     close: () => opened.close(),
   });
   return filesWith(files, {

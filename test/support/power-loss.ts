@@ -234,6 +234,11 @@ export class VolatileDisk {
         this.#change();
         node.synced = node.bytes.slice();
       },
+      syncBeside: () => {
+        this.#change();
+        node.synced = node.bytes.slice();
+        return Promise.resolve();
+      },
       close: () => {},
     };
   }

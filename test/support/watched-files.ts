@@ -44,6 +44,10 @@ export function watchedFiles(inner: Files, { before, afterRead, afterWrite, afte
       see('sync', opened.path);
       opened.sync();
     },
+    async syncBeside() {
+      see('sync', opened.path);
+      await opened.syncBeside();
+    },
     close() {
       // Whatever fails, the descriptor goes.
       opened.close();

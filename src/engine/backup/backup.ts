@@ -83,7 +83,7 @@ export async function takeBackup(disk: Files, kind: BackupKind, options: BackupO
       const found = { home, started, environment, chain, earlier, choice, insideNames };
       const parts = { ...options, ...found, kind, newSource, notes, watch };
       const filled = await fillSet(held, set, parts);
-      if ('manifest' in filled) return await set.publish(filled.manifest, watch);
+      if ('manifest' in filled) return set.publish(filled.manifest);
       set.discard();
       const newest = chain!.sets.at(-1)!;
       noteLook(held, newest, started);

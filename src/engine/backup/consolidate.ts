@@ -8,6 +8,7 @@ import { earlierLsn } from '../../format/lsn.ts';
 import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { separateTwins } from '../environment/twins.ts';
 import { type Files } from '../files/files.ts';
+import { syncTree } from '../files/sync-tree.ts';
 import { removeTree } from '../files/tree.ts';
 import { requireCounts } from '../given.ts';
 import { type Watch } from '../pause.ts';
@@ -117,7 +118,7 @@ async function consolidateHeld(
     if (look !== undefined) noteLook(files, set, new Date(look));
     const settings = settingsOf(files, set.environment);
     const manifest = describeConsolidated(set, settings, { chain, before, started, prepared, environment, ...filled });
-    return { ...result, room, set: await set.publish(manifest, watch) };
+    return { ...result, room, set: set.publish(manifest) };
   } catch (error) {
     set.discard();
     throw error;
@@ -208,6 +209,7 @@ async function fill(files: Files, set: NewSet, work: Work): Promise<Filled> {
   }
   // What is of no use any more, as a database that the log removes.
   removeTree(files, stage.pieces);
+  await syncTree(files, set.environment, watch);
   const finished = await made.finish(watch);
 
   // The proof: recovery of the set, in memory, over the files just written.

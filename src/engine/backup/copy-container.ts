@@ -122,6 +122,7 @@ export class ContainerCopy {
       const target = this.#files.create(this.target, this.stat.mode | 0o600);
       try {
         await this.#copyPages(source, target, watch);
+        target.sync();
       } finally {
         target.close();
       }
@@ -324,6 +325,7 @@ export class ContainerCopy {
           this.#unhashed = true;
         }
         await use(source, copy);
+        if (this.#unhashed) copy.sync();
       } finally {
         copy.close();
       }

@@ -200,7 +200,7 @@ export class LogCopy {
     }, periodMs);
   }
 
-  /** Closes what is open. Nothing is synced yet. */
+  /** Syncs and closes what is open. */
   close(): void {
     clearInterval(this.#timer);
     this.#closed = true;
@@ -214,6 +214,7 @@ export class LogCopy {
     const { number, header, source, target, hash, from, end } = current;
     try {
       const stat = source.stat();
+      target.sync();
       this.#done.push({ number, header, stat, from, size: end - from, sha256: hash.digest('hex') });
     } finally {
       source.close();

@@ -69,6 +69,7 @@ async function copyOnce(
         size += bytes.length;
         await pause(watch, { phase: `copy ${file.name}`, done: size, total: stat.size }, bytes.length);
       }
+      copy.sync();
       return { file, stat, size, sha256: hash.digest('hex') };
     } finally {
       copy.close();

@@ -22,17 +22,27 @@ import { copyOffline } from './offline.ts';
 import { summarize } from '../environment/left-out.ts';
 import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
 import { type Files } from '../files/files.ts';
+import { SyncsBeside } from '../files/syncs-beside.ts';
 import { FigaroError } from '../../errors.ts';
 
 /** More of them in a manifest say nothing new. */
 const mostFindings = 1000;
 
-/** Copies the files and proves them. Returns what the manifest says of it, or what is to be told when nothing is new. */
-export async function fillSet(
-  files: Files,
-  set: NewSet,
-  parts: BackupParts,
-): Promise<{ readonly manifest: Manifest } | Pick<NothingNew, 'warnings'>> {
+type Filled = { readonly manifest: Manifest } | Pick<NothingNew, 'warnings'>;
+
+/** Copies the files and proves them, while they are synced. Returns what the manifest says of it, or what is to be told when nothing is new. */
+export async function fillSet(files: Files, set: NewSet, parts: BackupParts): Promise<Filled> {
+  const syncs = new SyncsBeside(files);
+  try {
+    const filled = await copyAndProve(files, syncs.files, set, parts);
+    await syncs.finish();
+    return filled;
+  } finally {
+    await syncs.stop();
+  }
+}
+
+async function copyAndProve(files: Files, copying: Files, set: NewSet, parts: BackupParts): Promise<Filled> {
   const { kind, home, environment, chain, choice, insideNames, exclude = [] } = parts;
   const before = chain && chainEnvironment(files, chain);
   const proven = chain && findState(files, set.repository, chain);
@@ -40,13 +50,13 @@ export async function fillSet(
   const watch = { ...parts.watch, plan };
   const following =
     chain && before
-      ? await copyIncremental(files, home, { chain, before, proven, set, watch, choice, onRoom: parts.onRoom })
+      ? await copyIncremental(copying, home, { chain, before, proven, set, watch, choice, onRoom: parts.onRoom })
       : undefined;
   const copy: EnvironmentCopy & Partial<IncrementalCopy> =
     following ??
     (kind === 'hot'
-      ? await copyHot(files, home, set, { ...parts, watch, choice })
-      : await copyOffline(files, home, set, { ...parts, watch, choice }));
+      ? await copyHot(copying, home, set, { ...parts, watch, choice })
+      : await copyOffline(copying, home, set, { ...parts, watch, choice }));
   keepAttributes(files, environment, copy.files, set.environment);
   const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files), wanted: 'copy' });
   const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};

@@ -111,7 +111,7 @@ interface Incoming {
 }
 
 /**
- * Adds to a standby's log what comes in: what its last file grew by, and whole files. Until its state says so, none of
+ * Adds to a standby's log what comes in: what its last file grew by, and whole files that are synced. Until its state says so, none of
  * it counts.
  */
 async function bringIn(files: Files, standby: Standby, own: OwnLog, { last, taken }: Incoming): Promise<Standby> {
@@ -122,9 +122,7 @@ async function bringIn(files: Files, standby: Standby, own: OwnLog, { last, take
   if (isNew) {
     if (last) await appendLogRest(files, last, path.join(own.directory, logFileName(before.file)));
     for (const name of files.listIfThere(incoming) ?? []) {
-      if (logFileNumber(name) === undefined) continue;
-      await files.sync(path.join(incoming, name));
-      files.rename(path.join(incoming, name), path.join(own.directory, name));
+      if (logFileNumber(name) !== undefined) files.rename(path.join(incoming, name), path.join(own.directory, name));
     }
     files.syncDirectory(own.directory);
   }

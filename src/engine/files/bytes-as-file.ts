@@ -16,6 +16,7 @@ export function bytesAsFile(path: string, bytes: Uint8Array, stat: () => FileSta
     writeAt: refuse,
     truncate: refuse,
     sync: refuse,
+    syncBeside: refuse,
     close() {},
   };
 }

@@ -42,6 +42,8 @@ export interface OpenFile {
   truncate(size: number): void;
   /** Returns when the contents are on stable storage. */
   sync(): void;
+  /** As `sync`, beside the caller's work: await it. */
+  syncBeside(): Promise<void>;
   close(): void;
 }
 

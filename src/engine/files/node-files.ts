@@ -53,6 +53,14 @@ class NodeFile implements OpenFile {
     attempt('sync', this.path, () => fs.fsyncSync(this.#descriptor));
   }
 
+  async syncBeside(): Promise<void> {
+    try {
+      await fs.fsync(this.#descriptor);
+    } catch (error) {
+      throw failure('sync', this.path, error);
+    }
+  }
+
   close(): void {
     attempt('close', this.path, () => fs.closeSync(this.#descriptor));
   }

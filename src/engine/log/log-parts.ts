@@ -220,6 +220,10 @@ class JoinedFile implements OpenFile {
     throw this.#isOnlyRead();
   }
 
+  syncBeside(): never {
+    throw this.#isOnlyRead();
+  }
+
   #isOnlyRead(): Error {
     return new Error(`${partAt(this.#parts, 0)} is only read`);
   }

@@ -160,5 +160,5 @@ function onlyRead(file: string, reading: Pick<OpenFile, 'stat' | 'readAt' | 'clo
   const refuse = (): never => {
     throw new Error(`${file} is only read`);
   };
-  return { path: file, ...reading, writeAt: refuse, truncate: refuse, sync: refuse };
+  return { path: file, ...reading, writeAt: refuse, truncate: refuse, sync: refuse, syncBeside: refuse };
 }

@@ -179,6 +179,7 @@ export class LazyFiles {
       writeAt: (source, position) => opened.writeAt(source, position),
       truncate: (size) => opened.truncate(size),
       sync: () => opened.sync(),
+      syncBeside: () => opened.syncBeside(),
       close: () => opened.close(),
     };
   }

@@ -10,7 +10,6 @@ import { makeDirectories, removeTree } from '../files/tree.ts';
 import { readIn, readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { requireOwnDirectories } from '../files/own-tree.ts';
-import { syncTree } from '../files/sync-tree.ts';
 import { repositoryName, requireLocal, requireNoneAbove } from '../places.ts';
 import { requireDirectory, requireNoEnvironmentAbove, whatIsThere } from '../what-is.ts';
 import { throwIfStopped, type Watch } from '../pause.ts';
@@ -262,9 +261,9 @@ export class NewSet {
     files.makeDirectory(this.environment);
   }
 
-  async publish(manifest: Manifest, watch: Watch = {}): Promise<BackupSet> {
-    const written = { manifest, text: encodeManifest(manifest) };
-    await publishSet(this.#files, this.repository, this.directory, written, watch);
+  /** Of files that are synced. */
+  publish(manifest: Manifest): BackupSet {
+    publishSet(this.#files, this.repository, this.directory, { manifest, text: encodeManifest(manifest) });
     return { id: this.id, directory: this.directory, manifest };
   }
 
@@ -273,16 +272,15 @@ export class NewSet {
   }
 }
 
-/** Makes a set complete: its files, then checksums and directories, then the manifest, each synced before the next. */
-export async function publishSet(
+/** Makes a set of files that are synced complete: checksums, then directories, then the manifest, each synced before the next. */
+export function publishSet(
   files: Files,
   repository: Repository,
   directory: string,
   { manifest, text }: { readonly manifest: Manifest; readonly text: Uint8Array | string },
-  watch: Watch = {},
-): Promise<void> {
-  await syncTree(files, environmentOf(directory), watch);
+): void {
   writeDurably(files, path.join(directory, 'SHA256SUMS'), checksumLines(manifest));
+  syncDirectories(files, environmentOf(directory));
   files.syncDirectory(directory);
   files.syncDirectory(repository.directory);
   writeDurably(files, path.join(directory, 'manifest.json'), text);
@@ -317,6 +315,14 @@ export function checksumLines({ files }: { readonly files: readonly Pick<Manifes
 function checksumLine(sha256: string, name: string): string {
   const escaped = name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
   return `${escaped === name ? '' : '\\'}${sha256}  ${escaped}\n`;
+}
+
+function syncDirectories(files: Files, directory: string): void {
+  for (const name of files.listIfThere(directory) ?? []) {
+    const entry = path.join(directory, name);
+    if (files.statIfThere(entry)?.kind === 'directory') syncDirectories(files, entry);
+  }
+  files.syncDirectory(directory);
 }
 
 /** How often a lock that another run holds is looked at again, in ms. */

@@ -78,6 +78,7 @@ class StoredDraft implements SetDraft {
         return Promise.resolve();
       },
       finish: () => {
+        opened.sync();
         this.#close();
         this.#files.setOwner(file, { ...head, mode: head.mode & plainBits });
         this.#files.setTimes(file, head.mtimeMs);
@@ -86,8 +87,9 @@ class StoredDraft implements SetDraft {
     });
   }
 
-  async publish(written: WrittenManifest): Promise<void> {
-    await publishSet(this.#files, this.#repository, this.#directory, written);
+  publish(written: WrittenManifest): Promise<void> {
+    publishSet(this.#files, this.#repository, this.#directory, written);
+    return Promise.resolve();
   }
 
   discard(): void {

@@ -248,7 +248,10 @@ describe('a log file that cannot be written', () => {
       ['-c', 'rmdir ../gone; "$0" "$@"', process.execPath, program, 'list', '--repo', repo, '--log-file', 'x.log'],
       { cwd: path.join(directory, 'gone'), encoding: 'utf8' },
     );
-    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('the log file could not be written') });
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringContaining('the log file could not be written'),
+    });
   });
 
   test('because the disk is full, is told once', async () => {

@@ -57,7 +57,7 @@ interface Moment {
 
 const named: readonly Moment[] = [
   { title: 'before anything is copied', operation: 'create', at: /environment\/numbered\.db$/, nth: 1 },
-  { title: 'when all is copied', operation: 'close', at: /environment\/shared\.db$/, nth: 1 },
+  { title: 'when all is copied', operation: 'sync', at: /environment\/shared\.db$/, nth: 1 },
   { title: 'while pages are read again', operation: 'openToWrite', at: /environment\/shared\.db$/, nth: 1 },
   { title: 'when all pages were read again', operation: 'close', at: /environment\/shared\.db$/, nth: 2 },
 ];

@@ -64,7 +64,7 @@ const endings = ['commit', 'abort', 'open'] as const;
 const moments: readonly { readonly title: string; readonly operation: string; readonly at: RegExp }[] = [
   { title: 'before the first container is copied', operation: 'create', at: /environment\/early\.db$/ },
   { title: 'while the file is read', operation: 'writeAt', at: /environment\/middle\.db$/ },
-  { title: 'after the file was copied', operation: 'close', at: /environment\/queue\.db$/ },
+  { title: 'after the file was copied', operation: 'sync', at: /environment\/queue\.db$/ },
   { title: 'when the files are listed again', operation: 'close', at: /environment\/zzz\.db$/ },
 ];
 

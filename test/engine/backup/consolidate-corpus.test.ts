@@ -19,7 +19,7 @@ import { sampled } from '../../support/effort.ts';
 import { newPlace } from '../../support/place.ts';
 
 /** Makes a chain of copies as they are: a full set, and an incremental that brings nothing. */
-async function makeChain(files: Files, repository: Repository, environment: Environment): Promise<void> {
+function makeChain(files: Files, repository: Repository, environment: Environment): void {
   const sets: Manifest[] = [];
   for (const kind of ['hot', 'incremental'] as const satisfies readonly SetKind[]) {
     const set = new NewSet(files, repository, kind, new Date());
@@ -70,7 +70,7 @@ async function makeChain(files: Files, repository: Repository, environment: Envi
       proof: undefined,
       warnings: [],
     });
-    await set.publish(sets.at(-1)!);
+    set.publish(sets.at(-1)!);
   }
 }
 
@@ -85,7 +85,7 @@ test.each(sampled(cases, 30).map((one) => [one.id, one] as const))('%s', async (
   const environment = one.environment;
   if (filesOfKind(environment, 'log').length === 0) return one.forget();
   const { repository } = createRepository(files, at);
-  await makeChain(files, repository, environment);
+  makeChain(files, repository, environment);
   const { set } = await consolidate(files, repository);
   const { sets } = readSets(files, repository);
   const chain = findChain(sets);

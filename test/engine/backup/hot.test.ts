@@ -223,7 +223,7 @@ describe('where the application is busy', () => {
     let timer: NodeJS.Timeout | undefined;
     const files = watchedFiles(nodeFiles, {
       before(operation, file) {
-        const isCopied = operation === 'close' && file.endsWith('environment/e.dbxml');
+        const isCopied = operation === 'sync' && file.endsWith('environment/e.dbxml');
         if (isCopied) timer ??= setTimeout(() => application.commitUpTo([6, 5737]), 100);
       },
       afterRead(file, bytes, position) {

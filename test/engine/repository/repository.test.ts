@@ -26,14 +26,9 @@ beforeEach(() => {
 });
 
 /** A set with nothing in it. */
-async function makeSet(
-  repository: Repository,
-  kind: SetKind,
-  parent?: BackupSet,
-  started = new Date(),
-): Promise<BackupSet> {
+function makeSet(repository: Repository, kind: SetKind, parent?: BackupSet, started = new Date()): BackupSet {
   const set = new NewSet(nodeFiles, repository, kind, started);
-  return await set.publish({ ...emptyManifest(set.id, kind, parent), started: started.toISOString() });
+  return set.publish({ ...emptyManifest(set.id, kind, parent), started: started.toISOString() });
 }
 
 function emptyManifest(id: string, kind: SetKind, parent: BackupSet | undefined): Manifest {
@@ -103,8 +98,8 @@ describe('sets', () => {
     ({ repository } = createRepository(nodeFiles, directory));
   });
 
-  test('are named by time, kind and chance', async () => {
-    const { id } = await makeSet(repository, 'hot', undefined, new Date('2026-11-22T08:15:00.999Z'));
+  test('are named by time, kind and chance', () => {
+    const { id } = makeSet(repository, 'hot', undefined, new Date('2026-11-22T08:15:00.999Z'));
     expect(id).toMatch(/^20261122T081500Z-hot-[0-9a-f]{6}$/);
     expect(namesIn(path.join(directory, id))).toEqual(['SHA256SUMS', 'environment', 'manifest.json']);
   });
@@ -137,7 +132,7 @@ describe('sets', () => {
   });
 
   test('that are unfinished are swept by the next writer, and nothing else is', async () => {
-    const whole = await makeSet(repository, 'hot');
+    const whole = makeSet(repository, 'hot');
     const unfinished = new NewSet(nodeFiles, repository, 'hot', new Date());
     writeFileSync(path.join(unfinished.environment, 'a.dbxml'), 'half');
     const damaged = new NewSet(nodeFiles, repository, 'hot', new Date());
@@ -153,9 +148,9 @@ describe('sets', () => {
     expect(namesIn(elsewhere)).toEqual(['precious']);
   });
 
-  test('whose manifest is another set’s are damaged', async () => {
-    const one = await makeSet(repository, 'hot');
-    const other = await makeSet(repository, 'hot');
+  test('whose manifest is another set’s are damaged', () => {
+    const one = makeSet(repository, 'hot');
+    const other = makeSet(repository, 'hot');
     const manifest = readFileSync(path.join(one.directory, 'manifest.json'));
     writeFileSync(path.join(other.directory, 'manifest.json'), manifest);
     const { sets, broken } = readSets(nodeFiles, repository);
@@ -163,22 +158,22 @@ describe('sets', () => {
     expect(broken).toMatchObject([{ id: other.id, state: 'damaged' }]);
   });
 
-  test('of one second are put in order by their parents', async () => {
+  test('of one second are put in order by their parents', () => {
     const now = new Date();
-    const full = await makeSet(repository, 'offline', undefined, now);
+    const full = makeSet(repository, 'offline', undefined, now);
     let last = full;
     const ids = [full.id];
-    for (let i = 0; i < 5; i++) ids.push((last = await makeSet(repository, 'incremental', last, now)).id);
+    for (let i = 0; i < 5; i++) ids.push((last = makeSet(repository, 'incremental', last, now)).id);
     const { chains, orphans } = chainsOf(readSets(nodeFiles, repository).sets);
     expect(chains.map(({ sets }) => sets.map(({ id }) => id))).toEqual([ids]);
     expect(orphans).toEqual([]);
   });
 
   test('whose parent is gone, or has another successor, are in no chain', async () => {
-    const full = await makeSet(repository, 'hot', undefined, new Date(0));
-    const first = await makeSet(repository, 'incremental', full, new Date(1000));
-    const second = await makeSet(repository, 'incremental', first, new Date(2000));
-    const rival = await makeSet(repository, 'incremental', full, new Date(3000));
+    const full = makeSet(repository, 'hot', undefined, new Date(0));
+    const first = makeSet(repository, 'incremental', full, new Date(1000));
+    const second = makeSet(repository, 'incremental', first, new Date(2000));
+    const rival = makeSet(repository, 'incremental', full, new Date(3000));
     expect(chainsOf([full, second]).orphans).toEqual([second]);
     expect(chainsOf([full, first, second, rival]).orphans).toEqual([rival]);
     const gap = await expectFailure('chain-gap', () => findChain([full, second], { chain: second.id }));
@@ -187,9 +182,9 @@ describe('sets', () => {
   });
 
   test('are found by chain and by where to stop', async () => {
-    const old = await makeSet(repository, 'hot', undefined, new Date(0));
-    const oldNext = await makeSet(repository, 'incremental', old, new Date(1000));
-    const full = await makeSet(repository, 'hot', undefined, new Date(2000));
+    const old = makeSet(repository, 'hot', undefined, new Date(0));
+    const oldNext = makeSet(repository, 'incremental', old, new Date(1000));
+    const full = makeSet(repository, 'hot', undefined, new Date(2000));
     const { sets } = readSets(nodeFiles, repository);
     expect(findChain(sets).id).toBe(full.id);
     expect(findChain(sets, { chain: oldNext.id }).sets).toHaveLength(2);
