@@ -124,6 +124,19 @@ describe.each(kinds)('a repository that is %s', (kind) => {
   const restored = (): void => {
     const copy = packed.copyOf('repo', 'away');
     const key = kind === 'encrypted' ? [packed.inside('identity.txt')] : [];
+    const mistakes = [
+      [],
+      ['nosuch', packed.inside('none')],
+      ...(kind === 'encrypted' ? [[packed.sets()[0]!, packed.inside('none')]] : []),
+    ];
+    for (const words of mistakes) {
+      const { status, stderr } = spawnSync('python3', ['restore.py', ...words], { cwd: copy, encoding: 'utf8' });
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringMatching(/in a copy of the repository: python3 restore\.py SET DIR \[IDENTITY\].*\n$/),
+      ]);
+      expect(fs.existsSync(packed.inside('none'))).toBe(false);
+    }
     for (const set of packed.sets()) {
       const target = packed.inside(`restored-${set}`);
       const { status, stderr } = spawnSync('python3', ['restore.py', set, target, ...key], { cwd: copy });

@@ -37,10 +37,13 @@ Every object is one frame of zstd${packed?.keys ? ', encrypted by age for the re
 const script = `#!/usr/bin/env python3
 # python3 restore.py SET DIR [IDENTITY]: brings a set back, in a copy of the repository. Needs zstd, and age where objects end in .age.
 import functools, hashlib, json, os, subprocess, sys
+usage = 'in a copy of the repository: python3 restore.py SET DIR [IDENTITY], with a SET that is in sets/'
+if len(sys.argv) < 3 or not os.path.isdir('sets/' + sys.argv[1]): sys.exit(usage)
 name, target = sys.argv[1:3]
 @functools.lru_cache(64)
 def get(path):
     age = os.path.exists(path + '.zst.age')
+    if age and len(sys.argv) < 4: sys.exit('this repository is encrypted; ' + usage)
     data = open(path + ('.zst.age' if age else '.zst'), 'rb').read()
     for tool in ([['age', '-d', '-i', sys.argv[3]]] if age else []) + [['zstd', '-dcq']]:
         data = subprocess.run(tool, input=data, stdout=subprocess.PIPE, check=True).stdout
