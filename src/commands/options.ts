@@ -22,6 +22,13 @@ export function durationArgument(text: string): number {
   return Number(match[1]) * unitMs[match[2]!.toLowerCase() || 's']!;
 }
 
+/** As `durationArgument`, where a unit that was forgotten would remove what nobody can bring back: 30 for 30d. */
+export function durationWithUnit(text: string): number {
+  const ms = durationArgument(text);
+  if (/\d$/.test(text.trim())) throw new InvalidArgumentError('Write it with its unit: 12h or 30d');
+  return ms;
+}
+
 /** For `Option.argParser`: a duration that is one. */
 export function timeoutArgument(text: string): number {
   const ms = durationArgument(text);

@@ -3,7 +3,7 @@
 import { Option, type Command } from 'commander';
 import { defaultMaxAgeMs, type HealthRules } from '../engine/repository/health.ts';
 import { type RetentionRules } from '../engine/repository/retention.ts';
-import { countArgument, durationArgument, sizeArgument } from './options.ts';
+import { countArgument, durationArgument, durationWithUnit, sizeArgument } from './options.ts';
 
 /** Times in ms, room in bytes. */
 export interface HealthRuleOptions {
@@ -56,7 +56,7 @@ export function withRetentionRules(command: Command): Command {
     .addOption(count('--keep-full', 'keep the N newest chains'))
     .addOption(
       new Option('--keep-within <time>', 'keep what it takes to go back to any moment since then: 12h, 30d').argParser(
-        durationArgument,
+        durationWithUnit,
       ),
     )
     .addOption(count('--keep-daily', 'keep the newest chain of each of the N newest days that have one'))

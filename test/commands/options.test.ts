@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { durationArgument, sizeArgument, timeArgument, txnArgument } from '../../src/commands/options.ts';
+import {
+  durationArgument,
+  durationWithUnit,
+  sizeArgument,
+  timeArgument,
+  txnArgument,
+} from '../../src/commands/options.ts';
 
 describe('a time', () => {
   test.each([
@@ -82,4 +88,9 @@ describe('a transaction id', () => {
   test.each(['', '8000001g', '123456789'])('%j is refused', (text) => {
     expect(() => txnArgument(text)).toThrow('Write a transaction id in hex');
   });
+});
+
+test('what removes chains takes no duration without its unit', () => {
+  expect(durationWithUnit('30d')).toBe(30 * 86_400_000);
+  expect(() => durationWithUnit('30')).toThrow('Write it with its unit');
 });
