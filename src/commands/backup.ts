@@ -15,7 +15,7 @@ import { FigaroError } from '../errors.ts';
 import { formatBytes, formatCount } from '../output/text.ts';
 import { withCommonOptions, withEnvironments, type CommandContext, type CommonOptions } from './context.ts';
 import { homeOf, repositoryOf } from './directories.ts';
-import { collect, examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
+import { collect, examples, rateArgument, withLockWait, type LockOptions } from './options.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 import { describeSet, madeSetDocument } from './set-result.ts';
@@ -67,7 +67,7 @@ function backupCommand(context: CommandContext, kind: BackupKind): Command {
     new Option(
       '--max-rate <size>',
       'limit reading containers to this many bytes per second: 20M (default: no limit)',
-    ).argParser(sizeArgument),
+    ).argParser(rateArgument),
   );
   command
     .option(

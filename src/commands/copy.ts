@@ -12,7 +12,7 @@ import { FigaroError } from '../errors.ts';
 import { formatBytes, formatCount, inOneLine, table } from '../output/text.ts';
 import { withCommonOptions, withEnvironment, type CommandContext, type CommonOptions } from './context.ts';
 import { repositoryOf } from './directories.ts';
-import { examples, sizeArgument, withLockWait, type LockOptions } from './options.ts';
+import { examples, rateArgument, withLockWait, type LockOptions } from './options.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 import { byteOutputOf } from './streams.ts';
 
@@ -44,7 +44,7 @@ export function copyCommand(context: CommandContext): Command {
     .option('--set <set>', 'with --to-stdout, this set alone; latest: the newest')
     .addOption(
       new Option('--max-rate <size>', 'limit copying to this many bytes per second: 20M (default: no limit)').argParser(
-        sizeArgument,
+        rateArgument,
       ),
     )
     .option('--dry-run', 'show what would be copied; write nothing');

@@ -13,6 +13,13 @@ export function sizeArgument(text: string): number {
   return bytes;
 }
 
+/** As `sizeArgument`, for bytes per second, where a unit that was forgotten would take days: 10 for 10M. */
+export function rateArgument(text: string): number {
+  const bytes = sizeArgument(text);
+  if (/\d$/.test(text.trim())) throw new InvalidArgumentError('Write it with its unit: 500K or 20M');
+  return bytes;
+}
+
 const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** For `Option.argParser`: seconds, or with s, m, h or d; in ms. */
@@ -106,7 +113,7 @@ export function addStoreOptions(command: Command): void {
     ).helpGroup(keysHeading),
   );
   if (!has('--lock-wait')) return;
-  for (const option of [limit.argParser(sizeArgument), storageClass])
+  for (const option of [limit.argParser(rateArgument), storageClass])
     command.addOption(option.helpGroup(storesHeading));
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   durationArgument,
   durationWithUnit,
+  rateArgument,
   sizeArgument,
   timeArgument,
   txnArgument,
@@ -90,7 +91,9 @@ describe('a transaction id', () => {
   });
 });
 
-test('what removes chains takes no duration without its unit', () => {
+test('what removes chains takes no duration without its unit, and no rate is without one', () => {
   expect(durationWithUnit('30d')).toBe(30 * 86_400_000);
   expect(() => durationWithUnit('30')).toThrow('Write it with its unit');
+  expect(rateArgument('20M')).toBe(20 << 20);
+  expect(() => rateArgument('20')).toThrow('Write it with its unit');
 });
