@@ -15,10 +15,10 @@ import { copyOf, failing, layOut, memoryStore, memoryUrl as url, type FaultMomen
 import { type CliResult } from '../support/run-cli.ts';
 
 /** Of so many calls one fails, of so many damages one is done. */
-const every = effort('PACKED_FAULT_EVERY', 41, 1);
-const everyDamage = effort('PACKED_DAMAGE_EVERY', 61, 1);
+const every = effort('PACKED_FAULT_EVERY', 41, 5);
+const everyDamage = effort('PACKED_DAMAGE_EVERY', 61, 9);
 
-/** The long run does all of it in one test each. */
+/** All of one kind is one test. */
 const mostMs = effort('PACKED_FAULT_MS', 60_000, 3_600_000);
 
 let packed: PackedPlace;
@@ -138,7 +138,10 @@ test(
     const names = [...prepared.objects.keys()].filter((name) => !name.startsWith('locks/'));
     const kindOf = (name: string): string =>
       name.replace(/^sets\/[^/]*\/(\w+).*/, 'sets/$1').replace(/^packs\/.*/, 'packs');
-    const cases = names.flatMap((name) => Object.entries(damages).map(([how, damage]) => ({ name, how, damage })));
+    const cases = names
+      .flatMap((name) => Object.entries(damages).map(([how, damage]) => ({ name, how, damage })))
+      // Without its manifest a set is none, and what is left of it is swept.
+      .filter(({ name, how }) => how !== 'itself' || !name.includes('/manifest.json'));
     let told = 0;
     for (const [i, { name, how, damage }] of cases.entries()) {
       if (i % everyDamage !== 0) continue;
