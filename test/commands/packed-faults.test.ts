@@ -15,7 +15,7 @@ import { copyOf, failing, layOut, memoryStore, memoryUrl as url, type FaultMomen
 import { type CliResult } from '../support/run-cli.ts';
 
 /** Of so many calls one fails, of so many damages one is done. */
-const every = effort('PACKED_FAULT_EVERY', 41, 5);
+const every = effort('PACKED_FAULT_EVERY', 41, 11);
 const everyDamage = effort('PACKED_DAMAGE_EVERY', 61, 9);
 
 /** All of one kind is one test. */
