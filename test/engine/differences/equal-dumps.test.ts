@@ -23,7 +23,7 @@ import { describeNative, makeDatabases, runWorkload } from '../../support/native
 import { randomNumbers } from '../../support/random-numbers.ts';
 import { Session } from '../../support/session.ts';
 
-const seeds = effort('SEEDS', 3, 60);
+const seeds = effort('SEEDS', 3, 30);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
 /** The commits that an environment can be recovered to. */
