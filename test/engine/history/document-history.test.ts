@@ -216,7 +216,7 @@ describeNative('transactions side by side', () => {
 describeNative('random transactions', () => {
   const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
-  test.each(Array.from({ length: effort('SEEDS', 1, 20) }, (_, i) => firstSeed + i))('of seed %i', async (seed) => {
+  test.each(Array.from({ length: effort('SEEDS', 1, 8) }, (_, i) => firstSeed + i))('of seed %i', async (seed) => {
     const home = path.join(temporaryDirectory(), 'env');
     const session = new Session(home);
     const container = new ContainerWriter(session, true);
