@@ -238,12 +238,21 @@ export const nodeFiles: Disk = {
 };
 
 async function syncFile(file: string): Promise<void> {
-  const flags = process.platform === 'win32' ? toWriteWithoutWaiting : withoutWaiting;
-  const descriptor = openDescriptor(file, flags | withoutLinks);
+  const descriptor = openToSync(file);
   try {
     await fs.fsync(descriptor);
   } finally {
     fs.closeSync(descriptor);
+  }
+}
+
+/** To write, where that is permitted: some file systems of networks send the server no sync for what is only read. */
+function openToSync(file: string): number {
+  try {
+    return openDescriptor(file, toWriteWithoutWaiting | withoutLinks);
+  } catch (error) {
+    if (!isCode(error, 'EACCES')) throw error;
+    return openDescriptor(file, withoutWaiting | withoutLinks);
   }
 }
 
