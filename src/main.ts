@@ -23,13 +23,15 @@ async function printCandidates(): Promise<void> {
 }
 
 async function runProgram(): Promise<void> {
-  const [{ run }, { stopAtSignals }] = await Promise.all([import('./cli.ts'), import('./signals.ts')]);
+  const [{ run }, { endBySignal, stopAtSignals }] = await Promise.all([import('./cli.ts'), import('./signals.ts')]);
   const stop = new AbortController();
+  let readsStdin = false;
   // From here on, an error that nobody catches is told by the run.
   stopAtSignals(stop);
   process.exitCode = await run(argv, {
     // Opened when it is asked for.
     get stdin() {
+      readsStdin = true;
       return process.stdin;
     },
     stdout: process.stdout,
@@ -37,6 +39,8 @@ async function runProgram(): Promise<void> {
     env: process.env,
     signal: stop.signal,
   });
+  // A tape that stands still keeps its read, and that even `process.exit`, waiting.
+  if (readsStdin && stop.signal.aborted) endBySignal(stop.signal.reason);
   // Bytes that nobody takes must not keep a run that failed from ending.
   if (process.exitCode !== 0 && process.stdout.writableLength > 0) process.exit();
 }

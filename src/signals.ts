@@ -43,6 +43,15 @@ export function stopAtSignals(stop: AbortController): void {
   process.on('uncaughtException', (error) => stop.abort(error));
 }
 
+/** Ends the process at once by the signal that stopped the run, where there are such endings. Returns when it was something else. */
+export function endBySignal(reason: unknown): void {
+  if (process.platform === 'win32') return;
+  const signal = [...patient, ...impatient].find((each) => each === reason);
+  if (!signal) return;
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
 function isKnown(signal: NodeJS.Signals): boolean {
   return signal in constants.signals;
 }
