@@ -2,13 +2,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+/** Storms, sweeps, and what needs servers, shells or a browser. */
+const longOnly = 'test/**/*.long.test.ts';
+
 export default defineConfig(({ mode }) => {
   const isLong = mode === 'long';
   // Far more than any test takes by itself: machines are busy.
   const timeout = isLong ? 120_000 : 60_000;
   return {
     test: {
-      include: isLong ? testsWithEffort() : ['test/**/*.test.ts'],
+      include: isLong ? [...testsWithEffort(), longOnly] : ['test/**/*.test.ts'],
+      exclude: isLong ? [] : [longOnly],
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/each-file.ts',
       // A third of the time of a test goes into waiting, for disks, processes and clocks: three keep two processors busy.

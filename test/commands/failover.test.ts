@@ -10,6 +10,7 @@ import { requireStandby } from '../../src/engine/failover/standby.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { type RecordedApplication } from '../../demo/application.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
+import { isLongRun } from '../support/effort.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 
 let directory: string;
@@ -172,7 +173,7 @@ describe('as a service', () => {
     expect(await failover('follow', '--once', '--home', home, '--standby', standby)).toMatchObject({ exitCode: 0 });
   });
 
-  test('it tells trouble that may pass once, and goes on when it is over', async () => {
+  test.runIf(isLongRun)('it tells trouble that may pass once, and goes on when it is over', async () => {
     const service = start();
     await until(() => endOf() === 4);
     renameSync(home, `${home}.away`);

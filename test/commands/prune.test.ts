@@ -19,6 +19,7 @@ import { describeNative, nativeProgram } from '../support/native.ts';
 import { flipBit } from '../support/damage.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
+import { isLongRun } from '../support/effort.ts';
 
 let directory: string;
 let home: string;
@@ -183,7 +184,7 @@ describeNative('logs prune', () => {
     });
   });
 
-  describe('in an encrypted repository', () => {
+  describe.runIf(isLongRun)('in an encrypted repository', () => {
     const at = (name: string): string => path.join(directory, name);
     const sealed = async (command: string): Promise<CliResult> =>
       await figaro(

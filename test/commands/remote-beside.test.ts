@@ -6,6 +6,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { FigaroError } from '../../src/errors.ts';
 import { demoApplication } from '../support/demo-environment.ts';
+import { sampled } from '../support/effort.ts';
 import { type MemoryStore, type StoreCall } from '../support/memory-store.ts';
 import { newPlace, type Place } from '../support/place.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
@@ -61,7 +62,7 @@ function clearSpool(below = ''): void {
   fs.rmSync(path.join(spool, stage!, below), { recursive: true });
 }
 
-test.each(['all', 'the set'])(
+test.each(sampled(['all', 'the set'], 2))(
   'who clears the spool of a run that only reads, %s of it, removes nothing from the store, and the run does not succeed',
   async (what) => {
     await succeed(`hot --home @env --repo ${url}`);
@@ -77,7 +78,7 @@ test.each(['all', 'the set'])(
   },
 );
 
-test.each(['hot --home @env', 'expire --keep-full 1'])(
+test.each(sampled(['hot --home @env', 'expire --keep-full 1'], 2))(
   'who clears the spool of a run that writes removes nothing from the store, and the run does not succeed: %s',
   async (command) => {
     await succeed(`hot --home @env --repo ${url}`);
@@ -132,7 +133,7 @@ test('a copy that stood still while another run copied the same sets takes nothi
   expect(await run(`verify --repo ${url}`, { store: other })).toMatchObject({ exitCode: 0 });
 });
 
-test.each(['', ' --packed'])(
+test.each(sampled([' --packed', ''], 2))(
   'an expire that stood still while another run copied the same set again takes nothing from that one: init%s',
   async (packed) => {
     await succeed('hot --home @env --repo @repo');

@@ -9,6 +9,7 @@ import { CommandContext } from '../../src/commands/context.ts';
 import { commandName } from '../../src/commands/settings.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { demoApplication } from '../support/demo-environment.ts';
+import { isLongRun, sampled } from '../support/effort.ts';
 import { type MemoryStore, type StoreCall } from '../support/memory-store.ts';
 import { newPlace, type Place } from '../support/place.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
@@ -190,7 +191,7 @@ test('sets go from a directory to a store, and from there to another directory, 
   expect(hashesIn(path.join(place.directory, 'a'))).toEqual(hashesIn(path.join(place.directory, 'b')));
 });
 
-test('of two that write at once each has its turn, or is told of the other', async () => {
+test.runIf(isLongRun)('of two that write at once each has its turn, or is told of the other', async () => {
   application.commitUpTo([4, 72_115]);
   const both = async (more: string): Promise<CliResult[]> =>
     await Promise.all([1, 2].map(async () => await run(`hot --home @env --repo ${url}${more}`)));
@@ -304,7 +305,7 @@ test('damage in a store is found, and what is missing there is missed', async ()
   expect(fs.existsSync(path.join(place.directory, 'a'))).toBe(false);
 });
 
-test.each(['list', 'read', 'write', 'create', 'remove'])(
+test.each(sampled(['write', 'list', 'read', 'create', 'remove'], 5))(
   'a run that is stopped during a %s leaves the store as it was or has done its work, and nothing locked',
   async (operation) => {
     application.commitUpTo([4, 72_115]);

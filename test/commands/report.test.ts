@@ -1,4 +1,4 @@
-/** `report`: the command around the page, which `test/output/report-page.test.ts` and `test/commands/report-in-browser.test.ts` look at. */
+/** `report`: the command around the page, which `test/output/report-page.test.ts` and `test/commands/report-in-browser.long.test.ts` look at. */
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';

@@ -11,6 +11,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli.ts';
 import { newStage } from '../../src/engine/recovery/leftovers.ts';
 import { demoApplication, layDemoEnvironment } from '../support/demo-environment.ts';
+import { isLongRun } from '../support/effort.ts';
 import { newPlace } from '../support/place.ts';
 import { program } from '../support/program.ts';
 import { CollectingStream, figaro, streaming } from '../support/run-cli.ts';
@@ -216,7 +217,7 @@ describe('a set that leaves as a stream', () => {
   });
 });
 
-describe('the program as a process', () => {
+describe.runIf(isLongRun)('the program as a process', () => {
   const command = (): string[] => [program, ...toStdout()];
 
   test('writes a set into a file that recovers', async () => {
@@ -408,7 +409,7 @@ describe('a set that comes as a stream', () => {
     expect(namesIn(directory)).toEqual(['env', 'spool']);
   });
 
-  test('of a killed recovery is removed by the next one to the same target', async () => {
+  test.runIf(isLongRun)('of a killed recovery is removed by the next one to the same target', async () => {
     const tar = await demoStream();
     const child = spawn(process.execPath, [program, 'recover', '--from-stdin', '--to', target], {
       stdio: ['pipe', 'ignore', 'ignore'],

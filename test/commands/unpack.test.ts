@@ -8,6 +8,7 @@ import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { newKey } from '../support/age-keys.ts';
 import { flipBit } from '../support/damage.ts';
 import { demoApplication } from '../support/demo-environment.ts';
+import { sampled } from '../support/effort.ts';
 import { type MemoryStore } from '../support/memory-store.ts';
 import { type Place } from '../support/place.ts';
 import { prepared } from '../support/prepared.ts';
@@ -94,7 +95,7 @@ const sets = (): [full: string, incremental: string] => {
   return names as [string, string];
 };
 
-describe.each(Object.entries(kinds))('of %s', (_what, { repo, init, keys }) => {
+describe.each(sampled(Object.entries(kinds), 3))('of %s', (_what, { repo, init, keys }) => {
   /** What writes to it, where it is encrypted. */
   let key = '';
   beforeEach(async () => {

@@ -1,13 +1,13 @@
 /**
- * How much is done of tests that could go on for hours: `npm test` does a little of each, `npm run test:long` more, and
- * the variable of a test says how much exactly.
+ * How much is done of tests that could go on for hours: `npm test` does a little, `npm run test:long` more, and the variable
+ * of a test says how much exactly. Files whose names end with `.long.test.ts` are of the long run alone.
  */
 
 /** Vitest sets MODE: `npm run test:long` gives it. For `test.runIf`, where what a test proves is proven in part by quicker ones. */
 export const isLongRun = process.env.MODE === 'long';
 
-/** What the variable says, or else one of the two numbers. */
-export function effort(variable: string, quick: number, long: number): number {
+/** What the variable says, or else one of the two numbers; the only one, where a file is of one of the runs alone. */
+export function effort(variable: string, quick: number, long = quick): number {
   return Number(process.env[variable] ?? (isLongRun ? long : quick));
 }
 

@@ -14,7 +14,7 @@ import { type Store } from '../../src/engine/store/store.ts';
 import { isLongRun } from './effort.ts';
 import { MemoryStore } from './memory-store.ts';
 import { freePorts } from './servers/live-servers.ts';
-import { newBucket, serversOfThisRun, type S3Server } from './servers/s3-servers.ts';
+import { newBucket, s3Servers, type S3Server } from './servers/s3-servers.ts';
 import { sftpUrl, sharedSshd, sshdPackages, sshdProgram, sshEnvironment } from './servers/sshd.ts';
 import { describeWith } from './tools.ts';
 import { watchedFiles } from './watched-files.ts';
@@ -41,16 +41,20 @@ interface Broken {
   missing(): Promise<Store>;
 }
 
-/** What is tried again is not tried for long. Answers to lists are as long as they come in the long run. */
-const settings = { budgetMs: 300, ...(isLongRun ? {} : { pageSize: 10 }) };
+/** What is tried again is not tried for long. */
+const settings = { budgetMs: 300 };
 const manyObjects = isLongRun ? 1100 : 35;
 
-/** Runs the same tests for every kind of store. Without its server, those of a store are skipped, and say so; in CI they fail. */
+/**
+ * Runs the same tests for every kind of store, in the long run for those of servers, too. Without its server, those of a store are
+ * skipped, and say so; in CI they fail.
+ */
 export function describeStores(tests: (kind: StoreKind) => void): void {
   describe('a store in memory', () =>
     tests({ open: () => Promise.resolve(new MemoryStore()), mostWinners: 1, manyObjects }));
   describeLocal(tests);
-  for (const server of serversOfThisRun) describeS3(server, tests);
+  if (!isLongRun) return;
+  for (const server of s3Servers) describeS3(server, tests);
   describeSftp('full', 'OpenSSH', tests);
   describeSftp('plain', 'SFTP without extensions', tests);
 }

@@ -83,25 +83,29 @@ describeNative('an application that goes on writing', () => {
     60_000,
   );
 
-  test('and removes its log files can be backed up, and restored without this program', async () => {
-    const { directory, home, repository } = newPlace();
-    const application = await startApplication(home, ['--pause-us', '500']);
-    let taken = 0;
-    while (application.exitCode === null && taken < 3) {
-      try {
-        const { directory: set } = await takeBackup(nodeFiles, 'hot', { home, repository });
-        const plain = path.join(directory, `plain${taken++}`);
-        cpSync(path.join(set, 'environment'), plain, { recursive: true });
-        expect(recoverNatively(plain)).toMatchObject({ ok: true });
-        expect(transactionsIn(plain)).toBeGreaterThan(0);
-      } catch (error) {
-        // The one honest reason not to have a set of such a source.
-        if (!(error instanceof FigaroError) || error.code !== 'log-missing') throw error;
+  test.runIf(isLongRun)(
+    'and removes its log files can be backed up, and restored without this program',
+    async () => {
+      const { directory, home, repository } = newPlace();
+      const application = await startApplication(home, ['--pause-us', '500']);
+      let taken = 0;
+      while (application.exitCode === null && taken < 3) {
+        try {
+          const { directory: set } = await takeBackup(nodeFiles, 'hot', { home, repository });
+          const plain = path.join(directory, `plain${taken++}`);
+          cpSync(path.join(set, 'environment'), plain, { recursive: true });
+          expect(recoverNatively(plain)).toMatchObject({ ok: true });
+          expect(transactionsIn(plain)).toBeGreaterThan(0);
+        } catch (error) {
+          // The one honest reason not to have a set of such a source.
+          if (!(error instanceof FigaroError) || error.code !== 'log-missing') throw error;
+        }
       }
-    }
-    application.kill();
-    expect(taken).toBeGreaterThan(0);
-  }, 60_000);
+      application.kill();
+      expect(taken).toBeGreaterThan(0);
+    },
+    60_000,
+  );
 
   test.runIf(isLongRun).each(['with', 'without'])(
     'in an encrypted environment is backed up %s its password',

@@ -7,6 +7,7 @@ import { DatabaseFile } from '../../../src/engine/database/database-file.ts';
 import { dumpDatabase, type DumpOptions } from '../../../src/engine/database/dump.ts';
 import { databasesOf } from '../../../src/engine/database/records.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { sampled } from '../../support/effort.ts';
 import { databaseFiles, describeNative, nativeProgram } from '../../support/native.ts';
 import { expectFailure } from '../../support/trees.ts';
 
@@ -48,7 +49,7 @@ const kinds: readonly Kind[] = [
 ];
 
 describeNative('databases as text', () => {
-  describe.each(kinds)('$title', ({ options }) => {
+  describe.each(sampled(kinds, 3))('$title', ({ options }) => {
     let directory = '';
     beforeAll(() => {
       directory = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-dump-'));

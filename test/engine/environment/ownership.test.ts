@@ -27,6 +27,7 @@ import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 import { newPlace } from '../../support/place.ts';
 import { program } from '../../support/program.ts';
+import { isLongRun } from '../../support/effort.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn('SKIPPED, for want of root: owners in manifests and in chains');
@@ -66,7 +67,7 @@ function runHeld(...args: readonly string[]): { readonly status: number | null; 
   return { status, stderr };
 }
 
-test.runIf(process.platform === 'linux')(
+test.runIf(process.platform === 'linux' && isLongRun)(
   'what may only be read is backed up and recovered, and may only be read then',
   async () => {
     writeFileSync(path.join(home, 'DB_CONFIG'), '# nothing\n');

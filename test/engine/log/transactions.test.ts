@@ -14,7 +14,7 @@ import { PlainTransactions } from '../../support/plain-transactions.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 
 /** How many logs to try. */
-const seeds = effort('SEEDS', 300, 20_000);
+const seeds = effort('SEEDS', 100, 20_000);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
 const firstId = 0x8000_0000;

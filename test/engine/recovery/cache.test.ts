@@ -39,7 +39,7 @@ async function outcome(files: Files, environment: Environment, cacheBytes: numbe
 }
 
 describe('recovery makes the same bytes with a cache of a few pages as with one that never runs out', () => {
-  test.each(sampled(corpusCases(), 6).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
+  test.each(sampled(corpusCases(), 12).map((corpusCase) => [corpusCase.id, corpusCase] as const))(
     '%s',
     async (_id, corpusCase) => {
       // Encryption takes new random numbers each time.
@@ -53,7 +53,7 @@ describe('recovery makes the same bytes with a cache of a few pages as with one 
   );
 });
 
-const seeds = effort('SEEDS', 2, 60);
+const seeds = effort('SEEDS', 1, 60);
 const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
 /** Small pages and few of them in memory, so that pages come, go and come back; hashes, which grow by groups of pages. */

@@ -1,7 +1,6 @@
 /** Stores that speak S3, and buckets in them. */
 
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { isLongRun } from '../effort.ts';
 import { liveServer } from './live-servers.ts';
 
 export interface S3Server {
@@ -45,8 +44,7 @@ export const swift: S3Server = {
   }),
 };
 
-/** Swift is four programs in Python, which take long to start. */
-export const serversOfThisRun: readonly S3Server[] = isLongRun ? [rgw, swift] : [rgw];
+export const s3Servers: readonly S3Server[] = [rgw, swift];
 
 /** For what the product does not do. */
 export function s3Client(environment: S3Environment): S3Client {

@@ -127,7 +127,7 @@ describe('pages that are recovered one by one are those of a recovery of everyth
       ['--page-size', '8192', '--log-max', '1000000'],
     ];
 
-    test.each(seedsFor(5, 50))('of seed %i', async (seed) => {
+    test.each(seedsFor(2, 50))('of seed %i', async (seed) => {
       const home = path.join(temporaryDirectory(), 'home');
       const copy = temporaryDirectory();
       const application = new PausedWorkload(home, seed, 60, ['--no-compact', ...variants[seed % variants.length]!]);
@@ -154,7 +154,7 @@ describe('pages that are recovered one by one are those of a recovery of everyth
   describe('in a file that grows and shrinks at random', () => {
     const all = inAll();
 
-    test.each(seedsFor(40, 400))('of seed %i', async (seed) => {
+    test.each(seedsFor(15, 400))('of seed %i', async (seed) => {
       const directory = temporaryDirectory();
       const application = new MadeUpApplication(seed);
       application.run(10 + (seed % 40));
@@ -173,7 +173,7 @@ describe('pages that are recovered one by one are those of a recovery of everyth
   describe('also where somebody has changed the log', () => {
     const all = inAll();
 
-    test.each(seedsFor(40, 400))('of seed %i', async (seed) => {
+    test.each(seedsFor(15, 400))('of seed %i', async (seed) => {
       const directory = temporaryDirectory();
       const application = new MadeUpApplication(seed);
       application.run(10 + (seed % 40));
