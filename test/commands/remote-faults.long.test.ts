@@ -8,6 +8,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { demoApplication } from '../support/demo-environment.ts';
 import { effort } from '../support/effort.ts';
+import { judgeFailedRun } from '../support/failed-runs.ts';
 import { type MemoryStore } from '../support/memory-store.ts';
 import { newPlace, placeIn, type Place } from '../support/place.ts';
 import { figaro } from '../support/run-cli.ts';
@@ -48,6 +49,8 @@ async function run(store: MemoryStore, line: string, spool = place.directory): R
 const setsOf = (store: MemoryStore): string[] =>
   [...store.objects.keys()].filter((name) => name.endsWith('/manifest.json')).map((name) => name.split('/')[0]!);
 
+const goesWith = (object: string, lost: readonly string[]): boolean => lost.some((id) => object.startsWith(id));
+
 /** What a run changes on purpose. */
 const kinds: readonly { name: string; line: () => string; made: number; removed: number }[] = [
   { name: 'hot', line: () => `hot --home ${source.home} --repo ${url}`, made: 1, removed: 0 },
@@ -66,7 +69,6 @@ test.each(kinds)(
     const { exitCode, stderr } = await run(whole, line());
     expect([exitCode, stderr]).toEqual([0, stderr]);
     const calls = whole.calls;
-    const before = setsOf(prepared);
     const faults = ['before', 'after', 'half'] as const satisfies readonly FaultMoment[];
     let failed = 0;
     for (let k = 1; k <= calls; k++) {
@@ -79,21 +81,7 @@ test.each(kinds)(
           );
           const result = await run(store, line());
           const what = `${moment} call ${k} of ${calls}${isForGood ? ' and all after it' : ''}: ${result.stdout}${result.stderr}`;
-          expect([0, 13], what).toContain(result.exitCode);
-          if (result.exitCode !== 0) failed += 1;
-          store.hooks = {};
-          const after = setsOf(store);
-          const lost = before.filter((id) => !after.includes(id));
-          const added = after.filter((id) => !before.includes(id));
-          expect(lost.length, what).toBeLessThanOrEqual(removed);
-          expect(added.length, what).toBeLessThanOrEqual(made);
-          if (result.exitCode === 0) expect([lost.length, added.length], what).toEqual([removed, made]);
-          for (const [object, { bytes }] of prepared.objects) {
-            if (lost.some((id) => object.startsWith(id)) || /checks|last-look|^locks/.test(object)) continue;
-            expect(store.objects.get(object)?.bytes === bytes, `${what}: ${object}`).toBe(true);
-          }
-          // Whoever was killed there holds nothing for long.
-          for (const object of store.objects.keys()) if (object.startsWith('locks/')) store.objects.delete(object);
+          if (judgeFailedRun(result, store, prepared, { made, removed, setsOf, goesWith }, what)) failed += 1;
           if (i !== 0 && !isForGood) continue;
           const verified = await run(store, `verify --repo ${url}`);
           expect(verified.exitCode, `${what}, then ${verified.stderr}`).toBe(0);
