@@ -6,9 +6,9 @@ import { logFileName, logFileNumber } from '../../format/names.ts';
 import { formatBytes } from '../../measures.ts';
 import { type EnvironmentFile } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
+import { readToEnd } from '../log/each-batch.ts';
 import { isOpaqueLog, openLog } from '../log/log-files.ts';
 import { wholeLogFile } from '../log/log-parts.ts';
-import { scanLog } from '../log/scan.ts';
 import { type LogStart } from './copy-log.ts';
 
 /**
@@ -86,10 +86,7 @@ function endOfRecords(files: Files, number: number, file: string, known: LogStar
     const from = { file: number, offset: known?.lastRecord ?? 0 };
     const log = openLog(files, new Map([[number, wholeLogFile(file)]]));
     // Whether it is sound is looked at when it is copied.
-    const scan = scanLog(files, log, known ? { from, verify: false, reach: tailReach } : { from });
-    let step = scan.next();
-    while (!step.done) step = scan.next();
-    return step.value.lsn.offset;
+    return readToEnd(files, log, known ? { from, verify: false, reach: tailReach } : { from }).lsn.offset;
   } catch (error) {
     // What is wrong with it is told when it is copied.
     if (error instanceof FigaroError) return 0;

@@ -2,14 +2,14 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type Lsn } from '../../format/lsn.ts';
+import { noLsn, type Lsn } from '../../format/lsn.ts';
 import { commit } from '../../format/log/records/txn.ts';
 import { type Files } from '../files/files.ts';
 import { requireAmounts } from '../given.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
+import { readToEnd } from '../log/each-batch.ts';
 import { openLog } from '../log/log-files.ts';
 import { wholeLogFile } from '../log/log-parts.ts';
-import { scanLog } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { requireStandby, type StandbyState } from './standby.ts';
 import { readTrouble, type Trouble } from './trouble.ts';
@@ -97,13 +97,10 @@ function lagOf(files: Files, { end, logDirectory }: StandbyState, home: string, 
   let bytes = 0;
   let oldest: number | undefined;
   // What is damaged there is for the next round to say.
-  const scan = scanLog(files, log, { from: end, acceptDamageAfter: { file: 0, offset: 0 }, reach });
-  let step = scan.next();
-  for (; !step.done; step = scan.next()) {
-    const record = step.value;
+  const { lsn } = readToEnd(files, log, { from: end, acceptDamageAfter: noLsn, reach }, (record) => {
     bytes += record.length;
     oldest ??= bodyAs(record, commit)?.timestamp;
-  }
+  });
   const seconds = oldest === undefined ? 0 : Math.max(0, Math.round(now.getTime() / 1000) - oldest);
-  return { end: step.value.lsn, bytes, seconds };
+  return { end: lsn, bytes, seconds };
 }

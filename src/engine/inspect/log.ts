@@ -8,10 +8,11 @@ import { LogNotes } from '../backup/log-notes.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { filesOfKind, logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
+import { forEachBatch } from '../log/each-batch.ts';
 import { findLastCheckpoint } from '../log/find-checkpoint.ts';
 import { firstRecordOf, openLog, type Log } from '../log/log-files.ts';
 import { LogReader } from '../log/log-reader.ts';
-import { scanLog, type LogEnd } from '../log/scan.ts';
+import { type LogEnd } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 
@@ -95,13 +96,10 @@ async function contentsOf(files: Files, log: Log, watch: Watch): Promise<LogCont
   const from = redoFrom ?? found?.lsn ?? { file: log.files.at(-1)!.number, offset: 0 };
   const notes = new LogNotes();
   // Damage is told, and what is before it is shown.
-  const scan = scanLog(files, log, { from, acceptDamageAfter: noLsn });
-  let step = scan.next();
-  for (; !step.done; step = scan.next()) {
-    notes.see(step.value);
+  const end = await forEachBatch(files, log, { from, acceptDamageAfter: noLsn }, async (batch) => {
+    for (let i = 0; i < batch.count; i++) notes.see(batch.record(i));
     await pause(watch, { phase: 'read the log' });
-  }
-  const end = step.value;
+  });
   const isWhole = found ? redoFrom !== undefined : firstFile.number === 1;
   return {
     versions: versionsOf(log),

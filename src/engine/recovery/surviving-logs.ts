@@ -9,9 +9,9 @@ import { requireNotInUse } from '../environment/in-use.ts';
 import { type Files } from '../files/files.ts';
 import { Continuation, type ChainEnd } from '../log/continuation.ts';
 import { logFileName, logFileNumber } from '../../format/names.ts';
+import { forEachBatch, readToEnd } from '../log/each-batch.ts';
 import { openLog, type Log } from '../log/log-files.ts';
 import { wholeLogFile } from '../log/log-parts.ts';
-import { scanLog } from '../log/scan.ts';
 import { pause, type Watch } from '../pause.ts';
 import { wholeEnvironment } from '../environment/outside.ts';
 
@@ -50,13 +50,11 @@ export async function withSurvivingLogs(
     .filter((number) => number !== undefined && number >= first) as number[];
   const pathOf = (number: number): string => path.join(directory, logFileName(number));
   const log = openLog(files, new Map(numbers.map((number) => [number, wholeLogFile(pathOf(number))])));
-  const scan = scanLog(files, log);
-  let step = scan.next();
-  for (let count = 0; !step.done; step = scan.next()) {
-    continuation.see(step.value);
-    if (++count % 4096 === 0) await pause(watch, { phase: 'read the surviving log' });
-  }
-  continuation.requireProof(log.files[0]!, step.value.lsn);
+  const end = await forEachBatch(files, log, {}, async (batch) => {
+    for (let i = 0; i < batch.count; i++) continuation.see(batch.record(i));
+    await pause(watch, { phase: 'read the surviving log' });
+  });
+  continuation.requireProof(log.files[0]!, end.lsn);
 
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
   const survivors = numbers.map((number): EnvironmentFile => {
@@ -78,10 +76,7 @@ function whereLogIs(files: Files, directory: string): string {
 /** Where the log of the copies ends: a scan of its last file. */
 function endOf(files: Files, log: Log): ChainEnd {
   const last = log.files.at(-1)!;
-  const scan = scanLog(files, { files: [last], incomplete: [] });
-  let step = scan.next();
-  while (!step.done) step = scan.next();
-  const { lsn, lastRecord } = step.value;
+  const { lsn, lastRecord } = readToEnd(files, { files: [last], incomplete: [] });
   // A file without records yet: the header names the last one of the file before.
   const before = last.prev > 0 ? { file: last.number - 1, offset: last.prev } : undefined;
   return { firstFile: log.files[0]!.number, end: lsn, lastRecord: lastRecord ?? before };

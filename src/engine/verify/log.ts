@@ -7,10 +7,11 @@ import { logFileName } from '../../format/names.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { logPaths } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
+import { forEachBatch } from '../log/each-batch.ts';
 import { isOpaqueLog, openLog, startOf, type Log } from '../log/log-files.ts';
 import { firstLogDifference, withLogFile, type LogParts } from '../log/log-parts.ts';
 import { RecordLinks } from '../log/record-links.ts';
-import { scanLog } from '../log/scan.ts';
+import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 import { chainEnvironment, type Chain } from '../repository/chain.ts';
 import { environmentOf } from '../repository/repository.ts';
@@ -105,21 +106,15 @@ class LogVerification {
 
   /** Reads on until the end; the number of the file that is damaged, if one is. */
   async #scan(log: Log, watch: Watch): Promise<number | undefined> {
-    const scan = scanLog(this.#files, log);
     let at = log.files[0]!.number;
     const links = log.files[0]!.framing.cipher && new RecordLinks(startOf(log));
     try {
-      let step = scan.next();
-      for (; !step.done; step = scan.next()) {
-        const record = step.value;
-        at = record.lsn.file;
-        this.records += 1;
-        this.#expected.delete(keyOf(record.lsn));
-        links?.check(record);
-        this.#decode(() => record.body);
-        if (this.records % 4096 === 0) await pause(watch, { phase: 'read the log' });
-      }
-      this.#requireEnd(step.value.lsn);
+      const end = await forEachBatch(this.#files, log, {}, async (batch) => {
+        at = batch.file.number;
+        for (let i = 0; i < batch.count; i++) this.#see(batch.record(i), links);
+        await pause(watch, { phase: 'read the log' });
+      });
+      this.#requireEnd(end.lsn);
       return undefined;
     } catch (error) {
       this.#report(findingOf(this.#setOf(at, error), error));
@@ -127,9 +122,13 @@ class LogVerification {
     }
   }
 
-  #decode(read: () => object): void {
+  #see(record: ScannedRecord, links: RecordLinks | undefined): void {
+    this.records += 1;
+    this.#expected.delete(keyOf(record.lsn));
+    links?.check(record);
     try {
-      read();
+      // Read for what it throws.
+      void record.body;
     } catch (error) {
       this.#report(findingOf(this.#chain.sets.at(-1)!, error));
     }
