@@ -1,31 +1,21 @@
-/** What is looked at in sets and chains, and what was found. */
+/** Which sets and chains are looked at, and what was found in them. */
 
 import path from 'node:path';
 import { FigaroError, isOfTheRun, isSetDamage } from '../../errors.ts';
-import { formatSizes } from '../../measures.ts';
-import { unreadable } from '../environment/damaged.ts';
-import { discoverEnvironment } from '../environment/discover.ts';
 import { findOpaque } from '../environment/opaque.ts';
-import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
-import { readOwnIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { encryptedFile } from '../locked.ts';
 import { type Watch } from '../pause.ts';
 import { proveRecoverable } from '../recovery/proof.ts';
-import { chainEnvironment, filesTaken, grownIn, isUnsound, type Chain } from '../repository/chain.ts';
+import { chainEnvironment, grownIn, isUnsound, type Chain } from '../repository/chain.ts';
 import { isInFuture } from '../repository/chain-order.ts';
-import { appendCheck, checksName, readChecks } from '../repository/checks.ts';
-import { lastLookName } from '../repository/last-look.ts';
-import { pinName } from '../repository/pins.ts';
-import { type Manifest, type ManifestFile } from '../repository/manifest.ts';
-import { checksumLines, environmentOf, manifestLimit } from '../repository/repository.ts';
+import { appendCheck, readChecks } from '../repository/checks.ts';
 import { type BackupSet } from '../repository/backup-set.ts';
 import { programVersion } from '../version.ts';
 import { verifyLog } from './log.ts';
-import { whatItIs } from './intact.ts';
-import { readFile, type FileReading } from './pages.ts';
 import { type StructureReport } from '../structure/report.ts';
 import { type Finding } from './finding.ts';
+import { checkFiles, hasEnvironment, unlessDamaged, type CheckedFiles } from './set-files.ts';
 
 /** What is looked at, and how closely: every byte of everything by default. */
 export interface VerifyOptions {
@@ -49,12 +39,7 @@ export interface VerifyOptions {
 }
 
 /** What was looked at in a set. */
-export interface VerifiedSet {
-  readonly id: string;
-  readonly chain: string;
-  readonly files: number;
-  readonly bytes: number;
-  readonly pages: number;
+export interface VerifiedSet extends CheckedFiles {
   readonly findings: number;
 }
 
@@ -80,7 +65,7 @@ export class Verification {
   readonly #files: Files;
   readonly #options: VerifyOptions;
   readonly #watch: Watch;
-  readonly #sets: Omit<VerifiedSet, 'findings'>[] = [];
+  readonly #sets: CheckedFiles[] = [];
   readonly #findings: Finding[] = [];
   readonly #counts = new Map<string, number>();
   readonly #rehearsed: string[] = [];
@@ -159,7 +144,8 @@ export class Verification {
       for (const set of chain.sets) await this.verifySet(set);
       return;
     }
-    const isWhole = (set: BackupSet): boolean => this.#hasEnvironment(set) && grownIn(this.#files, set) === undefined;
+    const isWhole = (set: BackupSet): boolean =>
+      hasEnvironment(this.#files, set) && grownIn(this.#files, set) === undefined;
     if (!chain.sets.every(isWhole)) {
       for (const set of chain.sets) await this.verifySet(set);
       for (const set of chain.sets) this.note(set, false);
@@ -183,16 +169,6 @@ export class Verification {
     }
   }
 
-  /** What looks into files that are read one by one afterwards: then what is damaged in the store is told of each. Undefined for that. */
-  #unlessDamaged<T>(look: () => T): T | undefined {
-    try {
-      return look();
-    } catch (error) {
-      if (isSetDamage(error)) return undefined;
-      throw error;
-    }
-  }
-
   /** A copy of a damaged source: whether it still is that copy. */
   async #verifyUnsound(chain: Chain): Promise<void> {
     this.warnings.push(`${chain.id} is a copy of a damaged source: only its SHA-256 sums are compared`);
@@ -204,7 +180,7 @@ export class Verification {
 
   /** Says what cannot be checked of an encrypted chain. Throws `password` when its recovery is to be rehearsed. */
   #tellUnread(chain: Chain): void {
-    const opaque = this.#unlessDamaged(() => findOpaque(this.#files, chainEnvironment(this.#files, chain)));
+    const opaque = unlessDamaged(() => findOpaque(this.#files, chainEnvironment(this.#files, chain)));
     if (opaque === undefined) return;
     if (this.#options.rehearse) throw encryptedFile(opaque);
     this.warnings.push(
@@ -212,134 +188,10 @@ export class Verification {
     );
   }
 
-  /** The files of one set. */
+  /** The files of one set, without how it continues its chain. */
   async verifySet(set: BackupSet): Promise<void> {
-    const files = this.#files;
-    const { id, directory, manifest } = set;
-    if (!this.#hasEnvironment(set)) {
-      const isLink = files.statIfThere(environmentOf(directory))?.kind === 'link';
-      const message = `environment ${isLink ? 'is a link that leads nowhere' : 'is missing'}`;
-      this.find({ set: id, code: 'set-incomplete', message, path: 'environment' });
-      this.#sets.push({ id, chain: manifest.chain, files: manifest.files.length, bytes: 0, pages: 0 });
-      return;
-    }
-    const choice = filesTaken(manifest.files);
-    const environment = this.#unlessDamaged(() => discoverEnvironment(files, environmentOf(directory), { choice }));
-    const plain = new Set(manifest.files.filter(({ kind }) => kind === 'plain').map(({ path: name }) => name));
-    const withPages = (environment && this.#unlessDamaged(() => pagedFiles(files, environment))) ?? [];
-    const paged = new Map(
-      withPages
-        .filter(({ file }) => !plain.has(file.name) && !isUnsound(set))
-        .map((candidate) => [candidate.file.name, candidate]),
-    );
-    const left = new Set(this.#list(environmentOf(directory), ''));
-    let bytes = 0;
-    let pages = 0;
-    for (const file of manifest.files) {
-      if (!left.delete(file.path)) {
-        this.find({ set: id, code: 'set-incomplete', message: `${file.path} is missing`, path: file.path });
-        continue;
-      }
-      const full = path.join(environmentOf(directory), file.path);
-      const kind = whatItIs(files, environmentOf(directory), file.path);
-      if (kind !== 'file') {
-        this.find({ set: id, code: 'file-checksum', message: `${file.path} ${kind}`, path: file.path });
-        continue;
-      }
-      const { size } = files.statIfThere(full)!;
-      // What grew since is not ours to read: it may have no end.
-      if (this.#options.quick || size > file.size) {
-        bytes += size;
-        this.#compare(set, file, { size, sha256: file.sha256 });
-        continue;
-      }
-      const reading = await this.#read(set, file, full, paged.get(file.path));
-      if (!reading) continue;
-      bytes += reading.size;
-      pages += reading.pages;
-      this.#compare(set, file, reading);
-      for (const { code, pgno, problem } of reading.problems) {
-        this.find({ set: id, code, message: `${file.path}: page ${pgno} ${problem}`, path: file.path, pgno });
-      }
-    }
-    for (const name of left) {
-      this.find({ set: id, code: 'file-checksum', message: `${name} is not in the manifest`, path: name });
-    }
-    for (const { name, problem, code } of environment?.damaged ?? []) {
-      if (plain.has(name) || isUnsound(set)) continue;
-      const { message } = unreadable({ path: name, problem, code }, '');
-      this.find({ set: id, code, message, path: name, pgno: 0 });
-    }
-    this.#verifyFrame(set);
-    this.#sets.push({ id, chain: manifest.chain, files: manifest.files.length, bytes, pages });
-  }
-
-  /** Undefined where the store cannot give the file as it was written there, which is found then. */
-  async #read(
-    { id, manifest }: BackupSet,
-    { path: name }: ManifestFile,
-    file: string,
-    paged: PagedFile | undefined,
-  ): Promise<FileReading | undefined> {
-    try {
-      const end = manifest.withoutLog ? 'gone' : manifest.log?.end;
-      return await readFile(this.#files, file, paged, end, this.#watch);
-    } catch (error) {
-      if (!isSetDamage(error)) throw error;
-      this.find({ set: id, code: error.code, message: `${name} cannot be read: ${error.message}`, path: name });
-      return undefined;
-    }
-  }
-
-  #hasEnvironment({ directory }: BackupSet): boolean {
-    return this.#files.statThrough(environmentOf(directory))?.kind === 'directory';
-  }
-
-  #compare(set: BackupSet, file: ManifestFile, { size, sha256 }: { size: number; sha256: string }): void {
-    const [has, told] = formatSizes(size, file.size);
-    const problem =
-      size !== file.size
-        ? `has ${has}, not ${told} as in the manifest`
-        : sha256 !== file.sha256
-          ? 'does not match its SHA-256 in the manifest'
-          : undefined;
-    if (problem === undefined) return;
-    this.find({ set: set.id, code: 'file-checksum', message: `${file.path} ${problem}`, path: file.path });
-  }
-
-  /** What is in a set beside the environment. */
-  #verifyFrame({ id, directory, manifest }: BackupSet): void {
-    const known = ['environment', 'manifest.json', 'SHA256SUMS', checksName];
-    for (const name of [pinName, lastLookName]) known.push(name, `${name}.tmp`);
-    for (const name of this.#files.listIfThere(directory) ?? []) {
-      if (known.includes(name)) continue;
-      this.find({ set: id, code: 'file-checksum', message: `${name} does not belong into a set`, path: name });
-    }
-    const message = this.#whatIsWrongWithSums(directory, manifest);
-    if (message !== undefined) this.find({ set: id, code: 'file-checksum', message, path: 'SHA256SUMS' });
-  }
-
-  #whatIsWrongWithSums(directory: string, manifest: Manifest): string | undefined {
-    try {
-      const sums = readOwnIfThere(this.#files, path.join(directory, 'SHA256SUMS'), manifestLimit);
-      if (!sums) return 'SHA256SUMS is missing';
-      const isRight = Buffer.from(sums).toString('utf8') === checksumLines(manifest);
-      return isRight ? undefined : 'SHA256SUMS differs from the manifest';
-    } catch (error) {
-      // Of what stands in its place and is none.
-      if (error instanceof FigaroError && error.details.cause === undefined) return error.message;
-      throw error;
-    }
-  }
-
-  /** Names of all files in a directory, relative to it. */
-  #list(directory: string, inside: string): string[] {
-    const names = this.#files.listIfThere(path.join(directory, inside)) ?? [];
-    return names.flatMap((name) => {
-      const entry = inside === '' ? name : `${inside}/${name}`;
-      const kind = this.#files.statIfThere(path.join(directory, entry))?.kind;
-      return kind === 'directory' ? this.#list(directory, entry) : [entry];
-    });
+    const { quick = false } = this.#options;
+    this.#sets.push(await checkFiles(this.#files, set, (finding) => this.find(finding), { quick, watch: this.#watch }));
   }
 
   /** Goes through the recovery of a chain. */
