@@ -12,6 +12,7 @@ import { type CommandContext } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { requireNoCopiedDirectories, requireNoDirectories } from './environment-directories.ts';
 import { noDatabase } from './inspect/file.ts';
+import { withLogBeside } from './log-beside.ts';
 import { sizeArgument } from './options.ts';
 import { unlockedFiles } from './password.ts';
 import { restorePointOf, withRestorePoint, type RestorePointOptions } from './restore-point.ts';
@@ -47,6 +48,8 @@ export interface ContainerSource {
     use: (container: SeenContainer) => Promise<T>,
     isEnough?: LookOptions['isEnough'],
   ) => Promise<T>;
+  /** An error about the container, with what else may be the reason. */
+  readonly explain: <Failure>(error: Failure) => Failure | FigaroError;
 }
 
 /** Options of which one says that an environment is meant, and no file. */
@@ -65,11 +68,27 @@ export function findContainer(
   // A link may lead to a container, too.
   const isFile = kind === 'file' || kind === 'link';
   if (!isTyped && isFile) {
-    return { places: [], look: (_watch, use) => use({ files, path: name, warnings: [] }) };
+    return fileAsItIs(files, name);
   }
   const hasSource = options.repo !== undefined || options.home !== undefined || options.from !== undefined;
   if (!isTyped && !hasSource) throw noFile(name, kind === undefined ? 'is not there' : noDatabase(kind));
   return sourceOf(files, name, options);
+}
+
+/** A file without what is in the log only, which can look like damage. */
+function fileAsItIs(files: Files, name: string): ContainerSource {
+  const explain: ContainerSource['explain'] = (error) => withLogBeside(error, files, name);
+  return {
+    places: [],
+    look: async (_watch, use) => {
+      try {
+        return await use({ files, path: name, warnings: [] });
+      } catch (error) {
+        throw explain(error);
+      }
+    },
+    explain,
+  };
 }
 
 function sourceOf(files: Files, name: string, options: ContainerSourceOptions): ContainerSource {
@@ -94,6 +113,7 @@ function sourceOf(files: Files, name: string, options: ContainerSourceOptions): 
     return {
       places: [{ what: 'the repository', path: directory }],
       look: (watch, use, isEnough) => lookFrom(files, source, name, looking(watch, isEnough), use),
+      explain: (error) => error,
     };
   }
   const other = chain === undefined ? (toSet === undefined ? undefined : '--to-set') : '--chain';
@@ -106,6 +126,7 @@ function sourceOf(files: Files, name: string, options: ContainerSourceOptions): 
   return {
     places: homes.flatMap((at) => placesOf(found.files, 'the environment', at, environment.directories)),
     look: (watch, use) => lookIntoContainer(found.files, environment, name, looking(watch), use),
+    explain: (error) => error,
   };
 }
 

@@ -3,7 +3,7 @@ import { type DocumentEntry } from '../../engine/documents/metadata.ts';
 import { requireOutput, writeDocuments } from '../../engine/documents/write-documents.ts';
 import { FigaroError } from '../../errors.ts';
 import { formatBytes, formatCount, inOneLine } from '../../output/text.ts';
-import { findContainer, withContainerSource } from '../container-source.ts';
+import { findContainer, withContainerSource, type ContainerSource } from '../container-source.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { onStores } from '../stores.ts';
 import { examples } from '../options.ts';
@@ -40,7 +40,7 @@ export function documentsGetCommand(context: CommandContext): Command {
         const { output } = options;
         if (output !== undefined) requireOutput(context.files, output, source.places);
         await withOpenContainer(context, options, source, names, (open) =>
-          output === undefined ? print(context, open, names) : write(context, options, open, output),
+          output === undefined ? print(context, open, names) : write(context, options, open, output, source),
         );
       }),
     );
@@ -93,6 +93,7 @@ async function write(
   options: GetOptions,
   open: OpenContainer,
   directory: string,
+  { explain }: ContainerSource,
 ): Promise<void> {
   const { count, bytes } = await writeDocuments(context.files, open.container, directory, {
     entries: open.entries(),
@@ -102,7 +103,7 @@ async function write(
   });
   const { refusals, container } = open;
   const error = refusals.error();
-  if (error) context.addFailure(options, error);
+  if (error) context.addFailure(options, explain(error));
   const document = { container: container.name, output: directory, documents: count, bytes, refused: refusals.count };
   context.print(
     options,

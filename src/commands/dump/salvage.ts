@@ -10,6 +10,7 @@ import { type StructureFinding } from '../../engine/structure/file-check.ts';
 import { FigaroError, isOfTheRun } from '../../errors.ts';
 import { formatCount } from '../../output/text.ts';
 import { type CommandContext, type CommonOptions } from '../context.ts';
+import { noteOfLogBeside } from '../log-beside.ts';
 import {
   jsonOf,
   printList,
@@ -61,7 +62,8 @@ export async function salvage(
     pages.close();
   }
   if (findingCount > 0) {
-    context.found('page-type', `${path}: ${formatCount(findingCount, 'finding')}: this may not be all of it`);
+    const note = noteOfLogBeside(files, path);
+    context.found('page-type', `${path}: ${formatCount(findingCount, 'finding')}: this may not be all of it${note}`);
   }
 }
 

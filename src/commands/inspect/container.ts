@@ -5,6 +5,7 @@ import { describeInventory } from '../../output/inventory.ts';
 import { formatCount } from '../../output/text.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
+import { noteOfLogBeside } from '../log-beside.ts';
 import { findFile, withFileOptions, type FileOptions } from './file.ts';
 
 export function inspectContainerCommand(context: CommandContext): Command {
@@ -30,7 +31,8 @@ export function inspectContainerCommand(context: CommandContext): Command {
       context.print(options, toDocument(inventory), () => describeInventory(inventory));
       const { findings, findingCount } = inventory;
       const more = findingCount > 1 ? `, and ${formatCount(findingCount - 1, 'more finding')}` : '';
-      if (findingCount > 0) context.found('page-type', `${findings[0]!.message}${more}`);
+      if (findingCount === 0) return;
+      context.found('page-type', `${findings[0]!.message}${more}${noteOfLogBeside(files, path)}`);
     });
 }
 
