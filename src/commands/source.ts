@@ -43,6 +43,8 @@ export interface EnvironmentSource {
   readonly recoverOptions: string;
   /** The environment of an application: not a copy. */
   readonly isOriginal: boolean;
+  /** In words; of an environment itself its directory says it. */
+  readonly copyOf?: string;
 }
 
 /** @param what is looked at, with `of`: `the log of`; empty for the environment itself */
@@ -51,7 +53,7 @@ export function withSource(command: Command, what: string): Command {
   command
     .option('--repo <dir>', `${of('a chain in this repository')} (or $FIGARO_BACKUP_REPO)`)
     .option('--chain <set>', 'the chain of this set (default: the newest)')
-    .option('--home <dir>', `${of('this environment')} (or $DB_HOME); it is only read`)
+    .option('--home <dir>', `${of('this environment')} (or $DB_HOME where no repository is set); it is only read`)
     .option('--from <dir>', `${of('a plain copy')}; more than once, later ones over earlier ones`, collect);
   return withPasswordOption(withDirectories(command).addOption(copiedDirectories()));
 }
@@ -78,6 +80,7 @@ export function findEnvironment(
         ...[...(options.dirAt ?? [])].map(([old, dir]) => `--dir-at ${shellWord(`${old}=${dir}`)}`),
       ].join(' '),
       isOriginal: false,
+      copyOf: from.length === 1 ? 'a plain copy' : `plain copies: ${from.join(', ')}`,
     };
   }
   requireNoCopiedDirectories(options.dirAt);
@@ -105,11 +108,14 @@ export function findEnvironment(
   const directory = repositoryOf({ repo });
   requireNoDirectories(options, '--repo');
   const chosen = chooseChain(files, openRepository(files, directory), chain === undefined ? {} : { chain });
+  const { id, sets } = chosen.chain;
+  const last = sets.at(-1)!.id;
   return {
     files,
     environment: chainEnvironment(files, chosen.chain),
     chain: chosen.chain,
-    recoverOptions: `--repo ${shellWord(directory)}${isNewestWanted(chain) ? '' : ` --chain ${chosen.chain.id}`}`,
+    recoverOptions: `--repo ${shellWord(directory)}${isNewestWanted(chain) ? '' : ` --chain ${id}`}`,
     isOriginal: false,
+    copyOf: `set ${last}${last === id ? '' : `, of chain ${id},`} in ${directory}`,
   };
 }

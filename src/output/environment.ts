@@ -8,10 +8,18 @@ import { caution } from './styles.ts';
 import { formatBytes, formatCount, formatTime, inOneLine, table } from './text.ts';
 import { standardExternalDirectory } from '../format/names.ts';
 
-/** @param isOriginal it is not a copy: processes may use it */
-export function describeEnvironment(inspected: InspectedEnvironment, isOriginal: boolean): string {
+/** What was inspected. */
+interface Inspection {
+  /** It is not a copy: processes may use it. */
+  readonly isOriginal: boolean;
+  /** What the copy is, in words. */
+  readonly copyOf: string | undefined;
+}
+
+export function describeEnvironment(inspected: InspectedEnvironment, { isOriginal, copyOf }: Inspection): string {
   const { environment, databases, log, risks } = inspected;
-  const rows: string[][] = [['library', libraryText(inspected)]];
+  const rows: string[][] = copyOf === undefined ? [] : [['this is', copyOf]];
+  rows.push(['library', libraryText(inspected)]);
   if (isOriginal) rows.push(['in use', inspected.usedBy ?? 'by no process that could be seen']);
   rows.push(...configRows(inspected), ...outsideRows(inspected), ...otherFileRows(inspected), ...logRows(log));
   const parts = [

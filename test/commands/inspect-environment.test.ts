@@ -67,6 +67,25 @@ describe('inspect environment', () => {
     `);
   });
 
+  test('of a name that has a repository says that it looked at the newest set, and at which', async () => {
+    layDemoEnvironment(home);
+    const repository = path.join(path.dirname(home), 'repo');
+    expect((await figaro(['hot', '--home', home, '--repo', repository])).exitCode).toBe(0);
+    const config = path.join(path.dirname(home), 'config.toml');
+    fs.writeFileSync(config, `[environments.orders]\nhome = '${home}'\nrepo = '${repository}'\n`);
+    const document = await json('orders', '--config', config);
+    const [set] = fs.readdirSync(repository).filter((name) => name.includes('-hot-'));
+    expect(document).toMatchObject({ chain: set, set, home: `<dir>/repo/${set}/environment` });
+    const { stdout } = await figaro(['inspect', 'environment', 'orders', '--config', config]);
+    expect(stdout).toContain(`\n  this is      set ${set} in ${repository}\n`);
+    // The application's own is no set.
+    expect(await json('orders', '--config', config, '--home', home)).not.toHaveProperty('set');
+    expect((await figaro(['inspect', 'environment', '--from', home])).stdout).toContain(
+      '\n  this is      a plain copy\n',
+    );
+    expect((await inspect('--home', home)).stdout).not.toContain('this is');
+  });
+
   test('tells what recovery of a crashed environment has to read', async () => {
     layDemoEnvironment(home);
     expect((await inspect('--home', home)).stdout).toMatchInlineSnapshot(`

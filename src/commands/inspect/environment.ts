@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { summarize } from '../../engine/environment/left-out.ts';
 import { inspectEnvironment } from '../../engine/inspect/environment.ts';
 import { type InspectedEnvironment } from '../../engine/inspect/inspected.ts';
+import { type Chain } from '../../engine/repository/chain.ts';
 import { releaseOfDatabase } from '../../format/releases.ts';
 import { describeEnvironment } from '../../output/environment.ts';
 import { formatTime } from '../../output/text.ts';
@@ -17,7 +18,8 @@ export function inspectEnvironmentCommand(context: CommandContext): Command {
     .description(
       'Show what an environment is: its containers and other files, which releases wrote them, its log and the last ' +
         'checkpoint, its settings, and what puts its backups at risk. Only what files tell is told: settings that the ' +
-        'application makes by itself leave no trace. Risks do not change the exit status.',
+        'application makes by itself leave no trace. Risks do not change the exit status. Of an environment of the configuration file ' +
+        'that has a repository, the newest set is looked at, as of whatever has both; --home DIR looks at the environment itself.',
     );
   return withCommonOptions(withEnvironment(withSource(command, '')))
     .addHelpText(
@@ -31,20 +33,23 @@ export function inspectEnvironmentCommand(context: CommandContext): Command {
     .action(
       onStores(context, async (_environment: string | undefined, options: SourceOptions) => {
         const source = findEnvironment(unlockedFiles(context, options), options, { insideOnly: true });
-        const { files, environment, isOriginal } = source;
+        const { files, environment, isOriginal, copyOf, chain } = source;
         const inspected = await context.withWatch(options, (watch) =>
           inspectEnvironment(files, environment, watch, isOriginal ? 'environment' : 'copy'),
         );
-        context.print(options, toDocument(inspected), () => describeEnvironment(inspected, isOriginal));
+        context.print(options, toDocument(inspected, chain), () =>
+          describeEnvironment(inspected, { isOriginal, copyOf }),
+        );
       }),
     );
 }
 
-function toDocument({ environment, databases, log, ...rest }: InspectedEnvironment): object {
+function toDocument({ environment, databases, log, ...rest }: InspectedEnvironment, chain?: Chain): object {
   const { home, config, leftOut, insideNames = new Map<string, string>() } = environment;
   const { dataDirectories, createDirectory, logDirectory, externalFileDirectory, flags } = config;
   return {
     home,
+    ...(chain ? { chain: chain.id, set: chain.sets.at(-1)!.id } : {}),
     config: { dataDirectories, createDirectory, logDirectory, externalFileDirectory, flags },
     ...(insideNames.size > 0
       ? { outside: [...insideNames].map(([directory, name]) => ({ directory, path: name })) }
