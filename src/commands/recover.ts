@@ -21,11 +21,12 @@ import { repositoryOf } from './directories.ts';
 import { unlockedFiles, withPasswordOption, type PasswordOptions } from './password.ts';
 import { hooked, withHooks } from './run/hooks.ts';
 import { collect, examples, mappingArgument, sizeArgument } from './options.ts';
+import { type FoundRepository } from './stores.ts';
 import { restorePointOf, withRestorePoint, type RestorePointOptions } from './restore-point.ts';
 import { copiedDirectories, requireNoCopiedDirectories } from './environment-directories.ts';
 import { withByteInput } from './streams.ts';
 
-interface RecoverCommandOptions extends CommonOptions, PasswordOptions, RestorePointOptions {
+interface RecoverCommandOptions extends CommonOptions, PasswordOptions, RestorePointOptions, FoundRepository {
   readonly resetLsns?: true;
   readonly trustOwners?: true;
   readonly acceptMissing?: true;
@@ -202,7 +203,7 @@ function describe(options: RecoverCommandOptions, result: Recovered): string {
   }
   const headline = `${result.dryRun ? 'would recover' : 'recovered'} ${inOneLine(result.target)}\n`;
   const details = table(rows).replaceAll(/^/gm, '  ').trimEnd();
-  return `${headline}${details}\n${result.dryRun ? `\n${listFiles(result.copied)}` : ''}`;
+  return `${headline}${details}\n${result.dryRun ? `\n${listFiles(result.copied, placesOf(options, result))}` : ''}`;
 }
 
 /** What it takes, as the end of a sentence. */
@@ -217,13 +218,30 @@ function describeAsked({ toTime, toLsn, toTxn }: RecoverCommandOptions): string 
   return toTime && describeMoment(toTime);
 }
 
-function listFiles(files: readonly EnvironmentFile[]): string {
+/**
+ * Where a file was read, for people: its path; of a set that is no directory, the name it has in there, `SET/environment/docs.dbxml`.
+ * What has stood for such a set in the meantime is gone afterwards.
+ */
+function placesOf(
+  { fromStdin, foundStore }: RecoverCommandOptions,
+  { chain }: Recovered,
+): (file: EnvironmentFile) => string {
+  const [set] = fromStdin || foundStore ? (chain?.sets ?? []) : [];
+  if (!set) return ({ path: file }) => file;
+  const repository = `${path.dirname(set.directory)}${path.sep}`;
+  return ({ path: file }) =>
+    file.startsWith(repository) ? file.slice(repository.length).split(path.sep).join('/') : file;
+}
+
+function listFiles(files: readonly EnvironmentFile[], placeOf: (file: EnvironmentFile) => string): string {
   const total = files.reduce((sum, { stat }) => sum + stat.size, 0);
-  const rows = files.map(({ kind, stat, path: from }) => [kind, formatBytes(stat.size), from]);
+  const rows = files.map((file) => [file.kind, formatBytes(file.stat.size), placeOf(file)]);
   return `${table(rows)}${formatCount(files.length, 'file')}, ${formatBytes(total)}; nothing was written\n`;
 }
 
-function toDocument({ survivingLogs }: RecoverCommandOptions, point: RestorePoint, result: Recovered): object {
+function toDocument(options: RecoverCommandOptions, point: RestorePoint, result: Recovered): object {
+  const { survivingLogs } = options;
+  const placeOf = placesOf(options, result);
   const { chain, directories, chosenAs, report } = result;
   return {
     dryRun: result.dryRun,
@@ -240,7 +258,12 @@ function toDocument({ survivingLogs }: RecoverCommandOptions, point: RestorePoin
       window: { first: commitOf(report.window.first), last: commitOf(report.window.last) },
       inDoubt: report.inDoubt.map(({ id, gid }) => ({ id: formatTxnId(id), gid })),
     }),
-    files: result.copied.map(({ kind, name, stat, path: from }) => ({ kind, name, from, size: stat.size })),
+    files: result.copied.map((file) => ({
+      kind: file.kind,
+      name: file.name,
+      from: placeOf(file),
+      size: file.stat.size,
+    })),
     warnings: result.warnings,
   };
 }

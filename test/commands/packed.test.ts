@@ -120,6 +120,21 @@ describe.each(kinds)('a repository that is %s', (kind) => {
     expect(databasesIn(packed.inside('first'))).toEqual(databasesIn(packed.inside('first-expected')));
   });
 
+  test('a dry run names files as they are in the sets, not where they were read meanwhile', async () => {
+    const line = 'recover --repo @repo --to @dry --dry-run';
+    const text = await succeed(line, 'owner');
+    const document = JSON.parse((await succeed(`${line} --json`, 'owner')).stdout) as {
+      sets: string[];
+      files: { name: string; from: string }[];
+    };
+    const sets = document.sets.join('|');
+    for (const { name, from } of document.files) {
+      expect(from).toMatch(new RegExp(`^(${sets})/environment/${name}$`));
+      expect(text.stdout).toContain(`  ${from}\n`);
+    }
+    expect(document.files.length).toBeGreaterThan(3);
+  });
+
   const restored = (): void => {
     const copy = packed.copyOf('repo', 'away');
     const key = kind === 'encrypted' ? [packed.inside('identity.txt')] : [];

@@ -69,6 +69,11 @@ test('a chain is taken into a store, and recovered to what it would be from a di
   expect(third.stdout).toMatch(/proven recoverable, on from \S+-incremental-/);
   await succeed('incremental --home @env --repo @repo');
   expect(namesOfSets()).toHaveLength(3);
+  const dry = JSON.parse((await succeed(`recover --repo ${url} --to @a --dry-run --json`)).stdout) as {
+    files: { from: string }[];
+  };
+  // What is named is in the store.
+  for (const { from } of dry.files) expect([...store.objects.keys()]).toContain(from);
   await succeed(`recover --repo ${url} --to @a`);
   await succeed('recover --repo @repo --to @b');
   expect(hashesIn(path.join(place.directory, 'a'))).toEqual(hashesIn(path.join(place.directory, 'b')));

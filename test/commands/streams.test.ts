@@ -369,6 +369,13 @@ describe('a set that comes as a stream', () => {
     expect((await figaro(['recover', '-q', '--from-stdin', '--to', target], { stdin })).exitCode).toBe(0);
   });
 
+  test('names the files of its set, not those of the spool, which are gone', async () => {
+    const stdin = [await demoStream()];
+    const { stdout } = await figaro(['recover', '--json', '--from-stdin', '--to', target], { stdin });
+    const { sets, files } = JSON.parse(stdout) as { sets: string[]; files: { name: string; from: string }[] };
+    expect(files.map(({ from }) => from)).toEqual(files.map(({ name }) => `${sets[0]}/environment/${name}`));
+  });
+
   test('has one source, is not typed, and is not tried without being kept', async () => {
     const recover = (...more: string[]): Promise<unknown> =>
       figaro(['recover', '--from-stdin', '--to', target, ...more], { stdin: [] });
