@@ -18,7 +18,7 @@ export function companionsOf({ packed }: Head): ReadonlyMap<string, Uint8Array> 
 With figaro-backup:       figaro-backup recover --repo THIS --to DIR${packed?.keys ? ' --identity IDENTITY' : ''}
 Without it, with ${tools}, in a copy of this repository:
                           python3 restore.py SET DIR${key}
-where SET is the name of a directory in sets/. DIR/environment is then what was backed up. For a chain, do so with its full set and with the
+where SET is the name of a directory in sets/, and DIR a directory that is new or empty. DIR/environment is then what was backed up. For a chain, do so with its full set and with the
 incrementals after it, one DIR each; copy what is in DIR/environment of the incrementals, the oldest first, over that of the full set (a file
 NAME.from-NUMBER is what log file NAME grew by from that byte on: append it), and run db_recover -c -h DIR/environment.
 
@@ -38,10 +38,17 @@ const script = `#!/usr/bin/env python3
 # python3 restore.py SET DIR [IDENTITY]: brings a set back, in a copy of the repository. Needs zstd, and age where objects end in .age.
 import functools, hashlib, json, os, subprocess, sys
 usage = 'in a copy of the repository: python3 restore.py SET DIR [IDENTITY], with a SET that is in sets/'
-if len(sys.argv) < 3 or not os.path.isdir('sets/' + sys.argv[1]): sys.exit(usage)
+if len(sys.argv) < 3 or not sys.argv[2] or not os.path.isdir('sets/' + sys.argv[1]): sys.exit(usage)
 name, target = sys.argv[1:3]
+if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
+    sys.exit(target + ' is not an empty directory, and nothing was written: name one that is new or empty')
+def inside(path):
+    parts = path.replace(os.sep, '/').split('/')
+    if '..' in parts or parts[0] == '' or os.path.splitdrive(path)[0]: sys.exit(ascii(path) + ' leads out of where it belongs: this repository was tampered with')
+    return path
 @functools.lru_cache(64)
 def get(path):
+    inside(path)
     age = os.path.exists(path + '.zst.age')
     if age and len(sys.argv) < 4: sys.exit('this repository is encrypted; ' + usage)
     data = open(path + ('.zst.age' if age else '.zst'), 'rb').read()
@@ -54,9 +61,9 @@ def sha256(path):
         for block in iter(lambda: file.read(1 << 20), b''): hashed.update(block)
     return hashed.hexdigest()
 def create(path):
-    assert '..' not in path.split('/') and not path.startswith('/'), path
-    os.makedirs(os.path.dirname(os.path.join(target, path)), exist_ok=True)
-    return open(os.path.join(target, path), 'wb')
+    full = os.path.join(target, inside(path))
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    return open(full, 'xb')
 text = get('sets/' + name + '/manifest.json')
 top = json.loads(text)
 contents = get('sets/' + name + '/contents.' + top['contents'])
@@ -69,7 +76,7 @@ for line in contents.decode().split('\\n')[2:-1]:
         out.write(get('packs/' + pack)[int(offset):int(offset) + int(length)])
         out.flush()
 for file in top['manifest']['files']:
-    path = os.path.join(target, 'environment', file['path'])
+    path = os.path.join(target, 'environment', inside(file['path']))
     if sha256(path) != file['sha256']: sys.exit(path + ' is damaged')
 create('manifest.json').write(text[text.index(b'\\n') + 1:-2])
 `;
