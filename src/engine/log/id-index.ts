@@ -1,5 +1,9 @@
 const empty = -1;
 
+/** Ids that differ in these bits alone lie side by side: of transactions and pages, the next one is mostly in the same line of memory. */
+const neighbourBits = 4;
+const neighbourMask = 0xf;
+
 /** Numbers by 32-bit ids, none of which is 0: a hash table without an object for each. */
 export class IdIndex {
   #ids = new Uint32Array(16);
@@ -71,8 +75,9 @@ export class IdIndex {
   }
 
   #home(id: number): number {
-    const mixed = Math.imul(id, 0x9e3779b1);
-    return (mixed ^ (mixed >>> 15)) & (this.#ids.length - 1);
+    const mixed = Math.imul(id >>> neighbourBits, 0x9e3779b1);
+    const group = mixed ^ (mixed >>> 15);
+    return ((group << neighbourBits) | (id & neighbourMask)) & (this.#ids.length - 1);
   }
 
   /** Where an id is, or would be put. */
