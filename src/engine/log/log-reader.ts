@@ -1,6 +1,6 @@
 import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
-import { isSound } from '../../format/log/framing.ts';
+import { LogWindow } from '../../format/log/frames.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { type Files } from '../files/files.ts';
 import { OpenFiles } from '../files/open-files.ts';
@@ -27,12 +27,11 @@ export class LogReader {
   readonly #log: Log;
   readonly #reach: Reach;
   readonly #opened: OpenFiles;
-  #number = 0;
-  #buffer = new Uint8Array(0);
-  /** The part of the buffer that was read. */
-  #window = this.#buffer;
-  #view = new DataView(this.#window.buffer);
-  #windowStart = 0;
+  #file: LogFile | undefined;
+  #window: LogWindow | undefined;
+  /** The window has the bytes of the file from here on, up to there. */
+  #start = 0;
+  #end = 0;
 
   constructor(files: Files, log: Log, reach: Reach = reaches.backwards) {
     this.#log = log;
@@ -41,6 +40,9 @@ export class LogReader {
   }
 
   close(): void {
+    this.#window?.giveBack();
+    this.#window = undefined;
+    this.#start = this.#end = 0;
     this.#opened.close();
   }
 
@@ -49,26 +51,23 @@ export class LogReader {
    * `log-corrupt` when none is there.
    */
   read(lsn: Lsn): ScannedRecord {
-    const file = logFile(this.#log, lsn.file);
-    const fail = (): FigaroError =>
-      new FigaroError('log-corrupt', `there is no log record at ${formatLsn(lsn)}, where another record points`, {
-        lsn: formatLsn(lsn),
-      });
-    if (!file) throw fail();
-    const { framing, version } = file;
+    const { offset } = lsn;
+    const file = this.#file?.number === lsn.file ? this.#file : logFile(this.#log, lsn.file);
+    if (!file) throw noRecord(lsn);
+    const { framing, version, size } = file;
     const { shortest, padding } = framing;
-    if (lsn.offset < firstRecordOf(file) || lsn.offset + shortest > file.size) throw fail();
-    if (this.#number !== file.number) {
-      this.#number = file.number;
-      this.#window = new Uint8Array(0);
+    if (offset < firstRecordOf(file) || offset + shortest > size) throw noRecord(lsn);
+    if (this.#file !== file) {
+      this.#file = file;
+      this.#start = this.#end = 0;
     }
-    this.#fill(file, lsn.offset, shortest);
-    const length = this.#view.getUint32(lsn.offset - this.#windowStart + recordAt.length, true);
-    if (length < shortest || lsn.offset + length > file.size) throw fail();
-    this.#fill(file, lsn.offset, length);
-    const at = lsn.offset - this.#windowStart;
-    if (!isSound(this.#window, at, length, framing)) throw fail();
-    const plain = framing.toPlain(this.#window, this.#view, at, length);
+    const head = this.#hold(file, offset, shortest);
+    const length = head.view.getUint32(offset - this.#start + recordAt.length, true);
+    if (length < shortest || offset + length > size) throw noRecord(lsn);
+    const window = this.#hold(file, offset, length);
+    const at = offset - this.#start;
+    if (!window.isSound(at, length, framing)) throw noRecord(lsn);
+    const plain = framing.toPlain(window.bytes, window.view, at, length);
     return new ScannedRecord(plain.bytes, plain.view, plain.at, plain.length, lsn, version, padding);
   }
 
@@ -82,26 +81,35 @@ export class LogReader {
     return undefined;
   }
 
-  #fill(file: LogFile, offset: number, length: number): void {
-    if (
-      this.#window.length > 0 &&
-      offset >= this.#windowStart &&
-      offset + length <= this.#windowStart + this.#window.length
-    ) {
-      return;
-    }
+  /** Makes the window hold these bytes of a file, which has them. */
+  #hold(file: LogFile, offset: number, length: number): LogWindow {
+    const held = this.#window;
+    if (held && offset >= this.#start && offset + length <= this.#end) return held;
     const { before, behind } = this.#reach;
     const end = Math.min(file.size, offset + Math.max(length, behind));
     const start = Math.max(0, Math.min(offset, end - before - behind));
-    if (this.#buffer.length < end - start) this.#buffer = new Uint8Array(Math.max(before + behind, end - start));
+    const window = this.#windowOf(end - start);
     const opened = this.#opened.get(String(file.number));
-    this.#window = this.#buffer.subarray(0, opened.readAt(this.#buffer.subarray(0, end - start), start));
-    this.#view = new DataView(this.#buffer.buffer, 0, this.#window.length);
-    this.#windowStart = start;
-    if (offset + length > start + this.#window.length) {
+    this.#start = start;
+    this.#end = start + opened.readAt(window.bytes.subarray(0, end - start), start);
+    if (offset + length > this.#end) {
       throw new FigaroError('environment-changed', `${file.path} became shorter while it was read`, {
         path: file.path,
       });
     }
+    return window;
   }
+
+  #windowOf(size: number): LogWindow {
+    if (this.#window && this.#window.bytes.length >= size) return this.#window;
+    this.#window?.giveBack();
+    const { before, behind } = this.#reach;
+    return (this.#window = LogWindow.take(Math.max(before + behind, size)));
+  }
+}
+
+function noRecord(lsn: Lsn): FigaroError {
+  return new FigaroError('log-corrupt', `there is no log record at ${formatLsn(lsn)}, where another record points`, {
+    lsn: formatLsn(lsn),
+  });
 }

@@ -81,6 +81,7 @@ export class Passes {
     const { limit, transactions, end, logBytes } = analysis;
     const last = limit?.lsn ?? end.lastRecord;
     if (!last) return;
+    const observer = this.#observer;
     let done = 0;
     for (const batch of scanBatches(files, log, { verify: false })) {
       const { number, version } = batch.file;
@@ -92,15 +93,17 @@ export class Passes {
         if (txnId === 0 || batch.isDebug(i)) continue;
         const offset = batch.offsetOf(i);
         if (offset > lastOffset) break;
+        const code = batch.code(i);
+        // There is one for every transaction, and mostly nobody waits for it.
+        if (code === commit.code && !observer && !this.#unlogged.follows(txnId)) continue;
         if (transactions.fateOf(txnId, number, offset) !== 'committed') {
           this.#seeUnfinished(batch, i);
           continue;
         }
-        const code = batch.code(i);
-        if (code === commit.code) await this.#observer?.seeCommit(batch.record(i));
-        else this.#observer?.see(batch.record(i));
-        // There is one for every transaction, and mostly nobody waits for it.
-        if (code === commit.code && !this.#unlogged.follows(txnId)) continue;
+        if (observer) {
+          if (code === commit.code) await observer.seeCommit(batch.record(i));
+          else observer.see(batch.record(i));
+        }
         const onePage = operations[code]?.onePage;
         if (onePage && this.#isPresent(batch, i, onePage)) continue;
         this.#redoRecord(batch.record(i));

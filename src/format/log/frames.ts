@@ -1,6 +1,8 @@
 /** The records of a stretch of a log file, found in WebAssembly: most of the time of a scan goes into checksums. */
 
+import { frameSize, recordAt } from './frame.ts';
 import { framesWasm } from './frames-wasm.ts';
+import { isSound, type Framing } from './framing.ts';
 
 /** What frames.wat exports. */
 interface Exports {
@@ -74,6 +76,16 @@ export class LogWindow {
    */
   follow(at: number, end: number, offset: number, prev: number, verify: boolean): number {
     return this.#exports.follow(at, end, offset, prev, verify ? 1 : 0, this.#size) >>> 0;
+  }
+
+  /** As `isSound` in framing.ts, for a record in the window. */
+  isSound(at: number, length: number, framing: Framing): boolean {
+    if (framing.cipher) return isSound(this.bytes, at, length, framing);
+    const { view } = this;
+    const links = view.getUint32(at + recordAt.prev, true) ^ length;
+    return (
+      (this.#exports.hash(at + frameSize, at + length) ^ links) === (view.getUint32(at + recordAt.checksum, true) | 0)
+    );
   }
 }
 

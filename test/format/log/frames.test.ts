@@ -1,8 +1,10 @@
 import fs from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Cipher } from '../../../src/format/crypto.ts';
 import { frameAt, frameSize, sealRecord } from '../../../src/format/log/frame.ts';
 import { LogWindow } from '../../../src/format/log/frames.ts';
+import { encryptedFraming, isSound, plainFraming } from '../../../src/format/log/framing.ts';
 import { compiledFrames, compileFrames } from '../../support/build-wasm.ts';
 
 /** Records of these body sizes, one behind the other, as they stand in a file from `offset` on. */
@@ -71,6 +73,22 @@ describe('records of a log followed in WebAssembly', () => {
     const bodies = [16, 17, 31, 32, 33, 4000, 65536].map((length) => new Uint8Array(length).fill(255));
     const starts = follow(records(bodies, 28, 0), 28, 0, true);
     expect(starts).toHaveLength(bodies.length);
+  });
+
+  test('are sound one by one as they are when all of their bytes are looked at, whatever is damaged', () => {
+    for (const framing of [plainFraming, encryptedFraming(new Cipher(Buffer.from('s3cret pass')))]) {
+      const sealed = framing.seal(new Uint8Array(framing.frameSize + 40).fill(7), 28);
+      const window = LogWindow.take(100 + sealed.length);
+      window.bytes.set(sealed, 100);
+      expect(window.isSound(100, sealed.length, framing)).toBe(true);
+      for (let at = 0; at < sealed.length; at++) {
+        const damaged = sealed.slice();
+        damaged[at]! ^= 0x40;
+        window.bytes.set(damaged, 100);
+        expect(window.isSound(100, sealed.length, framing)).toBe(isSound(damaged, 0, damaged.length, framing));
+      }
+      window.giveBack();
+    }
   });
 
   test('that name lengths beyond everything end the search', () => {
