@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { quoted } from '../../src/commands/schedule/systemd.ts';
+import { type Files } from '../../src/engine/files/files.ts';
 import { filesWith } from '../../src/engine/files/files-with.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { createRepository } from '../../src/engine/repository/repository.ts';
@@ -80,15 +81,30 @@ const schedulers = ['systemd', 'cron', 'task-scheduler'] as const;
 
 /** `--user`: tests are not to write into /etc. */
 async function schedule(command: string, ...args: readonly string[]): Promise<CliResult> {
-  const [withoutSystemd] = [
-    filesWith(nodeFiles, {
-      statIfThere: (file) => (file === '/run/systemd/system' ? undefined : nodeFiles.statIfThere(file)),
-    }),
-  ];
-  return await figaro(['schedule', command, '--user', ...args], { env, directory, files: withoutSystemd });
+  return await figaro(['schedule', command, '--user', ...args], { env, directory, files: machine() });
+}
+
+/** A machine whose processes have these names, from the first one on. */
+function machine({ processes = ['init', 'cron'], hasSystemd = false } = {}): Files {
+  const proc = path.join(path.dirname(directory), 'proc');
+  fs.rmSync(proc, { recursive: true, force: true });
+  processes.forEach((name, index) => {
+    fs.mkdirSync(path.join(proc, String(index + 1)), { recursive: true });
+    fs.writeFileSync(path.join(proc, String(index + 1), 'comm'), `${name}\n`);
+  });
+  const there = (file: string): string => file.replace(/^\/proc(?=\/|$)/, proc);
+  return filesWith(nodeFiles, {
+    statIfThere(file) {
+      if (file !== '/run/systemd/system') return nodeFiles.statIfThere(file);
+      return hasSystemd ? nodeFiles.statIfThere(directory) : undefined;
+    },
+    listIfThere: (file) => nodeFiles.listIfThere(there(file)),
+    openIfThere: (file) => nodeFiles.openIfThere(there(file)),
+  });
 }
 
 interface Document {
+  readonly scheduler: string;
   readonly parts: readonly {
     readonly place: string;
     readonly text: string;
@@ -228,6 +244,82 @@ test('what one scheduler runs is not given to another one as well', async () => 
   });
   await schedule('remove', 'orders', '--with', 'cron');
   expect((await schedule('install', 'orders', '--with', 'systemd')).exitCode).toBe(0);
+});
+
+test.each([
+  ['cron', true],
+  ['systemd', false],
+] as const)(
+  'what %s has is shown and removed, whether or not it would be chosen here',
+  async (scheduler, hasSystemd) => {
+    const files = machine({ hasSystemd });
+    const run = (command: string, ...args: readonly string[]): Promise<CliResult> =>
+      figaro(['schedule', command, 'orders', '--user', ...args], { env, directory, files });
+    const before = filesThere();
+    expect((await run('install', '--with', scheduler)).exitCode).toBe(0);
+    const { scheduler: shown, parts } = JSON.parse((await run('show', '--json')).stdout) as Document;
+    expect(shown).toBe(scheduler);
+    expect(new Set(parts.map(({ state }) => state))).toEqual(new Set(['own']));
+    const other = scheduler === 'cron' ? 'systemd' : 'cron';
+    expect((await run('remove', '--with', other)).stdout).toBe(`${other} has no schedule of orders\n`);
+    expect((await run('remove')).stdout).toMatch(/^(<dir>.*|crontab): removed\n/);
+    expect(filesThere()).toEqual(before);
+    for (const command of ['show', 'remove']) {
+      expect((await run(command)).stdout).toBe(
+        `neither ${hasSystemd ? 'systemd nor cron' : 'cron nor systemd'} has a schedule of orders\n`,
+      );
+    }
+  },
+);
+
+test('what several schedulers have is shown and removed all together, and not a part of it when another one was edited', async () => {
+  await schedule('install', 'orders', '--with', 'cron');
+  const inCron = fs.readFileSync(crontab, 'utf8');
+  await schedule('remove', 'orders');
+  await schedule('install', 'orders', '--with', 'systemd');
+  fs.writeFileSync(crontab, inCron.replace('14m', '13m'));
+  const before = filesThere();
+  expect((await documentOf('show', 'orders')).parts.map(({ state }) => state)).toEqual([
+    'edited',
+    ...Array.from({ length: 6 }, () => 'own'),
+  ]);
+  expect(await schedule('remove', 'orders')).toMatchObject({ exitCode: 6 });
+  expect(filesThere()).toEqual(before);
+  fs.writeFileSync(crontab, inCron);
+  expect((await documentOf('remove', 'orders')).parts).toHaveLength(7);
+  expect(JSON.stringify(filesThere())).not.toContain('incremental orders');
+});
+
+test('cron that does not run is warned of, where all processes can be seen', async () => {
+  const warningsWith = async (...processes: readonly string[]): Promise<unknown> => {
+    const files = machine({ processes: [...processes] });
+    const args = ['schedule', 'install', 'orders', '--with', 'cron', '--json'];
+    return (JSON.parse((await figaro(args, { env, files })).stdout) as Document).warnings;
+  };
+  const warning = 'cron does not run here, so nothing begins until it is started';
+  expect(await warningsWith('init', 'sshd')).toEqual([warning]);
+  // Also where it was written before.
+  expect(await warningsWith('init', 'sshd')).toEqual([warning]);
+  expect(await warningsWith('init', 'crond')).toEqual([]);
+  expect(await warningsWith('init', 'sshd', 'cron')).toEqual([]);
+  // Those of others are hidden, or there is no /proc.
+  expect(await warningsWith('', 'sh')).toEqual([]);
+  expect(await warningsWith()).toEqual([]);
+});
+
+test('cron that is not installed has nothing, and is not given anything', async () => {
+  fs.rmSync(path.join(directory, 'bin', 'crontab'));
+  env['PATH'] = path.join(directory, 'bin');
+  expect((await documentOf('install', 'orders', '--with', 'cron', '--dry-run')).warnings).toEqual([
+    'cron is not installed here: there is no program crontab',
+  ]);
+  expect(await schedule('install', 'orders', '--with', 'cron')).toMatchObject({
+    exitCode: 6,
+    stderr: expect.stringMatching(/^error \[io\]: there is no program crontab here\n/),
+  });
+  expect((await schedule('remove', 'orders')).stdout).toBe('neither cron nor systemd has a schedule of orders\n');
+  await schedule('install', 'orders', '--with', 'systemd');
+  expect((await documentOf('remove', 'orders')).parts).toHaveLength(6);
 });
 
 test('a schedule needs an environment that the configuration file describes, whatever variables say', async () => {
@@ -469,9 +561,7 @@ describeWith('systemd-analyze', 'systemd', 'systemd', () => {
 });
 
 test('timers begin where systemd runs, and end before they are removed', async () => {
-  const running = filesWith(nodeFiles, {
-    statIfThere: (file) => nodeFiles.statIfThere(file === '/run/systemd/system' ? directory : file),
-  });
+  const running = machine({ hasSystemd: true });
   const run = (command: string, ...args: readonly string[]): Promise<CliResult> =>
     figaro(['schedule', command, 'orders', '--user', ...args], { env, files: running });
   const calls = (): string[] => {
@@ -497,6 +587,22 @@ test('timers begin where systemd runs, and end before they are removed', async (
   ]);
   await run('remove');
   expect(calls()).toEqual([`--user disable --now ${timers('incremental')}`, '--user daemon-reload']);
+});
+
+test('where systemd does not run, its links to timers go with these', async () => {
+  const wanted = path.join(directory, 'systemd/user/timers.target.wants');
+  await schedule('install', 'orders', '--with', 'systemd');
+  fs.mkdirSync(wanted);
+  // As `systemctl enable` makes them.
+  for (const job of ['incremental', 'full', 'expire']) {
+    const name = `figaro-backup-orders-${job}.timer`;
+    fs.symlinkSync(path.join(directory, 'systemd/user', name), path.join(wanted, name));
+  }
+  fs.symlinkSync('/lib/systemd/system/apt-daily.timer', path.join(wanted, 'apt-daily.timer'));
+  await schedule('install', 'orders', '--with', 'systemd', '--full', 'never');
+  expect(fs.readdirSync(wanted)).toEqual(['apt-daily.timer', 'figaro-backup-orders-incremental.timer']);
+  await schedule('remove', 'orders', '--with', 'systemd');
+  expect(fs.readdirSync(wanted)).toEqual(['apt-daily.timer']);
 });
 
 describe('the Task Scheduler', () => {

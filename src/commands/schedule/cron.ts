@@ -1,15 +1,18 @@
+import { type Files } from '../../engine/files/files.ts';
+import { withFile } from '../../engine/files/read.ts';
 import { FigaroError } from '../../errors.ts';
-import { type Io } from '../context.ts';
+import { type CommandContext } from '../context.ts';
 import { type Job, type Scheduled, type When } from './plan.ts';
-import { runTool, type Part, type Scheduler } from './scheduler.ts';
+import { hasTool, runTool, type Part, type Scheduler } from './scheduler.ts';
 import { markOf, sealLines, stateOfLines } from './seal.ts';
 
 const place = 'crontab';
 
 /** A block in the crontab of this user. */
-export function cron(io: Io, of: Scheduled): Scheduler {
+export function cron({ files, io }: CommandContext, of: Scheduled): Scheduler {
   const mark = markOf(of);
   const end = `# end of ${mark}\n`;
+  const isInstalled = (): boolean => hasTool(io, 'crontab', ['-l']);
   const read = (): string =>
     runTool(io, 'crontab', ['-l'], { isFine: (stderr) => /^(crontab: )?no crontab for /m.test(stderr) });
   /** The block, and what stands before and behind it. */
@@ -31,9 +34,17 @@ export function cron(io: Io, of: Scheduled): Scheduler {
   };
   return {
     name: 'cron',
+    options: ['--with', 'cron'],
     partsOf: (jobs) => [{ place, text: sealLines(mark, `${jobs.map(lineOf).join('')}${end}`) }],
-    found: () => [split(read())[1]].filter((text) => text !== '').map((text) => ({ place, text })),
+    found() {
+      const block = isInstalled() ? split(read())[1] : '';
+      return block === '' ? [] : [{ place, text: block }];
+    },
     stateOf: ({ text }: Part) => stateOfLines(mark, text),
+    obstacles() {
+      if (!isInstalled()) return ['cron is not installed here: there is no program crontab'];
+      return isSeenNotToRun(files) ? ['cron does not run here, so nothing begins until it is started'] : [];
+    },
     apply({ write, remove }) {
       if (write.length === 0 && remove.length === 0) return [];
       const [before, , after] = split(read());
@@ -44,6 +55,29 @@ export function cron(io: Io, of: Scheduled): Scheduler {
       return [];
     },
   };
+}
+
+/** Cron of Debian and of BusyBox, cronie, dcron; fcron. */
+const daemons: ReadonlySet<string> = new Set(['cron', 'crond', 'fcron']);
+
+/** Whether all processes can be seen, and cron is none of them. Where there is no /proc, or it shows a user no others, nothing is known. */
+function isSeenNotToRun(files: Files): boolean {
+  const nameOf = (pid: string): string => {
+    try {
+      // What is in /proc has no size.
+      const name = new Uint8Array(64);
+      return withFile(files, `/proc/${pid}/comm`, (opened) =>
+        Buffer.from(name.subarray(0, opened.readAt(name, 0)))
+          .toString()
+          .trim(),
+      );
+    } catch {
+      // It has ended, or is not to be seen.
+      return '';
+    }
+  };
+  if (nameOf('1') === '') return false;
+  return !(files.listIfThere('/proc') ?? []).some((name) => /^\d+$/.test(name) && daemons.has(nameOf(name)));
 }
 
 function lineOf({ words, when }: Job): string {

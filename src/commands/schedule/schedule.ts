@@ -6,10 +6,10 @@ import { inOneLine } from '../../output/text.ts';
 import { withCommonOptions, type CommandContext, type CommonOptions } from '../context.ts';
 import { examples } from '../options.ts';
 import { cron } from './cron.ts';
-import { everyArgument, planOf, scheduled, timeOfDayArgument, type PlanOptions } from './plan.ts';
-import { type Part, type Scheduler, type SchedulerName } from './scheduler.ts';
+import { everyArgument, planOf, scheduled, timeOfDayArgument, type PlanOptions, type Scheduled } from './plan.ts';
+import { type Changes, type Part, type Scheduler, type SchedulerName } from './scheduler.ts';
 import { type State } from './seal.ts';
-import { systemd } from './systemd.ts';
+import { running, systemd } from './systemd.ts';
 import { taskScheduler } from './task-scheduler.ts';
 
 interface ScheduleOptions extends CommonOptions {
@@ -56,6 +56,7 @@ function installCommand(context: CommandContext): Command {
       )
       .option('--dry-run', 'print what would be written, and change nothing')
       .option('--force', 'replace what was edited, or was not written by this program, too'),
+    'the one that this system has',
   );
   return withCommonOptions(command)
     .addHelpText(
@@ -73,14 +74,19 @@ function installCommand(context: CommandContext): Command {
       const wanted = scheduler.partsOf(jobs);
       const found = scheduler.found();
       requireOwn(scheduler, found, options);
-      requireNotElsewhere(context, of, options, scheduler);
+      requireNotElsewhere(context, of, scheduler);
       const isSame = (part: Part): boolean => {
         const old = found.find(({ place }) => place === part.place);
         return old !== undefined && sealIn(scheduler.stateOf(old)) === sealIn(scheduler.stateOf(part));
       };
       const write = wanted.filter((part) => !isSame(part));
       const remove = found.filter(({ place }) => !wanted.some((part) => part.place === place));
-      finish(context, options, { environment, scheduler, write, remove, wanted, warnings });
+      finish(context, options, {
+        environment,
+        changes: [{ scheduler, write, remove, wanted }],
+        asked: [scheduler.name],
+        warnings: [...warnings, ...scheduler.obstacles()],
+      });
     });
 }
 
@@ -91,14 +97,15 @@ function removeCommand(context: CommandContext): Command {
       .description('Remove what `schedule install` has written for an environment, and nothing else.')
       .option('--dry-run', 'say what would be removed, and change nothing')
       .option('--force', 'remove what was edited, or was not written by this program, too'),
+    'whichever has some',
   );
   return withCommonOptions(command)
     .addHelpText('after', examples('figaro-backup schedule remove orders'))
     .action((environment: string, options: ScheduleOptions) => {
-      const scheduler = schedulerOf(context, scheduled(context, environment, options.config), options);
-      const remove = scheduler.found();
-      requireOwn(scheduler, remove, options);
-      finish(context, options, { environment, scheduler, write: [], remove, wanted: [], warnings: [] });
+      const { all, asked } = installed(context, scheduled(context, environment, options.config), options);
+      for (const { scheduler, parts } of all) requireOwn(scheduler, parts, options);
+      const changes = all.map(({ scheduler, parts }) => ({ scheduler, write: [], remove: parts, wanted: [] }));
+      finish(context, options, { environment, changes, asked, warnings: [] });
     });
 }
 
@@ -107,19 +114,22 @@ function showCommand(context: CommandContext): Command {
     new Command('show')
       .summary('show the schedule of an environment')
       .description('Show what is there of the schedule of an environment, and whether it was edited since.'),
+    'whichever has some',
   );
   return withCommonOptions(command)
     .addHelpText('after', examples('figaro-backup schedule show orders'))
     .action((environment: string, options: ScheduleOptions) => {
-      const scheduler = schedulerOf(context, scheduled(context, environment, options.config), options);
-      const parts = scheduler.found().map((part) => ({ ...part, state: scheduler.stateOf(part).kind }));
+      const { all, asked } = installed(context, scheduled(context, environment, options.config), options);
+      const parts = all.flatMap(({ scheduler, parts }) =>
+        parts.map((part) => ({ ...part, state: scheduler.stateOf(part).kind })),
+      );
       const text = (): string =>
         parts.length === 0
-          ? `${scheduler.name} has no schedule of ${inOneLine(environment)}\n`
+          ? nothingOf(environment, asked)
           : parts
               .map(({ place, text, state }) => `${inOneLine(place)}: ${states[state]}\n${indented(text)}`)
               .join('\n');
-      context.print(options, { environment, scheduler: scheduler.name, parts }, text, { isToCopy: true });
+      context.print(options, { environment, scheduler: all[0]!.scheduler.name, parts }, text, { isToCopy: true });
     });
 }
 
@@ -129,11 +139,12 @@ const states: Readonly<Record<State['kind'], string>> = {
   foreign: 'of another configuration file, or not written by figaro-backup',
 };
 
-function withScheduler(command: Command): Command {
+/** @param unchosen which one it is without `--with` */
+function withScheduler(command: Command, unchosen: string): Command {
   return command
     .argument('<environment>', 'an environment of the configuration file')
     .addOption(
-      new Option('--with <scheduler>', 'what runs it (default: the one that this system has)').choices([
+      new Option('--with <scheduler>', `what runs it (default: ${unchosen})`).choices([
         'systemd',
         'cron',
         'task-scheduler',
@@ -142,17 +153,61 @@ function withScheduler(command: Command): Command {
     .option('--user', 'units or tasks of this user, and not of the system (default: where only that is permitted)');
 }
 
-function schedulerOf(
-  context: CommandContext,
-  of: ReturnType<typeof scheduled>,
-  { with: wanted, user }: ScheduleOptions,
-): Scheduler {
-  const isWindows = process.platform === 'win32';
-  const isOfUser = user === true || (!isWindows && process.getuid?.() !== 0);
-  const name =
-    wanted ?? (isWindows ? 'task-scheduler' : context.files.statIfThere('/run/systemd/system') ? 'systemd' : 'cron');
+/** The one that is chosen, or that this system has. */
+function schedulerOf(context: CommandContext, of: Scheduled, { with: wanted, user }: ScheduleOptions): Scheduler {
+  const isOfUser = user === true || (!isWindows() && !isRoot());
+  const name = wanted ?? (isWindows() ? 'task-scheduler' : context.files.statIfThere(running) ? 'systemd' : 'cron');
   if (name === 'systemd') return systemd(context, of, isOfUser);
-  return name === 'cron' ? cron(context.io, of) : taskScheduler(context, of, isOfUser);
+  return name === 'cron' ? cron(context, of) : taskScheduler(context, of, isOfUser);
+}
+
+function isWindows(): boolean {
+  return process.platform === 'win32';
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/** Others than one that this machine may have, in which this user may have something. */
+function others(context: CommandContext, of: Scheduled, chosen: Scheduler): readonly Scheduler[] {
+  if (isWindows() || chosen.name === 'task-scheduler') return [];
+  const ofSystem = isRoot() ? [systemd(context, of, false)] : [];
+  const all = [...ofSystem, systemd(context, of, true), cron(context, of)];
+  return all.filter(({ options }) => options.join() !== chosen.options.join());
+}
+
+interface Installed {
+  /** Those that have some; the one of this system where none has. */
+  readonly all: readonly { readonly scheduler: Scheduler; readonly parts: readonly Part[] }[];
+  /** Which ones were asked. */
+  readonly asked: readonly SchedulerName[];
+}
+
+/** What the schedulers of this machine have of an environment, or the one that is chosen. */
+function installed(context: CommandContext, of: Scheduled, options: ScheduleOptions): Installed {
+  const scheduler = schedulerOf(context, of, options);
+  const own = { scheduler, parts: scheduler.found() };
+  if (options.with !== undefined) return { all: [own], asked: [scheduler.name] };
+  const elsewhere = others(context, of, scheduler).map((other) => ({ scheduler: other, parts: foundOf(other) }));
+  const all = [own, ...elsewhere];
+  const having = all.filter(({ parts }) => parts.length > 0);
+  return { all: having.length > 0 ? having : [own], asked: all.map((each) => each.scheduler.name) };
+}
+
+/** What another one than the one in question has. Where it cannot be asked, this user has nothing there. */
+function foundOf(other: Scheduler): readonly Part[] {
+  try {
+    return other.found();
+  } catch {
+    return [];
+  }
+}
+
+function nothingOf(environment: string, asked: readonly SchedulerName[]): string {
+  const names = [...new Set(asked)];
+  const who = names.length === 1 ? `${names[0]} has no` : `neither ${names.join(' nor ')} has a`;
+  return `${who} schedule of ${inOneLine(environment)}\n`;
 }
 
 function sealIn(state: State): string | undefined {
@@ -173,53 +228,36 @@ function requireOwn(scheduler: Scheduler, found: readonly Part[], { force }: Sch
   }
 }
 
-/** Throws `target-not-empty` where the other scheduler of this system runs the backups already: all would run twice. */
-function requireNotElsewhere(
-  context: CommandContext,
-  of: ReturnType<typeof scheduled>,
-  options: ScheduleOptions,
-  { name }: Scheduler,
-): void {
-  if (name === 'task-scheduler') return;
-  const other = schedulerOf(context, of, { ...options, with: name === 'cron' ? 'systemd' : 'cron' });
-  const isThere = ((): boolean => {
-    try {
-      return other.found().some((part) => other.stateOf(part).kind !== 'foreign');
-    } catch {
-      // Where it cannot be asked, this user has nothing there.
-      return false;
-    }
-  })();
-  if (!isThere) return;
-  throw new FigaroError('target-not-empty', `${other.name} has a schedule of ${of.environment} already`, {
-    hint: `remove it first: figaro-backup schedule remove ${of.environment} --with ${other.name}.`,
-  });
+/** Throws `target-not-empty` where another scheduler of this machine runs the backups already: all would run twice. */
+function requireNotElsewhere(context: CommandContext, of: Scheduled, scheduler: Scheduler): void {
+  for (const other of others(context, of, scheduler)) {
+    if (!foundOf(other).some((part) => other.stateOf(part).kind !== 'foreign')) continue;
+    throw new FigaroError('target-not-empty', `${other.name} has a schedule of ${of.environment} already`, {
+      hint: `remove it first: figaro-backup schedule remove ${of.environment} ${other.options.join(' ')}.`,
+    });
+  }
 }
 
 interface Outcome {
   readonly environment: string;
-  readonly scheduler: Scheduler;
-  readonly write: readonly Part[];
-  readonly remove: readonly Part[];
-  readonly wanted: readonly Part[];
+  readonly changes: readonly ({ readonly scheduler: Scheduler } & Changes)[];
+  readonly asked: readonly SchedulerName[];
   readonly warnings: readonly string[];
 }
 
 /** Makes the changes, unless it is a dry run, and tells them. */
 function finish(context: CommandContext, options: ScheduleOptions, outcome: Outcome): void {
-  const { environment, scheduler, write, remove, wanted } = outcome;
+  const { environment, changes, asked, warnings } = outcome;
   const dryRun = options.dryRun === true;
-  const left = dryRun ? [] : scheduler.apply({ write, remove, wanted });
-  const warnings = [...outcome.warnings, ...left];
-  const unchanged = wanted.filter((part) => !write.includes(part));
-  const parts = [
+  const left = dryRun ? [] : changes.flatMap(({ scheduler, ...made }) => scheduler.apply(made));
+  const parts = changes.flatMap(({ write, remove, wanted }) => [
     ...remove.map(({ place }) => ({ place, change: 'removed' as const })),
-    ...unchanged.map(({ place }) => ({ place, change: 'none' as const })),
+    ...wanted.filter((part) => !write.includes(part)).map(({ place }) => ({ place, change: 'none' as const })),
     ...write.map(({ place, text }) => ({ place, change: 'written' as const, text })),
-  ];
+  ]);
   const would = dryRun ? 'would be ' : '';
   const text = (): string => {
-    if (parts.length === 0) return `${scheduler.name} has no schedule of ${inOneLine(environment)}\n`;
+    if (parts.length === 0) return nothingOf(environment, asked);
     return parts
       .map((part) => {
         const place = inOneLine(part.place);
@@ -229,8 +267,10 @@ function finish(context: CommandContext, options: ScheduleOptions, outcome: Outc
       })
       .join('');
   };
-  context.print(options, { environment, scheduler: scheduler.name, dryRun, parts, warnings }, text, { isToCopy: true });
-  context.warn(options, warnings);
+  const warned = [...warnings, ...left];
+  const document = { environment, scheduler: changes[0]!.scheduler.name, dryRun, parts, warnings: warned };
+  context.print(options, document, text, { isToCopy: true });
+  context.warn(options, warned);
 }
 
 function indented(text: string): string {

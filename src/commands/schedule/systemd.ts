@@ -10,7 +10,12 @@ import { runTool, type Part, type Scheduler } from './scheduler.ts';
 import { markOf, sealLines, stateOfLines } from './seal.ts';
 
 /** Where it runs. */
-const running = '/run/systemd/system';
+export const running = '/run/systemd/system';
+
+/** What has timers begin with the system. */
+const wanting = 'timers.target';
+/** Where it has links to them. */
+const wantedBy = `${wanting}.wants`;
 
 /** A service and a timer for each job, of the system or of this user. */
 export function systemd({ files, io }: CommandContext, of: Scheduled, isOfUser: boolean): Scheduler {
@@ -25,6 +30,7 @@ export function systemd({ files, io }: CommandContext, of: Scheduled, isOfUser: 
     parts.map(({ place }) => path.basename(place)).filter((name) => name.endsWith('.timer'));
   return {
     name: 'systemd',
+    options: ['--with', 'systemd', ...(isOfUser ? ['--user'] : [])],
     partsOf: (jobs) =>
       jobs.flatMap((job) => [
         { place: unit(job.name, 'service'), text: sealLines(mark, serviceOf(job, of)) },
@@ -38,10 +44,14 @@ export function systemd({ files, io }: CommandContext, of: Scheduled, isOfUser: 
           return bytes ? [{ place, text: Buffer.from(bytes).toString() }] : [];
         }),
     stateOf: ({ text }) => stateOfLines(mark, text),
+    // What it lacks depends on what it is given: `apply` says it.
+    obstacles: () => [],
     apply({ write, remove, wanted }) {
       const isRunning = files.statIfThere(running) !== undefined;
       const gone = timersOf(remove);
       if (isRunning && gone.length > 0) systemctl('disable', '--now', ...gone);
+      // Where it does not run, links of a time when it did would be left, to units that are no more.
+      if (!isRunning) for (const timer of gone) removeLink(files, path.join(directory, wantedBy, timer));
       for (const { place } of remove) files.remove(place);
       if (write.length > 0) makeDirectories(files, directory);
       for (const { place, text } of write) replaceFile(files, place, text, '');
@@ -60,6 +70,10 @@ export function systemd({ files, io }: CommandContext, of: Scheduled, isOfUser: 
       return ['timers of a user stand still while that user is logged out: `loginctl enable-linger` changes that'];
     },
   };
+}
+
+function removeLink(files: CommandContext['files'], file: string): void {
+  if (files.statIfThere(file)?.kind === 'link') files.remove(file);
 }
 
 function userDirectory(env: NodeJS.ProcessEnv): string {
@@ -109,7 +123,7 @@ OnCalendar=${calendarOf(when)}
 Persistent=true
 
 [Install]
-WantedBy=timers.target
+WantedBy=${wanting}
 `;
 }
 

@@ -19,6 +19,7 @@ export function taskScheduler(context: CommandContext, of: Scheduled, isOfUser: 
   const tasks = path.join(io.env['SystemRoot'] ?? 'C:\\Windows', 'System32', 'Tasks');
   return {
     name: 'task-scheduler',
+    options: ['--with', 'task-scheduler', ...(isOfUser ? ['--user'] : [])],
     partsOf: (jobs) => jobs.map((job) => ({ place: nameOf(job.name), text: taskOf(job, mark, user) })),
     found: () =>
       jobNames.map(nameOf).flatMap((place) => {
@@ -26,6 +27,7 @@ export function taskScheduler(context: CommandContext, of: Scheduled, isOfUser: 
         return bytes ? [{ place, text: decoded(Buffer.from(bytes)) }] : [];
       }),
     stateOf: ({ text }) => stateOfTask(mark, text),
+    obstacles: () => [],
     apply({ write, remove }) {
       for (const { place } of remove) runTool(io, 'schtasks', ['/Delete', '/TN', place, '/F']);
       for (const part of write) create(context, part);
