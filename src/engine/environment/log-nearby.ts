@@ -12,7 +12,7 @@ import { DatabaseNames } from '../log/database-names.ts';
 import { logFileNumber } from '../../format/names.ts';
 import { openLog } from '../log/log-files.ts';
 import { wholeLogFile } from '../log/log-parts.ts';
-import { ownPlaceAbove } from '../places.ts';
+import { isAtOrBelow, ownPlaceAbove } from '../places.ts';
 import { scanBatches } from '../log/scan.ts';
 import { parseDbConfig } from './db-config.ts';
 import { filesOfKind, type Environment, type FileOfKind } from './environment.ts';
@@ -142,7 +142,7 @@ class NearbySearch {
   /** The log of a backup set or a standby is of that. */
   #isCopyOfOurs(place: string): boolean {
     const above = this.#quietly(() => ownPlaceAbove(this.#files, place), undefined);
-    return above !== undefined && !`${this.#home}/`.startsWith(`${above.path}/`);
+    return above !== undefined && !isAtOrBelow(this.#home, above.path);
   }
 
   /** The directories above, what is in them, and what is in that; not the environment itself. */
@@ -153,7 +153,7 @@ class NearbySearch {
     const found = [parent, ...children];
     for (const child of children) found.push(...this.#directoriesOf(child, mostNeighbours - found.length));
     found.push(grandparent, ...this.#directoriesOf(grandparent, mostNeighbours - found.length));
-    return found.filter((place) => !`${place}/`.startsWith(`${this.#home}/`));
+    return found.filter((place) => !isAtOrBelow(place, this.#home));
   }
 
   #directoriesOf(directory: string, most: number): string[] {
@@ -280,10 +280,10 @@ class NearbySearch {
     if (inside === '') {
       return { home, advice: `${whose}, but ${config} names another directory for it: take that line out.` };
     }
-    if (inside !== '..' && !inside.startsWith('../')) {
+    if (isAtOrBelow(place, full)) {
       return {
         home,
-        advice: `${say} in ${config} with the line \`set_lg_dir ${inside}\`, which changes nothing for an application that sets it by itself, and ${backUp}.`,
+        advice: `${say} in ${config} with the line \`set_lg_dir ${inside.replaceAll(path.sep, '/')}\`, which changes nothing for an application that sets it by itself, and ${backUp}.`,
       };
     }
     return {
@@ -299,13 +299,13 @@ class NearbySearch {
   #homeOf(place: string, names: NonNullable<Candidate['names']>): string {
     for (const directory of [place, path.dirname(place), path.dirname(this.#home)]) {
       const config = this.#configOf(directory);
-      const isAbove = `${this.#home}/`.startsWith(`${directory}/`);
+      const isAbove = isAtOrBelow(this.#home, directory);
       if (isAbove && config?.logDirectory === place && config.data.includes(this.#home)) return directory;
     }
     const roots = names.flatMap(({ name, path: file }) => {
-      const end = `/${path.posix.normalize(name)}`;
+      const end = path.sep + path.normalize(name);
       return file.endsWith(end) ? [file.slice(0, -end.length)] : [];
     });
-    return roots.find((root) => `${this.#home}/`.startsWith(`${root}/`)) ?? this.#home;
+    return roots.find((root) => isAtOrBelow(this.#home, root)) ?? this.#home;
   }
 }
