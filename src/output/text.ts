@@ -21,8 +21,19 @@ export function inOneLine(text: string): string {
 // oxlint-disable-next-line no-control-regex
 export const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A word of a command line, as a shell takes it: in one line, whatever it holds. */
-export function shellWord(word: string): string {
+/** A word of a command line, as the shell of this system takes it: in one line, whatever it holds. */
+export function shellWord(word: string, platform: NodeJS.Platform = process.platform): string {
+  return platform === 'win32' ? windowsWord(inOneLine(word)) : posixWord(word);
+}
+
+/** For `cmd` and PowerShell alike. Programs take a backslash for itself, but before a quote. */
+function windowsWord(word: string): string {
+  if (/^[\w@+=:,.\\/-]+$/.test(word)) return word;
+  return `"${word.replaceAll(/(\\*)"/g, String.raw`$1$1\"`).replace(/\\+$/, '$&$&')}"`;
+}
+
+/** As `shellWord`, for a shell of POSIX. */
+export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   if (inOneLine(word) === word) return `'${word.replaceAll("'", String.raw`'\''`)}'`;
   const escaped = word

@@ -9,6 +9,7 @@ import { shellWord } from '../../src/output/text.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { figaro } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { lacks } from '../support/windows.ts';
 
 const hostile = 'x\nFAKE LINE \u001B[2J\u202E\u2028';
 
@@ -90,9 +91,31 @@ test.each(commands)('%s', async (line) => {
   for (const character of ['\u001B', '\u202E', '\u2028']) expect(printed).not.toContain(character);
 });
 
-test('a command to copy is one line, which a shell takes for the same name', () => {
-  const word = shellWord(hostile);
+test.skipIf(lacks.shell)('a command to copy is one line, which a shell takes for the same name', () => {
+  const word = shellWord(hostile, 'linux');
   for (const character of ['\n', '\u001B', '\u202E', '\u2028']) expect(word).not.toContain(character);
   const { stdout } = spawnSync('bash', ['-c', `printf %s ${word}`], { env: { ...process.env, LC_ALL: 'C.UTF-8' } });
   expect(stdout.toString()).toBe(hostile);
+});
+
+test('a command to copy is one that Windows takes apart into the same words', () => {
+  const words = [
+    'C:\\Figaro\\orders',
+    'C:\\Program Files\\',
+    'a & b',
+    '\\\\server\\share d',
+    'x^y',
+    'ä;é',
+    'say "yes\\"',
+  ];
+  expect(words.map((word) => shellWord(word, 'win32'))).toEqual([
+    'C:\\Figaro\\orders',
+    '"C:\\Program Files\\\\"',
+    '"a & b"',
+    '"\\\\server\\share d"',
+    '"x^y"',
+    '"ä;é"',
+    '"say \\"yes\\\\\\""',
+  ]);
+  expect(shellWord(hostile, 'win32')).toBe(String.raw`"x\nFAKE LINE \x1b[2J\u202e\u2028"`);
 });

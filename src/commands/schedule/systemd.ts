@@ -3,7 +3,7 @@ import path from 'node:path';
 import { readOwnIfThere } from '../../engine/files/read.ts';
 import { replaceFile } from '../../engine/files/replace-file.ts';
 import { FigaroError } from '../../errors.ts';
-import { shellWord } from '../../output/text.ts';
+import { posixWord } from '../../output/text.ts';
 import { type CommandContext } from '../context.ts';
 import { jobNames, type Job, type Scheduled, type When } from './plan.ts';
 import { runTool, type Part, type Scheduler } from './scheduler.ts';
@@ -58,7 +58,7 @@ export function systemd({ files, io }: CommandContext, of: Scheduled, isOfUser: 
       const timers = timersOf(wanted);
       const enable = ['enable', '--now', ...timers];
       if (!isRunning) {
-        const how = ['systemctl', ...(isOfUser ? ['--user'] : []), ...enable].map(shellWord).join(' ');
+        const how = ['systemctl', ...(isOfUser ? ['--user'] : []), ...enable].map(posixWord).join(' ');
         return timers.length > 0 ? [`systemd does not run here, so nothing begins yet: ${how}`] : [];
       }
       systemctl('daemon-reload');

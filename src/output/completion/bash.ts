@@ -1,5 +1,5 @@
 import { allCommands, kindAndChoices, typed, type CommandDescription } from '../command-line.ts';
-import { shellWord } from '../text.ts';
+import { posixWord } from '../text.ts';
 
 /** Completion for bash 4 and newer; the bash 3.2 of macOS completes, too, but does not quote names. */
 export function bashCompletion(program: CommandDescription): string {
@@ -89,7 +89,7 @@ function commandCase(command: CommandDescription): string {
     arguments: command.arguments.map((argument) => kindAndChoices(argument).join(' ')),
   };
   const lines = Object.entries(lists).filter(([, items]) => items.length > 0);
-  const assignments = lines.map(([name, items]) => `    ${name}=(${items.map(shellWord).join(' ')})\n`);
+  const assignments = lines.map(([name, items]) => `    ${name}=(${items.map(posixWord).join(' ')})\n`);
   return `  ${quoted(typed(command))})\n${assignments.join('')}    ;;\n`;
 }
 
@@ -97,7 +97,7 @@ function valueCases(command: CommandDescription): string[] {
   return command.options.flatMap(({ names, value }) => {
     if (!value) return [];
     const patterns = names.map((name) => quoted(`${typed(command)} ${name}`));
-    return [`  ${patterns.join(' | ')}) value=(${kindAndChoices(value).map(shellWord).join(' ')}) ;;\n`];
+    return [`  ${patterns.join(' | ')}) value=(${kindAndChoices(value).map(posixWord).join(' ')}) ;;\n`];
   });
 }
 

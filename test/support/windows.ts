@@ -1,0 +1,33 @@
+/** What is otherwise where tests run with Node.js for Windows, in Wine or not. */
+
+import path from 'node:path';
+
+export const isWindows = process.platform === 'win32';
+
+/**
+ * What is not there on Windows, or not in Wine: `test.skipIf(lacks.links)`. `.ci/wine` prints the name of each test that is skipped there,
+ * and how many they are.
+ */
+export const lacks = {
+  /** Links are for administrators there, and Wine makes none. */
+  links: isWindows,
+  /** Who owns a file, and who may do what with it: all that is kept is whether it is read-only. */
+  owners: isWindows,
+  /** Pipes and devices with a name in a directory. */
+  pipes: isWindows,
+  /** Locks of the kernel that end with their process: signs of life take their place. */
+  holds: isWindows,
+  /** Signals that a process hears: others end it, and it is not told. */
+  signals: isWindows,
+  /** What Linux says of its processes. */
+  proc: isWindows,
+  /** Names with line breaks, quotes and whatever else. */
+  anyName: isWindows,
+  /** Programs of Linux: a shell and its tools. */
+  shell: isWindows,
+} as const;
+
+/** A path with `/` between its parts, as on Linux. */
+export function slashed(file: string): string {
+  return file.replaceAll(path.sep, '/');
+}
