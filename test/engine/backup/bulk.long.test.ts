@@ -21,6 +21,7 @@ import { Session } from '../../support/session.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 import { newPlace } from '../../support/place.ts';
+import { slashed } from '../../support/windows.ts';
 
 /** What the application has before the backup. */
 const beginning = [
@@ -219,7 +220,7 @@ describeNative('bulk transactions', () => {
     const files = watchedFiles(nodeFiles, {
       before(operation, file) {
         // Its pages are about to be read again.
-        if (operation !== 'openToWrite' || !file.endsWith('environment/old.db')) return;
+        if (operation !== 'openToWrite' || !slashed(file).endsWith('environment/old.db')) return;
         first += 100;
         application.do('begin b bulk', `put old b ${first} 12 40 bulk`, 'commit b');
       },

@@ -21,6 +21,7 @@ import { demoApplication, layDemoEnvironment } from '../../support/demo-environm
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 import { newPlace } from '../../support/place.ts';
+import { slashed } from '../../support/windows.ts';
 
 let directory: string;
 let home: string;
@@ -98,7 +99,7 @@ describe('an environment that changes meanwhile is refused:', () => {
     let done = false;
     return watchedFiles(nodeFiles, {
       before(operation, file) {
-        if (done || operation !== 'create' || !file.endsWith(`environment/${last}`)) return;
+        if (done || operation !== 'create' || !slashed(file).endsWith(`environment/${last}`)) return;
         done = true;
         change();
       },

@@ -13,6 +13,7 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { FigaroError } from '../../../src/errors.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { lacks } from '../../support/windows.ts';
 
 let directory: string;
 let file: string;
@@ -59,7 +60,7 @@ test('a lock that another run holds by now is not released', () => {
 });
 
 describe('a lock is taken over', () => {
-  test('when its process is gone', () => {
+  test.skipIf(lacks.proc)('when its process is gone', () => {
     leaveLock({ pid: deadPid });
     takeLock(nodeFiles, directory).release();
     expect(readdirSync(directory)).toEqual([]);
@@ -90,7 +91,7 @@ describe('a lock is taken over', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test('when the run that was taking it over died as well', () => {
+  test.skipIf(lacks.proc)('when the run that was taking it over died as well', () => {
     leaveLock({ pid: deadPid });
     const files = watchedFiles(nodeFiles, {
       before(operation, name) {
@@ -102,7 +103,7 @@ describe('a lock is taken over', () => {
   });
 });
 
-test('a run that is killed while it takes the lock keeps nobody out, whenever that is', async () => {
+test.skipIf(lacks.proc)('a run that is killed while it takes the lock keeps nobody out, whenever that is', async () => {
   for (let turn = 0; ; turn++) {
     let operations = 0;
     const files = watchedFiles(nodeFiles, {
