@@ -1,10 +1,10 @@
 /** Containers with what the library of Berkeley DB XML printed of every document in them. */
 
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { type Files } from '../../src/engine/files/files.ts';
+import { unpack } from './archives.ts';
 import { temporaryDirectory } from './demo-environment.ts';
 import { unlocked } from './unlocked.ts';
 
@@ -58,7 +58,7 @@ export function fixtureCase(name: string): CollectionCase {
 
 function unpacked(archive: string, name: string, inside: string): CollectionCase {
   const directory = temporaryDirectory();
-  execFileSync('tar', ['xJf', archive, '-C', directory, path.join(inside, name)]);
+  unpack(archive, directory, path.posix.join(inside, name));
   const home = path.join(directory, inside, name, 'env');
   const description = JSON.parse(fs.readFileSync(path.join(home, '../documents.json'), 'utf8')) as {
     readonly password: string | null;

@@ -9,6 +9,7 @@ import { type Piece } from '../../../src/engine/recovery/piece.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { isWindows } from '../../support/windows.ts';
 
 const pageSize = 4096;
 const pages = 700;
@@ -109,17 +110,21 @@ function workOn(storage: OverlayStorage, seed: number): void {
   expect(Buffer.compare(fs.readFileSync(file), base)).toBe(0);
 }
 
+const namesWithout = (end: string): string[] => fs.readdirSync(directory).filter((name) => !name.endsWith(end));
+
 test('pages that have no room in memory go to a file without a name, and come back as they were', () => {
   const { files, seen } = watched();
   const storage = new OverlayStorage(files);
   try {
     for (let seed = 1; seed <= 4; seed++) workOn(storage, seed);
-    expect(fs.readdirSync(directory).every((name) => name.endsWith('.db'))).toBe(true);
+    // Windows takes the name away when the file is closed.
+    if (!isWindows) expect(namesWithout('.db')).toEqual([]);
     expect([...seen]).toEqual(expect.arrayContaining(['create', 'remove', 'writeAt', 'readAt']));
   } finally {
     storage.close();
   }
   expect(seen).toContain('close');
+  expect(namesWithout('.db')).toEqual([]);
 });
 
 test('a few changed pages need no file', () => {

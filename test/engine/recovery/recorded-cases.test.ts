@@ -3,7 +3,6 @@
  * native recovery does (recovery document, A.1, A.10, B.2).
  */
 
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -26,6 +25,7 @@ import { sampled } from '../../support/effort.ts';
 import { Session } from '../../support/session.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { contentsOf, describeNative, recoverNatively, verifyNatively } from '../../support/native.ts';
+import { unpack } from '../../support/archives.ts';
 
 const archive = path.join(import.meta.dirname, '../../fixtures/cases.tar.xz');
 
@@ -35,7 +35,7 @@ let target: string;
 
 beforeAll(() => {
   unpacked = fs.mkdtempSync(path.join(os.tmpdir(), 'figaro-test-'));
-  execFileSync('tar', ['xJf', archive, '-C', unpacked]);
+  unpack(archive, unpacked);
 });
 afterAll(() => fs.rmSync(unpacked, { recursive: true }));
 

@@ -122,7 +122,7 @@ describe('everything that is wrong is told:', () => {
     appendFileSync(path.join(full.directory, 'SHA256SUMS'), ' ');
     flipBit(inside(incremental, 'log.0000000005'), 1000);
     const findings = told(await verify());
-    expect(findings.map((line) => line.split(':')[0])).toEqual([
+    expect(findings.map((line) => line.split(': ')[0])).toEqual([
       'full [file-checksum] d.dbxml does not match its SHA-256 in the manifest',
       'full [page-type] d.dbxml',
       'full [page-type] d.dbxml',
