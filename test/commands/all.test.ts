@@ -10,6 +10,7 @@ import { demoApplication, temporaryDirectory } from '../support/demo-environment
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
 import { watchedFiles } from '../support/watched-files.ts';
+import { inQuotes } from '../support/windows.ts';
 
 let directory: string;
 
@@ -26,7 +27,7 @@ function configure(tables: Readonly<Record<string, string>>, general = ''): void
       `[environments.${name}]\nhome = "<dir>/${name}"\nrepo = "<dir>/backup/${name}"\n${more.replaceAll('; ', '\n')}\n`,
   );
   const text = `${general}\n${sections.join('\n')}`;
-  writeFileSync(path.join(directory, 'figaro-backup.toml'), text.replaceAll('<dir>', directory));
+  writeFileSync(path.join(directory, 'figaro-backup.toml'), text.replaceAll('<dir>', inQuotes(directory)));
 }
 
 async function all(line: string, surroundings: CliSurroundings = {}): Promise<CliResult> {

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
+import { inQuotes } from '../support/windows.ts';
 
 let directory: string;
 let file: string;
@@ -17,7 +18,7 @@ beforeEach(() => {
 
 /** `<dir>` in the text is the directory of the test. */
 function configure(text: string): void {
-  writeFileSync(file, text.replaceAll('<dir>', directory));
+  writeFileSync(file, text.replaceAll('<dir>', inQuotes(directory)));
 }
 
 async function run(...args: readonly string[]): Promise<CliResult> {

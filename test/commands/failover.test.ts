@@ -12,6 +12,7 @@ import { type RecordedApplication } from '../../demo/application.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { isLongRun } from '../support/effort.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
+import { inQuotes } from '../support/windows.ts';
 
 let directory: string;
 let home: string;
@@ -75,7 +76,7 @@ test('status --max-lag fails when the standby is further behind, and metrics say
   const check = (): Promise<CliResult> =>
     failover('status', '--standby', standby, '--max-lag', '1m', '--quiet', '--prometheus', metrics);
   expect(await check()).toEqual({ exitCode: 0, stdout: '', stderr: '' });
-  expect(readFileSync(metrics, 'utf8')).toContain(`figaro_backup_standby_ok{standby="${standby}"} 1\n`);
+  expect(readFileSync(metrics, 'utf8')).toContain(`figaro_backup_standby_ok{standby="${inQuotes(standby)}"} 1\n`);
   // Its commits are of the day it was recorded.
   application.commitUpTo([6, 5737]);
   const behind = await check();
@@ -83,7 +84,7 @@ test('status --max-lag fails when the standby is further behind, and metrics say
   expect(behind.stderr).toMatch(
     /^error \[stale\]: <dir>\/standby is \d+d.* behind its primary \(limit 1m\)\nhint: see /,
   );
-  expect(readFileSync(metrics, 'utf8')).toContain(`figaro_backup_standby_ok{standby="${standby}"} 0\n`);
+  expect(readFileSync(metrics, 'utf8')).toContain(`figaro_backup_standby_ok{standby="${inQuotes(standby)}"} 0\n`);
   expect(readFileSync(metrics, 'utf8')).toMatch(/figaro_backup_standby_lag_bytes\{.*\} [1-9]\d+\n/);
 });
 
@@ -98,7 +99,7 @@ test('status tells when the primary cannot be seen, and what went wrong last', a
 
 test('an environment of the configuration file is followed where it is', async () => {
   const config = path.join(directory, 'config.toml');
-  writeFileSync(config, `[environments.orders]\nhome = "${home}"\nrepo = "${directory}/repo"\n`);
+  writeFileSync(config, `[environments.orders]\nhome = '${home}'\nrepo = '${directory}/repo'\n`);
   const args = ['follow', 'orders', '--config', config, '--standby', standby, '--once'];
   expect(await failover(...args)).toEqual({ exitCode: 0, stdout: '', stderr: '' });
   expect(requireStandby(nodeFiles, standby).state).toMatchObject({ home });

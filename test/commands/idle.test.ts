@@ -10,6 +10,7 @@ import { describeNative } from '../support/native.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { Session } from '../support/session.ts';
 import { namesIn } from '../support/trees.ts';
+import { inQuotes } from '../support/windows.ts';
 
 let directory: string;
 let home: string;
@@ -82,7 +83,7 @@ describe('an incremental of an idle environment', () => {
     const metrics = path.join(directory, 'metrics');
     await inRepo('check', '--prometheus', metrics);
     expect(readFileSync(metrics, 'utf8')).toContain(
-      `newest_set_timestamp_seconds{repository="${repo}"} ${Date.parse(newest.lastLook) / 1000}`,
+      `newest_set_timestamp_seconds{repository="${inQuotes(repo)}"} ${Date.parse(newest.lastLook) / 1000}`,
     );
     expect((await inRepo('list')).stdout).toContain(`nothing newer ${newest.lastLook.slice(0, 19)}Z`);
     const to = ['--to', path.join(directory, 'out'), '--dry-run', '--to-time'];

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { demoApplication, layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
@@ -133,7 +133,7 @@ test('the log of a chain is that of all its sets', async () => {
 
 test('an environment without a log is named', async () => {
   layDemoEnvironment(home);
-  for (let n = 1; n <= 6; n++) spawnSync('rm', ['-f', path.join(home, `log.000000000${n}`)]);
+  for (let n = 1; n <= 6; n++) unlinkSync(path.join(home, `log.000000000${n}`));
   expect(await logs('list', '--home', home)).toMatchObject({
     exitCode: 3,
     stderr: expect.stringContaining('holds no log files') as string,

@@ -19,7 +19,7 @@ beforeEach(async () => {
   store = new MemoryStore({}, url);
   demoApplication(place.home).commitUpTo([4, 72_115]);
   config = path.join(place.directory, 'config.toml');
-  fs.writeFileSync(config, `[environments.a]\nhome = "${place.home}"\nrepo = '${url}'\n`);
+  fs.writeFileSync(config, `[environments.a]\nhome = '${place.home}'\nrepo = '${url}'\n`);
   expect((await run('hot')).exitCode).toBe(0);
   const manifest = [...store.objects.keys()].find((name) => name.endsWith('/manifest.json'))!;
   store.objects.set(manifest, { bytes: Buffer.from('{}'), changedMs: Date.now() });

@@ -12,6 +12,7 @@ import { newPlace } from '../support/place.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
 import { watchedFiles } from '../support/watched-files.ts';
+import { inQuotes } from '../support/windows.ts';
 
 const hour = 3_600_000;
 
@@ -43,7 +44,7 @@ const silent = { exitCode: 0, stdout: '', stderr: '' };
 const orders = '--repo <dir>/orders --output <dir>/report.html';
 
 function configure(text: string): void {
-  writeFileSync(path.join(directory, 'figaro-backup.toml'), text.replaceAll('<dir>', directory));
+  writeFileSync(path.join(directory, 'figaro-backup.toml'), text.replaceAll('<dir>', inQuotes(directory)));
 }
 
 describe('the page', () => {

@@ -137,7 +137,7 @@ describe('a set that leaves as a stream', () => {
       stderr: 'error [usage]: --to-stdout and --repo cannot be used together\n',
     });
     const config = path.join(directory, 'config.toml');
-    fs.writeFileSync(config, `[environments.orders]\nhome = "${home}"\nrepo = "${repository}"\n`);
+    fs.writeFileSync(config, `[environments.orders]\nhome = '${home}'\nrepo = '${repository}'\n`);
     const named = await streaming(['hot', 'orders', '--config', config, '--to-stdout', '--spool', spool]);
     expect(named).toMatchObject({ exitCode: 0, stderr: '' });
     const env = { FIGARO_BACKUP_REPO: repository };

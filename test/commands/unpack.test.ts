@@ -1,6 +1,5 @@
 /** `unpack`: one set as a plain directory, of whatever kind its repository is. */
 
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -17,6 +16,7 @@ import { figaro, type CliResult } from '../support/run-cli.ts';
 import { memoryStore, memoryUrl } from '../support/store-commands.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
 import { watchedFiles } from '../support/watched-files.ts';
+import { checkSums } from '../support/sums.ts';
 
 let place: Place;
 let store: MemoryStore;
@@ -59,11 +59,6 @@ function misdated(directory: string): readonly string[] {
   };
   const mtimeOf = (name: string): number => fs.statSync(path.join(directory, 'environment', name)).mtimeMs;
   return files.filter((file) => Math.abs(mtimeOf(file.path) - file.modifiedMs) >= 1).map((file) => file.path);
-}
-
-/** Checks the files of a set with the tool that its checksums are for. */
-function checksums(directory: string): number | null {
-  return spawnSync('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], { cwd: directory }).status;
 }
 
 const kinds = {
@@ -111,7 +106,7 @@ describe.each(sampled(Object.entries(kinds), 3))('of %s', (_what, { repo, init, 
       await succeed(`unpack ${id} @${id} --repo ${repo} ${keys}`);
       expect(treeOf(inside(id))).toEqual(treeOf(path.join(place.repository, id)));
       expect(misdated(inside(id))).toEqual([]);
-      expect(checksums(inside(id))).toBe(0);
+      expect(checkSums(inside(id)).wrong).toEqual([]);
     }
     const [full, incremental] = sets();
     await succeed(`recover --from @${full}/environment --from @${incremental}/environment --to @recovered`);

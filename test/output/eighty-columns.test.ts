@@ -27,7 +27,7 @@ beforeAll(async () => {
   const long = '/srv/a-directory-with-a-long-name/orders';
   writeFileSync(
     path.join(directory, 'config.toml'),
-    `[environments.orders]\nhome = "${long}"\nrepo = "${repo}"\nexclude = ["attachments", "temporary-files-of-the-application", "*.bak", "*.orig"]\n`,
+    `[environments.orders]\nhome = '${long}'\nrepo = '${repo}'\nexclude = ["attachments", "temporary-files-of-the-application", "*.bak", "*.orig"]\n`,
   );
 });
 

@@ -1,15 +1,12 @@
 /** Names of files can hold anything: none begins a line of its own, or does something to a terminal, whatever is printed. */
 
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { shellWord } from '../../src/output/text.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { figaro } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
-import { lacks } from '../support/windows.ts';
 
 const hostile = 'x\nFAKE LINE \u001B[2J\u202E\u2028';
 
@@ -89,33 +86,4 @@ test.each(commands)('%s', async (line) => {
   const printed = `${stdout}\n${stderr}`;
   expect(printed).not.toMatch(/^\W*FAKE/m);
   for (const character of ['\u001B', '\u202E', '\u2028']) expect(printed).not.toContain(character);
-});
-
-test.skipIf(lacks.shell)('a command to copy is one line, which a shell takes for the same name', () => {
-  const word = shellWord(hostile, 'linux');
-  for (const character of ['\n', '\u001B', '\u202E', '\u2028']) expect(word).not.toContain(character);
-  const { stdout } = spawnSync('bash', ['-c', `printf %s ${word}`], { env: { ...process.env, LC_ALL: 'C.UTF-8' } });
-  expect(stdout.toString()).toBe(hostile);
-});
-
-test('a command to copy is one that Windows takes apart into the same words', () => {
-  const words = [
-    'C:\\Figaro\\orders',
-    'C:\\Program Files\\',
-    'a & b',
-    '\\\\server\\share d',
-    'x^y',
-    'ä;é',
-    'say "yes\\"',
-  ];
-  expect(words.map((word) => shellWord(word, 'win32'))).toEqual([
-    'C:\\Figaro\\orders',
-    '"C:\\Program Files\\\\"',
-    '"a & b"',
-    '"\\\\server\\share d"',
-    '"x^y"',
-    '"ä;é"',
-    '"say \\"yes\\\\\\""',
-  ]);
-  expect(shellWord(hostile, 'win32')).toBe(String.raw`"x\nFAKE LINE \x1b[2J\u202e\u2028"`);
 });

@@ -38,7 +38,7 @@ export async function layPlace(shell: string): Promise<Place> {
   symlinkSync(path.join(import.meta.dirname, '../../bin/figaro-backup.js'), inside('bin/figaro-backup'));
   const tables = `
 [environments.orders]
-repo = "${inside('repo')}"
+repo = '${inside('repo')}'
 [environments."two words"]
 [environments."$(touch evil)"]
 `;

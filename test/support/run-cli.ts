@@ -5,6 +5,7 @@ import { type Files } from '../../src/engine/files/files.ts';
 import { type MemoryStore } from './memory-store.ts';
 import { openingStore } from './store-commands.ts';
 import { requireDocumented } from './json-schema.ts';
+import { inQuotes } from './windows.ts';
 
 export interface CliResult {
   readonly exitCode: number;
@@ -57,8 +58,8 @@ export async function streaming(
 
 /** Paths in the directory are as on Linux. */
 function withoutDirectory(text: string, directory: string): string {
-  const short = text.replaceAll(directory, '<dir>');
-  return path.sep === '/' ? short : short.replaceAll(/<dir>[^\s']*/g, (each) => each.replaceAll(path.sep, '/'));
+  const short = text.replaceAll(inQuotes(directory), '<dir>').replaceAll(directory, '<dir>');
+  return path.sep === '/' ? short : short.replaceAll(/<dir>[^\s'"`]*/g, (each) => each.replaceAll(/\\+/g, '/'));
 }
 
 /** A stream that keeps what is written to it, or fails as told. */

@@ -31,3 +31,8 @@ export const lacks = {
 export function slashed(file: string): string {
   return file.replaceAll(path.sep, '/');
 }
+
+/** A path between double quotes, as TOML, JSON and Prometheus want it. */
+export function inQuotes(file: string): string {
+  return file.replaceAll('\\', '\\\\');
+}

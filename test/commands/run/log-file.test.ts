@@ -16,6 +16,7 @@ import { newPlace } from '../../support/place.ts';
 import { program } from '../../support/program.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { inQuotes } from '../../support/windows.ts';
 
 let directory: string;
 let home: string;
@@ -52,7 +53,7 @@ const list = (files?: Files): Promise<CliResult> => {
 };
 
 function configure(text: string): void {
-  fs.writeFileSync(config, text.replaceAll('<dir>', directory));
+  fs.writeFileSync(config, text.replaceAll('<dir>', inQuotes(directory)));
 }
 
 describe('a log file', () => {

@@ -9,6 +9,7 @@ import {
 } from '../../../src/engine/packed/contents.ts';
 import { packLimit } from '../../../src/engine/packed/layout.ts';
 import { expectFailure } from '../../support/trees.ts';
+import { onPlatform } from '../../support/platform.ts';
 
 const packs = ['20261122T081500Z-hot-7f3a9c.01234567/000001', '20261123T081500Z-incremental-51be02.89abcdef/1000000'];
 
@@ -52,10 +53,11 @@ describe('contents of a set', () => {
 
   // What some take for the end of a line is none.
   test.each(['a\nb', 'a\r', 'a\u2028b', 'a\u2029b', 'a\u0085b', '"', '\\', 'ü', '\ud800', ' file 1 "x"', '\u{1f4be}'])(
-    'have files of any name: %j',
+    'have files of any name that the system can give to one: %j',
     (name) => {
       const files = new Map([[`environment/${name}`, piecesOf([0, 0, 1])]]);
-      expect(decodeContents(encodeContents(contentsOf(files)), 'contents').files).toEqual(files);
+      const text = encodeContents(contentsOf(files));
+      expect(onPlatform('linux', () => decodeContents(text, 'contents')).files).toEqual(files);
     },
   );
 
