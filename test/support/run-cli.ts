@@ -56,8 +56,8 @@ export async function streaming(
   return { exitCode, stdout: text(stdout), stderr: text(stderr), bytes: Buffer.concat(stdout.chunks) };
 }
 
-/** Paths in the directory are as on Linux. */
-function withoutDirectory(text: string, directory: string): string {
+/** Text with `<dir>` for a directory; paths in there are as on Linux. */
+export function withoutDirectory(text: string, directory: string): string {
   const short = text.replaceAll(inQuotes(directory), '<dir>').replaceAll(directory, '<dir>');
   return path.sep === '/' ? short : short.replaceAll(/<dir>[^\s'"`]*/g, (each) => each.replaceAll(/\\+/g, '/'));
 }

@@ -19,6 +19,7 @@ import { PowerLoss, VolatileDisk, type Survival } from '../../support/power-loss
 import { randomNumbers } from '../../support/random-numbers.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { isWindows, lacks, slashed } from '../../support/windows.ts';
 
 let root: string;
 let elsewhere: string;
@@ -45,7 +46,7 @@ async function namesOf(of: Store, prefix = ''): Promise<readonly string[]> {
 
 const errorOf = (code: string): Error => Object.assign(new Error(`${code}: made for a test, open`), { code });
 
-describe('links and the like', () => {
+describe.skipIf(lacks.links)('links and the like', () => {
   beforeEach(() => {
     fs.symlinkSync(path.join(elsewhere, 'theirs'), path.join(root, 'set/link'));
     fs.symlinkSync(elsewhere, path.join(root, 'linked'));
@@ -142,7 +143,7 @@ describe('a name', () => {
   });
 });
 
-test('files whose names or depth no object can have are passed over', async () => {
+test.skipIf(lacks.anyName)('files whose names or depth no object can have are passed over', async () => {
   fs.writeFileSync(Buffer.concat([Buffer.from(path.join(root, 'set/')), Buffer.from([0xff, 0xfe])]), 'odd');
   let deep = root;
   for (let i = 0; i < 6; i++) {
@@ -191,7 +192,8 @@ test('what only root may look into on a disk of its own is none of ours', async 
     openLocalStore(
       watchedFiles(nodeFiles, {
         before: (operation, file) => {
-          if (operation === 'listIfThere' && file.endsWith(directory)) throw failure('list', file, errorOf('EACCES'));
+          if (operation === 'listIfThere' && slashed(file).endsWith(directory))
+            throw failure('list', file, errorOf('EACCES'));
         },
       }),
       root,
@@ -230,7 +232,7 @@ async function expectWhole(of: Store, after: Readonly<Record<string, string>>): 
   expect([{ 'set/ours': 'ours' }, after]).toContainEqual(await contentsOf(of));
 }
 
-describe.each(operations)('%s', (_, operation, after) => {
+describe.each(operations)('%s', (what, operation, after) => {
   const disk = '/disk';
   const at = path.join(disk, 'store');
   const survivals: readonly Survival[] = ['none', 'names', 'some'];
@@ -293,7 +295,7 @@ describe.each(operations)('%s', (_, operation, after) => {
       exitCode: exitCodes['not-permitted'],
     },
   };
-  test.each(Object.entries(named))('is there whole or not at all where the disk %s', async (_how, kind) => {
+  test.each(Object.entries(named))('is there whole or not at all where the disk %s', async (how, kind) => {
     let places = 0;
     for (let calls = 1; places < calls; places++) {
       fs.rmSync(root, { recursive: true });
@@ -320,6 +322,8 @@ describe.each(operations)('%s', (_, operation, after) => {
       await operation(store);
       expect(await contentsOf(store)).toEqual(after);
     }
-    expect(places).toBeGreaterThan(0);
+    // Windows neither writes nor opens anything to remove a file.
+    const hasPlaces = !(isWindows && what.endsWith('removed') && /full|descriptors/.test(how));
+    if (hasPlaces) expect(places).toBeGreaterThan(0);
   });
 });
