@@ -12,7 +12,7 @@ import { type RecordedApplication } from '../../demo/application.ts';
 import { demoApplication, temporaryDirectory } from '../support/demo-environment.ts';
 import { isLongRun } from '../support/effort.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
-import { inQuotes } from '../support/windows.ts';
+import { inQuotes, lacks } from '../support/windows.ts';
 
 let directory: string;
 let home: string;
@@ -153,7 +153,7 @@ describe('as a service', () => {
     }
   };
 
-  test('it goes on until it is told to stop, and says nothing', async () => {
+  test.skipIf(lacks.signals)('it goes on until it is told to stop, and says nothing', async () => {
     const service = start();
     await until(() => endOf() === 4);
     application.commitUpTo([6, 5737]);
@@ -174,7 +174,7 @@ describe('as a service', () => {
     expect(await failover('follow', '--once', '--home', home, '--standby', standby)).toMatchObject({ exitCode: 0 });
   });
 
-  test.runIf(isLongRun)('it tells trouble that may pass once, and goes on when it is over', async () => {
+  test.runIf(isLongRun && !lacks.signals)('it tells trouble that may pass once, and goes on when it is over', async () => {
     const service = start();
     await until(() => endOf() === 4);
     renameSync(home, `${home}.away`);

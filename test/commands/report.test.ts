@@ -12,7 +12,7 @@ import { newPlace } from '../support/place.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
 import { watchedFiles } from '../support/watched-files.ts';
-import { inQuotes } from '../support/windows.ts';
+import { inQuotes, lacks } from '../support/windows.ts';
 
 const hour = 3_600_000;
 
@@ -53,7 +53,7 @@ describe('the page', () => {
     expect(await report(orders)).toEqual(silent);
     expect(page()).toMatch(/^<!doctype html>\n<!-- A report of figaro-backup -->\n<html lang="en">[^]*<\/html>\n$/);
     expect(namesIn(directory)).toEqual(['orders', 'report.html']);
-    expect((statSync(output).mode & 0o777).toString(8)).toBe((0o644 & ~process.umask()).toString(8));
+    if (!lacks.owners) expect((statSync(output).mode & 0o777).toString(8)).toBe((0o644 & ~process.umask()).toString(8));
   });
 
   test('is told of on a terminal, and in one document with --json', async () => {
@@ -231,16 +231,19 @@ describe('settings', () => {
 describe('the file', () => {
   beforeEach(() => void lay('orders'));
 
-  test('is replaced when it is a report, keeps its mode, and is reached through a link', async () => {
-    await report(orders);
-    chmodSync(output, 0o640);
-    const link = path.join(directory, 'index.html');
-    symlinkSync('report.html', link);
-    writeFileSync(output, page().replaceAll('orders', 'yesterday'));
-    expect(await report('--repo <dir>/orders --output <dir>/index.html')).toEqual(silent);
-    expect(page()).not.toContain('yesterday');
-    expect(statSync(output).mode & 0o777).toBe(0o640);
-  });
+  test.skipIf(lacks.links)(
+    'is replaced when it is a report, keeps its mode, and is reached through a link',
+    async () => {
+      await report(orders);
+      chmodSync(output, 0o640);
+      const link = path.join(directory, 'index.html');
+      symlinkSync('report.html', link);
+      writeFileSync(output, page().replaceAll('orders', 'yesterday'));
+      expect(await report('--repo <dir>/orders --output <dir>/index.html')).toEqual(silent);
+      expect(page()).not.toContain('yesterday');
+      expect(statSync(output).mode & 0o777).toBe(0o640);
+    },
+  );
 
   test('is not replaced when it is something else', async () => {
     writeFileSync(output, '<!doctype html>\n<title>intranet</title>');
