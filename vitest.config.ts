@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config';
 /** Storms, sweeps, and what needs servers, shells or a browser. */
 const longOnly = 'test/**/*.long.test.ts';
 
+/** Whoever names one wants it run. */
+const namesLongOnly = process.argv.some((word) => word.includes('.long.test'));
+
 export default defineConfig(({ mode }) => {
   const isLong = mode === 'long';
   // Far more than any test takes by itself: machines are busy.
@@ -12,7 +15,7 @@ export default defineConfig(({ mode }) => {
   return {
     test: {
       include: isLong ? [...testsWithEffort(), longOnly] : ['test/**/*.test.ts'],
-      exclude: isLong ? [] : [longOnly],
+      exclude: isLong || namesLongOnly ? [] : [longOnly],
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/each-file.ts',
       // A third of the time of a test goes into waiting, for disks, processes and clocks: three keep two processors busy.

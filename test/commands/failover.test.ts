@@ -174,16 +174,19 @@ describe('as a service', () => {
     expect(await failover('follow', '--once', '--home', home, '--standby', standby)).toMatchObject({ exitCode: 0 });
   });
 
-  test.runIf(isLongRun && !lacks.signals)('it tells trouble that may pass once, and goes on when it is over', async () => {
-    const service = start();
-    await until(() => endOf() === 4);
-    renameSync(home, `${home}.away`);
-    await until(() => service.stderr() !== '');
-    await setTimeout(2500);
-    expect(service.stderr().match(/warning: \[environment-missing\] .*; it will be tried again\n/g)).toHaveLength(1);
-    renameSync(`${home}.away`, home);
-    application.commitUpTo([6, 5737]);
-    await until(() => endOf() === 6);
-    expect(await service.stop('SIGINT')).toBe(0);
-  });
+  test.runIf(isLongRun && !lacks.signals)(
+    'it tells trouble that may pass once, and goes on when it is over',
+    async () => {
+      const service = start();
+      await until(() => endOf() === 4);
+      renameSync(home, `${home}.away`);
+      await until(() => service.stderr() !== '');
+      await setTimeout(2500);
+      expect(service.stderr().match(/warning: \[environment-missing\] .*; it will be tried again\n/g)).toHaveLength(1);
+      renameSync(`${home}.away`, home);
+      application.commitUpTo([6, 5737]);
+      await until(() => endOf() === 6);
+      expect(await service.stop('SIGINT')).toBe(0);
+    },
+  );
 });

@@ -77,7 +77,7 @@ test('a container in a data directory is named as the environment knows it', asy
   const home = path.join(temporaryDirectory(), 'env');
   fs.mkdirSync(path.join(home, 'data'), { recursive: true });
   for (const name of fs.readdirSync(grown)) {
-    fs.copyFileSync(path.join(grown, name), path.join(home, /^log\./.test(name) ? '' : 'data', name));
+    fs.copyFileSync(path.join(grown, name), path.join(home, name.startsWith('log.') ? '' : 'data', name));
   }
   fs.writeFileSync(path.join(home, 'DB_CONFIG'), 'set_data_dir data\n');
   const { stderr } = await figaro(['dump', path.join(home, 'data/grow.db')]);

@@ -19,7 +19,9 @@ export const lacks = {
   holds: isWindows,
   /** Signals that a process hears: others end it, and it is not told. */
   signals: isWindows,
-  /** What Linux says of its processes. */
+  /** That a file goes at once which is open: in Wine it keeps its directory until it is closed. */
+  openRemoval: isWindows,
+  /** What Linux says of its processes, such as which one a number is of. */
   proc: isWindows,
   /** Names with line breaks, quotes and whatever else. */
   anyName: isWindows,

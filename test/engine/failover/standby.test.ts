@@ -29,6 +29,7 @@ import { sampled } from '../../support/effort.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { contentsOf } from '../../support/native.ts';
 import { prepared } from '../../support/prepared.ts';
+import { lacks } from '../../support/windows.ts';
 
 let directory: string;
 let home: string;
@@ -281,7 +282,9 @@ describe('a standby that somebody else could write to', () => {
   };
 
   // All of them in the long run.
-  test.each(sampled(['environment', 'pieces', 'pieces/0', 'environment/log.0000000004', 'base', 'incoming'], 3))(
+  test
+    .skipIf(lacks.links)
+    .each(sampled(['environment', 'pieces', 'pieces/0', 'environment/log.0000000004', 'base', 'incoming'], 3))(
     'leads nowhere by a link in the place of %s',
     async (name) => {
       await follow();
@@ -299,7 +302,7 @@ describe('a standby that somebody else could write to', () => {
     },
   );
 
-  test('is not emptied through a link when it is made anew', async () => {
+  test.skipIf(lacks.links)('is not emptied through a link when it is made anew', async () => {
     const precious = path.join(directory, 'precious');
     mkdirSync(precious);
     writeFileSync(path.join(precious, 'data'), 'mine');
@@ -309,7 +312,7 @@ describe('a standby that somebody else could write to', () => {
     expect(namesIn(precious)).toEqual(['data']);
   });
 
-  test('gives nothing to users to whom nothing in it belongs', async () => {
+  test.skipIf(lacks.owners)('gives nothing to users to whom nothing in it belongs', async () => {
     await follow();
     const { state } = requireStandby(nodeFiles, standby);
     const files = state.files.map((file) => ({ ...file, uid: 4321, gid: 4321, mode: 0o777 }));

@@ -95,7 +95,7 @@ describe('a log that continues a chain', () => {
 describe('a log does not continue a chain', () => {
   test('when there is none', async () => {
     for (const number of logIn(source).keys()) fs.rmSync(inSource(number));
-    expect(await refusal(() => begin().firstFile())).toMatch(/^log-missing: .*\/env holds no log files; /);
+    expect(await refusal(() => begin().firstFile())).toMatch(/^log-missing: .*[\\/]env holds no log files; /);
   });
 
   test('when it ends in an earlier file', async () => {

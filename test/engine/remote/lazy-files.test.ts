@@ -13,6 +13,7 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort } from '../../support/effort.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
+import { lacks } from '../../support/windows.ts';
 
 let root: string;
 let store: MemoryStore;
@@ -70,9 +71,16 @@ test('names, sizes, times and what is in memory are known without anything on di
   expect(files.listIfThere(at('set/environment'))).toEqual(['one', 'two']);
   expect(files.listIfThere(at('set/empty'))).toEqual([]);
   expect(files.listIfThere(at('set/environment/one'))).toBeUndefined();
-  expect(files.statIfThere(at('set/environment'))).toMatchObject({ kind: 'directory', uid: process.getuid!() });
+  expect(files.statIfThere(at('set/environment'))).toMatchObject({ kind: 'directory', uid: process.getuid?.() ?? 0 });
   const one = files.statIfThere(at('set/environment/one'))!;
-  expect(one).toMatchObject({ kind: 'file', size: 13, mtimeMs: 7, changedMs: 7, mode: 0o640, uid: process.getuid!() });
+  expect(one).toMatchObject({
+    kind: 'file',
+    size: 13,
+    mtimeMs: 7,
+    changedMs: 7,
+    mode: 0o640,
+    uid: process.getuid?.() ?? 0,
+  });
   expect(files.statThrough(at('set/environment/one'))).toEqual(one);
   expect(files.statIfThere(at('set/environment/two'))!.inode).not.toBe(one.inode);
   expect(textOf(files, at('set/manifest.json'))).toBe('a manifest');
@@ -89,7 +97,8 @@ test('a file that is read is made, no other one is, and it is the same file as b
   expect(textOf(files, at('set/environment/one'))).toBe('the first one');
   expect(textOf(files, at('set/environment/one'))).toBe('the first one');
   expect(asked).toEqual(['object/one']);
-  expect(files.statIfThere(at('set/environment/one'))).toEqual(before);
+  const after = files.statIfThere(at('set/environment/one'))!;
+  expect(after).toEqual(lacks.owners ? { ...before, mode: after.mode } : before);
   expect(namesIn(root)).toEqual(['set']);
   expect(namesIn(at('set'))).toEqual(['environment']);
   expect(namesIn(at('set/environment'))).toEqual(['one']);

@@ -11,6 +11,7 @@ import { openLocalStore } from '../../../src/engine/store/local-store.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort } from '../../support/effort.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
+import { lacks } from '../../support/windows.ts';
 
 let root: string;
 let mark: string;
@@ -45,24 +46,28 @@ test('of two processes that both want it again and again, one has it at a time',
   expect(namesIn(root)).toEqual([]);
 }, 900_000);
 
-test('a process that has it keeps others out, and no longer than it lives', async () => {
-  const store = openLocalStore(nodeFiles, root);
-  const holder = taker(0);
-  try {
-    await once(holder.stdout!, 'data');
-    // Two that began at once would wait for each other for a while.
-    const later = Date.now() + 60_000;
-    vi.spyOn(Date, 'now').mockImplementation(() => later);
-    const error = await expectFailure('busy', () => lockStore(store));
-    expect(error.message).toContain(`process ${holder.pid}`);
-    expect(namesIn(path.join(root, 'locks'))).toHaveLength(1);
-  } finally {
-    const gone = once(holder, 'close');
-    holder.kill('SIGKILL');
-    await gone;
-  }
-  const lock = await lockStore(store);
-  expect(await store.list('locks/')).toHaveLength(1);
-  await lock.release();
-  expect(namesIn(root)).toEqual([]);
-}, 60_000);
+test.skipIf(lacks.proc)(
+  'a process that has it keeps others out, and no longer than it lives',
+  async () => {
+    const store = openLocalStore(nodeFiles, root);
+    const holder = taker(0);
+    try {
+      await once(holder.stdout!, 'data');
+      // Two that began at once would wait for each other for a while.
+      const later = Date.now() + 60_000;
+      vi.spyOn(Date, 'now').mockImplementation(() => later);
+      const error = await expectFailure('busy', () => lockStore(store));
+      expect(error.message).toContain(`process ${holder.pid}`);
+      expect(namesIn(path.join(root, 'locks'))).toHaveLength(1);
+    } finally {
+      const gone = once(holder, 'close');
+      holder.kill('SIGKILL');
+      await gone;
+    }
+    const lock = await lockStore(store);
+    expect(await store.list('locks/')).toHaveLength(1);
+    await lock.release();
+    expect(namesIn(root)).toEqual([]);
+  },
+  60_000,
+);
