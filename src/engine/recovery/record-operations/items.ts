@@ -116,9 +116,12 @@ export function deleteItem(change: Change, page: CachedPage, indx: number, nbyte
     page.highFree = page.size;
     return;
   }
-  page.bytes.copyWithin(itemsStart + nbytes, itemsStart, offset);
   page.highFree = itemsStart + nbytes;
-  page.shiftItems(offset - 1, nbytes);
+  // What was added last lies lowest, so that undo mostly has nothing to move.
+  if (offset > itemsStart) {
+    page.bytes.copyWithin(itemsStart + nbytes, itemsStart, offset);
+    page.shiftItems(offset - 1, nbytes);
+  }
   const slot = indexStart + 2 * indx;
   page.bytes.copyWithin(slot, slot + 2, indexStart + 2 * entries);
   page.entries = entries - 1;
