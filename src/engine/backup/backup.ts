@@ -59,12 +59,12 @@ export async function takeBackup(disk: Files, kind: BackupKind, options: BackupO
   const choice = chooseFiles(options.include, options.exclude);
   requireLocal(files, { what: 'the repository', path: options.repository });
   const directory = path.resolve(options.repository);
-  const { directories } = await requireEnvironment(files, home, kind, options);
-  for (const place of placesOf(files, 'the environment', home, directories)) {
+  const listed = await requireEnvironment(files, home, kind, options);
+  for (const place of placesOf(files, 'the environment', home, listed.directories)) {
     requireApart(files, place, { what: 'the repository', path: directory });
   }
   const existing = kind === 'incremental' ? openRepository(files, directory) : findRepository(files, directory);
-  if (!existing) await requireWorthARepository(files, home, kind, choice, options);
+  if (!existing) await requireWorthARepository(files, listed, kind, choice, options);
   const { repository, created } = existing
     ? { repository: existing, created: false }
     : createRepository(files, directory);
@@ -140,16 +140,17 @@ function whereElse(files: Files, home: string, { dataDirectories = [], logDirect
 /** No repository is made for an environment of which the first look shows that no full set can be taken. */
 async function requireWorthARepository(
   files: Files,
-  home: string,
+  listed: Environment,
   kind: BackupKind,
   choice: FileChoice,
-  { keepDamaged, withoutLog, watch = {} }: BackupOptions,
+  { keepDamaged = false, withoutLog, watch = {} }: BackupOptions,
 ): Promise<void> {
+  const { home } = listed;
   if (kind === 'hot') {
-    await listSource(files, home, { choice, keepDamaged, isGlance: true });
+    await listSource(files, home, { choice, keepDamaged, isGlance: true, listed });
     return;
   }
-  const environment = await lookAtRest(files, home, { choice, keepDamaged: keepDamaged === true });
+  const environment = await lookAtRest(files, home, { choice, keepDamaged, environment: listed });
   if (withoutLog === true || filesOfKind(environment, 'log').length > 0) return;
   if (await findLogged(files, environment, watch)) throw await noLog(files, environment, watch);
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { flagWarnings } from '../environment/config-risks.ts';
-import { type EnvironmentFile } from '../environment/environment.ts';
+import { type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
@@ -41,6 +41,8 @@ import { markUnlogged } from './unlogged-copies.ts';
 
 interface HotOptions {
   readonly watch: Watch;
+  /** As it was found just before. */
+  readonly environment: Environment;
   /** See `settle`. */
   readonly smallBytes?: number;
   readonly choice?: FileChoice | undefined;
@@ -53,7 +55,8 @@ interface HotOptions {
 /** Copies an environment that other processes may be writing to. It is only read. */
 export async function copyHot(files: Files, home: string, set: NewSet, options: HotOptions): Promise<EnvironmentCopy> {
   const { watch } = options;
-  const { environment } = await listSource(files, home, { ...options, isGlance: true });
+  const { choice, keepDamaged, environment: listed } = options;
+  const { environment } = await listSource(files, home, { choice, keepDamaged, isGlance: true, listed });
   const logDirectory = logDirectoryOf(environment);
   const from = placeOf(files, path.join(home, logDirectory));
   const others = environment.files.filter(({ kind }) => kind !== 'log');
@@ -79,7 +82,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     const copy = new HotCopy(files, home, set, log, (uid) => names.of(uid), options);
     makeConfiguredDirectories(files, environment, set.environment);
     await copy.refresh(watch);
-    requireUndamaged(copy.damaged, options.keepDamaged);
+    requireUndamaged(copy.damaged, keepDamaged);
 
     // Pages that may have been in motion, and files that appeared or moved meanwhile.
     const { containers } = copy;
@@ -95,7 +98,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     log.close();
     await requireSoundEnd(files, from, log.end);
     await copy.finish(named, watch);
-    requireUndamaged(copy.damaged, options.keepDamaged);
+    requireUndamaged(copy.damaged, keepDamaged);
     return {
       files: manifestFiles(copy.containers, copy.others, log.copied, logDirectory),
       findings: [...copy.unreadable, ...findingsOf(copy.damaged)],

@@ -36,6 +36,8 @@ import { markUnlogged } from './unlogged-copies.ts';
 
 interface OfflineOptions {
   readonly watch: Watch;
+  /** As it was found just before. */
+  readonly environment: Environment;
   readonly choice?: FileChoice | undefined;
   /** Copy damaged pages and databases as they are, and tell of them. */
   readonly keepDamaged?: boolean;
@@ -49,9 +51,9 @@ interface OfflineOptions {
 export async function lookAtRest(
   files: Files,
   home: string,
-  { choice, keepDamaged }: Pick<OfflineOptions, 'choice' | 'keepDamaged'>,
+  { choice, keepDamaged, environment: listed }: Pick<OfflineOptions, 'choice' | 'keepDamaged' | 'environment'>,
 ): Promise<Environment> {
-  const { environment } = await listSource(files, home, { choice, keepDamaged, isGlance: true });
+  const { environment } = await listSource(files, home, { choice, keepDamaged, isGlance: true, listed });
   requireNotInUse(files, environment, hintFor);
   return environment;
 }
@@ -64,9 +66,9 @@ export async function copyOffline(
   files: Files,
   home: string,
   set: NewSet,
-  { watch, choice, keepDamaged = false, withoutLog = false, onRoom }: OfflineOptions,
+  { watch, environment: listed, choice, keepDamaged = false, withoutLog = false, onRoom }: OfflineOptions,
 ): Promise<EnvironmentCopy> {
-  const environment = await lookAtRest(files, home, { choice, keepDamaged });
+  const environment = await lookAtRest(files, home, { choice, keepDamaged, environment: listed });
   const hasLog = filesOfKind(environment, 'log').length > 0;
   const logDirectory = logDirectoryOf(environment);
   const from = placeOf(files, path.join(home, logDirectory));

@@ -32,6 +32,8 @@ interface SourceOptions {
   readonly keepDamaged?: boolean | undefined;
   /** See `DiscoverOptions`. */
   readonly isGlance?: boolean | undefined;
+  /** As it was listed just before: it is listed again only when something looks wrong with it. */
+  readonly listed?: Environment | undefined;
 }
 
 const attempts = 4;
@@ -45,7 +47,8 @@ const waitMs = 50;
 export async function listSource(files: Files, home: string, options: SourceOptions = {}): Promise<SourceFiles> {
   for (let i = 1; ; i++) {
     try {
-      return sort(files, discoverEnvironment(files, home, options), options);
+      const listed = i === 1 ? options.listed : undefined;
+      return sort(files, listed ?? discoverEnvironment(files, home, options), options);
     } catch (error) {
       if (i === attempts || !(error instanceof FigaroError)) throw error;
       await setTimeout(waitMs * i);

@@ -29,10 +29,11 @@ export function requireNotInUse(files: Files, environment: Environment, hintFor:
   }
   const shared = sharedFiles(files, environment);
   const watched = new Map([...ownFiles(environment), ...shared]);
+  const inodes = new Set([...watched.keys()].map((key) => key.split(' ')[1]!));
   const locked = lockedFiles(watched);
   for (const pid of list(files, '/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const file = openForWriting(files, pid, watched) ?? mapped(pid, shared) ?? locked.get(pid);
+    const file = openForWriting(files, pid, { watched, inodes }) ?? mapped(pid, shared) ?? locked.get(pid);
     if (file === undefined) continue;
     const name = readSystemFile(`/proc/${pid}/comm`).trim();
     const who = name === '' ? `process ${pid}` : `process ${pid} (${name})`;
@@ -74,8 +75,15 @@ function sharedFiles(files: Files, { leftOut }: Environment): ReadonlyMap<string
 /** What is no file, as a descriptor of it reads. Most are of these kinds, and that is quicker to see than the rest. */
 const noFile = /^(socket:|pipe:|anon_inode:|\/dev\/null$)/;
 
-function openForWriting(files: Files, pid: string, watched: ReadonlyMap<string, string>): string | undefined {
-  const inodes = new Set([...watched.keys()].map((key) => key.split(' ')[1]));
+/** What an environment consists of, in the two ways in which it is looked for. */
+interface Watched {
+  /** Paths by device and inode. */
+  readonly watched: ReadonlyMap<string, string>;
+  /** The inodes of them: most descriptors are of none. */
+  readonly inodes: ReadonlySet<string>;
+}
+
+function openForWriting(files: Files, pid: string, { watched, inodes }: Watched): string | undefined {
   let devices: ReadonlyMap<string, string> | undefined;
   for (const descriptor of list(files, `/proc/${pid}/fdinfo`)) {
     if (noFile.test(readSystemLink(`/proc/${pid}/fd/${descriptor}`))) continue;

@@ -274,7 +274,9 @@ export class Search {
   #classify(directory: string, name: string, own: OwnFiles, full: string, stat: FileStat): void {
     const inside = directory === '' ? name : `${directory}/${name}`;
     const add = (content: FileContent): void => {
-      this.#found.push({ ...content, name: inside, path: full, stat, ...this.#placeOf(inside) });
+      const { logName, dataDirectory } = this.#placeOf(inside);
+      // Spread, it would take longer to make than the file to look at.
+      this.#found.push(Object.assign(content, { name: inside, path: full, stat, logName, dataDirectory }));
     };
     if (inside === 'DB_CONFIG') return add({ kind: 'config' });
     if (directory === this.#logDirectory) {

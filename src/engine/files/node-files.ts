@@ -4,7 +4,7 @@ import fs from 'fs-extra';
 import { FigaroError } from '../../errors.ts';
 import { attempt, failure, isCode } from './failures.ts';
 import { type Disk, type FileStat, type OpenFile } from './files.ts';
-import { asked, statOf } from './stat.ts';
+import { asked, askedIfThere, statOf } from './stat.ts';
 import { isOpen, withPatience } from './held-by-others.ts';
 import { hold, isHeld } from './kernel-lock.ts';
 import { toAppendWithoutWaiting, toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
@@ -116,14 +116,14 @@ export const nodeFiles: Disk = {
   },
   statIfThere(file) {
     return attempt('read', file, () => {
-      const stat = fs.lstatSync(file, { ...asked, throwIfNoEntry: false });
+      const stat = fs.lstatSync(file, askedIfThere);
       return stat && statOf(stat);
     });
   },
   statThrough(file) {
     return attempt('read', file, () => {
       try {
-        const stat = fs.statSync(file, { ...asked, throwIfNoEntry: false });
+        const stat = fs.statSync(file, askedIfThere);
         return stat && statOf(stat);
       } catch (error) {
         if (isCode(error, 'ELOOP')) return undefined;
@@ -206,10 +206,12 @@ export const nodeFiles: Disk = {
   },
   setOwner(file, { mode, uid, gid }) {
     return attempt('set the owner of', file, () => {
-      if (fs.lstatSync(file).isSymbolicLink()) throw isALink(file);
-      const isKept = changeOwner(file, uid, gid);
+      const before = statOf(fs.lstatSync(file, asked));
+      if (before.kind === 'link') throw isALink(file);
+      const isTheirs = process.platform === 'win32' || (before.uid === uid && before.gid === gid);
+      const isKept = isTheirs || changeOwner(file, uid, gid);
       // Neither owner nor umask has a say in what the source had.
-      fs.chmodSync(file, mode);
+      if (!isTheirs || before.mode !== mode) fs.chmodSync(file, mode);
       return isKept;
     });
   },
@@ -315,17 +317,12 @@ function isALink(file: string): FigaroError {
 
 /** False when this user may not. */
 function changeOwner(file: string, uid: number, gid: number): boolean {
-  if (process.platform === 'win32') return true;
-  const isTheirs = (): boolean => {
-    const now = fs.statSync(file);
-    return now.uid === uid && now.gid === gid;
-  };
-  if (isTheirs()) return true;
   try {
     fs.chownSync(file, uid, gid);
   } catch (error) {
     if (!isCode(error, 'EPERM', 'EINVAL', 'ENOTSUP')) throw error;
   }
   // The library keeps a refusal to itself.
-  return isTheirs();
+  const now = fs.statSync(file);
+  return now.uid === uid && now.gid === gid;
 }

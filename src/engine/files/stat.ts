@@ -5,6 +5,8 @@ import { type FileStat } from './files.ts';
 
 /** Windows numbers files with 64 bits. The lower ones tell files of one disk from each other, and a number holds 53 exactly. */
 export const asked = { bigint: process.platform === 'win32' };
+/** As `asked`, of what may not be there. */
+export const askedIfThere = { ...asked, throwIfNoEntry: false } as const;
 
 export function statOf(stat: Stats | BigIntStats): FileStat {
   const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : 'other';

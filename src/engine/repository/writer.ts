@@ -72,6 +72,13 @@ function readPhase(files: Files, directory: string, mark: string): string | unde
   return note?.lock === mark ? note.phase.slice(0, longestPhase) : undefined;
 }
 
+/** One of many files is like the one before, and nobody looks this often. In ms. */
+const alikeMs = 100;
+
+function isAlike(phase: string, other: string): boolean {
+  return phase.slice(0, phase.indexOf(' ')) === other.slice(0, other.indexOf(' '));
+}
+
 interface NotedPhases {
   /** Tells phases to others, too. */
   readonly watch: Watch;
@@ -79,7 +86,8 @@ interface NotedPhases {
 }
 
 /**
- * Lets others see what a run does. A note that cannot be written is none: nothing depends on it, so it is not synced either.
+ * Lets others see what a run does; of many small files, now and then one. A note that cannot be written is none: nothing depends on
+ * it, so it is not synced either.
  *
  * @param mark of the lock that the run holds
  */
@@ -87,7 +95,8 @@ export function notePhases(files: Files, directory: string, mark: string, watch:
   const file = path.join(directory, noteName);
   let note: OpenFile | undefined;
   let isPossible = true;
-  let last: string | undefined;
+  let last = '';
+  let notedAt = -Infinity;
   const attempt = (act: () => void): void => {
     try {
       if (isPossible) act();
@@ -101,11 +110,16 @@ export function notePhases(files: Files, directory: string, mark: string, watch:
       ...watch,
       onProgress(progress) {
         watch.onProgress?.(progress);
-        if (progress.phase === last) return;
-        last = progress.phase;
+        const { phase } = progress;
+        if (phase === last) return;
+        const now = performance.now();
+        // A phase that goes on is told again.
+        if (isAlike(phase, last) && now - notedAt < alikeMs) return;
+        last = phase;
+        notedAt = now;
         attempt(() => {
           note ??= files.create(file);
-          note.writeAt(encodeNote(mark, progress.phase), 0);
+          note.writeAt(encodeNote(mark, phase), 0);
         });
       },
     },
