@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { namesIn } from '../support/trees.ts';
-import { inQuotes } from '../support/windows.ts';
+import { inQuotes, isWindows } from '../support/windows.ts';
 
 let directory: string;
 let file: string;
@@ -190,8 +190,10 @@ describe('a configuration file', () => {
   });
 
   test('need not be there', async () => {
+    env = { ...env, ProgramData: 'C:\\ProgramData' };
+    const forAll = isWindows ? 'C:\\ProgramData\\figaro-backup.toml' : '/etc/figaro-backup.toml';
     expect((await run('config', 'show')).stdout).toBe(
-      'nothing is set; the configuration file would be <dir>/figaro-backup.toml or /etc/figaro-backup.toml\n',
+      `nothing is set; the configuration file would be <dir>/figaro-backup.toml or ${forAll}\n`,
     );
   });
 });
