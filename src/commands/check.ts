@@ -3,6 +3,7 @@ import { assessHealth, type Health, type HealthProblem, type NewestSet } from '.
 import { openRepository } from '../engine/repository/repository.ts';
 import { FigaroError } from '../errors.ts';
 import { healthMetrics, nagiosResult, nagiosStatuses, nagiosText, nagiosUnknown } from '../output/monitoring.ts';
+import { describeNotOnWindows } from '../output/not-on-windows.ts';
 import { bad, caution } from '../output/styles.ts';
 import { formatBytes, formatCount, formatDuration, formatTime, inOneLine, table } from '../output/text.ts';
 import { describeWriter } from '../output/writer.ts';
@@ -136,11 +137,13 @@ function toDocument({
   sources: _sources,
   newestChain: _newestChain,
   identities,
+  notOnWindows,
   ...health
 }: CheckedHealth): object {
   return {
     ...health,
     ...(identities.length > 0 ? { identities } : {}),
+    ...(notOnWindows.length > 0 ? { notOnWindows } : {}),
     restorableUntil: restorableUntil === undefined ? undefined : formatTime(restorableUntil),
   };
 }
@@ -169,6 +172,7 @@ function describe(health: CheckedHealth): string {
       'repository',
       `${formatCount(counts.chains, 'chain')}, ${formatCount(counts.sets, 'set')}, ${formatBytes(counts.bytes)}${counts.freeBytes === undefined ? '' : `, ${formatBytes(counts.freeBytes)} free`}`,
     ],
+    ...(health.notOnWindows.length > 0 ? [['on Windows', describeNotOnWindows(health.notOnWindows)]] : []),
     ...(run?.state === 'in-progress' ? [['in progress', describeWriter(run)]] : []),
     ...(run?.state === 'over' ? [[caution('did not finish'), describeWriter(run)]] : []),
     ...(leftUnfinished > 0

@@ -11,12 +11,14 @@ import { findChain, isNewestWanted } from '../engine/repository/find-chain.ts';
 import { checksName } from '../engine/repository/checks.ts';
 import { commitsAdded } from '../engine/repository/coverage.ts';
 import { goneOf } from '../engine/repository/missing.ts';
+import { notOnWindows, type NotOnWindows } from '../engine/repository/names-on-windows.ts';
 import { openRepository, readSets, type Repository } from '../engine/repository/repository.ts';
 import { type Watch } from '../engine/pause.ts';
 import { rehearsalOf } from '../engine/repository/retention.ts';
 import { FigaroError, isOfTheRun } from '../errors.ts';
 import { formatLsn } from '../format/lsn.ts';
 import { leftOutLines } from '../output/left-out.ts';
+import { describeNotOnWindows } from '../output/not-on-windows.ts';
 import { bad, caution } from '../output/styles.ts';
 import { type Manifest } from '../engine/repository/manifest.ts';
 import { formatBytes, formatCommit, formatCount, formatTime, inOneLine, shellWord, table } from '../output/text.ts';
@@ -64,7 +66,8 @@ export function showCommand(context: CommandContext): Command {
               ? await readHistory(files, openLog(files, paths), { largest: 0 }, watch)
               : undefined;
           const containers = await lookInto(files, environment, options.inventory, watch);
-          return { listed, newer, containers, history };
+          const unfit = notOnWindows(chain.sets.map(({ manifest }) => manifest));
+          return { listed, newer, containers, history, notOnWindows: unfit };
         });
         context.warn(options, shown.newer);
         context.print(options, toDocument(shown), () => describe(shown, directory));
@@ -79,6 +82,7 @@ interface Shown {
   readonly containers: readonly ShownContainer[];
   /** Of its log, when it was asked for. */
   readonly history: History | undefined;
+  readonly notOnWindows: readonly NotOnWindows[];
 }
 
 function findListed(
@@ -93,7 +97,7 @@ function findListed(
   return { chain, listed, newer: newer.map((set) => `${set.id} is newer than ${chain.id}, and ${set.problem}`) };
 }
 
-function describe({ listed, containers, history }: Shown, directory: string): string {
+function describe({ listed, containers, history, notOnWindows: unfit }: Shown, directory: string): string {
   const { id, sets, bytes, window, pin } = listed;
   const { source, host, log, warnings, consolidated } = sets[0]!.set.manifest;
   const newest = sets.at(-1)!.set.manifest;
@@ -105,6 +109,7 @@ function describe({ listed, containers, history }: Shown, directory: string): st
       ? [['made of', `${consolidated.chain} up to ${consolidated.set}, at ${formatTime(consolidated.finished)}`]]
       : []),
     ...(excluded.length > 0 ? [['excluded', `${excluded.join(', ')}: no recovery brings back what is not in it`]] : []),
+    ...(unfit.length > 0 ? [['on Windows', describeNotOnWindows(unfit)]] : []),
     ...(newest.withoutLog ? [['log', 'gone: databases were taken as they are']] : []),
     ['size', `${formatBytes(bytes)} in ${formatCount(sets.length, 'set')}`],
     ...(window
@@ -288,13 +293,14 @@ function marksOf({ sets, window }: ListedChain): Mark[] {
   ];
 }
 
-function toDocument({ listed, containers, history }: Shown): object {
+function toDocument({ listed, containers, history, notOnWindows: unfit }: Shown): object {
   const { sets, ...chain } = listed;
   return {
     ...chain,
     rehearsed: rehearsalOf(listed),
     sets: sets.map(setDocument),
     containers,
+    ...(unfit.length > 0 ? { notOnWindows: unfit } : {}),
     ...(history && {
       commits: history.commits,
       timeline: history.seconds,

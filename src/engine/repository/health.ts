@@ -12,6 +12,7 @@ import { isInFuture } from './chain-order.ts';
 import { excludedFrom, isUnsound, newerThan } from './chain.ts';
 import { databasesTold, placeOf, plainId, type Manifest } from './manifest.ts';
 import { goneNow } from './missing.ts';
+import { notOnWindows, type NotOnWindows } from './names-on-windows.ts';
 import { rehearsalOf } from './retention.ts';
 import { type WriterRun } from './writer.ts';
 
@@ -60,6 +61,8 @@ export interface Health {
   readonly unrehearsed: readonly string[];
   /** Databases that the newest chain lacks, as asked with --exclude: by path. */
   readonly excluded: readonly string[];
+  /** Names for which the newest chain cannot be used on Windows. No problem where it need not be. */
+  readonly notOnWindows: readonly NotOnWindows[];
   /** The last commit that the newest chain can be recovered to, in seconds since 1970. */
   readonly restorableUntil: number | undefined;
   /** ISO 8601, as the next. */
@@ -136,6 +139,7 @@ export function healthOf(
     newest,
     unrehearsed: (chains.at(-1)?.sets ?? []).filter(isUnrehearsed).map(({ set }) => set.id),
     excluded: excludedFrom(chains.at(-1)?.sets.map(({ set }) => set) ?? []),
+    notOnWindows: notOnWindows(chains.at(-1)?.sets.map(({ set }) => set.manifest) ?? []),
     restorableUntil: chains.at(-1)?.window?.last.time,
     lastVerified: latest(
       sets.map(({ lastCheck }) => lastCheck?.time),
