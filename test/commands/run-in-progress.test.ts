@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { type Watch } from '../../src/engine/pause.ts';
@@ -197,6 +198,27 @@ test('a run goes on where nothing can be noted, and shows that it is in progress
     watch.onProgress!({ phase: 'copy docs.dbxml' });
     watch.onProgress!({ phase: 'redo' });
     expect((await see('list')).run).toMatchObject({ state: 'in-progress', process: process.pid });
+  });
+});
+
+test('of many small files one is noted now and then, and at once what else is done', async () => {
+  let written = 0;
+  const files = watchedFiles(nodeFiles, {
+    before: (operation, name) => {
+      if (operation === 'writeAt' && path.basename(name) === 'lock.phase') written += 1;
+    },
+  });
+  await asWriter(files, repository, async (_held, watch) => {
+    const beganAt = performance.now();
+    for (let i = 0; i < 2000; i++) watch.onProgress!({ phase: `copy docs${i}.dbxml` });
+    expect(written).toBeLessThanOrEqual(1 + (performance.now() - beganAt) / 100);
+    await setTimeout(120);
+    // It goes on with the last of them.
+    watch.onProgress!({ phase: 'copy docs1999.dbxml' });
+    expect((await see('list')).run!.phase).toBe('copy docs1999.dbxml');
+    watch.onProgress!({ phase: 'copy more.dbxml' });
+    watch.onProgress!({ phase: 'check docs0.dbxml' });
+    expect((await see('list')).run!.phase).toBe('check docs0.dbxml');
   });
 });
 

@@ -12,6 +12,7 @@ import { wholeLogFile } from '../log/log-parts.ts';
 import { logFileName, logFileNumber, logTailName } from '../../format/names.ts';
 import { scanLog } from '../log/scan.ts';
 import { type LogObserver } from '../log/log-observer.ts';
+import { pause, type Watch } from '../pause.ts';
 import { ScannedRecord } from '../log/scanned-record.ts';
 import { restMs } from '../environment/own-files.ts';
 import { apartMs, followOpaque, type OpaqueFile } from './opaque-records.ts';
@@ -78,7 +79,7 @@ interface KnownBeginning {
 }
 
 /** Where log files are read and written, and what becomes of their records. */
-interface LogCopyOptions extends LogStart {
+export interface LogCopyOptions extends LogStart {
   readonly to: string;
   /** Nobody writes to it: the last record of an opaque log is not waited for. */
   readonly isAtRest?: boolean;
@@ -102,6 +103,7 @@ export class LogCopy {
   #listAgainAt = 0;
   #closed = false;
   #followedAt = -Infinity;
+  #isFollowing = false;
   /** The last record copied. */
   lastRecord: Lsn | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -143,39 +145,64 @@ export class LogCopy {
    * removed before it was copied, `log-corrupt` when a file and its successor do not fit.
    */
   follow(): Lsn {
-    if (this.#failure) throw this.#failure;
-    if (this.#closed) throw new Error('the copy of the log is closed');
-    this.begin();
-    const newest = this.#newestThere();
-    for (;;) {
-      this.#extend(this.#current!);
-      if (this.#current!.number >= newest) break;
-      const number = this.#current!.number + 1;
-      const next = this.#open(number);
-      if (!next) {
-        this.#requireBegun(number, newest);
-        break;
-      }
-      const finished = this.#current!;
-      // The successor has its header: the file before is complete now.
-      try {
-        this.#extend(finished, true);
-        this.#requireFit(finished, next.header);
-      } catch (error) {
-        next.source.close();
-        next.target.close();
-        throw error;
-      }
-      this.#finish();
-      this.#current = next;
+    const newest = this.#beginFollowing();
+    while (this.#copyNext(newest));
+    this.#followedAt = performance.now();
+    return this.end;
+  }
+
+  /**
+   * As `follow`, where there may be many files: gives way between them, so that they are synced beside, and the run can be stopped.
+   * Nothing else follows meanwhile.
+   */
+  async followPatiently(watch: Watch): Promise<Lsn> {
+    const newest = this.#beginFollowing();
+    this.#isFollowing = true;
+    try {
+      while (this.#copyNext(newest)) await pause(watch);
+    } finally {
+      this.#isFollowing = false;
     }
     this.#followedAt = performance.now();
     return this.end;
   }
 
+  /** Returns the number of the newest file there is. */
+  #beginFollowing(): number {
+    if (this.#failure) throw this.#failure;
+    if (this.#closed) throw new Error('the copy of the log is closed');
+    this.begin();
+    return this.#newestThere();
+  }
+
+  /** Copies what is there of one file, and opens the next. False when there is none, or it is newer than asked for. */
+  #copyNext(newest: number): boolean {
+    const current = this.#current!;
+    this.#extend(current);
+    if (current.number >= newest) return false;
+    const number = current.number + 1;
+    const next = this.#open(number);
+    if (!next) {
+      this.#requireBegun(number, newest);
+      return false;
+    }
+    // The successor has its header: the file before is complete now.
+    try {
+      this.#extend(current, true);
+      this.#requireFit(current, next.header);
+    } catch (error) {
+      next.source.close();
+      next.target.close();
+      throw error;
+    }
+    this.#finish();
+    this.#current = next;
+    return true;
+  }
+
   /** Follows, unless that was done a moment ago: to be called now and then, so that no file is missed. */
   keepUp(): void {
-    if (performance.now() - this.#followedAt >= periodMs) this.follow();
+    if (!this.#isFollowing && performance.now() - this.#followedAt >= periodMs) this.follow();
   }
 
   /** Follows to the end, as `follow` does, and makes sure of the last record where that takes time. */

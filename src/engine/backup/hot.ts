@@ -13,12 +13,11 @@ import { type LeftOut } from '../environment/left-out.ts';
 import { type Files, type FileStat, placeOf } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { Growth } from '../log/growth.ts';
-import { type LogObserver } from '../log/log-observer.ts';
 import { type Watch } from '../pause.ts';
 import { type NewSet } from '../repository/repository.ts';
 import { confirmGrowth } from './confirm-growth.ts';
 import { ContainerCopy } from './copy-container.ts';
-import { LogCopy, requireSoundEnd } from './copy-log.ts';
+import { LogCopy, requireSoundEnd, type LogCopyOptions } from './copy-log.ts';
 import { copyPlain, type PlainCopy } from './copy-plain.ts';
 import { CreatedDatabases } from './created-databases.ts';
 import {
@@ -60,7 +59,8 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
   const logDirectory = logDirectoryOf(environment);
   const from = placeOf(files, path.join(home, logDirectory));
   const others = environment.files.filter(({ kind }) => kind !== 'log');
-  requireRoomFor(files, set.directory, { others, log: { from, first: findFirstLogFile(files, from) } }, options.onRoom);
+  const first = findFirstLogFile(files, from);
+  requireRoomFor(files, set.directory, { others, log: { from, first } }, options.onRoom);
   const notes = new LogNotes();
   const named = new NamedPages();
   const names = new DatabaseNames();
@@ -71,10 +71,10 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
   // The log: the last complete checkpoint says from which file on it is needed. It is copied from there at once, and
   // followed while the rest is copied, so that no file can be taken away.
   const observers = [notes, named, names, removed, growth, created];
-  const log = beginLog(files, from, path.join(set.environment, logDirectory), observers);
+  const log = beginLog(files, { from, first, to: path.join(set.environment, logDirectory), observers });
   try {
     // Damage in the log comes before anything that follows from it.
-    await requireSoundEnd(files, from, log.follow());
+    await requireSoundEnd(files, from, await log.followPatiently(watch));
 
     // The containers, every page looked at. What was recorded before the checkpoint is on the disk by now.
     const copiedAfter = notes.checkpoint?.redoFrom;
@@ -115,9 +115,10 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
 }
 
 /** Begins to copy the log. A file removed before it could be opened is not needed: there is a newer checkpoint. */
-function beginLog(files: Files, from: string, to: string, observers: readonly LogObserver[]): LogCopy {
+function beginLog(files: Files, options: LogCopyOptions): LogCopy {
+  let { first } = options;
   for (let i = 1; ; i++) {
-    const log = new LogCopy(files, { from, to, first: findFirstLogFile(files, from), observers });
+    const log = new LogCopy(files, { ...options, first });
     try {
       log.begin();
       log.keepFollowing();
@@ -125,6 +126,7 @@ function beginLog(files: Files, from: string, to: string, observers: readonly Lo
     } catch (error) {
       if (i === attempts || !(error instanceof FigaroError) || error.code !== 'log-missing') throw error;
     }
+    first = findFirstLogFile(files, options.from);
   }
 }
 

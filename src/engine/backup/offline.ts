@@ -91,7 +91,7 @@ export async function copyOffline(
         });
   try {
     // The log from the last checkpoint on, then everything else.
-    const end = log?.follow();
+    const end = await log?.followPatiently(watch);
     if (end) requireSoundTail(files, from, end.file);
     const list = { choice, keepDamaged, namesInLog: (uid: string) => names.of(uid) };
     const source = await listSource(files, home, list);

@@ -75,8 +75,9 @@ function readPhase(files: Files, directory: string, mark: string): string | unde
 /** One of many files is like the one before, and nobody looks this often. In ms. */
 const alikeMs = 100;
 
+/** The same is done to two files. */
 function isAlike(phase: string, other: string): boolean {
-  return phase.slice(0, phase.indexOf(' ')) === other.slice(0, other.indexOf(' '));
+  return phase.split(' ', 1)[0] === other.split(' ', 1)[0];
 }
 
 interface NotedPhases {

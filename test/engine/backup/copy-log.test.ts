@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { LogCopy } from '../../../src/engine/backup/copy-log.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { SyncsBeside } from '../../../src/engine/files/syncs-beside.ts';
 import { demoApplication, temporaryDirectory } from '../../support/demo-environment.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
@@ -67,6 +68,53 @@ test('that the next log file is gone is known when the log is followed to its en
   fs.writeFileSync(path.join(home, 'log.0000000004'), '');
   await expect(log.followToEnd()).rejects.toThrow(/log\.0000000003 is gone before it could be copied/);
   log.close();
+});
+
+/** A log of five files, of which each takes as long to begin with as it takes until others have their turn. */
+function slowToBegin(onCreate: (number: number) => void, onClose?: (file: string) => void): LogCopy {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  demoApplication(home).commitUpTo([6, 5737]);
+  const copy = path.join(directory, 'copy');
+  const syncs = new SyncsBeside(
+    watchedFiles(nodeFiles, {
+      before(operation, file) {
+        if (operation === 'close' && file.startsWith(copy)) onClose?.(path.basename(file));
+        if (operation !== 'create') return;
+        onCreate(Number(/log\.(\d{10})$/.exec(file)![1]));
+        const until = performance.now() + 50;
+        while (performance.now() < until);
+      },
+    }),
+  );
+  onTestFinished(() => syncs.stop());
+  const log = new LogCopy(syncs.files, { from: home, to: copy, first: 2, observers: [] });
+  onTestFinished(() => log.close());
+  return log;
+}
+
+test('many log files are synced while others are copied', async () => {
+  const closed: string[] = [];
+  let closedBeforeTheLast: readonly string[] = [];
+  const log = slowToBegin(
+    (number) => void (closedBeforeTheLast = number === 6 ? [...closed] : []),
+    (file) => closed.push(file),
+  );
+  expect((await log.followPatiently({})).file).toBe(6);
+  expect(closedBeforeTheLast).toContain('log.0000000002');
+});
+
+test('a run can be stopped between log files, and nothing else copies the others in the meantime', async () => {
+  const stop = new AbortController();
+  const begun: number[] = [];
+  const log = slowToBegin((number) => {
+    begun.push(number);
+    if (number === 4) stop.abort();
+  });
+  log.begin();
+  log.keepFollowing();
+  await expect(log.followPatiently({ signal: stop.signal })).rejects.toThrow('stopped before it was finished');
+  expect(begun).toEqual([2, 3, 4]);
 });
 
 describe('a gap further on in the log', () => {
