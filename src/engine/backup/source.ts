@@ -59,7 +59,11 @@ export async function listSource(files: Files, home: string, options: SourceOpti
 function sort(files: Files, all: Environment, { namesInLog = () => [], keepDamaged }: SourceOptions): SourceFiles {
   if (!keepDamaged) requireReadable(all);
   const found = keepDamaged ? damagedAsPlain(files, all) : all;
-  const separated = separateTwins(withoutFormerNames(files, found), namesInLog);
+  const twins = twinsOf(found);
+  const separated: Separated =
+    twins.length === 0
+      ? { environment: found, copies: [] }
+      : separateTwins(withoutFormerNames(files, found, twins), namesInLog);
   const { environment } = separated;
   const paged = pagedFiles(files, environment);
   const isPaged = new Set(paged.map(({ file }) => file));
@@ -81,11 +85,7 @@ function damagedAsPlain(files: Files, environment: Environment): Environment {
 }
 
 /** A file that is renamed while its directory is listed can be found under both names: one of them is gone by now. */
-function withoutFormerNames(files: Files, environment: Environment): Environment {
-  const gone = new Set<EnvironmentFile>(
-    twinsOf(environment)
-      .flat()
-      .filter(({ path }) => !files.statThrough(path)),
-  );
+function withoutFormerNames(files: Files, environment: Environment, twins: ReturnType<typeof twinsOf>): Environment {
+  const gone = new Set<EnvironmentFile>(twins.flat().filter(({ path }) => !files.statThrough(path)));
   return gone.size === 0 ? environment : { ...environment, files: environment.files.filter((file) => !gone.has(file)) };
 }

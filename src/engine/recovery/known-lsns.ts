@@ -2,6 +2,8 @@ import { type Lsn } from '../../format/lsn.ts';
 
 /** Pages further on are not remembered: eight bytes each, so much at most per file. */
 const maxPages = 4 << 20;
+/** Of a file of which nothing is known: there may be many. */
+const nothing = new Uint32Array(0);
 
 /**
  * What redo has seen of the LSNs of a file's pages. They only grow while it goes on, so that a record at or before the LSN
@@ -9,7 +11,7 @@ const maxPages = 4 << 20;
  */
 export class KnownLsns {
   /** File and offset of each; zero when nothing is known. */
-  #lsns = new Uint32Array(0);
+  #lsns = nothing;
   /** Nothing is known of pages from here on. */
   #end = 0;
 

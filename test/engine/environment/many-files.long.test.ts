@@ -39,6 +39,32 @@ test('a backup opens each of many files beside an environment once, looks at it 
   ]);
 });
 
+test.each([
+  ['hot', 6],
+  ['offline', 4],
+] as const)(
+  '%s looks at each of many containers %i times, and opens each once to see what it is',
+  async (kind, looks) => {
+    const directory = temporaryDirectory();
+    const home = path.join(directory, 'env');
+    layDemoEnvironment(home);
+    await setTimeout(2100);
+    let lookedAt = 0;
+    let opened = 0;
+    const files = watchedFiles(nodeFiles, {
+      showsWrites: true,
+      before(operation, name) {
+        if (name !== path.join(home, 'd.dbxml')) return;
+        if (operation === 'statThrough') lookedAt++;
+        if (operation === 'openIfThere') opened++;
+      },
+    });
+    await takeBackup(files, kind, { home, repository: path.join(directory, 'repo') });
+    // To see what it is, and to copy it; offline, to compare it with the copy, too.
+    expect({ lookedAt, opened }).toEqual({ lookedAt: looks, opened: kind === 'hot' ? 2 : 3 });
+  },
+);
+
 test('a file that became a database since it was looked at is one, whatever its times say', async () => {
   const home = path.join(temporaryDirectory(), 'env');
   layDemoEnvironment(home);

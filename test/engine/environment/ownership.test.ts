@@ -23,6 +23,7 @@ import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { corpusCase } from '../../support/corpus.ts';
 import { layDemoEnvironment } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
+import { changes, withFaults } from '../../support/faulty-system.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 import { newPlace } from '../../support/place.ts';
@@ -41,6 +42,24 @@ let target: string;
 beforeEach(() => {
   ({ directory, home, repository: repo, target } = newPlace());
   layDemoEnvironment(home);
+});
+
+test('what has the owner and the permissions that are asked for is not changed', async () => {
+  const file = path.join(home, 'd.dbxml');
+  layDemoEnvironment(home);
+  const owner = nodeFiles.statIfThere(file)!;
+  const changed: string[] = [];
+  const take = (mode: number): Promise<boolean> =>
+    withFaults(
+      home,
+      ({ name }) => void (changes.has(name) && changed.push(name)),
+      async () => nodeFiles.setOwner(file, { ...owner, mode }),
+    );
+  expect(await take(owner.mode)).toBe(true);
+  expect(changed).toEqual([]);
+  expect(await take(0o600)).toBe(true);
+  expect(changed).toEqual(['chmodSync']);
+  expect(nodeFiles.statIfThere(file)).toMatchObject({ ...owner, mode: 0o600, changedMs: expect.any(Number) as number });
 });
 
 const run = (...args: readonly string[]): Promise<CliResult> => figaro(args, { directory });
