@@ -7,6 +7,7 @@ import { openLocalStore } from './engine/store/local-store.ts';
 import { openStore } from './engine/store/open-store.ts';
 import { isStoreUrl } from './engine/store/stores.ts';
 import { type Store } from './engine/store/store.ts';
+import { freeMemory } from './engine/free-memory.ts';
 import { FigaroError } from './errors.ts';
 
 const { url, env, packed, shared } = workerData as ReaderData;
@@ -25,8 +26,9 @@ parentPort!.on('message', (request: ReadRequest) => void answer(request));
 async function answer({ name, ...range }: ReadRequest): Promise<void> {
   try {
     const bytes = await (await store).read(name, range);
-    if (bytes) give(answers.bytes, bytes);
-    else give(answers.absent);
+    if (!bytes) return give(answers.absent);
+    give(answers.bytes, bytes);
+    freeMemory(bytes);
   } catch (error) {
     give(answers.failure, Buffer.from(JSON.stringify(describe(error))));
   }

@@ -1,6 +1,7 @@
 /** Payloads of age files: chunks of 64 KiB, each encrypted with its number and with whether it is the last. */
 
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { freeMemory } from '../free-memory.ts';
 import { type Damage, type Header } from './header.ts';
 
 const cipher = 'chacha20-poly1305';
@@ -47,6 +48,7 @@ export function openPayload({ fileKey, bytes: header }: Header, object: Uint8Arr
     if (chunk.length === 0 && i > 0) throw damage('it ends with nothing in its last chunk');
     opened.set(chunk, length);
     length += chunk.length;
+    freeMemory(chunk);
   }
   return opened.subarray(0, length);
 }

@@ -1,6 +1,7 @@
 /** In what form the objects of a packed repository are: compressed, and where it has recipients, encrypted. */
 
 import { FigaroError } from '../../errors.ts';
+import { freeMemory } from '../free-memory.ts';
 import { compress, expand } from './zstd.ts';
 
 /** What is sealed: the bytes of files, or what is known of them, which a machine that backs up has to read, too. */
@@ -43,7 +44,11 @@ export function encrypted(by: Readonly<Record<Sealed, Encryption>>): Sealing {
   return {
     suffix: '.zst.age',
     seal: async (what, bytes) => await by[what].seal(await compress(bytes)),
-    open: async (what, name, object, limit) =>
-      await compressed.open(what, name, await by[what].open(object, name), limit),
+    open: async (what, name, object, limit) => {
+      const frame = await by[what].open(object, name);
+      const bytes = await compressed.open(what, name, frame, limit);
+      freeMemory(frame);
+      return bytes;
+    },
   };
 }

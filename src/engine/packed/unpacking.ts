@@ -1,6 +1,7 @@
 /** Reads files of sets out of packs. */
 
 import { FigaroError } from '../../errors.ts';
+import { freeMemory } from '../free-memory.ts';
 import { someAtOnce } from '../at-once.ts';
 import { type Range, type Store } from '../store/store.ts';
 import { pieceAt, type Contents, type Pieces } from './contents.ts';
@@ -11,13 +12,15 @@ import { type Sealing } from './sealing.ts';
 const mostAtOnce = 6;
 
 /** How much of packs is kept for the next question, in bytes: pages of one file can come out of one after the other, and again. */
-const mostKept = 16 << 20;
+const mostKept = 8 << 20;
 
 /** A pack that was asked for. */
 interface KeptPack {
-  readonly bytes: Promise<Uint8Array>;
-  /** In bytes; 0 before it is there. */
-  size: number;
+  readonly fetching: Promise<Uint8Array>;
+  /** Its bytes, once they are there. */
+  fetched?: Uint8Array;
+  /** How many look at it, or wait for it. */
+  users: number;
 }
 
 /** What sealing adds to bytes that cannot be compressed, at most. */
@@ -49,45 +52,42 @@ export class Unpacking {
     }
     await someAtOnce(mostAtOnce, byPack, async ([number, those]) => {
       const name = packs[number]!;
-      const pack = await this.#pack(name);
-      for (const i of those) {
-        const [offset, whole] = [runs[3 * i + 1]!, runs[3 * i + 2]!];
-        if (offset + whole > pack.length) throw damaged(name, `it ends after ${pack.length} bytes`);
-        const from = Math.max(start, starts[i]!);
-        const to = Math.min(end, starts[i]! + whole);
-        const begin = offset + (from - starts[i]!);
-        bytes.set(pack.subarray(begin, begin + (to - from)), from - start);
-      }
+      await this.#withPack(name, (pack) => {
+        for (const i of those) {
+          const [offset, whole] = [runs[3 * i + 1]!, runs[3 * i + 2]!];
+          if (offset + whole > pack.length) throw damaged(name, `it ends after ${pack.length} bytes`);
+          const from = Math.max(start, starts[i]!);
+          const to = Math.min(end, starts[i]! + whole);
+          const begin = offset + (from - starts[i]!);
+          bytes.set(pack.subarray(begin, begin + (to - from)), from - start);
+        }
+      });
     });
     return bytes;
   }
 
-  #pack(name: string): Promise<Uint8Array> {
-    const found = this.#packs.get(name) ?? this.#begin(name);
+  async #withPack(name: string, look: (bytes: Uint8Array) => void): Promise<void> {
+    const pack = this.#packs.get(name) ?? { fetching: this.#fetch(name), users: 0 };
     this.#packs.delete(name);
-    this.#packs.set(name, found);
-    return found.bytes;
-  }
-
-  #begin(name: string): KeptPack {
-    const pack: KeptPack = { bytes: this.#fetch(name), size: 0 };
-    pack.bytes.then(
-      ({ length }) => this.#weigh(name, pack, length),
-      // Whoever asked for it is told.
-      () => undefined,
-    );
-    return pack;
+    this.#packs.set(name, pack);
+    pack.users += 1;
+    try {
+      look((pack.fetched = await pack.fetching));
+    } finally {
+      pack.users -= 1;
+      this.#forgetOldest();
+    }
   }
 
   /** Forgets those that were asked for longest ago, once there is more than is to be kept. */
-  #weigh(name: string, pack: KeptPack, size: number): void {
-    pack.size = size;
-    let sum = [...this.#packs.values()].reduce((total, each) => total + each.size, 0);
-    for (const [oldest, each] of this.#packs) {
+  #forgetOldest(): void {
+    let sum = [...this.#packs.values()].reduce((total, { fetched }) => total + (fetched?.length ?? 0), 0);
+    for (const [name, { fetched, users }] of this.#packs) {
       if (sum <= mostKept) break;
-      if (oldest === name || each.size === 0) continue;
-      this.#packs.delete(oldest);
-      sum -= each.size;
+      if (!fetched || users > 0) continue;
+      this.#packs.delete(name);
+      sum -= fetched.length;
+      freeMemory(fetched);
     }
   }
 
@@ -96,7 +96,9 @@ export class Unpacking {
       const object = `${packsPrefix}${name}${this.#sealing.suffix}`;
       const sealed = await this.#store.read(object, { start: 0, length: packLimit + sealingMost });
       if (!sealed) throw damaged(object, 'it is not there any more');
-      return await this.#sealing.open('contents', object, sealed, packLimit);
+      const bytes = await this.#sealing.open('contents', object, sealed, packLimit);
+      freeMemory(sealed);
+      return bytes;
     } catch (error) {
       // The next question may find it.
       this.#packs.delete(name);

@@ -41,7 +41,8 @@ export interface Store {
   /** All objects whose names begin with `prefix`, in order of their names, as `byName` has it. */
   list(prefix: string): Promise<readonly StoredObject[]>;
   /**
-   * The bytes of an object, or of a part of it; undefined where there is no such object. Fewer come where it ends before. Whoever asks has the room.
+   * The bytes of an object, or of a part of it; undefined where there is no such object. Fewer come where it ends before. Whoever asks has the room,
+   * and is the only one who has their memory.
    */
   read(name: string, range?: Range): Promise<Uint8Array | undefined>;
   /** Writes an object, in place of one of that name. It is there for good when this returns, and not at all before. */

@@ -1,4 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { freeMemory } from '../../../src/engine/free-memory.ts';
 import { type Contents, type Pieces } from '../../../src/engine/packed/contents.ts';
 import { packLimit, packName, packSize } from '../../../src/engine/packed/layout.ts';
 import { Packing, type Packed } from '../../../src/engine/packed/packing.ts';
@@ -242,6 +245,37 @@ describe('packs that were read', () => {
     expect(reads).toEqual([]);
     await unpacking.read(contents, pieces(contents, 'large'), { start: 0, length: 1 << 20 });
     expect(reads.length).toBeGreaterThan(0);
+  });
+
+  test('take no more memory than is kept, however many there are', async () => {
+    const store = new MemoryStore();
+    const bytes = randomBytes(64 * packSize);
+    const { contents } = await pack(store, 1, { large: bytes });
+    const unpacking = new Unpacking(store, compressed);
+    // From the second turn on, memory is freed at once.
+    freeMemory(new Uint8Array(packSize));
+    await after(10);
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    for (let start = 0; start < bytes.length; start += packSize) {
+      freeMemory(await unpacking.read(contents, pieces(contents, 'large'), { start, length: packSize }));
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    expect(most).toBeLessThan(16 << 20);
+  });
+
+  test('are whole for all who read them at once, also where that is more than is kept', async () => {
+    const store = new MemoryStore();
+    const bytes = randomBytes(32 * packSize);
+    const { contents } = await pack(store, 1, { large: bytes });
+    const unpacking = new Unpacking(store, compressed);
+    const starts = [...range(32), ...range(32).reverse(), ...range(32)].map((n) => n * packSize);
+    const found = await Promise.all(
+      starts.map((start) => unpacking.read(contents, pieces(contents, 'large'), { start, length: packSize })),
+    );
+    for (const [i, start] of starts.entries()) {
+      expect(Buffer.compare(found[i]!, bytes.subarray(start, start + packSize))).toBe(0);
+    }
   });
 });
 
