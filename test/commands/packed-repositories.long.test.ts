@@ -218,6 +218,22 @@ describe.each(kinds)('a repository that is $title', ({ init, write, read }) => {
     expect(namesIn(at('repo/packs')).filter((name) => name.startsWith(next))).toEqual([]);
   });
 
+  test('builds no set upon a pack that was found damaged in a chain that is gone since', async () => {
+    const pack = path.join(packsOf(0), namesIn(packsOf(0))[0]!);
+    expect(await filesIn(sets[2]!, pack)).not.toEqual([]);
+    fs.writeFileSync(pack, Buffer.alloc(fs.statSync(pack).size));
+    // The other chain, which needs it, too, is not looked at.
+    expect((await run(`verify --repo @repo --chain ${sets[0]}${read}`)).exitCode).toBe(4);
+    await succeed(`expire --repo @repo --keep-full 1${write}`);
+    expect(namesIn(at('repo/sets'))).toEqual([sets[2]]);
+    expect(fs.existsSync(pack)).toBe(true);
+    const id = await take('hot', write);
+    await succeed(`verify --repo @repo --chain ${id} --rehearse${read}`);
+    // And so on: the next one is built upon that.
+    const next = await take('hot', write);
+    expect(namesIn(at('repo/packs')).filter((name) => name.startsWith(next))).toEqual([]);
+  });
+
   test('tells of a manifest that was damaged, and goes on with the other sets', async () => {
     const [set] = sets;
     const name = namesIn(at(`repo/sets/${set}`)).find((each) => each.startsWith('manifest.json'))!;

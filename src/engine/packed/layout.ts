@@ -28,6 +28,11 @@ export function isContentsName(name: string): boolean {
   return /^contents\.[0-9a-f]{8}$/.test(name);
 }
 
+/** True for what `pagesName` makes. */
+export function isPagesName(name: string): boolean {
+  return /^pages\.[0-9a-f]{8}$/.test(name);
+}
+
 /** What the names of all objects of sets begin with, and those of packs. */
 export const setsPrefix = 'sets/';
 export const packsPrefix = 'packs/';

@@ -23,6 +23,7 @@ import { contentsLimit, encodeContents, type Contents } from './contents.ts';
 import {
   contentsName,
   isContentsName,
+  isPagesName,
   manifestName,
   packName,
   packsOf,
@@ -135,6 +136,33 @@ export class PackedStore implements Store, Packs {
 
   buildUpon(known: KnownSets): void {
     this.#known = known;
+  }
+
+  /** Without what its pages were, nothing is built upon a set. */
+  async passDoubts(doubted: readonly string[], others: readonly string[], confirm: () => Promise<void>): Promise<void> {
+    const packs = new Set<string>();
+    let areKnown = true;
+    for (const set of doubted) {
+      const contents = await this.#contentsIfReadable(set);
+      areKnown &&= contents !== undefined;
+      for (const name of contents?.packs ?? []) packs.add(name);
+    }
+    for (const set of others.filter(isFull)) {
+      const contents = areKnown ? await this.#contentsIfReadable(set) : undefined;
+      if (contents && !contents.packs.some((name) => packs.has(name))) continue;
+      const objects = await this.list(`${set}/`);
+      await confirm();
+      await this.remove(objects.flatMap(({ name }) => (isPagesName(partsOf(name)!.rest) ? [name] : [])));
+    }
+  }
+
+  async #contentsIfReadable(set: string): Promise<Contents | undefined> {
+    try {
+      return await this.#sets.contentsOf(set);
+    } catch (error) {
+      if (isSetDamage(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Puts what says where the files of a set are: all of them are written. */

@@ -10,9 +10,8 @@ import { companionNames } from '../packed/companions.ts';
 import { pause, throwIfStopped, type Watch } from '../pause.ts';
 import { repositoryName } from '../places.ts';
 import { encodeHead, headOf } from '../repository/head.ts';
-import { type BackupSet } from '../repository/backup-set.ts';
 import { inOrder } from '../repository/chain-order.ts';
-import { checksName, readChecks } from '../repository/checks.ts';
+import { checksName, decodeChecks, isDoubted, readChecks } from '../repository/checks.ts';
 import { setName, type ManifestFile } from '../repository/manifest.ts';
 import { environmentOf, manifestLimit, readManifest, readSets, stampOf } from '../repository/repository.ts';
 import { someAtOnce } from '../at-once.ts';
@@ -83,6 +82,7 @@ class Upload {
       const objects = before?.isComplete ? before.objects : await this.#sendWhole(id);
       known.sets.set(id, { id, objects, isComplete: true, notes: await this.#sendNotes(id, objects, before?.notes) });
     }
+    await this.#passDoubts(removed);
     for (const set of removed) {
       await this.#removeSet(set);
       known.sets.delete(set.id);
@@ -207,11 +207,8 @@ class Upload {
     const full = inOrder(
       sets.filter(({ id, manifest }) => manifest.kind !== 'incremental' && known.sets.get(id)?.isComplete === true),
     );
-    const isDoubted = (set: BackupSet): boolean => {
-      const { made, isDamaged } = readChecks(this.#files, set, () => {});
-      return isDamaged || (made.at(-1)?.findings ?? 0) > 0;
-    };
-    return { newest: full.at(-1)?.id, doubted: full.filter(isDoubted).map(({ id }) => id) };
+    const doubted = full.filter((set) => isDoubted(readChecks(this.#files, set, () => {})));
+    return { newest: full.at(-1)?.id, doubted: doubted.map(({ id }) => id) };
   }
 
   /**
@@ -314,6 +311,22 @@ class Upload {
   async #discard(id: string): Promise<void> {
     await removeAll(this.#ending, id, async () => await this.#confirm(this.#ending));
     await this.#ending.packs?.discard(id);
+  }
+
+  /** Before they go, since whoever goes on where this run was killed knows nothing of sets that are gone. */
+  async #passDoubts(removed: readonly MirroredSet[]): Promise<void> {
+    const { packs } = this.#store;
+    const doubted = removed.filter(
+      ({ isComplete, notes }) => isComplete && isDoubted(decodeChecks(notes.get(checksName))),
+    );
+    if (!packs || doubted.length === 0) return;
+    const gone = new Set(removed.map(({ id }) => id));
+    const others = [...this.#mirror.known.sets.values()].filter(({ id, isComplete }) => isComplete && !gone.has(id));
+    await packs.passDoubts(
+      doubted.map(({ id }) => id).filter((id) => !id.includes('-incremental-')),
+      others.map(({ id }) => id),
+      this.#confirm,
+    );
   }
 
   async #collectPacks(): Promise<void> {

@@ -53,7 +53,14 @@ export function appendCheck(files: Files, { directory }: BackupSet, check: Check
  */
 export function readChecks(files: Files, { directory }: BackupSet, onFailure?: OnFailure): Checks {
   const file = path.join(directory, checksName);
-  return orFailure(() => decode(readEndIfThere(files, file, mostRead)), onFailure) ?? { made: [], isDamaged: true };
+  return (
+    orFailure(() => decodeChecks(readEndIfThere(files, file, mostRead)), onFailure) ?? { made: [], isDamaged: true }
+  );
+}
+
+/** The newest check found something, or nobody knows what it found. */
+export function isDoubted({ made, isDamaged }: Checks): boolean {
+  return isDamaged || (made.at(-1)?.findings ?? 0) > 0;
 }
 
 /** The newest check that went through the recovery of the chain, and found nothing. */
@@ -61,7 +68,8 @@ export function lastRehearsalOf({ made }: Checks): Check | undefined {
   return made.findLast(({ rehearsed, findings }) => rehearsed && findings === 0);
 }
 
-function decode(bytes: Uint8Array | undefined): Checks {
+/** What the bytes of `checks.jsonl` tell; undefined stands for none. */
+export function decodeChecks(bytes: Uint8Array | undefined): Checks {
   if (!bytes) return { made: [], isDamaged: false };
   const lines = Buffer.from(bytes).toString('utf8').split('\n');
   const cutOff = lines.pop()!;

@@ -88,6 +88,14 @@ export interface Packs {
   filesOf(set: string, manifest: PackedFiles): readonly StoredObject[];
   /** Tells what the next full set can be built upon: the newest one, and no pack of one that is doubted. Without it, that holds all of its own. */
   buildUpon(known: KnownSets): void;
+  /**
+   * What was found in sets that are about to be removed is noted there alone: no full set is built upon others any more that have packs in common with them, since any of
+   * these may be what is damaged. `confirm` throws where this run may not be the one that writes any more.
+   *
+   * @param doubted full sets
+   * @param others sets that stay
+   */
+  passDoubts(doubted: readonly string[], others: readonly string[], confirm: () => Promise<void>): Promise<void>;
   /** Has what was written of a set last: all of its files are there. To be done before its manifest is written. */
   finish(set: string): Promise<void>;
   /** Removes what was written of a set that never became one, once nothing is written for it any more. */
