@@ -108,7 +108,11 @@ test('an environment of the configuration file is followed where it is', async (
 describe('wrong input', () => {
   test.each([
     [['status'], 2, 'error [usage]: --standby is missing'],
-    [['status', '--standby', '/nonesuch'], 5, 'error [standby-missing]: /nonesuch: there is no standby here'],
+    [
+      ['status', '--standby', '/nonesuch'],
+      5,
+      `error [standby-missing]: ${path.resolve('/nonesuch')}: there is no standby here`,
+    ],
     [['promote', '--standby', '/nonesuch'], 5, 'error [standby-missing]'],
     [['follow', '--standby', '/nonesuch/x', '--home', '/a', '--repo', '/b'], 2, 'cannot be used together'],
     [['follow', '--standby', 'x', '--interval', 'soon'], 2, 'Write a duration'],

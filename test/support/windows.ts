@@ -1,8 +1,10 @@
 /** What is otherwise where tests run with Node.js for Windows, in Wine or not. */
 
+import fs from 'node:fs';
 import path from 'node:path';
 
 export const isWindows = process.platform === 'win32';
+const isWine = isWindows && fs.existsSync(String.raw`C:\Windows\System32\winecfg.exe`);
 
 /**
  * What is not there on Windows, or not in Wine: `test.skipIf(lacks.links)`. `.ci/wine` prints the name of each test that is skipped there,
@@ -21,6 +23,8 @@ export const lacks = {
   signals: isWindows,
   /** That a file goes at once which is open: in Wine it keeps its directory until it is closed. */
   openRemoval: isWindows,
+  /** That a process is ended with those that it has started: the `taskkill` of Wine knows no `/t`. */
+  endOfTrees: isWine,
   /** What Linux says of its processes, such as which one a number is of. */
   proc: isWindows,
   /** Names with line breaks, quotes and whatever else. */
