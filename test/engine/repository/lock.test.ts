@@ -158,7 +158,7 @@ test('a number that is taken, of a process whose start nobody knows, proves noth
 describe('a clock that is set by hours', () => {
   const hours = 2 * 3_600_000;
 
-  test('ends no lock of another container, as long as the kernel knows it', async () => {
+  test.skipIf(lacks.holds)('ends no lock of another container, as long as the kernel knows it', async () => {
     leaveLock({ namespace: 'pid:[1]' });
     const hold = nodeFiles.hold(file)!;
     await expectFailure('busy', () => takeLock(silentFor(hours), directory));
