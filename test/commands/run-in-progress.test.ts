@@ -64,7 +64,12 @@ function leaveDead(): string {
   const lock = { host: 'backup1', boot: '', namespace: '', pid: 4711, processStart: '', since };
   const text = `${JSON.stringify(lock)}\n`;
   writeFileSync(path.join(repo, 'lock'), text);
-  notePhases(nodeFiles, repo, markOf(text), {}).watch.onProgress!({ phase: 'copy docs.dbxml' });
+  const noted = notePhases(nodeFiles, repo, markOf(text), {});
+  noted.watch.onProgress!({ phase: 'copy docs.dbxml' });
+  // Nobody who is dead has a file open, and who ends well removes it.
+  const note = readFileSync(path.join(repo, 'lock.phase'));
+  noted.end();
+  writeFileSync(path.join(repo, 'lock.phase'), note);
   return set.id;
 }
 
