@@ -57,14 +57,16 @@ function configure(text: string): void {
 describe('a log file', () => {
   test('says when a run began, what it told, and how it ended; the next one goes on behind it', async () => {
     expect(await hot()).toMatchObject({ exitCode: 0, stdout: '' });
-    expect(await figaro(['hot', '--home', '/none', '--repo', repo, '--log-file', log])).toMatchObject({ exitCode: 3 });
+    expect(await figaro(['hot', '--home', `${home}.away`, '--repo', repo, '--log-file', log])).toMatchObject({
+      exitCode: 3,
+    });
     expect(logged()).toMatchInlineSnapshot(`
       "hot: start, figaro-backup <version>, <dir>/env to <dir>/repo
       hot: created repository <dir>/repo
       hot: needs <room>
       hot: end, exit code 0 after <time>, made set <set>
-      hot: start, figaro-backup <version>, /none to <dir>/repo
-      hot: error [environment-missing]: /none: no such directory
+      hot: start, figaro-backup <version>, <dir>/env.away to <dir>/repo
+      hot: error [environment-missing]: <dir>/env.away: no such directory
       hot: hint: give the directory that holds the containers and log files.
       hot: end, exit code 3 after <time>
       "
