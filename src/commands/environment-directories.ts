@@ -50,6 +50,6 @@ export function requireNoDirectories({ dataDir, logDir }: DirectoryOptions, inst
 export function requireNoCopiedDirectories(dirAt: ReadonlyMap<string, string> | undefined): void {
   if (dirAt === undefined) return;
   throw new FigaroError('usage', '--dir-at is for plain copies, and needs --from', {
-    hint: 'of an environment in use, --data-dir and --log-dir name directories outside; a set has them inside.',
+    hint: 'name the copies with --from. A set has directories of the environment outside of it inside.',
   });
 }

@@ -89,7 +89,7 @@ export function readSettings(
   const file = findConfig(files, env, config);
   if (environment !== undefined && !file) {
     throw new UnknownName(`there is no configuration file, so ${environment} is not a known name`, {
-      hint: `give its directories as options, such as --repo DIR, or a file that names them: ${configPlaces(env)[0]}, or --config FILE.`,
+      hint: `give its directories as options, or a file that names them: ${configPlaces(env)[0]}, or --config FILE.`,
     });
   }
   const tables = (name: SettingName): readonly HoldingTable[] =>

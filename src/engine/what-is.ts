@@ -179,14 +179,16 @@ function hintFor(kind: Kind, wanted: Wanted, full: string, below: readonly strin
         : `give the directory of ${asked} with ${option}.`;
     case 'repository':
       if (wanted === 'copy') return `recover from it with --repo ${full}`;
-      return `give it with --repo, and ${asked} with ${option}.`;
+      return wanted === 'standby'
+        ? `give the directory of ${asked} with ${option}.`
+        : `give it with --repo, and ${asked} with ${option}.`;
     case 'set':
       if (wanted === 'repository') return `give the repository that it is in: --repo ${path.dirname(full)}`;
       return wanted === 'copy'
         ? `give --repo ${path.dirname(full)} --chain ${path.basename(full)}, or the plain copy in it: --from ${path.join(full, 'environment')}`
-        : `give ${asked} with ${option}; a set is recovered with --repo ${path.dirname(full)} --chain ${path.basename(full)}`;
+        : `give ${asked} with ${option}; \`figaro-backup recover --repo ${path.dirname(full)} --chain ${path.basename(full)}\` is for sets.`;
     case 'environment':
-      return `give it with --home, and ${asked} with ${option}.`;
+      return `give ${asked} with ${option}, not what it is made of.`;
     case 'standby':
       return `give ${asked} with ${option}; \`figaro-backup failover status\` is for standbys.`;
     case 'parent':

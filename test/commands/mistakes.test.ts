@@ -81,7 +81,7 @@ describe('a wrong directory is answered with what it is, and what to give:', () 
     [
       'a set',
       '@set',
-      'is a backup set, not an environment\nhint: give the environment with --home; a set is recovered with --repo <dir>/repo --chain <set>',
+      'is a backup set, not an environment\nhint: give the environment with --home; `figaro-backup recover --repo <dir>/repo --chain <set>` is for sets.',
     ],
     ['a file', '@notes.txt', 'is a file, not a directory\nhint: give the directory of the environment with --home.'],
   ])('%s as --home', async (_what, home, text) => {
@@ -124,7 +124,7 @@ describe('a wrong directory is answered with what it is, and what to give:', () 
     [
       'an environment',
       '@env',
-      'is an environment, not a repository\nhint: give it with --home, and the repository with --repo.',
+      'is an environment, not a repository\nhint: give the repository with --repo, not what it is made of.',
     ],
     [
       'a plain file',
@@ -153,7 +153,7 @@ describe('a wrong directory is answered with what it is, and what to give:', () 
 
   test('an environment as --standby', async () => {
     expect(await refusal('failover', 'status', '--standby', '@env')).toBe(
-      '5 error [standby-missing]: <dir>/env is an environment, not a standby\nhint: give it with --home, and the standby with --standby.',
+      '5 error [standby-missing]: <dir>/env is an environment, not a standby\nhint: give the standby with --standby, not what it is made of.',
     );
   });
 

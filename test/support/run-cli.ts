@@ -3,6 +3,7 @@ import { Readable, Writable } from 'node:stream';
 import { run } from '../../src/cli.ts';
 import { type Files } from '../../src/engine/files/files.ts';
 import { type MemoryStore } from './memory-store.ts';
+import { requireTrueHints } from './hints.ts';
 import { openingStore } from './store-commands.ts';
 import { requireDocumented } from './json-schema.ts';
 import { inQuotes } from './windows.ts';
@@ -29,7 +30,7 @@ export interface CliSurroundings {
   readonly directory?: string;
 }
 
-/** Runs a command line in this process. What it prints with `--json` has to be as the schema says. */
+/** Runs a command line in this process. What it prints with `--json` has to be as the schema says, and what a hint names has to be there. */
 export async function figaro(args: readonly string[], surroundings: CliSurroundings = {}): Promise<CliResult> {
   const { bytes: _bytes, ...result } = await streaming(args, surroundings);
   return result;
@@ -51,6 +52,8 @@ export async function streaming(
     store && openingStore(store),
   );
   requireDocumented(args, args.includes('--to-stdout') ? stderr.text : stdout.text);
+  // To the width of a terminal, hints are broken into lines.
+  if (exitCode !== 0 && terminal !== 'stderr') await requireTrueHints(args, stdout.text + stderr.text);
   const text = (stream: CollectingStream): string =>
     directory === undefined ? stream.text : withoutDirectory(stream.text, directory);
   return { exitCode, stdout: text(stdout), stderr: text(stderr), bytes: Buffer.concat(stdout.chunks) };

@@ -212,7 +212,7 @@ export function brokenPage(path: string, pgno: number, problem: string): FigaroE
   return new FigaroError('page-type', `${path}: page ${pgno}: ${problem}`, {
     path,
     pgno,
-    hint: 'the database is damaged. Use another copy, recover it, or read what is left of it with dump --salvage.',
+    hint: 'the database is damaged. Use another copy, recover it, or read what is left of it with `figaro-backup dump --salvage`.',
   });
 }
 

@@ -51,7 +51,7 @@ export async function createStandby(
   if (excluded !== undefined) {
     throw new FigaroError('container-missing', `${excluded} was excluded from ${chain.id}: a standby has to have it`, {
       path: excluded,
-      hint: 'take a full set without --exclude.',
+      hint: 'take a full set that excludes nothing, with `figaro-backup hot`.',
     });
   }
   requireKey(whole);

@@ -102,7 +102,7 @@ export class Scratch implements Keeper<number> {
         {
           path: this.#directory,
           cause: error,
-          hint: 'set TMPDIR to a directory with more room, or give a larger --cache-size.',
+          hint: 'set TMPDIR to a directory with more room.',
         },
       );
     }

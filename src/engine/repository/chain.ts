@@ -178,7 +178,7 @@ export function chainEnvironment(
     if (file === undefined) continue;
     throw new FigaroError('file-checksum', `${file} is damaged: it has more bytes than its manifest says`, {
       path: file,
-      hint: 'end before this set with --to-set, or use another chain. `figaro-backup verify` shows all that is wrong.',
+      hint: 'use another chain, or end before this set: `figaro-backup recover --to-set SET`. `figaro-backup verify` shows all that is wrong.',
     });
   }
   const choice = filesTaken(chain.sets.flatMap(({ manifest }) => manifest.files));

@@ -118,6 +118,6 @@ function allUnsound({ id, sets: [full] }: Chain): FigaroError {
   const { directory } = full!;
   return new FigaroError('not-recoverable', `${id} is a copy of a damaged source, and there is no sound chain`, {
     path: directory,
-    hint: `name it with --chain to use it all the same: recover what is not damaged with --only, or take \`${environmentOf(directory)}\` with --from and --no-check.`,
+    hint: `\`figaro-backup recover --chain ${id} --only NAME\` recovers what is not damaged, and \`figaro-backup recover --from ${environmentOf(directory)} --no-check\` all of it, as it is.`,
   });
 }

@@ -55,19 +55,20 @@ export class Collected {
 }
 
 /**
- * Throws `not-recoverable` when the check found anything in what it is called: with all findings, and the first one in
+ * Throws `not-recoverable` when the check found anything in what it is called, the result of a recovery by default: with all findings, and the first one in
  * the message. Returns what could not be checked.
  */
-export function requireSound({ findings, total, notes }: StructureReport, what = 'the result'): readonly string[] {
+export function requireSound({ findings, total, notes }: StructureReport, what?: string): readonly string[] {
   const first = findings[0];
   if (!first) return notes;
   const more = total === 1 ? '' : total === 2 ? ', and 1 more finding' : `, and ${total - 1} more findings`;
-  throw new FigaroError('not-recoverable', `${what} is damaged: ${first.message}${more}`, {
+  throw new FigaroError('not-recoverable', `${what ?? 'the result'} is damaged: ${first.message}${more}`, {
     path: first.path,
     pgno: first.pgno,
     findings,
     hint:
-      'use an older set or an earlier restore point. If the application has an order of keys of its own, add --any-order. ' +
-      '--no-check gives the result as it is.',
+      'use an older set or an earlier restore point. If the application has an order of keys of its own, add --any-order.' +
+      // Whatever else is checked is to be relied upon.
+      (what === undefined ? ' --no-check gives the result as it is.' : ''),
   });
 }

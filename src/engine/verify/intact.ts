@@ -105,6 +105,6 @@ export function whatItIs(files: Files, home: string, name: string): string {
 function damaged(code: 'file-checksum' | 'set-incomplete', file: string, problem: string): FigaroError {
   return new FigaroError(code, `${file} is damaged: ${problem}`, {
     path: file,
-    hint: 'end before this set with --to-set, or use another chain. `figaro-backup verify` shows all that is wrong.',
+    hint: 'use another chain, or end before this set: `figaro-backup recover --to-set SET`. `figaro-backup verify` shows all that is wrong.',
   });
 }
