@@ -31,13 +31,13 @@ export async function keysOf(keys: HeadKeys, head: Head, given: GivenKeys, place
   const recipients = keys.recipients.map(parseRecipient);
   const contents: Encryption = {
     seal: sealFor(recipients),
-    open: identities.length > 0 ? await openingContents(identities, keys) : () => Promise.reject(noIdentity(place)),
+    ...opening(identities.length > 0 ? await openingContents(identities, keys) : undefined, () => noIdentity(place)),
   };
   const earlier = machine ? (given.earlier ?? []).map(identityOf) : [];
   const all = machine ? [...identities, machine, ...earlier] : identities;
   const notes: Encryption = {
     seal: sealFor([...recipients, parseRecipient(keys.machine)]),
-    open: all.length > 0 ? await openingNotes(all, keys) : () => Promise.reject(noKey(place)),
+    ...opening(all.length > 0 ? await openingNotes(all, keys) : undefined, () => noKey(place)),
   };
   return {
     sealing: encrypted({ contents, notes }),
@@ -46,6 +46,20 @@ export async function keysOf(keys: HeadKeys, head: Head, given: GivenKeys, place
       const lines = [machine, ...earlier].flatMap((each) => each?.line() ?? []);
       const key = machine && (await sealedKey(keys.recipients, lines));
       return new Map([...companionsOf(head), ...(key ? [key] : [])]);
+    },
+  };
+}
+
+/** @param open undefined where there is no key */
+function opening(
+  open: Encryption['open'] | undefined,
+  missing: () => FigaroError,
+): Pick<Encryption, 'open' | 'requireKey'> {
+  if (open) return { open, requireKey: () => {} };
+  return {
+    open: () => Promise.reject(missing()),
+    requireKey: () => {
+      throw missing();
     },
   };
 }

@@ -11,6 +11,8 @@ export interface Sealing {
   /** What the names of objects end in. */
   readonly suffix: string;
   seal(what: Sealed, bytes: Uint8Array): Promise<Uint8Array>;
+  /** Throws `password` where there is no key to any such object: none of them needs to be fetched, nor may have to be. */
+  requireKey(what: Sealed): void;
   /**
    * The bytes of an object. Throws `file-checksum` for one that is not as it was written, or holds more than `limit` bytes, and `password`
    * where there is no key to it.
@@ -22,6 +24,7 @@ export interface Sealing {
 export const compressed: Sealing = {
   suffix: '.zst',
   seal: async (_what, bytes) => await compress(bytes),
+  requireKey: () => {},
   open: async (_what, name, object, limit) => {
     const bytes = await expand(object, limit);
     if (bytes) return bytes;
@@ -35,6 +38,8 @@ export const compressed: Sealing = {
 /** What encrypts and decrypts, for one kind of objects. */
 export interface Encryption {
   readonly seal: (bytes: Uint8Array) => Promise<Uint8Array>;
+  /** Throws where there is no key at all. */
+  readonly requireKey: () => void;
   /** Throws for want of a key, and for what is damaged. */
   readonly open: (bytes: Uint8Array, name: string) => Promise<Uint8Array>;
 }
@@ -44,6 +49,7 @@ export function encrypted(by: Readonly<Record<Sealed, Encryption>>): Sealing {
   return {
     suffix: '.zst.age',
     seal: async (what, bytes) => await by[what].seal(await compress(bytes)),
+    requireKey: (what) => by[what].requireKey(),
     open: async (what, name, object, limit) => {
       const frame = await by[what].open(object, name);
       const bytes = await compressed.open(what, name, frame, limit);

@@ -94,8 +94,9 @@ export class Unpacking {
   async #fetch(name: string): Promise<Uint8Array> {
     try {
       const object = `${packsPrefix}${name}${this.#sealing.suffix}`;
+      await this.#requireKey(object);
       const sealed = await this.#store.read(object, { start: 0, length: packLimit + sealingMost });
-      if (!sealed) throw damaged(object, 'it is not there any more');
+      if (!sealed) throw gone(object);
       const bytes = await this.#sealing.open('contents', object, sealed, packLimit);
       freeMemory(sealed);
       return bytes;
@@ -105,6 +106,20 @@ export class Unpacking {
       throw error;
     }
   }
+
+  /** Where nobody can open it, it need not be fetched: a machine that only backs up may not be allowed to. */
+  async #requireKey(object: string): Promise<void> {
+    try {
+      this.#sealing.requireKey('contents');
+    } catch (error) {
+      if (!(await this.#store.list(object)).some(({ name }) => name === object)) throw gone(object);
+      throw error;
+    }
+  }
+}
+
+function gone(name: string): FigaroError {
+  return damaged(name, 'it is not there any more');
 }
 
 function damaged(name: string, problem: string): FigaroError {

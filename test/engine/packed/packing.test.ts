@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { FigaroError } from '../../../src/errors.ts';
 import { freeMemory } from '../../../src/engine/free-memory.ts';
 import { type Contents, type Pieces } from '../../../src/engine/packed/contents.ts';
 import { packLimit, packName, packSize } from '../../../src/engine/packed/layout.ts';
@@ -245,6 +246,23 @@ describe('packs that were read', () => {
     expect(reads).toEqual([]);
     await unpacking.read(contents, pieces(contents, 'large'), { start: 0, length: 1 << 20 });
     expect(reads.length).toBeGreaterThan(0);
+  });
+
+  test('are not fetched where there is no key to any, and missed where they are gone', async () => {
+    const store = new MemoryStore();
+    const { contents } = await pack(store, 1, { file: noise(1, 500) });
+    const reads: string[] = [];
+    store.hooks = { before: ({ operation, name }) => void (operation === 'read' && reads.push(name)) };
+    const requireKey = (): void => {
+      throw new FigaroError('password', 'there is no key');
+    };
+    const unpacking = new Unpacking(store, { ...compressed, requireKey });
+    const read = (): Promise<Uint8Array> =>
+      unpacking.read(contents, pieces(contents, 'file'), { start: 0, length: 500 });
+    await expectFailure('password', read);
+    store.objects.clear();
+    expect((await expectFailure('file-checksum', read)).message).toContain('it is not there any more');
+    expect(reads).toEqual([]);
   });
 
   test('take no more memory than is kept, however many there are', async () => {
