@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import path from 'node:path';
 import { Option, type Command } from 'commander';
 import { exitCodes, FigaroError, type ErrorCode } from '../errors.ts';
 import { type Disk } from '../engine/files/files.ts';
@@ -15,6 +16,7 @@ import { Results } from '../output/results.ts';
 import { paint } from '../output/styles.ts';
 import { inOneLine, printable } from '../output/text.ts';
 import { addStoreOptions, commonHeading } from './options.ts';
+import { withName, type ShownAs } from './shown-as.ts';
 import { type LogFormat, type RunLog, type RunSubject } from './run/run-log.ts';
 
 /** The streams and surroundings of a run. */
@@ -51,9 +53,6 @@ export interface Gathered {
   /** Of a report. */
   readonly sections: ReportSection[];
 }
-
-/** Directories that stand for something else, by what people are to read in their place. */
-type ShownAs = (readonly [directory: string, name: string])[];
 
 /** An environment of those that `--all` goes through. */
 interface Turn {
@@ -124,14 +123,14 @@ export class CommandContext {
 
   /** What people are to read. */
   shown(text: string): string {
-    return this.shownAs.reduce((before, [directory, name]) => before.replaceAll(directory, () => name), text);
+    return this.shownAs.reduce((before, [directory, name]) => withName(before, directory, name), text);
   }
 
   /** The same of a JSON document. */
   #shownJson(value: object): string {
     const inText = (text: string): string => toJson(text, true).trim().slice(1, -1);
     return this.shownAs.reduce(
-      (before, [directory, name]) => before.replaceAll(inText(directory), () => inText(name)),
+      (before, [directory, name]) => withName(before, inText(directory), inText(name), inText(path.sep)),
       toJson(value, this.printsLines),
     );
   }
