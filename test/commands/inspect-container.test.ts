@@ -5,6 +5,7 @@ import { corpusCase } from '../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { inspecting } from '../support/inspecting.ts';
 import { figaro } from '../support/run-cli.ts';
+import { lacks } from '../support/windows.ts';
 
 const clean = corpusCase('dbxml-clean');
 const encrypted = corpusCase('crypt-53-hot');
@@ -66,7 +67,7 @@ describe('inspect container', () => {
     expect(JSON.parse(stdout)).toMatchObject({ path: found });
   });
 
-  test('keeps control characters in names from the terminal', async () => {
+  test.skipIf(lacks.anyName)('keeps control characters in names from the terminal', async () => {
     lay(clean);
     const strange = path.join(home, 'a\u001b[31m\n.dbxml');
     fs.renameSync(path.join(home, 'opera.dbxml'), strange);

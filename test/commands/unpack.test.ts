@@ -12,7 +12,7 @@ import { type MemoryStore } from '../support/memory-store.ts';
 import { type Place } from '../support/place.ts';
 import { prepared } from '../support/prepared.ts';
 import { output } from '../support/program.ts';
-import { figaro, type CliResult } from '../support/run-cli.ts';
+import { withoutDirectory, figaro, type CliResult } from '../support/run-cli.ts';
 import { memoryStore, memoryUrl } from '../support/store-commands.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
 import { watchedFiles } from '../support/watched-files.ts';
@@ -34,7 +34,7 @@ async function run(line: string): Promise<CliResult> {
   const env = { FIGARO_BACKUP_SPOOL: inside('spool') };
   if (!line.includes('@packed')) return await figaro(words, { store, env, directory: place.directory });
   const { status, stdout, stderr } = await output(words, env);
-  return { exitCode: status ?? -1, stdout: stdout.replaceAll(place.directory, '<dir>'), stderr };
+  return { exitCode: status ?? -1, stdout: withoutDirectory(stdout, place.directory), stderr };
 }
 
 async function succeed(line: string): Promise<CliResult> {
