@@ -85,7 +85,8 @@ export function keepAttributes(
   target: string,
 ): void {
   for (const { path: name, mode, uid, gid, modifiedMs } of entries) {
-    files.setOwner(path.join(target, name), { mode, uid: uid!, gid: gid! });
+    // A set is read and synced by who made it; the manifest has the permissions that its files have when they are recovered.
+    files.setOwner(path.join(target, name), { mode: mode! | 0o400, uid: uid!, gid: gid! });
     files.setTimes(path.join(target, name), modifiedMs);
   }
   for (const directory of directories) {

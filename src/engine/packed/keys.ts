@@ -175,7 +175,7 @@ export async function sealedKey(
 function requireApart({ recipients, machine }: Omit<HeadKeys, 'seal'>): void {
   if (recipients.includes(machine)) {
     throw new FigaroError('usage', `${machine} is the key of the machine that backs up, and cannot be a recipient`, {
-      hint: 'that machine could read all sets with it. Give --recipient the public key of another identity, which is kept elsewhere: `age-keygen -o FILE` makes one.',
+      hint: 'that machine could read all sets with it. Give the public key of another identity, which is kept elsewhere: `age-keygen -o FILE` makes one.',
     });
   }
   const [own, ...others] = [machine, ...recipients].map(parseRecipient);

@@ -80,7 +80,8 @@ class StoredDraft implements SetDraft {
       finish: () => {
         opened.sync();
         this.#close();
-        this.#files.setOwner(file, { ...head, mode: head.mode & plainBits });
+        // What was copied is verified, and synced by its name.
+        this.#files.setOwner(file, { ...head, mode: (head.mode & plainBits) | 0o400 });
         this.#files.setTimes(file, head.mtimeMs);
         return Promise.resolve();
       },

@@ -78,9 +78,9 @@ function useDataDirectory(name: string): void {
   writeFileSync(path.join(home, 'DB_CONFIG'), `add_data_dir ${name}\n`);
 }
 
-/** Runs the program as somebody whom permissions hold for, also where this is root. */
+/** Runs the program as somebody whom permissions hold for, and who gives files to nobody else, also where this is root. */
 function runHeld(...args: readonly string[]): { readonly status: number | null; readonly stderr: string } {
-  const lost = '-dac_override,-dac_read_search';
+  const lost = '-dac_override,-dac_read_search,-chown,-fowner';
   const held = isRoot ? ['setpriv', `--bounding-set=${lost}`, `--inh-caps=${lost}`] : [];
   const [command, ...words] = [...held, process.execPath, program, ...args, '--quiet'];
   const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
@@ -105,6 +105,37 @@ test.runIf(process.platform === 'linux' && isLongRun)(
     for (const name of files) {
       for (const recovered of [target, `${target}0`, `${target}1`]) {
         expect([name, statSync(path.join(recovered, name)).mode & 0o7777]).toEqual([name, 0o440]);
+      }
+    }
+  },
+);
+
+test.runIf(process.platform === 'linux' && isRoot)(
+  'what its owner may not even read is backed up by its group, copied, verified and recovered, and is opened to no others by that',
+  async () => {
+    writeFileSync(path.join(home, 'DB_CONFIG'), '# nothing\n');
+    const names = ['DB_CONFIG', 'd.dbxml', namesIn(home).findLast((name) => name.startsWith('log.'))!];
+    for (const name of names) {
+      chownSync(path.join(home, name), 1234, process.getgid!());
+      chmodSync(path.join(home, name), 0o060);
+    }
+    const done = { status: 0, stderr: '' };
+    for (const [i, kind] of ['hot', 'offline'].entries()) {
+      const [made, copied] = [`${repo}${i}`, `${repo}-copied${i}`];
+      expect(runHeld(kind, '--home', home, '--repo', made)).toEqual(done);
+      expect(runHeld('copy', '--repo', made, '--to', copied)).toEqual(done);
+      expect(runHeld('verify', '--repo', copied, '--rehearse')).toEqual(done);
+      // It cannot be given back, so it belongs to who recovers, who may read it.
+      expect(runHeld('recover', '--repo', copied, '--to', `${target}${i}`).status).toBe(0);
+      const sets = [made, copied].map((at) =>
+        path.join(
+          at,
+          namesIn(at).find((set) => set.includes('T'))!,
+          'environment',
+        ),
+      );
+      for (const at of [...sets, `${target}${i}`]) {
+        for (const name of names) expect([name, statSync(path.join(at, name)).mode & 0o7077]).toEqual([name, 0o060]);
       }
     }
   },
