@@ -126,6 +126,7 @@ function describe({ listed, containers, history, notOnWindows: unfit }: Shown, d
     ['proven', provenAt(sets.at(-1)!)],
     ['verified', lastVerified(sets)],
     ['rehearsed', rehearsed === undefined ? whenMade(sets) : formatTime(rehearsed)],
+    ...notCompared(sets),
     ...(pin ? [['pinned', pin.note === '' ? 'yes' : pin.note]] : []),
     ...(newest.log
       ? [['log', `files ${newest.log.firstFile} to ${newest.log.lastFile}, up to ${formatLsn(newest.log.end)}`]]
@@ -172,6 +173,14 @@ function whenMade(sets: readonly ListedSet[]): string {
   if (missing === 0) return 'only when it was made';
   const which = missing === sets.length ? '' : `, ${formatCount(missing, 'set')} of ${sets.length}`;
   return `not yet${which}: run \`verify --rehearse\``;
+}
+
+/** What a rehearsal cannot make up for: it reads the sets, and not the source as it was (docs/limits.md, bulk transactions). */
+function notCompared(sets: readonly ListedSet[]): string[][] {
+  const { length } = sets.filter(({ set: { manifest } }) => manifest.kind === 'incremental' && manifest.unread);
+  if (length === 0) return [];
+  const which = formatCount(length, 'incremental');
+  return [['not compared', `${which} with the source: rows of bulk transactions may be missing`]];
 }
 
 function lastVerified(sets: readonly ListedSet[]): string {

@@ -79,6 +79,8 @@ describe.each(kinds)('a repository that is %s', (kind) => {
     expect(packed.sets()).toHaveLength(4);
     await succeed('verify --repo @repo --rehearse');
     await succeed('check --repo @repo --max-rehearsal-age 1h', 'machine');
+    const { stdout } = await succeed('show --repo @repo', 'machine');
+    expect(/not compared +2 incrementals with the source/.test(stdout)).toBe(kind === 'encrypted');
   });
 
   test('is copied into a plain one, which says the same', async () => {
