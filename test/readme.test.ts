@@ -12,6 +12,7 @@ import { contentsOf, describeNative, verifyNatively } from './support/native.ts'
 import { figaro, type CliResult } from './support/run-cli.ts';
 import { Session } from './support/session.ts';
 import { describeWith } from './support/tools.ts';
+import { isLongRun } from './support/effort.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -316,7 +317,7 @@ test('a mistake at a known time is undone by three commands, which print what th
 });
 
 describeNative('a mistake at an unknown time', () => {
-  test('is found by its bar, and its orders come back', async () => {
+  test.runIf(isLongRun)('is found by its bar, and its orders come back', async () => {
     const application = new Session(home);
     application.do('open orders auto orders.db - btree 4096');
     const order = (first: number): void => application.do('begin t', `put orders t ${first} 40 200 order`, 'commit t');

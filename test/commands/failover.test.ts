@@ -157,7 +157,7 @@ describe('as a service', () => {
     }
   };
 
-  test.skipIf(lacks.signals)('it goes on until it is told to stop, and says nothing', async () => {
+  test.runIf(isLongRun && !lacks.signals)('it goes on until it is told to stop, and says nothing', async () => {
     const service = start();
     await until(() => endOf() === 4);
     application.commitUpTo([6, 5737]);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databasesIn, namesOfFiles, PackedPlace, type PackedKind } from '../support/packed-place.ts';
-import { sampled } from '../support/effort.ts';
+import { isLongRun, sampled } from '../support/effort.ts';
 import { describeWith } from '../support/tools.ts';
 import { fingerprint } from '../support/trees.ts';
 import { lacks } from '../support/windows.ts';
@@ -97,7 +97,7 @@ describe.each(kinds)('a repository that is %s', (kind) => {
       'logs timeline',
       'logs print',
     ];
-    for (const line of sampled(lines, 2)) {
+    for (const line of sampled(lines, 4)) {
       const [ours, plain] = [await run(`${line} --repo @repo`), await run(`${line} --repo @plain`, 'nobody')];
       expect(ours.stderr, line).toBe(withoutPlace(plain.stderr));
       // That it was verified was noted at another time, and commands that are suggested name another place.
@@ -171,33 +171,36 @@ describe.each(kinds)('a repository that is %s', (kind) => {
   describeWith('python3', 'python3', 'without this program', () =>
     describeWith('zstd', 'zstd', 'by other tools', () =>
       describeWith(kind === 'encrypted' ? 'age' : 'zstd', 'age', 'and age where it is encrypted', () =>
-        test('is brought back byte for byte', restored),
+        test.runIf(isLongRun)('is brought back byte for byte', restored),
       ),
     ),
   );
 
-  test('takes sets of plain ones and of others, chain by chain, and again after they were expired there', async () => {
-    await packed.init('other');
-    const [first] = await chains();
-    // The key file is that of the repository that is written to.
-    await succeed(`copy --repo @plain --to @other --chain ${first}`, 'machine');
-    expect(packed.sets('other')).toEqual([first]);
-    await succeed('copy --repo @repo --to @other');
-    expect(packed.sets('other')).toEqual(packed.sets());
-    await succeed('expire --repo @other --keep-full 1', 'machine');
-    expect(packed.sets('other')).not.toContain(first);
-    await succeed(`copy --repo @repo --to @other --chain ${first}`);
-    expect(packed.sets('other')).toEqual(packed.sets());
-    await succeed('verify --repo @other --rehearse');
-    await succeed('copy --repo @other --to @plain-again', 'owner');
-    for (const set of packed.sets()) {
-      const files = (repository: string): readonly string[] =>
-        fingerprint(packed.inside(`${repository}/${set}/environment`));
-      const named = (lines: readonly string[]): string[] =>
-        lines.map((line) => `${line.split(' ')[0]} ${line.split(' ').at(-1)}`);
-      expect(named(files('plain-again'))).toEqual(named(files('plain')));
-    }
-  });
+  test.runIf(isLongRun)(
+    'takes sets of plain ones and of others, chain by chain, and again after they were expired there',
+    async () => {
+      await packed.init('other');
+      const [first] = await chains();
+      // The key file is that of the repository that is written to.
+      await succeed(`copy --repo @plain --to @other --chain ${first}`, 'machine');
+      expect(packed.sets('other')).toEqual([first]);
+      await succeed('copy --repo @repo --to @other');
+      expect(packed.sets('other')).toEqual(packed.sets());
+      await succeed('expire --repo @other --keep-full 1', 'machine');
+      expect(packed.sets('other')).not.toContain(first);
+      await succeed(`copy --repo @repo --to @other --chain ${first}`);
+      expect(packed.sets('other')).toEqual(packed.sets());
+      await succeed('verify --repo @other --rehearse');
+      await succeed('copy --repo @other --to @plain-again', 'owner');
+      for (const set of packed.sets()) {
+        const files = (repository: string): readonly string[] =>
+          fingerprint(packed.inside(`${repository}/${set}/environment`));
+        const named = (lines: readonly string[]): string[] =>
+          lines.map((line) => `${line.split(' ')[0]} ${line.split(' ').at(-1)}`);
+        expect(named(files('plain-again'))).toEqual(named(files('plain')));
+      }
+    },
+  );
 
   test('has no names or sizes of containers in what lies there in the clear', () => {
     if (kind === 'packed') return;
@@ -211,7 +214,7 @@ describe.each(kinds)('a repository that is %s', (kind) => {
     }
   });
 
-  test('is pinned, consolidated and expired, and what is left is whole', async () => {
+  test.runIf(isLongRun)('is pinned, consolidated and expired, and what is left is whole', async () => {
     const [first, second] = await chains();
     await succeed(`pin ${first} --repo @repo`, 'machine');
     await succeed('expire --repo @repo --keep-full 1', 'machine');

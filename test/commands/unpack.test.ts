@@ -7,7 +7,7 @@ import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { newKey } from '../support/age-keys.ts';
 import { flipBit } from '../support/damage.ts';
 import { demoApplication } from '../support/demo-environment.ts';
-import { sampled } from '../support/effort.ts';
+import { isLongRun, sampled } from '../support/effort.ts';
 import { type MemoryStore } from '../support/memory-store.ts';
 import { type Place } from '../support/place.ts';
 import { prepared } from '../support/prepared.ts';
@@ -90,7 +90,7 @@ const sets = (): [full: string, incremental: string] => {
   return names as [string, string];
 };
 
-describe.each(sampled(Object.entries(kinds), 3))('of %s', (_what, { repo, init, keys }) => {
+describe.each(sampled(Object.entries(kinds), 4))('of %s', (_what, { repo, init, keys }) => {
   /** What writes to it, where it is encrypted. */
   let key = '';
   beforeEach(async () => {
@@ -144,7 +144,7 @@ test('a set that is damaged leaves nothing, not even an empty directory', async 
   expect(namesIn(place.directory)).toEqual(before);
 });
 
-test('without an identity, an encrypted set is refused by name, and nothing is left', async () => {
+test.runIf(isLongRun)('without an identity, an encrypted set is refused by name, and nothing is left', async () => {
   const recipient = fs.readFileSync(inside('recipient'), 'utf8');
   await succeed(`init --repo @packed --packed --recipient ${recipient} --key-file @key`);
   await succeed('copy --repo @repo --to @packed --key-file @key');

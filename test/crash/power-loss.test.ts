@@ -24,7 +24,7 @@ import { keptState, rehearsedState } from '../support/proof-states.ts';
 import { piecesOf } from '../support/standby.ts';
 import { PowerLoss, VolatileDisk, type Survival } from '../support/power-loss.ts';
 import { fingerprint } from '../support/trees.ts';
-import { effort } from '../support/effort.ts';
+import { effort, isLongRun, sampled } from '../support/effort.ts';
 
 const survivals: readonly Survival[] = ['none', 'names', 'some'];
 /** In how many of these ways power is lost at each place; with one, in another way at the next place. */
@@ -106,7 +106,7 @@ async function atEveryChange(
 }
 
 describe('the power may fail at any moment', () => {
-  test.each(['hot', 'offline', 'incremental', 'consolidate'] as const)(
+  test.each(sampled(['hot', 'offline', 'incremental', 'consolidate'] as const, 4))(
     'of a backup: %s',
     async (kind) => {
       const home = path.join(temporaryDirectory(), 'env');
@@ -187,23 +187,27 @@ describe('the power may fail at any moment', () => {
     );
   });
 
-  test('of chains that expire', async () => {
-    const home = demo();
-    const prepared = new VolatileDisk(disk, nodeFiles);
-    for (let i = 0; i < 3; i++) await takeBackup(prepared.files, 'offline', { home, repository });
-    const newest = (await soundSets(prepared)).at(-1)!;
-    const keepOne = async ({ files }: VolatileDisk): Promise<unknown> =>
-      await expire(files, openRepository(files, repository), { full: 1 });
-    await atEveryChange(prepared, keepOne, async (after, finished) => {
-      const ids = await soundSets(after);
-      expect(ids).toContain(newest);
-      if (finished) expect(ids).toEqual([newest]);
-      after.files.remove(path.join(repository, 'lock'));
-      await keepOne(after);
-      expect(await soundSets(after)).toEqual([newest]);
-      expect(after.files.listIfThere(repository)).toEqual([newest, 'repository.json']);
-    });
-  }, 600_000);
+  test.runIf(isLongRun)(
+    'of chains that expire',
+    async () => {
+      const home = demo();
+      const prepared = new VolatileDisk(disk, nodeFiles);
+      for (let i = 0; i < 3; i++) await takeBackup(prepared.files, 'offline', { home, repository });
+      const newest = (await soundSets(prepared)).at(-1)!;
+      const keepOne = async ({ files }: VolatileDisk): Promise<unknown> =>
+        await expire(files, openRepository(files, repository), { full: 1 });
+      await atEveryChange(prepared, keepOne, async (after, finished) => {
+        const ids = await soundSets(after);
+        expect(ids).toContain(newest);
+        if (finished) expect(ids).toEqual([newest]);
+        after.files.remove(path.join(repository, 'lock'));
+        await keepOne(after);
+        expect(await soundSets(after)).toEqual([newest]);
+        expect(after.files.listIfThere(repository)).toEqual([newest, 'repository.json']);
+      });
+    },
+    600_000,
+  );
 
   test.each([
     ['a plain copy', () => Promise.resolve(discoverEnvironment(nodeFiles, demo()))],
@@ -243,7 +247,7 @@ function contentsOf(files: VolatileDisk['files'], file: string): string {
     : createHash('sha256').update(bytes).digest('hex');
 }
 
-describe('the power may fail at any moment of a standby', () => {
+describe.runIf(isLongRun)('the power may fail at any moment of a standby', () => {
   const standby = path.join(disk, 'standby');
   const follow = ({ files }: VolatileDisk, home: string): Promise<unknown> =>
     followOnce(files, { directory: standby, followed: { home, repo: undefined }, watch: {} });

@@ -7,6 +7,7 @@ import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { createRepository } from '../../../src/engine/repository/repository.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
+import { isLongRun } from '../../support/effort.ts';
 
 let server: Server;
 let requests: IncomingMessage[];
@@ -117,7 +118,7 @@ describe('a run with a heartbeat', () => {
     expect(asked()).toEqual(['GET /secret/start', 'GET /secret/fail', 'GET /secret/start', 'GET /secret/fail']);
   });
 
-  test('does its work when nobody answers, and warns without telling the URL', async () => {
+  test.runIf(isLongRun)('does its work when nobody answers, and warns without telling the URL', async () => {
     statuses = [404, 404];
     const warning = (event: string): string =>
       `the heartbeat ${base}/… (${event}) could not be delivered: the answer was 404`;

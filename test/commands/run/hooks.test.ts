@@ -13,6 +13,7 @@ import { layDemoEnvironment } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { namesIn } from '../../support/trees.ts';
 import { newPlace } from '../../support/place.ts';
+import { isLongRun } from '../../support/effort.ts';
 
 let directory: string;
 let home: string;
@@ -208,20 +209,24 @@ describe('a hook that fails', () => {
 });
 
 describe('a hook that takes too long', () => {
-  test('is stopped, and all it started', async () => {
-    // Nobody in the group heeds SIGTERM; the one in the background would write into the log.
-    const stubborn = `trap '' TERM; (trap '' TERM; while sleep 0.2; do ${note('alive')}; done) & sleep 60`;
-    const began = performance.now();
-    expect(await hot('--hook-timeout', '1s', '--run-before', stubborn)).toMatchObject({
-      exitCode: 12,
-      stderr: expect.stringContaining('run-before took longer than 1s and was stopped\n') as string,
-    });
-    expect(performance.now() - began).toBeLessThan(15_000);
-    const before = logged();
-    expect(before).toContain('alive');
-    await setTimeout(600);
-    expect(logged()).toBe(before);
-  }, 60_000);
+  test.runIf(isLongRun)(
+    'is stopped, and all it started',
+    async () => {
+      // Nobody in the group heeds SIGTERM; the one in the background would write into the log.
+      const stubborn = `trap '' TERM; (trap '' TERM; while sleep 0.2; do ${note('alive')}; done) & sleep 60`;
+      const began = performance.now();
+      expect(await hot('--hook-timeout', '1s', '--run-before', stubborn)).toMatchObject({
+        exitCode: 12,
+        stderr: expect.stringContaining('run-before took longer than 1s and was stopped\n') as string,
+      });
+      expect(performance.now() - began).toBeLessThan(15_000);
+      const before = logged();
+      expect(before).toContain('alive');
+      await setTimeout(600);
+      expect(logged()).toBe(before);
+    },
+    60_000,
+  );
 
   test('may leave something running when it ends by itself', async () => {
     expect(await hot('--run-after', `(sleep 0.5; ${note('running')}) & true`)).toEqual(fine);

@@ -53,7 +53,7 @@ describeNative('an application that goes on writing', () => {
     ['64 KiB pages, all read again', '65536', Number.MAX_SAFE_INTEGER, '4000'],
   ] as const;
 
-  test.each(sampled(kinds, 2))(
+  test.each(sampled(kinds, 3))(
     'gives sets of one moment each: %s',
     async (_what, pageSize, smallBytes, pauseUs) => {
       const { directory, home, repository } = newPlace();

@@ -110,7 +110,7 @@ test.runIf(process.platform === 'linux' && isLongRun)(
   },
 );
 
-test.runIf(process.platform === 'linux' && isRoot)(
+test.runIf(process.platform === 'linux' && isRoot && isLongRun)(
   'what its owner may not even read is backed up by its group, copied, verified and recovered, and is opened to no others by that',
   async () => {
     writeFileSync(path.join(home, 'DB_CONFIG'), '# nothing\n');
