@@ -177,7 +177,9 @@ function whenMade(sets: readonly ListedSet[]): string {
 
 /** What a rehearsal cannot make up for: it reads the sets, and not the source as it was (docs/limits.md, bulk transactions). */
 function notCompared(sets: readonly ListedSet[]): string[][] {
-  const { length } = sets.filter(({ set: { manifest } }) => manifest.kind === 'incremental' && manifest.unread);
+  // One that was compared makes up for those before it.
+  const last = sets.findLastIndex(({ set: { manifest } }) => manifest.kind !== 'incremental' || !manifest.unread);
+  const length = sets.length - 1 - last;
   if (length === 0) return [];
   const which = formatCount(length, 'incremental');
   return [['not compared', `${which} with the source: rows of bulk transactions may be missing`]];

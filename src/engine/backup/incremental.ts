@@ -10,6 +10,7 @@ import { type FileChoice } from '../environment/file-choice.ts';
 import { warningsOf } from '../environment/left-out.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
 import { type Files, placeOf } from '../files/files.ts';
+import { withFile } from '../files/read.ts';
 import { Continuation } from '../log/continuation.ts';
 import { Growth } from '../log/growth.ts';
 import { logFileName, logTailName } from '../../format/names.ts';
@@ -83,11 +84,12 @@ export async function copyIncremental(
   // The log from there.
   const notes = new LogNotes();
   const created = new CreatedDatabases();
+  const compared = lastCompared(files, chain, before);
   // Where it was long since the last checkpoint, the proof knows better where that begins which is still open.
-  const isLater = proven && (!parent.redoFrom || compareLsn(proven.from, parent.redoFrom) > 0);
+  const isLater = proven && compared === parent && (!parent.redoFrom || compareLsn(proven.from, parent.redoFrom) > 0);
   const growth = new Growth(isLater ? proven.known.bindings : []);
-  showOpenTransactions(files, chainLog, isLater ? proven.from : parent.redoFrom, [created, growth]);
-  growth.takeCommitted();
+  showOpenTransactions(files, chainLog, isLater ? proven.from : compared.redoFrom, [created, growth]);
+  growth.passOver(compared.end);
   const log = new LogCopy(files, { ...start, to, observers: [notes, created, growth, continuation] });
   try {
     const list = async (): Promise<Environment> => (await listSource(files, home, { choice, namesInLog })).environment;
@@ -214,6 +216,28 @@ function requireLog(chain: Chain): ManifestLog {
   throw new FigaroError('usage', `${chain.id} is a set of an environment without logs: nothing can be added to it`, {
     hint: 'take another full set with `figaro-backup offline`.',
   });
+}
+
+/**
+ * The log of the newest set whose pages were compared with the source. Those after it were made without a key to the sets before them,
+ * and what nobody has compared then is compared now, by whoever has the key.
+ */
+function lastCompared(files: Files, chain: Chain, before: Environment): ManifestLog {
+  const newest = requireLog(chain);
+  const { log } = (chain.sets.findLast(({ manifest }) => !manifest.unread) ?? chain.sets[0]!).manifest;
+  return log && log !== newest && hasKey(files, before) ? log : newest;
+}
+
+/** Whether the containers of a chain can be read. */
+function hasKey(files: Files, environment: Environment): boolean {
+  const container = filesOfKind(environment, 'database').find(({ stat }) => stat.size > 0);
+  if (!container) return false;
+  try {
+    return withFile(files, container.path, (opened) => opened.readAt(new Uint8Array(1), 0) === 1);
+  } catch (error) {
+    if (error instanceof FigaroError && error.code === 'password') return false;
+    throw error;
+  }
 }
 
 /** Of several files of one database the one counts that the chain has, if it is still there. */

@@ -9,7 +9,7 @@ import { register, registerBefore61, registration } from '../../format/log/recor
 import { modeOf } from '../../format/log/cursor.ts';
 import { addrem, itemMode, pgAlloc } from '../../format/log/records/db.ts';
 import { child, commit, txnOpcode } from '../../format/log/records/txn.ts';
-import { earlierLsn, isNoLsn, laterLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, earlierLsn, isNoLsn, laterLsn, type Lsn } from '../../format/lsn.ts';
 import { pageType } from '../../format/page/types.ts';
 import { type LogObserver } from './log-observer.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
@@ -141,6 +141,13 @@ export class Growth implements LogObserver {
     if (this.#logging.delete(txnId)) return;
     if (!grown || ended?.opcode !== txnOpcode.commit) return;
     for (const [file, addition] of grown) this.#committed.push({ file, addition, committed: record.lsn });
+  }
+
+  /** Passes over what has committed up to there, and was looked at. What has no name yet has to wait, as for `takeCommitted`. */
+  passOver(end: Lsn): void {
+    this.#committed = this.#committed.filter(
+      ({ file: { uid }, committed }) => uid === undefined || compareLsn(committed, end) > 0,
+    );
   }
 
   /**
