@@ -11,6 +11,7 @@ import { commandsPage, commandsText } from './support/commands-page.ts';
 import { describedProgram } from './support/completion.ts';
 import { temporaryDirectory } from './support/demo-environment.ts';
 import { figaro } from './support/run-cli.ts';
+import { isLongRun } from './support/effort.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -283,7 +284,7 @@ test('docs/commands.md is what the definitions of the commands say; `npm run doc
   expect(readFileSync(commandsPage, 'utf8')).toBe(commandsText(await describedProgram()));
 });
 
-test('the package has the documents, and all that they lead to', () => {
+test.runIf(isLongRun)('the package has the documents, and all that they lead to', () => {
   const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: root,
     encoding: 'utf8',
