@@ -18,8 +18,8 @@ export default defineConfig(({ mode }) => {
       exclude: isLong || namesLongOnly ? [] : [longOnly],
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/each-file.ts',
-      // A third of the time of a test goes into waiting, for disks, processes and clocks: four keep two processors busy, also beside other work.
-      maxWorkers: 4,
+      // A third of the time of a test goes into waiting, for disks, processes and clocks: five keep two processors busy, also beside other work.
+      maxWorkers: 5,
       isolate: false,
       testTimeout: timeout,
       hookTimeout: timeout,
