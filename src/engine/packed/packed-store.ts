@@ -142,7 +142,7 @@ export class PackedStore implements Store, Packs {
   async passDoubts(doubted: readonly string[], others: readonly string[], confirm: () => Promise<void>): Promise<void> {
     const packs = new Set<string>();
     let areKnown = true;
-    for (const set of doubted) {
+    for (const set of doubted.filter(isFull)) {
       const contents = await this.#contentsIfReadable(set);
       areKnown &&= contents !== undefined;
       for (const name of contents?.packs ?? []) packs.add(name);

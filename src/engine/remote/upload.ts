@@ -323,7 +323,7 @@ class Upload {
     const gone = new Set(removed.map(({ id }) => id));
     const others = [...this.#mirror.known.sets.values()].filter(({ id, isComplete }) => isComplete && !gone.has(id));
     await packs.passDoubts(
-      doubted.map(({ id }) => id).filter((id) => !id.includes('-incremental-')),
+      doubted.map(({ id }) => id),
       others.map(({ id }) => id),
       this.#confirm,
     );
