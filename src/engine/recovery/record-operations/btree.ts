@@ -58,7 +58,7 @@ function splitImage(body: Split, change: Change): Page | undefined {
   const image = imageOf(change, like, body.page);
   change.require(body.page.length === like.size, like, 'the logged image of a split is not a whole page');
   requireWholeItems(change, image, like);
-  change.require(body.indx <= image.entries, like, `a split at item ${body.indx} of ${image.entries}`);
+  if (body.indx > image.entries) throw change.misfit(like, `a split at item ${body.indx} of ${image.entries}`);
   return image;
 }
 
@@ -226,17 +226,16 @@ function replaceItem(
   middle: ByteRange,
 ): { offset: number } {
   const internal = page.type === pageType.btreeInternal;
-  change.require(internal || !isInternal(page.type), page, `it has type ${page.type}`);
+  if (!internal && isInternal(page.type)) throw change.misfit(page, `it has type ${page.type}`);
   // On internal pages (4.8 only, C.5.6) the item counts from its fourth byte: unused, child, count, key.
   const head = 3;
   const extra = internal ? 9 : 0;
   const { offset, size } = wholeItem(change, page, body.indx);
   const oldLength = page.u16(offset) + extra;
-  change.require(
-    body.prefix + expected.length + body.suffix === oldLength && head + oldLength <= size,
-    page,
-    `item ${body.indx} has ${oldLength} bytes, not ${body.prefix + expected.length + body.suffix}`,
-  );
+  const expectedLength = body.prefix + expected.length + body.suffix;
+  if (expectedLength !== oldLength || head + oldLength > size) {
+    throw change.misfit(page, `item ${body.indx} has ${oldLength} bytes, not ${expectedLength}`);
+  }
   const type = page.bytes[offset + 2]!;
   const newLength = body.prefix + middle.length + body.suffix;
   const at = replaceMiddle(change, page, body, { offset, head, oldLength }, middle);
@@ -265,10 +264,10 @@ type Irep = BodyOf<typeof btree.irep>;
 
 /** Replaces an item of an internal page; its parts are complete. */
 function replaceInternal(change: Change, page: CachedPage, indx: number, parts: readonly ByteRange[]): void {
-  change.require(page.type === pageType.btreeInternal, page, `it has type ${page.type}`);
+  if (page.type !== pageType.btreeInternal) throw change.misfit(page, `it has type ${page.type}`);
   const { size } = wholeItem(change, page, indx);
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  change.require(length >= 12, page, `an internal item of ${length} bytes`);
+  if (length < 12) throw change.misfit(page, `an internal item of ${length} bytes`);
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
@@ -312,7 +311,7 @@ type Cadjust = BodyOf<typeof btree.cadjust>;
 
 function adjustCount(body: Cadjust, change: Change, page: CachedPage, by: number): void {
   const { offset } = wholeItem(change, page, body.indx);
-  change.require(isInternal(page.type), page, `it has type ${page.type}`);
+  if (!isInternal(page.type)) throw change.misfit(page, `it has type ${page.type}`);
   const at = offset + (page.type === pageType.btreeInternal ? 8 : 4);
   page.setU32(at, (page.u32(at) + by) >>> 0);
   if ((body.flags & 1) !== 0) page.prevPgno = (page.prevPgno + by) >>> 0;

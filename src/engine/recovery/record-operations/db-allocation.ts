@@ -298,7 +298,7 @@ function writeOverflowImage(page: CachedPage, image: Page, data: ByteRange, chan
 
 /** Takes the last `count` items off a page again. */
 function removeLastItems(change: Change, page: CachedPage, count: number): void {
-  change.require(count <= page.entries, page, `${count} items to be taken off ${page.entries}`);
+  if (count > page.entries) throw change.misfit(page, `${count} items to be taken off ${page.entries}`);
   for (let i = 0; i < count; i++) {
     const last = page.entries - 1;
     const offset = page.itemAt(last);

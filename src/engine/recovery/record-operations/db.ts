@@ -51,7 +51,7 @@ function appendOverflow(change: Change, page: CachedPage, data: ByteRange): void
 }
 
 function cutOverflow(change: Change, page: CachedPage, bytes: number): void {
-  change.require(bytes <= page.highFree, page, `${bytes} bytes to be taken off ${page.highFree}`);
+  if (bytes > page.highFree) throw change.misfit(page, `${bytes} bytes to be taken off ${page.highFree}`);
   const end = page.indexStart + page.highFree;
   change.require(end <= page.size, page, 'its data is longer than the page');
   page.bytes.fill(0, end - bytes, end);
@@ -143,9 +143,9 @@ type PgnoChange = BodyOf<typeof db.pgnoChange>;
 /** Changes the page number that an item refers to (C.2.13). */
 function pointTo(body: PgnoChange, change: Change, page: CachedPage, pgno: number): void {
   if (page.type === pageType.hash) {
-    change.require(body.indx < page.entries, page, `it names item ${body.indx} of ${page.entries}`);
+    if (body.indx >= page.entries) throw change.misfit(page, `it names item ${body.indx} of ${page.entries}`);
     const offset = page.itemAt(body.indx);
-    change.require(offset + 8 <= page.size, page, `item ${body.indx} lies outside of the page`);
+    if (offset + 8 > page.size) throw change.misfit(page, `item ${body.indx} lies outside of the page`);
     page.setU32(offset + 4, pgno);
     return;
   }
@@ -160,7 +160,7 @@ function pointTo(body: PgnoChange, change: Change, page: CachedPage, pgno: numbe
     kind === itemType.overflow &&
     change.file.page(body.newPgno)?.type === pageType.overflow;
   const at = refersToOverflow ? offset + 16 : offset + 4;
-  change.require(at + 4 <= offset + size, page, `item ${body.indx} refers to no page`);
+  if (at + 4 > offset + size) throw change.misfit(page, `item ${body.indx} refers to no page`);
   page.setU32(at, pgno);
 }
 

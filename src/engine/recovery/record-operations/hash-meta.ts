@@ -24,11 +24,11 @@ function isPowerOfTwo(n: number): boolean {
 }
 
 function requireHashMeta(change: Change, page: CachedPage): void {
-  change.require(page.type === pageType.hashMeta, page, `it has type ${page.type}`);
+  if (page.type !== pageType.hashMeta) throw change.misfit(page, `it has type ${page.type}`);
 }
 
 function setSpare(change: Change, meta: CachedPage, slot: number, value: number): void {
-  change.require(slot < spareCount, meta, `it has no group ${slot}`);
+  if (slot >= spareCount) throw change.misfit(meta, `it has no group ${slot}`);
   meta.setU32(at.spares + 4 * slot, value >>> 0);
 }
 
@@ -65,7 +65,7 @@ const metagroup = {
     if (meta) {
       requireHashMeta(change, meta);
       const last = meta.u32(at.maxBucket);
-      change.require(last === bucket, meta, `its last bucket is ${last}, not ${bucket}`);
+      if (last !== bucket) throw change.misfit(meta, `its last bucket is ${last}, not ${bucket}`);
       meta.setU32(at.maxBucket, bucket + 1);
       if (grows) {
         meta.setU32(at.lowMask, meta.u32(at.highMask));

@@ -8,16 +8,16 @@ export function overflowChain(change: Change, page: CachedPage, item: Uint8Array
   const { littleEndian } = change.isSwapped ? { littleEndian: true } : page;
   const total = view.getUint32(8, littleEndian);
   const { file } = change;
-  change.require(total <= file.pageCount * page.size, page, `a key of ${total} bytes`);
+  if (total > file.pageCount * page.size) throw change.misfit(page, `a key of ${total} bytes`);
   const bytes = new Uint8Array(total);
   let done = 0;
   for (let pgno = view.getUint32(4, littleEndian); done < total;) {
     const part = file.page(pgno);
-    change.require(part?.type === pageType.overflow, page, `page ${pgno} holds no part of a key`);
-    const { indexStart, highFree, nextPgno } = part!;
-    const length = Math.min(highFree, total - done, part!.size - indexStart);
-    change.require(length > 0, page, `page ${pgno} holds no part of a key`);
-    bytes.set(part!.bytes.subarray(indexStart, indexStart + length), done);
+    if (part?.type !== pageType.overflow) throw change.misfit(page, `page ${pgno} holds no part of a key`);
+    const { indexStart, highFree, nextPgno } = part;
+    const length = Math.min(highFree, total - done, part.size - indexStart);
+    if (length <= 0) throw change.misfit(page, `page ${pgno} holds no part of a key`);
+    bytes.set(part.bytes.subarray(indexStart, indexStart + length), done);
     done += length;
     pgno = nextPgno;
   }

@@ -140,7 +140,7 @@ function putImage(change: Change, page: CachedPage, bytes: ByteRange, lsn: Lsn):
   change.require(bytes.length === page.size, page, 'the logged page image has no page’s size');
   const image = imageOf(change, page, bytes);
   const isHash = image.type === pageType.hash || image.type === pageType.hashUnsorted;
-  change.require(isHash, page, `the logged page image has type ${image.type}`);
+  if (!isHash) throw change.misfit(page, `the logged page image has type ${image.type}`);
   page.bytes.set(image.bytes);
   page.lsn = lsn;
   return image;
@@ -185,7 +185,7 @@ function replaceIn(
   typeAfter: number,
 ): void {
   const { indx, offset } = body;
-  change.require(offset >= -1, page, `a change at ${offset} in item ${indx}`);
+  if (offset < -1) throw change.misfit(page, `a change at ${offset} in item ${indx}`);
   const whole = offset < 0;
   if (whole) wholeItem(change, page, item);
   changeItems(change, page, (items) => {
@@ -216,7 +216,7 @@ interface Side {
 
 function replaceTyped(body: Replace, change: Change, page: CachedPage, old: Side, now: Side): void {
   const { indx, offset } = body;
-  change.require(offset >= -1, page, `a change at ${offset} in item ${indx}`);
+  if (offset < -1) throw change.misfit(page, `a change at ${offset} in item ${indx}`);
   const oldItem = typedItemOrPart(change, page, offset, old);
   const newItem = typedItemOrPart(change, page, offset, now);
   changeItems(change, page, (items) => {

@@ -112,7 +112,9 @@ const pgAlloc = {
     change.settle(body.pgno);
     const page = file.pageOrCreate(body.pgno);
     if (isNoLsn(page.lsn)) {
-      change.require(isRegion || body.pageType === pageType.heapData, page, `it is allocated as type ${body.pageType}`);
+      if (!isRegion && body.pageType !== pageType.heapData) {
+        throw change.misfit(page, `it is allocated as type ${body.pageType}`);
+      }
       change.stamp(page).initialize(body.pgno, 0, 0, 0, body.pageType);
     } else {
       change.counts.present += 1;
@@ -169,14 +171,14 @@ const truncMeta = {
     const meta = change.redo(body.pgno, body.pageLsn);
     if (!meta) return;
     requireKnownLayout(change);
-    change.require(meta.type === pageType.heapMeta, meta, `it has type ${meta.type}`);
+    if (meta.type !== pageType.heapMeta) throw change.misfit(meta, `it has type ${meta.type}`);
     setTotals(meta, { lastPgno: 1, keyCount: 0, recordCount: 0, currentRegion: 1, regions: 1 });
     change.file.shorten(1);
   },
   undo(body: TruncMeta, change: Change): void {
     const meta = change.undo(body.pgno, body.pageLsn);
     if (!meta) return;
-    change.require(meta.type === pageType.heapMeta, meta, `it has type ${meta.type}`);
+    if (meta.type !== pageType.heapMeta) throw change.misfit(meta, `it has type ${meta.type}`);
     setTotals(meta, body);
   },
 };

@@ -40,13 +40,11 @@ export function itemSize(page: Page, offset: number): number {
 
 /** Offset of item `indx`, checked: the item lies inside the item area, with at least `least` bytes. */
 export function checkedItem(change: Change, page: CachedPage, indx: number, least: number): number {
-  change.require(indx < page.entries, page, `it names item ${indx} of ${page.entries}`);
+  if (indx >= page.entries) throw change.misfit(page, `it names item ${indx} of ${page.entries}`);
   const offset = page.itemAt(indx);
-  change.require(
-    offset >= page.itemsStart && offset + least <= page.size,
-    page,
-    `item ${indx} lies at ${offset}, outside of the items`,
-  );
+  if (offset < page.itemsStart || offset + least > page.size) {
+    throw change.misfit(page, `item ${indx} lies at ${offset}, outside of the items`);
+  }
   return offset;
 }
 
@@ -55,26 +53,24 @@ export function wholeItem(change: Change, page: CachedPage, indx: number): { off
   const least = page.type === pageType.btreeInternal ? 12 : page.type === pageType.recnoInternal ? 8 : 3;
   const offset = checkedItem(change, page, indx, least);
   const size = itemSize(page, offset);
-  change.require(offset + size <= page.size, page, `item ${indx} is longer than the page`);
+  if (offset + size > page.size) throw change.misfit(page, `item ${indx} is longer than the page`);
   return { offset, size };
 }
 
 function requireSane(change: Change, page: CachedPage): void {
   const indexEnd = page.indexStart + 2 * page.entries;
-  change.require(
-    indexEnd <= page.itemsStart && page.itemsStart <= page.size,
-    page,
-    `its index ends at ${indexEnd} and its items start at ${page.itemsStart}`,
-  );
+  if (indexEnd > page.itemsStart || page.itemsStart > page.size) {
+    throw change.misfit(page, `its index ends at ${indexEnd} and its items start at ${page.itemsStart}`);
+  }
 }
 
 /** Makes room for an item of `nbytes` as entry `indx`; returns its offset. */
 function makeRoom(change: Change, page: CachedPage, indx: number, nbytes: number): number {
   requireSane(change, page);
   const { entries, itemsStart, indexStart } = page;
-  change.require(indx <= entries, page, `it adds item ${indx} to ${entries}`);
+  if (indx > entries) throw change.misfit(page, `it adds item ${indx} to ${entries}`);
   const free = itemsStart - indexStart - 2 * (entries + 1);
-  change.require(nbytes <= free, page, `it adds ${nbytes} bytes where ${free} are free`);
+  if (nbytes > free) throw change.misfit(page, `it adds ${nbytes} bytes where ${free} are free`);
   const slot = indexStart + 2 * indx;
   page.bytes.copyWithin(slot + 2, slot, indexStart + 2 * entries);
   const offset = itemsStart - nbytes;
@@ -94,7 +90,7 @@ export function putItem(
   data: ByteRange,
 ): void {
   const needed = (hdr.length === 0 ? 3 : hdr.length) + data.length;
-  change.require(needed <= nbytes, page, `an item of ${needed} bytes does not go into ${nbytes}`);
+  if (needed > nbytes) throw change.misfit(page, `an item of ${needed} bytes does not go into ${nbytes}`);
   const offset = makeRoom(change, page, indx, nbytes);
   if (hdr.length === 0) {
     page.setU16(offset, data.length);
@@ -131,7 +127,9 @@ export function deleteItem(change: Change, page: CachedPage, indx: number, nbyte
 export function shareItem(change: Change, page: CachedPage, indx: number, from: number): void {
   requireSane(change, page);
   const { entries, indexStart } = page;
-  change.require(indx <= entries && from < entries, page, `it shares item ${from} as ${indx} of ${entries}`);
+  if (indx > entries || from >= entries) {
+    throw change.misfit(page, `it shares item ${from} as ${indx} of ${entries}`);
+  }
   change.require(indexStart + 2 * (entries + 1) <= page.itemsStart, page, 'there is no room in its index');
   const offset = page.itemAt(from);
   const slot = indexStart + 2 * indx;
@@ -144,7 +142,7 @@ export function shareItem(change: Change, page: CachedPage, indx: number, from: 
 export function unshareItem(change: Change, page: CachedPage, indx: number): void {
   requireSane(change, page);
   const { entries, indexStart } = page;
-  change.require(indx < entries, page, `it names item ${indx} of ${entries}`);
+  if (indx >= entries) throw change.misfit(page, `it names item ${indx} of ${entries}`);
   const slot = indexStart + 2 * indx;
   page.bytes.copyWithin(slot, slot + 2, indexStart + 2 * entries);
   page.entries = entries - 1;
@@ -158,7 +156,7 @@ export function resizeItem(change: Change, page: CachedPage, indx: number, oldSi
   requireSane(change, page);
   const { entries, itemsStart } = page;
   const free = itemsStart - page.indexStart - 2 * entries;
-  change.require(-shift <= free, page, `item ${indx} grows by ${-shift} bytes where ${free} are free`);
+  if (-shift > free) throw change.misfit(page, `item ${indx} grows by ${-shift} bytes where ${free} are free`);
   page.bytes.copyWithin(itemsStart + shift, itemsStart, offset);
   page.shiftItems(offset, shift);
   page.highFree = itemsStart + shift;

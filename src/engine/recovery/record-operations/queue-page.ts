@@ -160,8 +160,8 @@ export class Queue {
     change.require(this.isSound, meta, 'its record length and records per page do not go together');
     change.require(recno > 0, meta, 'there is no record 0');
     const fits = this.pgnoOf(recno) === pgno && (recno - 1) % this.#recordsPerPage === indx;
-    change.require(fits, meta, `record ${recno} is not item ${indx} of page ${pgno}`);
-    change.require(dataLength <= this.#recordLength, meta, `record ${recno} has ${dataLength} bytes`);
+    if (!fits) throw change.misfit(meta, `record ${recno} is not item ${indx} of page ${pgno}`);
+    if (dataLength > this.#recordLength) throw change.misfit(meta, `record ${recno} has ${dataLength} bytes`);
   }
 
   /** True when the extent holds no record of the queue. */

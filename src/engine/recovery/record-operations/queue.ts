@@ -29,7 +29,7 @@ function asDataPage(change: Change, page: CachedPage): CachedPage {
     page.dirty = true;
   }
   const isData = page.type === pageType.queueData && page.pgno === page.number;
-  change.require(isData, page, `it has type ${page.type} and calls itself page ${page.pgno}`);
+  if (!isData) throw change.misfit(page, `it has type ${page.type} and calls itself page ${page.pgno}`);
   return page;
 }
 
@@ -148,7 +148,7 @@ type Incfirst = BodyOf<typeof queueRecords.incfirst>;
 /** The queue of a record about its metadata page. */
 function pointersOf(change: Change, metaPgno: number): Queue {
   const queue = new Queue(change.file);
-  change.require(metaPgno === 0, queue.meta, `the record is about metadata page ${metaPgno}`);
+  if (metaPgno !== 0) throw change.misfit(queue.meta, `the record is about metadata page ${metaPgno}`);
   change.require(queue.isSound, queue.meta, 'its record length and records per page do not go together');
   return queue;
 }
