@@ -1,9 +1,11 @@
-import { checkpoint, child, commit, prepare, recycle, txnOpcode } from '../../format/log/records/txn.ts';
+import { recordAt } from '../../format/log/frame.ts';
+import { checkpoint, child, commit, commitAt, prepare, recycle, txnOpcode } from '../../format/log/records/txn.ts';
 import { copyOf } from '../../format/byte-range.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { IdIndex } from './id-index.ts';
 import { type LogObserver } from './log-observer.ts';
 import { OpenTransactions, type Prepared } from './open-transactions.ts';
+import { type RecordBatch } from './scan.ts';
 import { bodyAs, type ScannedRecord } from './scanned-record.ts';
 
 /** What recovery does with the records of a transaction. */
@@ -111,9 +113,11 @@ export class Transactions implements LogObserver {
   /** Takes note of what a record says about transactions; to be called after `follow`. */
   see(record: ScannedRecord): void {
     switch (record.code) {
-      case commit.code:
-        this.#end(record);
+      case commit.code: {
+        const { opcode, timestamp } = bodyAs(record, commit)!;
+        this.#end(opcode, { id: record.txnId, lsn: record.lsn, time: timestamp });
         break;
+      }
       case checkpoint.code: {
         const { redoFrom, lastCheckpoint, timestamp } = bodyAs(record, checkpoint)!;
         const seen: Checkpoint = { lsn: record.lsn, redoFrom, lastCheckpoint, time: timestamp };
@@ -144,16 +148,29 @@ export class Transactions implements LogObserver {
     return slot;
   }
 
-  #end(record: ScannedRecord): void {
-    const { opcode, timestamp } = bodyAs(record, commit)!;
-    const { txnId: id, lsn } = record;
+  /**
+   * As `see`, for a commit in a batch, of which every transaction has one: it is not decoded. False where that has to be done to tell what
+   * is wrong with it.
+   */
+  seeCommitIn(batch: RecordBatch, i: number): boolean {
+    const fields = batch.starts[i]! + recordAt.fields;
+    const { view } = batch;
+    if (batch.lengthOf(i) < recordAt.fields + commitAt.locks) return false;
+    const locksLength = view.getUint32(fields + commitAt.locksLength, true);
+    if (batch.lengthOf(i) !== recordAt.fields + commitAt.locks + locksLength) return false;
+    const time = view.getUint32(fields + commitAt.timestamp, true);
+    this.#end(view.getUint32(fields + commitAt.opcode, true), { id: batch.txnId(i), lsn: batch.lsn(i), time });
+    return true;
+  }
+
+  #end(opcode: number, seen: CommitOf): void {
+    const { id, lsn } = seen;
     const slot = this.#current.get(id);
     if (slot < 0) return;
     if (opcode !== txnOpcode.commit) {
       this.#open.takeBack(slot);
       return;
     }
-    const seen: CommitOf = { id, lsn, time: timestamp };
     const isLeftOut = this.#commits.seeCommit(seen);
     if (isLeftOut && !this.#cut) this.#cut = { lsn, open: new OpenTransactions(this.#open) };
     if (this.#cut && !this.#open.began(slot)) this.#notUndoable ??= seen;

@@ -89,7 +89,6 @@ export async function analyse(
   const others: readonly LogObserver[] = [bindings, names, creations];
   const see = (record: ScannedRecord): void => {
     transactions.see(record);
-    // By far the most of them, and nobody else's.
     if (record.code === commit.code) return;
     for (const observer of others) observer.see(record);
     if (isFileOperation(record.code)) fileOperations.push(record.lsn);
@@ -110,7 +109,10 @@ export async function analyse(
     for (let i = 0; i < batch.count; i++) {
       const txnId = batch.txnId(i);
       if (txnId !== 0) transactions.follow(txnId, number, batch.offsetOf(i), batch.beginsTransaction(i));
-      if (isNoted[batch.code(i)]) see(batch.record(i));
+      const code = batch.code(i);
+      // By far the most of them, and nobody else's.
+      if (code === commit.code && transactions.seeCommitIn(batch, i)) continue;
+      if (isNoted[code]) see(batch.record(i));
     }
     records += batch.count;
     logBytes += batch.byteCount;

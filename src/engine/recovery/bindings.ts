@@ -55,6 +55,9 @@ export class FileBindings implements LogObserver {
   /** Registrations that took an id over from a database that was never closed: the source ran on without recovery. */
   readonly reopened: { readonly lsn: Lsn; readonly name: string }[] = [];
 
+  /** The one that was asked for last. */
+  #latest: Binding | undefined;
+
   /** Registrations taken for such as 5.0 repeats at checkpoints, of files whose end lies before the log. */
   readonly takenForStale: { readonly lsn: Lsn; readonly name: string; readonly inUseFor: string }[] = [];
 
@@ -146,6 +149,13 @@ export class FileBindings implements LogObserver {
 
   /** What `fileId` means in the record at `lsn`; undefined when no registration covers it. */
   at(fileId: number, lsn: Lsn): Binding | undefined {
+    // Records that follow each other are mostly about the same database.
+    const latest = this.#latest;
+    if (latest?.fileId === fileId && covers(latest, lsn)) return latest;
+    return (this.#latest = this.#find(fileId, lsn));
+  }
+
+  #find(fileId: number, lsn: Lsn): Binding | undefined {
     const intervals = this.#intervals.get(fileId);
     if (!intervals) return undefined;
     let low = 0;
@@ -156,7 +166,7 @@ export class FileBindings implements LogObserver {
       else high = middle;
     }
     const found = intervals[low - 1];
-    return found && (found.to === undefined || compareLsn(lsn, found.to) < 0) ? found : undefined;
+    return found && covers(found, lsn) ? found : undefined;
   }
 
   /** Databases registered and not closed at `lsn`, the latest registered first. */
@@ -198,6 +208,10 @@ export class FileBindings implements LogObserver {
   *all(): Generator<Binding> {
     for (const intervals of this.#intervals.values()) yield* intervals;
   }
+}
+
+function covers({ from, to }: Binding, lsn: Lsn): boolean {
+  return compareLsn(from, lsn) <= 0 && (to === undefined || compareLsn(lsn, to) < 0);
 }
 
 /** Log version of 5.0 and 5.1. At checkpoints 5.0 repeats registrations of files that it has closed (recovery document, B.2). */

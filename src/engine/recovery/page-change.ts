@@ -6,6 +6,7 @@ import { compareLsn, equalLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { type Binding } from './bindings.ts';
 import { type DiskComparison } from './disk-comparison.ts';
 import { type CachedPage } from './page-cache.ts';
+import { PageNumbers } from './page-numbers.ts';
 import { type OpenQuestion, type StoredFile } from './page-store.ts';
 
 /** How often redo met a page in which state (recovery document, C.0.3). */
@@ -47,7 +48,7 @@ export class Change {
   readonly counts: RedoCounts = { applied: 0, present: 0, questioned: 0 };
   undone = 0;
   /** The pages that the record changes, and did not find changed. */
-  readonly made: number[] = [];
+  readonly made = new PageNumbers();
   /** Set by the redo of a split. */
   split: SplitSeen | undefined;
   /** When set, an undo that finds work is an error: the transaction is not known to be over. */
@@ -62,7 +63,7 @@ export class Change {
     this.version = version;
     this.file = file;
     this.binding = binding;
-    this.made.length = 0;
+    this.made.clear();
     this.split = undefined;
     file.noteRecord(lsn);
   }
@@ -142,23 +143,21 @@ export class Change {
   }
 
   /**
-   * As `redo`, for a record of which no more has to be known: true when the page is known to have the change.
+   * As `redo`, for a record whose page is known to have the change, and of which no more has to be known.
    *
    * @param before where `view` has the LSN of the page before
    */
-  isKnownOn(file: StoredFile, pgno: number, lsn: Lsn, view: DataView, before: number): boolean {
-    if (!file.knownLsns.reaches(pgno, lsn.file, lsn.offset)) return false;
+  seePresent(file: StoredFile, pgno: number, lsn: Lsn, view: DataView, before: number): void {
     this.requireContinued(file, pgno, view.getUint32(before, true), view.getUint32(before + 4, true), lsn);
     file.lastChanges.note(pgno, lsn.file, lsn.offset);
     file.noteRecord(lsn);
     this.counts.present += 1;
-    return true;
   }
 
   /** Marks the page as changed by this record. */
   stamp(page: CachedPage): CachedPage {
     this.comparison?.see(this.file, page, this.lsn);
-    this.made.push(page.number);
+    this.made.add(page.number);
     page.lsn = this.lsn;
     page.dirty = true;
     this.counts.applied += 1;
@@ -206,7 +205,10 @@ export class Change {
     lacking.delete(pgno);
   }
 
-  /** Throws when a record does not fit the page it is for. */
+  /**
+   * Throws when a record does not fit the page it is for. Where a message holds values, `misfit` is thrown instead: there are millions of
+   * records, and nearly all of them fit.
+   */
   require(condition: boolean, page: CachedPage, what: string): asserts condition {
     if (!condition) throw this.misfit(page, what);
   }

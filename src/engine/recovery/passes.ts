@@ -123,8 +123,10 @@ export class Passes {
     const file = binding && table.byUid(binding.uid);
     if (!file) return false;
     const pgno = batch.view.getUint32(fields + place.pgno, true);
+    if (!file.knownLsns.reaches(pgno, lsn.file, lsn.offset)) return false;
     const before = placeOfBefore(batch.view, fields, place);
-    if (before === undefined || !this.change.isKnownOn(file, pgno, lsn, batch.view, before)) return false;
+    if (before === undefined) return false;
+    this.change.seePresent(file, pgno, lsn, batch.view, before);
     if (this.#unlogged.follows(batch.txnId(i))) this.#unlogged.seePresent(batch.record(i), file, pgno);
     return true;
   }

@@ -19,8 +19,10 @@ import { type StoredFile } from './page-store.ts';
 export type FileWithRows = Pick<StoredFile, 'lacking'>;
 
 /** What the redo of a record has done to a file. */
-export interface RedoneOn extends Pick<Change, 'made' | 'split'> {
+export interface RedoneOn extends Pick<Change, 'split'> {
   readonly file: FileWithRows;
+  /** The pages that it has changed. */
+  readonly made: Pick<Change['made'], 'includes'>;
 }
 
 function putsRow(record: ScannedRecord): boolean {
@@ -83,13 +85,15 @@ class Grower {
   }
 
   /** It has split a page, and is going to put a row on one of the halves. */
-  noteSplit({ left, right }: SplitSeen, made: readonly number[]): void {
+  noteSplit({ left, right }: SplitSeen, made: RedoneOn['made']): void {
     this.#miss();
     for (const pgno of [left, right]) {
       const page = this.added.get(pgno);
       if (page) page.isHalf = true;
     }
-    this.#split = this.added.has(right) ? { left, right, made: [...made] } : undefined;
+    this.#split = this.added.has(right)
+      ? { left, right, made: [left, right].filter((pgno) => made.includes(pgno)) }
+      : undefined;
   }
 
   #markHalves({ left, right, made }: Waiting): void {
@@ -185,6 +189,8 @@ export class UnloggedRows {
       this.#of(record.txnId, file).added.set(page.pgno, newPage);
       return;
     }
+    // Of most records nothing is to be noted: no transaction has added anything, and no page is split.
+    if (this.#growers.size === 0 && !split) return;
     const grower = this.#find(record, file);
     if (split) this.#seeSplit(record, file, split, grower);
     if (!grower) return;

@@ -3,10 +3,13 @@ import vm from 'node:vm';
 import { expect, test } from 'vitest';
 import { FigaroError } from '../../../src/errors.ts';
 import { recordAt } from '../../../src/format/log/frame.ts';
+import { type LogWindow } from '../../../src/format/log/frames.ts';
+import { plainFraming } from '../../../src/format/log/framing.ts';
 import { checkpoint, child, commit, prepare, recycle, txnOpcode } from '../../../src/format/log/records/txn.ts';
 import { compareLsn, isNoLsn, noLsn, type Lsn } from '../../../src/format/lsn.ts';
-import { type Log } from '../../../src/engine/log/log-files.ts';
-import { ScannedRecord } from '../../../src/engine/log/scanned-record.ts';
+import { type Log, type LogFile } from '../../../src/engine/log/log-files.ts';
+import { RecordBatch } from '../../../src/engine/log/scan.ts';
+import { type ScannedRecord } from '../../../src/engine/log/scanned-record.ts';
 import { Transactions } from '../../../src/engine/log/transactions.ts';
 import { Commits, type Commit, type RestorePoint } from '../../../src/engine/recovery/restore-point.ts';
 import { effort } from '../../support/effort.ts';
@@ -27,6 +30,8 @@ interface Entry {
   readonly prevLsn: Lsn;
   readonly lsn: Lsn;
   readonly record: ScannedRecord;
+  /** It alone. */
+  readonly batch: RecordBatch;
 }
 
 /** A log as applications come to write it, whose beginning may be gone. */
@@ -53,7 +58,8 @@ function randomLog(seed: number): readonly Entry[] {
     }
     const lsn = { file, offset };
     const prevLsn = of?.last ?? noLsn;
-    entries.push({ id: of?.id ?? 0, prevLsn, lsn, record: recordOf(lsn, code, of?.id ?? 0, prevLsn, fields) });
+    const batch = batchOf(lsn, code, of?.id ?? 0, prevLsn, fields);
+    entries.push({ id: of?.id ?? 0, prevLsn, lsn, record: batch.record(0), batch });
     offset += 28 + 4 * fields.length;
     if (!of) return;
     of.last = lsn;
@@ -113,7 +119,7 @@ function randomLog(seed: number): readonly Entry[] {
   return random(2) === 0 ? entries : entries.slice(random(entries.length));
 }
 
-function recordOf(lsn: Lsn, code: number, id: number, prevLsn: Lsn, fields: readonly number[]): ScannedRecord {
+function batchOf(lsn: Lsn, code: number, id: number, prevLsn: Lsn, fields: readonly number[]): RecordBatch {
   const bytes = new Uint8Array(recordAt.fields + 4 * fields.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(recordAt.length, bytes.length, true);
@@ -122,7 +128,8 @@ function recordOf(lsn: Lsn, code: number, id: number, prevLsn: Lsn, fields: read
   view.setUint32(recordAt.prevLsn, prevLsn.file, true);
   view.setUint32(recordAt.prevLsn + 4, prevLsn.offset, true);
   fields.forEach((field, i) => view.setUint32(recordAt.fields + 4 * i, field, true));
-  return new ScannedRecord(bytes, view, 0, bytes.length, lsn, 19);
+  const file = { number: lsn.file, version: 19, framing: plainFraming } as LogFile;
+  return new RecordBatch(file, { bytes, view, starts: new Uint32Array([0]) } as unknown as LogWindow, lsn.offset, 1);
 }
 
 /** What comes of recovery to a point. */
@@ -162,9 +169,10 @@ function takenBack(
 function compactOutcome(log: Log, entries: readonly Entry[], point: RestorePoint, end: Lsn): Outcome | string {
   const commits = new Commits(log, point);
   const transactions = new Transactions(commits);
-  for (const { id, lsn, prevLsn, record } of entries) {
+  for (const { id, lsn, prevLsn, record, batch } of entries) {
     if (id !== 0) transactions.follow(id, lsn.file, lsn.offset, isNoLsn(prevLsn));
-    transactions.see(record);
+    if (record.code === commit.code) expect(transactions.seeCommitIn(batch, 0)).toBe(true);
+    else transactions.see(record);
   }
   let limit: Commit | undefined;
   try {
@@ -304,6 +312,18 @@ test('and so may one that is recovered to its first commit', () => {
   expect(transactions.undoneCount).toBe(199_999);
 });
 
+test.each([
+  ['ends before its locks do', [txnOpcode.commit, 1000, 0, 5]],
+  ['goes on behind its locks', [txnOpcode.commit, 1000, 0, 0, 0]],
+  ['has no locks', [txnOpcode.commit, 1000, 0]],
+])('a commit that %s is left to those who decode it, and refused', (_, fields) => {
+  const { transactions } = oneAfterAnother({ kind: 'end' });
+  transactions.follow(firstId, 1, 28, true);
+  const batch = batchOf({ file: 1, offset: 28 }, commit.code, firstId, noLsn, fields);
+  expect(transactions.seeCommitIn(batch, 0)).toBe(false);
+  expect(() => transactions.see(batch.record(0))).toThrow(expect.objectContaining({ code: 'log-corrupt' }));
+});
+
 /** Transactions of two records, which commit. */
 function oneAfterAnother(point: RestorePoint): { begin: (i: number) => void; transactions: Transactions } {
   const log = { files: [{ number: 1, prev: 0 }], incomplete: [] } as unknown as Log;
@@ -314,7 +334,7 @@ function oneAfterAnother(point: RestorePoint): { begin: (i: number) => void; tra
     transactions.follow(id, 1, 100 * i + 100, true);
     transactions.follow(id, lsn.file, lsn.offset, false);
     const prevLsn = { file: 1, offset: 100 * i + 100 };
-    transactions.see(recordOf(lsn, commit.code, id, prevLsn, [txnOpcode.commit, i, 0, 0]));
+    transactions.seeCommitIn(batchOf(lsn, commit.code, id, prevLsn, [txnOpcode.commit, i, 0, 0]), 0);
   };
   return { begin, transactions };
 }

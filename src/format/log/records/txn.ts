@@ -11,6 +11,9 @@ export const commit = record(10, 'txn_regop', 16, (r) => ({
   locks: r.locks(),
 }));
 
+/** Where a commit has its fields, in bytes behind the head of the record: for those who read millions of them. `locks` goes to the end. */
+export const commitAt = { opcode: 0, timestamp: 4, locksLength: 12, locks: 16 } as const;
+
 export const checkpoint = record(11, 'txn_ckp', 16, (r) => ({
   redoFrom: r.lsn(),
   lastCheckpoint: r.lsn(),
