@@ -4,16 +4,16 @@ import { type DatabaseFormat } from '../../format/page/meta.ts';
 /** The file that a page in the cache belongs to. */
 export interface CachedFile {
   readonly format: DatabaseFormat;
-  /** Puts changed pages into storage, in order of their numbers; the array is the file's to change. */
-  writeAll(pages: CachedPage[]): void;
+  /** Puts changed pages, which it has not forgotten, into storage, in order of their numbers. */
+  writeAll(pages: readonly CachedPage[]): void;
   /** The page is in the cache no more. */
   forget(page: CachedPage): void;
 }
 
 /** A page in the cache. Whoever changes it sets `dirty`. */
 export class CachedPage extends Page {
-  readonly file: CachedFile;
-  readonly number: number;
+  file: CachedFile;
+  number: number;
   dirty = false;
   /** It is no page of its file any more: whatever somebody who still holds it does, it is never written. */
   isDropped = false;
@@ -24,6 +24,15 @@ export class CachedPage extends Page {
     super(bytes, file.format);
     this.file = file;
     this.number = number;
+  }
+
+  /** It was evicted, and its memory goes to another page of the same size. */
+  become(file: CachedFile, number: number): void {
+    this.setFormat(file.format);
+    this.file = file;
+    this.number = number;
+    this.dirty = false;
+    this.lastUse = 0;
   }
 }
 
@@ -41,8 +50,8 @@ export class PageCache {
   #pages: CachedPage[] = [];
   #bytes = 0;
   #round = 1;
-  /** Memory of evicted pages, by size: it goes to the next ones. */
-  readonly #spare = new Map<number, Uint8Array[]>();
+  /** Evicted pages, by size: the next ones take their places, so that nothing is left to the garbage collector. */
+  readonly #spare = new Map<number, CachedPage[]>();
   pagesRead = 0;
   pagesWritten = 0;
 
@@ -61,9 +70,13 @@ export class PageCache {
     page.lastUse = this.#round;
   }
 
-  /** Memory for a page. Anything may be in it. */
-  take(size: number): Uint8Array {
-    return this.#spare.get(size)?.pop() ?? new Uint8Array(size);
+  /** A page that is to be filled, and then added: anything may be in it. */
+  take(file: CachedFile, number: number): CachedPage {
+    const { pageSize } = file.format;
+    const page = this.#spare.get(pageSize)?.pop();
+    if (!page) return new CachedPage(new Uint8Array(pageSize), file, number);
+    page.become(file, number);
+    return page;
   }
 
   add(page: CachedPage): void {
@@ -91,7 +104,7 @@ export class PageCache {
     for (const page of evicted) {
       page.file.forget(page);
       // Whoever dropped it may still hold it.
-      if (!page.isDropped) this.#spareOf(page.bytes.length).push(page.bytes);
+      if (!page.isDropped) this.#spareOf(page.size).push(page);
     }
     // What is in use now stays: to look at it again for every page would be in vain.
     this.#limit = Math.max(this.#capacity, this.#bytes + tenth);
@@ -128,7 +141,7 @@ export class PageCache {
     return evicted;
   }
 
-  #spareOf(size: number): Uint8Array[] {
+  #spareOf(size: number): CachedPage[] {
     let spare = this.#spare.get(size);
     if (!spare) this.#spare.set(size, (spare = []));
     return spare;

@@ -200,7 +200,8 @@ export class StoredFile {
         pgno,
       });
     }
-    const page = new CachedPage(this.#cache.take(pageSize).fill(0), this, pgno);
+    const page = this.#cache.take(this, pgno);
+    page.bytes.fill(0);
     this.#presentBlank(page);
     if (this.extents && pgno > 0) this.extents.make(pgno);
     else if (pgno >= this.pageCount) this.#growTo(pgno + 1);
@@ -218,7 +219,8 @@ export class StoredFile {
 
   #load(pgno: number, { piece, position }: PagePlace): CachedPage {
     const format = this.format;
-    const bytes = this.#cache.take(format.pageSize);
+    const page = this.#cache.take(this, pgno);
+    const { bytes } = page;
     piece.read(bytes, position);
     this.#cache.pagesRead += 1;
     if (!hasRightChecksum(bytes, format)) {
@@ -228,7 +230,7 @@ export class StoredFile {
         hint: 'the page is damaged, and the log cannot repair it. Use an older set.',
       });
     }
-    const page = new CachedPage(fromStored(bytes, format), this, pgno);
+    if (format.cipher) bytes.set(fromStored(bytes, format));
     if (this.#isTurned(page)) asIn60(page);
     this.#presentBlank(page);
     this.#pages.set(pgno, page);
@@ -380,21 +382,21 @@ export class StoredFile {
   }
 
   /** Writes pages from the first to the last; those that lie one behind the other together. */
-  writeAll(pages: CachedPage[]): void {
+  writeAll(pages: readonly CachedPage[]): void {
     if (pages.length === 0) return;
     const { pageSize } = this.format;
     const longest = this.extents ? 1 : Math.max(1, Math.floor(run.length / pageSize));
-    pages.sort((a, b) => a.number - b.number);
-    for (let i = 0, end = 0; i < pages.length; i = end) {
-      const { number } = pages[i]!;
-      for (end = i + 1; end < pages.length && end - i < longest; end++) {
-        if (pages[end]!.number !== number + end - i) break;
+    const numbers = Uint32Array.from(pages, ({ number }) => number).sort();
+    for (let i = 0, end = 0; i < numbers.length; i = end) {
+      const number = numbers[i]!;
+      for (end = i + 1; end < numbers.length && end - i < longest; end++) {
+        if (numbers[end] !== number + end - i) break;
       }
       if (end === i + 1) {
-        this.#writeBack(pages[i]!);
+        this.#writeBack(this.#pages.get(number)!);
         continue;
       }
-      for (let j = i; j < end; j++) run.set(this.#storedForm(pages[j]!), (j - i) * pageSize);
+      for (let j = i; j < end; j++) run.set(this.#storedForm(this.#pages.get(numbers[j]!)!), (j - i) * pageSize);
       this.piece.writePages(run.subarray(0, (end - i) * pageSize), number * pageSize, pageSize);
     }
   }

@@ -75,7 +75,7 @@ export class StagedPiece implements Piece {
 
   read(target: Uint8Array, position: number): void {
     const done = position < this.#size ? this.#opened.get(this.path).readAt(target, position) : 0;
-    target.fill(0, done);
+    if (done < target.length) target.fill(0, done);
   }
 
   readRun(target: Uint8Array, position: number): void {

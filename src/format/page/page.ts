@@ -23,12 +23,18 @@ export const headerSize = 26;
 export class Page {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  readonly format: DatabaseFormat;
-  readonly littleEndian: boolean;
+  /** Not to be set but by `setFormat`. */
+  format!: DatabaseFormat;
+  littleEndian!: boolean;
 
   constructor(bytes: Uint8Array, format: DatabaseFormat) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.setFormat(format);
+  }
+
+  /** What is in its memory is a page of this format. */
+  protected setFormat(format: DatabaseFormat): void {
     this.format = format;
     this.littleEndian = format.littleEndian;
   }

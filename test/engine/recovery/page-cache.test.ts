@@ -21,7 +21,7 @@ class NotingFile implements CachedFile {
   readonly written: number[] = [];
   readonly forgotten: number[] = [];
 
-  writeAll(pages: CachedPage[]): void {
+  writeAll(pages: readonly CachedPage[]): void {
     for (const { number } of pages) this.written.push(number);
   }
 
@@ -126,17 +126,19 @@ describe('a cache of ten pages', () => {
   test('gives the memory of what it has evicted to the next pages, and not that of a page somebody may still hold', () => {
     const owner = file();
     const cache = new PageCache(10 * pageSize);
-    const pages = fill(cache, owner, ten);
+    const pages = fill(cache, owner, ten, true);
     cache.drop(pages.slice(0, 1));
-    const first = pages.map(({ bytes }) => bytes);
     fill(
       cache,
       owner,
       Array.from({ length: 20 }, (_, i) => 10 + i),
     );
-    const taken = new Set(Array.from({ length: 30 }, () => cache.take(pageSize)));
+    const other = file();
+    const taken = new Set(Array.from({ length: 30 }, (_, number) => cache.take(other, number)));
     expect(taken.size).toBe(30);
-    expect(first.slice(1).every((bytes) => taken.has(bytes))).toBe(true);
-    expect(taken.has(first[0]!)).toBe(false);
+    expect(pages.slice(1).every((page) => taken.has(page))).toBe(true);
+    expect(taken.has(pages[0]!)).toBe(false);
+    for (const page of taken) expect(page).toMatchObject({ file: other, dirty: false, isDropped: false });
+    expect([...taken].map(({ number }) => number)).toEqual([...taken.keys()].map((_, i) => i));
   });
 });
