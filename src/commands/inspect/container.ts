@@ -5,7 +5,7 @@ import { describeInventory } from '../../output/inventory.ts';
 import { formatCount } from '../../output/text.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
-import { noteOfLogBeside } from '../log-beside.ts';
+import { noteOfLogBeside, warningsOfLogBeside } from '../log-beside.ts';
 import { findFile, withFileOptions, type FileOptions } from './file.ts';
 
 export function inspectContainerCommand(context: CommandContext): Command {
@@ -14,7 +14,7 @@ export function inspectContainerCommand(context: CommandContext): Command {
     .description(
       'Show what a container, or another database file, holds: its databases with their records and pages, how full these ' +
         'are, and of Berkeley DB XML how documents are stored and indexed. Every page is read once. Damage that is met is ' +
-        'told, and the exit status is 4; what is still in the log only is not in the file, so recover first.',
+        'told, and the exit status is 4; what is still in the log only is not in the file, which a warning tells where the log lies beside it.',
     )
     .argument('<file>', 'a container or another database file; with --home, its name in there');
   return withCommonOptions(withFileOptions(command))
@@ -27,9 +27,13 @@ export function inspectContainerCommand(context: CommandContext): Command {
     )
     .action(async (name: string, options: FileOptions) => {
       const { files, path } = findFile(context, options, name);
-      const inventory = await context.withWatch(options, (watch) => takeInventory(files, path, watch));
+      const [inventory, behind] = await context.withWatch(options, async (watch) => [
+        await takeInventory(files, path, watch),
+        await warningsOfLogBeside(files, path, watch),
+      ]);
       context.print(options, toDocument(inventory), () => describeInventory(inventory));
       const { findings, findingCount } = inventory;
+      if (findingCount === 0) context.warn(options, behind);
       const more = findingCount > 1 ? `, and ${formatCount(findingCount - 1, 'more finding')}` : '';
       if (findingCount === 0) return;
       context.found('page-type', `${findings[0]!.message}${more}${noteOfLogBeside(files, path)}`);

@@ -5,10 +5,11 @@ import { FigaroError } from '../../errors.ts';
 import { logFileNumber } from '../../format/names.ts';
 import { type Files } from '../files/files.ts';
 import { discoverEnvironment, logPlace } from './discover.ts';
-import { filesOfKind } from './environment.ts';
+import { filesOfKind, type Environment } from './environment.ts';
 
 export interface PlaceInEnvironment {
   readonly home: string;
+  readonly environment: Environment;
   /** What the file is called in there. */
   readonly name: string;
 }
@@ -21,19 +22,20 @@ export function environmentOfFile(files: Files, file: string): PlaceInEnvironmen
   const full = path.resolve(file);
   let home = path.dirname(full);
   for (let i = 0; i < mostAbove; i++) {
-    const name = nameIn(files, home, full);
-    if (name !== undefined) return { home, name };
+    const found = findIn(files, home, full);
+    if (found) return found;
     home = path.dirname(home);
   }
   return undefined;
 }
 
-function nameIn(files: Files, home: string, file: string): string | undefined {
+function findIn(files: Files, home: string, file: string): PlaceInEnvironment | undefined {
   try {
     const names = files.listIfThere(logPlace(files, home)) ?? [];
     if (!names.some((name) => logFileNumber(name) !== undefined)) return undefined;
     const environment = discoverEnvironment(files, home, { insideOnly: true });
-    return filesOfKind(environment, 'database').find((found) => path.resolve(found.path) === file)?.name;
+    const found = filesOfKind(environment, 'database').find((database) => path.resolve(database.path) === file);
+    return found && { home, environment, name: found.name };
   } catch (error) {
     if (error instanceof FigaroError) return undefined;
     throw error;

@@ -1,0 +1,97 @@
+/** Whether a database file, as it is on disk, lacks what the log of its environment has to tell. */
+
+import { FigaroError } from '../../errors.ts';
+import { recordAt } from '../../format/log/frame.ts';
+import { child, commit, txnOpcode } from '../../format/log/records/txn.ts';
+import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { DatabaseFile } from '../database/database-file.ts';
+import { logPaths, type Environment } from '../environment/environment.ts';
+import { type Files } from '../files/files.ts';
+import { forEachBatch, readToEnd } from '../log/each-batch.ts';
+import { findLastCheckpoint } from '../log/find-checkpoint.ts';
+import { openLog, type Log } from '../log/log-files.ts';
+import { type RecordBatch } from '../log/scan.ts';
+import { bodyAs } from '../log/scanned-record.ts';
+import { pause, type Watch } from '../pause.ts';
+import { FileBindings } from './bindings.ts';
+import { operationsFor } from './record-operations/table.ts';
+
+/** Damage is taken for the end of the log: others judge it. */
+const toTheEnd = { acceptDamageAfter: { file: 0, offset: 0 } } as const;
+
+/**
+ * True when a transaction has committed a change of one page of the file, since the last checkpoint, which is not on the page: of what a
+ * transaction puts, something always is. What cannot be read says nothing: it is only about advice.
+ *
+ * @param path of the file, which is one of the environment
+ */
+export async function isBehindLog(
+  files: Files,
+  environment: Environment,
+  path: string,
+  watch: Watch,
+): Promise<boolean> {
+  try {
+    const log = sinceCheckpoint(files, openLog(files, logPaths(environment)));
+    const file = new DatabaseFile(files, path);
+    try {
+      return await lacksChanges(files, log, file, watch);
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    if (error instanceof FigaroError && error.code !== 'interrupted') return false;
+    throw error;
+  }
+}
+
+/** What came before is on the pages (recovery document, F.1). */
+function sinceCheckpoint(files: Files, log: Log): Log {
+  const start = findLastCheckpoint(files, log)?.redoFrom;
+  return start && start.file >= log.files[0]!.number ? { ...log, start } : log;
+}
+
+async function lacksChanges(files: Files, log: Log, file: DatabaseFile, watch: Watch): Promise<boolean> {
+  const bindings = new FileBindings();
+  readToEnd(files, log, toTheEnd, (record) => bindings.see(record));
+  const onDisk = new Map<number, Lsn | undefined>();
+  const isLacking = (batch: RecordBatch, i: number): boolean => {
+    const place = operationsFor(batch.file.version)[batch.code(i)]?.onePage;
+    if (!place || batch.isDebug(i)) return false;
+    const fields = batch.starts[i]! + recordAt.fields;
+    const lsn = batch.lsn(i);
+    if (bindings.at(batch.view.getInt32(fields + place.fileId, true), lsn)?.uid !== file.format.uid) return false;
+    const pgno = batch.view.getUint32(fields + place.pgno, true);
+    if (!onDisk.has(pgno)) onDisk.set(pgno, lsnOf(file, pgno));
+    const there = onDisk.get(pgno);
+    return there !== undefined && compareLsn(there, lsn) < 0;
+  };
+  /** The transactions that have made such changes, and have not ended. */
+  const open = new Set<number>();
+  let isBehind = false;
+  await forEachBatch(files, log, toTheEnd, async (batch) => {
+    for (let i = 0; i < batch.count && !isBehind; i++) {
+      const txnId = batch.txnId(i);
+      const code = batch.code(i);
+      if (code === child.code) {
+        const nested = bodyAs(batch.record(i), child);
+        if (nested && open.delete(nested.child)) open.add(txnId);
+      } else if (code === commit.code) {
+        isBehind = open.delete(txnId) && bodyAs(batch.record(i), commit)?.opcode === txnOpcode.commit;
+      } else if (txnId !== 0 && !open.has(txnId) && isLacking(batch, i)) {
+        open.add(txnId);
+      }
+    }
+    await pause(watch, { phase: 'look at the log beside it' });
+  });
+  return isBehind;
+}
+
+/** Undefined behind the end of the file: whoever makes it longer changes another page of it, too. */
+function lsnOf(file: DatabaseFile, pgno: number): Lsn | undefined {
+  const head = file.contentsOf(pgno);
+  if (head.length < 8) return undefined;
+  const view = new DataView(head.buffer, head.byteOffset, 8);
+  const { littleEndian } = file.format;
+  return { file: view.getUint32(0, littleEndian), offset: view.getUint32(4, littleEndian) };
+}
