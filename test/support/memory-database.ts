@@ -58,12 +58,14 @@ export interface MemoryDatabaseOptions {
   readonly pageSize?: number;
   /** More fields of the first page, as u32 by offset. */
   readonly meta?: Readonly<Record<number, number>>;
+  readonly cacheBytes?: number;
 }
 
 /** A database of one page in memory, and records done to it one at a time. */
 export class MemoryDatabase {
   readonly file: StoredFile;
   readonly change = new Change();
+  readonly cache: PageCache;
   readonly #operations: ReadonlyMap<RecordLayout<object>, Operation>;
   readonly #version: number;
 
@@ -85,8 +87,8 @@ export class MemoryDatabase {
     const recognition = recognizeFile(meta.subarray(0, metaSize));
     // Without encryption, in place.
     if (recognition.kind === 'database') toStored(meta, recognition.format);
-    const cache = new PageCache(1 << 24);
-    this.file = new StoredFile(new MemoryPiece(meta), cache, `${method}.db`, '', () => new MemoryPiece());
+    this.cache = new PageCache(options.cacheBytes ?? 1 << 24);
+    this.file = new StoredFile(new MemoryPiece(meta), this.cache, `${method}.db`, '', () => new MemoryPiece());
     this.#operations = new Map(options.operations.map((operation) => [operation.layout, operation]));
     this.#version = options.version;
   }

@@ -17,6 +17,10 @@ export class CachedPage extends Page {
   dirty = false;
   /** It is no page of its file any more: whatever somebody who still holds it does, it is never written. */
   isDropped = false;
+  /** It has been looked at, and nobody needs it before a record changes it. */
+  isPassed = false;
+  /** It was looked at before, and let go. */
+  isReadAgain = false;
   /** The round in which it was last handed out; a page of the current round is not evicted. */
   lastUse = 0;
 
@@ -32,9 +36,14 @@ export class CachedPage extends Page {
     this.file = file;
     this.number = number;
     this.dirty = false;
+    this.isPassed = false;
+    this.isReadAgain = false;
     this.lastUse = 0;
   }
 }
+
+/** The part of the memory that pages may take which were only looked at. */
+const passedPart = 1 / 32;
 
 /** So many pages say which of them were not used for long. */
 const sampleSize = 500;
@@ -49,6 +58,8 @@ export class PageCache {
   #limit: number;
   #pages: CachedPage[] = [];
   #bytes = 0;
+  /** Of pages that were passed by since such pages went last. */
+  #passedBytes = 0;
   #round = 1;
   /** Evicted pages, by size: the next ones take their places, so that nothing is left to the garbage collector. */
   readonly #spare = new Map<number, CachedPage[]>();
@@ -68,6 +79,18 @@ export class PageCache {
 
   used(page: CachedPage): void {
     page.lastUse = this.#round;
+    page.isPassed = false;
+  }
+
+  /**
+   * To be called for a page that nobody needs before a record changes it, if ever: it soon goes, so that a recovery which has little to
+   * change takes little memory, however many pages the log names.
+   */
+  passBy(page: CachedPage): void {
+    if (page.dirty) return;
+    page.isPassed = true;
+    this.#passedBytes += page.size;
+    if (this.#passedBytes > this.#capacity * passedPart) this.#letPassedGo();
   }
 
   /** A page that is to be filled, and then added: anything may be in it. */
@@ -101,13 +124,32 @@ export class PageCache {
     const most = this.#bytes - (this.#capacity - tenth);
     const evicted = this.#takeOut(this.#lastUseOf(most / this.#bytes), most);
     writeInOrder(evicted.filter(({ dirty, isDropped }) => dirty && !isDropped));
-    for (const page of evicted) {
+    this.#letGo(evicted);
+    // What is in use now stays: to look at it again for every page would be in vain.
+    this.#limit = Math.max(this.#capacity, this.#bytes + tenth);
+  }
+
+  #letPassedGo(): void {
+    const passed: CachedPage[] = [];
+    const pages = this.#pages;
+    let kept = 0;
+    for (const page of pages) {
+      if (page.isPassed && !page.dirty && page.lastUse < this.#round) passed.push(page);
+      else pages[kept++] = page;
+    }
+    pages.length = kept;
+    for (const { size } of passed) this.#bytes -= size;
+    this.#passedBytes = 0;
+    this.#letGo(passed);
+  }
+
+  /** Pages that were taken out, and written where they were changed. */
+  #letGo(pages: readonly CachedPage[]): void {
+    for (const page of pages) {
       page.file.forget(page);
       // Whoever dropped it may still hold it.
       if (!page.isDropped) this.#spareOf(page.size).push(page);
     }
-    // What is in use now stays: to look at it again for every page would be in vain.
-    this.#limit = Math.max(this.#capacity, this.#bytes + tenth);
   }
 
   /** The round before which about this part of the pages was last used. */

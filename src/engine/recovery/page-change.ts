@@ -101,7 +101,7 @@ export class Change {
       return undefined;
     }
     if (compareLsn(page.lsn, this.lsn) < 0) throw this.#inconsistent(page, before);
-    this.file.knownLsns.note(pgno, page.lsnFile, page.lsnOffset);
+    this.file.notePresent(pgno, page);
     this.file.lastChanges.note(pgno, this.lsn.file, this.lsn.offset);
     this.counts.present += 1;
     return undefined;

@@ -179,6 +179,13 @@ export class StoredFile {
     return pgno < this.pageCount ? { piece: this.piece, position: pgno * this.format.pageSize } : undefined;
   }
 
+  /** Notes that a page has the changes of all records up to its LSN, so that these do not look at it again. */
+  notePresent(pgno: number, page: CachedPage): void {
+    this.knownLsns.note(pgno, page.lsnFile, page.lsnOffset);
+    // One that had to be read again may have to be once more; so do those of which nothing is remembered.
+    if (!page.isReadAgain && this.knownLsns.of(pgno)) this.#cache.passBy(page);
+  }
+
   /** The page, or undefined when the file does not reach that far. Throws `page-checksum`. */
   page(pgno: number): CachedPage | undefined {
     const cached = this.#pages.get(pgno);
@@ -233,6 +240,7 @@ export class StoredFile {
     if (format.cipher) bytes.set(fromStored(bytes, format));
     if (this.#isTurned(page)) asIn60(page);
     this.#presentBlank(page);
+    page.isReadAgain = this.knownLsns.of(pgno) !== undefined;
     this.#pages.set(pgno, page);
     this.#cache.add(page);
     return page;

@@ -141,4 +141,51 @@ describe('a cache of ten pages', () => {
     for (const page of taken) expect(page).toMatchObject({ file: other, dirty: false, isDropped: false });
     expect([...taken].map(({ number }) => number)).toEqual([...taken.keys()].map((_, i) => i));
   });
+
+  describe('of which some are passed by', () => {
+    const passed = [0, 1, 2, 3, 4];
+
+    test('forgets these before it is full, and no others', () => {
+      const owner = file();
+      const cache = new PageCache(10 * pageSize);
+      const pages = fill(cache, owner, ten);
+      for (const number of passed) cache.passBy(pages[number]!);
+      expect(owner.forgotten).toEqual(passed);
+      // There is room for as many now.
+      fill(cache, owner, [10, 11, 12, 13, 14]);
+      expect(owner.forgotten).toEqual(passed);
+      expect(owner.written).toEqual([]);
+    });
+
+    test('keeps those that are used or changed since, and those of the record that is worked on', () => {
+      const owner = file();
+      const cache = new PageCache(320 * pageSize);
+      const pages = fill(cache, owner, ten);
+      for (const page of pages) cache.passBy(page);
+      cache.used(pages[0]!);
+      pages[1]!.dirty = true;
+      cache.passBy(pages[2]!);
+      expect(owner.forgotten).toEqual([2, 3, 4, 5, 6, 7, 8]);
+      cache.nextRound();
+      const others = fill(
+        cache,
+        owner,
+        Array.from({ length: 11 }, (_, i) => 10 + i),
+      );
+      for (const page of others) cache.passBy(page);
+      expect(owner.forgotten).toContain(9);
+      expect(owner.forgotten).not.toContain(0);
+      expect(owner.forgotten).not.toContain(1);
+    });
+
+    test('never gives the memory of one away that somebody may still hold', () => {
+      const owner = file();
+      const cache = new PageCache(10 * pageSize);
+      const pages = fill(cache, owner, ten);
+      cache.drop(pages.slice(0, 1));
+      for (const number of passed) cache.passBy(pages[number]!);
+      const taken = new Set(Array.from({ length: 30 }, (_, number) => cache.take(owner, number)));
+      expect(pages.map((page) => taken.has(page))).toEqual(ten.map((number) => number > 0 && number < 5));
+    });
+  });
 });

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { btreeOperations } from '../../../src/engine/recovery/record-operations/btree.ts';
 import { type StoredFile } from '../../../src/engine/recovery/page-store.ts';
+import { cdel } from '../../../src/format/log/records/btree.ts';
 import { MemoryDatabase, type MemoryPiece } from '../../support/memory-database.ts';
 
 const pageSize = 512;
@@ -77,4 +79,45 @@ test('pages that lie one behind the other are written together, and each to its 
   }
   file.flush();
   expect(writes.length).toBe(4);
+});
+
+test('redo keeps few of the pages that have all changes already, and reads those twice at most that are needed again', () => {
+  const cachedPages = 64;
+  const database = new MemoryDatabase({
+    method: 'btree',
+    operations: btreeOperations,
+    version: 19,
+    pageSize,
+    cacheBytes: cachedPages * pageSize,
+  });
+  const { file, cache } = database;
+  for (let pgno = 1; pgno < cachedPages; pgno++) {
+    const page = file.pageOrCreate(pgno);
+    page.initialize(pgno, 0, 0, 1, 5);
+    page.lsn = { file: 9, offset: 100 };
+  }
+  file.flush();
+  const held = new Set<number>();
+  const forget = file.forget.bind(file);
+  file.forget = (page) => {
+    held.delete(page.number);
+    forget(page);
+  };
+  // As several records do that are about the page.
+  const lookTwice = (fileNumber: number): void => {
+    for (let i = 0; i < 2 * (cachedPages - 1); i++) {
+      const pgno = 1 + Math.floor(i / 2);
+      cache.nextRound();
+      held.add(pgno);
+      const body = { fileId: 0, pgno, pageLsn: { file: fileNumber - 1, offset: pgno }, indx: 0 };
+      database.redo(cdel, { file: fileNumber, offset: pgno }, body);
+    }
+  };
+  lookTwice(2);
+  expect(held.size).toBeLessThan(cachedPages / 16);
+  const before = cache.pagesRead;
+  for (let round = 3; round < 8; round++) lookTwice(round);
+  expect(cache.pagesRead - before).toBeLessThan(cachedPages);
+  expect(held.size).toBe(cachedPages - 1);
+  expect(database.change.counts).toEqual({ applied: 0, present: 12 * (cachedPages - 1), questioned: 0 });
 });

@@ -94,6 +94,11 @@ export class OnePageFile extends StoredFile {
     return (this.#held = super.pageOrCreate(pgno));
   }
 
+  /** The page is held, whatever records find. */
+  override notePresent(pgno: number, page: CachedPage): void {
+    this.knownLsns.note(pgno, page.lsnFile, page.lsnOffset);
+  }
+
   /** The page as it is read where nothing was ever written. */
   #blankPage(): CachedPage {
     this.#isMaking = true;
