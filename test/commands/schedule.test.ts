@@ -85,7 +85,7 @@ async function schedule(command: string, ...args: readonly string[]): Promise<Cl
 }
 
 /** A machine whose processes have these names, from the first one on. */
-function machine({ processes = ['init', 'cron'], hasSystemd = false } = {}): Files {
+function machine({ processes = ['init', 'cron'], hasSystemd = false, hasGenerator = false } = {}): Files {
   const proc = path.join(path.dirname(directory), 'proc');
   fs.rmSync(proc, { recursive: true, force: true });
   processes.forEach((name, index) => {
@@ -95,6 +95,9 @@ function machine({ processes = ['init', 'cron'], hasSystemd = false } = {}): Fil
   const there = (file: string): string => file.replace(/^\/proc(?=\/|$)/, proc);
   return filesWith(nodeFiles, {
     statIfThere(file) {
+      if (file.endsWith('/systemd-crontab-generator')) {
+        return hasGenerator ? nodeFiles.statIfThere(directory) : undefined;
+      }
       if (file !== '/run/systemd/system') return nodeFiles.statIfThere(file);
       return hasSystemd ? nodeFiles.statIfThere(directory) : undefined;
     },
@@ -291,11 +294,11 @@ test('what several schedulers have is shown and removed all together, and not a 
 });
 
 test('cron that does not run is warned of, where all processes can be seen', async () => {
-  const warningsWith = async (...processes: readonly string[]): Promise<unknown> => {
-    const files = machine({ processes: [...processes] });
+  const warningsOn = async (files: Files): Promise<unknown> => {
     const args = ['schedule', 'install', 'orders', '--with', 'cron', '--json'];
     return (JSON.parse((await figaro(args, { env, files })).stdout) as Document).warnings;
   };
+  const warningsWith = async (...processes: string[]): Promise<unknown> => await warningsOn(machine({ processes }));
   const warning = 'cron does not run here, so nothing begins until it is started';
   expect(await warningsWith('init', 'sshd')).toEqual([warning]);
   // Also where it was written before.
@@ -305,6 +308,11 @@ test('cron that does not run is warned of, where all processes can be seen', asy
   // Those of others are hidden, or there is no /proc.
   expect(await warningsWith('', 'sh')).toEqual([]);
   expect(await warningsWith()).toEqual([]);
+  // Systemd runs what is in crontabs, with systemd-cron.
+  const processes = ['systemd', 'sshd'];
+  expect(await warningsOn(machine({ processes, hasSystemd: true, hasGenerator: true }))).toEqual([]);
+  expect(await warningsOn(machine({ processes, hasSystemd: true }))).toEqual([warning]);
+  expect(await warningsOn(machine({ processes, hasGenerator: true }))).toEqual([warning]);
 });
 
 test('cron that is not installed has nothing, and is not given anything', async () => {

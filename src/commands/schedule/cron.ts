@@ -5,6 +5,7 @@ import { type CommandContext } from '../context.ts';
 import { type Job, type Scheduled, type When } from './plan.ts';
 import { hasTool, runTool, type Part, type Scheduler } from './scheduler.ts';
 import { markOf, sealLines, stateOfLines } from './seal.ts';
+import { running } from './systemd.ts';
 
 const place = 'crontab';
 
@@ -60,6 +61,11 @@ export function cron({ files, io }: CommandContext, of: Scheduled): Scheduler {
 /** Cron of Debian and of BusyBox, cronie, dcron; fcron. */
 const daemons: ReadonlySet<string> = new Set(['cron', 'crond', 'fcron']);
 
+/** Of systemd-cron, which has no daemon: systemd runs what is in crontabs. */
+const generators = ['/lib', '/usr/lib', '/etc'].map(
+  (place) => `${place}/systemd/system-generators/systemd-crontab-generator`,
+);
+
 /** Whether all processes can be seen, and cron is none of them. Where there is no /proc, or it shows a user no others, nothing is known. */
 function isSeenNotToRun(files: Files): boolean {
   const nameOf = (pid: string): string => {
@@ -77,6 +83,7 @@ function isSeenNotToRun(files: Files): boolean {
     }
   };
   if (nameOf('1') === '') return false;
+  if (files.statIfThere(running) && generators.some((file) => files.statIfThere(file))) return false;
   return !(files.listIfThere('/proc') ?? []).some((name) => /^\d+$/.test(name) && daemons.has(nameOf(name)));
 }
 
