@@ -2,7 +2,7 @@ import { type Lsn } from '../../format/lsn.ts';
 import { checkpoint } from '../../format/log/records/txn.ts';
 import { type Files } from '../files/files.ts';
 import { type Log } from './log-files.ts';
-import { scanLog } from './scan.ts';
+import { scanBatches } from './scan.ts';
 import { bodyAs } from './scanned-record.ts';
 
 /** The last checkpoint record that is completely in a log, and where redo from it starts. */
@@ -16,10 +16,14 @@ export function findLastCheckpoint(files: Files, log: Log): LastCheckpoint | und
   for (const file of log.files.toReversed()) {
     let found: LastCheckpoint | undefined;
     // One file at a time is scanned as if it were the last: what lies behind its records is not judged here.
-    const scan = scanLog(files, { files: [file], incomplete: [] }, { acceptDamageAfter: { file: 0, offset: 0 } });
-    for (const record of scan) {
-      const body = bodyAs(record, checkpoint);
-      if (body) found = { lsn: record.lsn, redoFrom: body.redoFrom };
+    const scan = scanBatches(files, { files: [file], incomplete: [] }, { acceptDamageAfter: { file: 0, offset: 0 } });
+    for (const batch of scan) {
+      for (let i = 0; i < batch.count; i++) {
+        if (batch.code(i) !== checkpoint.code) continue;
+        const record = batch.record(i);
+        const body = bodyAs(record, checkpoint);
+        if (body) found = { lsn: record.lsn, redoFrom: body.redoFrom };
+      }
     }
     if (found) return found;
   }

@@ -3,14 +3,13 @@
 import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { child, commit, txnOpcode } from '../../format/log/records/txn.ts';
-import { compareLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, isNoLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { DatabaseFile } from '../database/database-file.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
-import { forEachBatch, readToEnd } from '../log/each-batch.ts';
-import { findLastCheckpoint } from '../log/find-checkpoint.ts';
+import { findLastCheckpoint, type LastCheckpoint } from '../log/find-checkpoint.ts';
 import { openLog, type Log } from '../log/log-files.ts';
-import { type RecordBatch } from '../log/scan.ts';
+import { scanBatches, scanLog, type RecordBatch } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 import { FileBindings } from './bindings.ts';
@@ -32,10 +31,10 @@ export async function isBehindLog(
   watch: Watch,
 ): Promise<boolean> {
   try {
-    const log = sinceCheckpoint(files, openLog(files, logPaths(environment)));
+    const log = openLog(files, logPaths(environment));
     const file = new DatabaseFile(files, path);
     try {
-      return await lacksChanges(files, log, file, watch);
+      return await lacksChanges(files, log, findLastCheckpoint(files, log), file, watch);
     } finally {
       file.close();
     }
@@ -45,15 +44,15 @@ export async function isBehindLog(
   }
 }
 
-/** What came before is on the pages (recovery document, F.1). */
-function sinceCheckpoint(files: Files, log: Log): Log {
-  const start = findLastCheckpoint(files, log)?.redoFrom;
-  return start && start.file >= log.files[0]!.number ? { ...log, start } : log;
-}
-
-async function lacksChanges(files: Files, log: Log, file: DatabaseFile, watch: Watch): Promise<boolean> {
+async function lacksChanges(
+  files: Files,
+  log: Log,
+  checkpoint: LastCheckpoint | undefined,
+  file: DatabaseFile,
+  watch: Watch,
+): Promise<boolean> {
   const bindings = new FileBindings();
-  readToEnd(files, log, toTheEnd, (record) => bindings.see(record));
+  const isNoted = new Set(FileBindings.notedCodes);
   const onDisk = new Map<number, Lsn | undefined>();
   const isLacking = (batch: RecordBatch, i: number): boolean => {
     const place = operationsFor(batch.file.version)[batch.code(i)]?.onePage;
@@ -68,23 +67,41 @@ async function lacksChanges(files: Files, log: Log, file: DatabaseFile, watch: W
   };
   /** The transactions that have made such changes, and have not ended. */
   const open = new Set<number>();
-  let isBehind = false;
-  await forEachBatch(files, log, toTheEnd, async (batch) => {
-    for (let i = 0; i < batch.count && !isBehind; i++) {
-      const txnId = batch.txnId(i);
-      const code = batch.code(i);
-      if (code === child.code) {
-        const nested = bodyAs(batch.record(i), child);
-        if (nested && open.delete(nested.child)) open.add(txnId);
-      } else if (code === commit.code) {
-        isBehind = open.delete(txnId) && bodyAs(batch.record(i), commit)?.opcode === txnOpcode.commit;
-      } else if (txnId !== 0 && !open.has(txnId) && isLacking(batch, i)) {
-        open.add(txnId);
-      }
+  const isCommitOfOne = (batch: RecordBatch, i: number): boolean => {
+    const txnId = batch.txnId(i);
+    const code = batch.code(i);
+    if (code === child.code) {
+      const nested = bodyAs(batch.record(i), child);
+      if (nested && open.delete(nested.child)) open.add(txnId);
+    } else if (code === commit.code) {
+      return open.delete(txnId) && bodyAs(batch.record(i), commit)?.opcode === txnOpcode.commit;
+    } else if (txnId !== 0 && !open.has(txnId) && isLacking(batch, i)) {
+      open.add(txnId);
+    }
+    return false;
+  };
+  // What came before is on the pages (recovery document, F.1). What is open then is registered anew until the checkpoint is made.
+  const isWhole = checkpoint && checkpoint.redoFrom.file >= log.files[0]!.number;
+  const start = isWhole ? { ...log, start: checkpoint.redoFrom } : log;
+  const until = isWhole ? checkpoint.lsn : noLsn;
+  learnBindings(files, start, until, bindings);
+  for (const batch of scanBatches(files, start, toTheEnd)) {
+    for (let i = 0; i < batch.count; i++) {
+      if (isNoted.has(batch.code(i)) && compareLsn(batch.lsn(i), until) > 0) bindings.see(batch.record(i));
+      if (isCommitOfOne(batch, i)) return true;
     }
     await pause(watch, { phase: 'look at the log beside it' });
-  });
-  return isBehind;
+  }
+  return false;
+}
+
+/** Learns what ids stand for from the records up to a place. */
+function learnBindings(files: Files, log: Log, until: Lsn, bindings: FileBindings): void {
+  if (isNoLsn(until)) return;
+  for (const record of scanLog(files, log, toTheEnd)) {
+    if (compareLsn(record.lsn, until) > 0) return;
+    bindings.see(record);
+  }
 }
 
 /** Undefined behind the end of the file: whoever makes it longer changes another page of it, too. */
