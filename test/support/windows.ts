@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 export const isWindows = process.platform === 'win32';
-const isWine = isWindows && fs.existsSync(String.raw`C:\Windows\System32\winecfg.exe`);
+export const isWine = isWindows && fs.existsSync(String.raw`C:\Windows\System32\winecfg.exe`);
 
 /**
  * What is not there on Windows, or not in Wine: `test.skipIf(lacks.links)`. `.ci/wine` prints the name of each test that is skipped there,

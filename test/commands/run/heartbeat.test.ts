@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { heartbeatUrl, sendHeartbeat } from '../../../src/commands/run/heartbeat.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { createRepository } from '../../../src/engine/repository/repository.ts';
+import { shellWord } from '../../../src/output/text.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { figaro, type CliResult } from '../../support/run-cli.ts';
 import { isLongRun } from '../../support/effort.ts';
@@ -138,7 +139,10 @@ describe('a run with a heartbeat', () => {
   });
 
   test('keeps its URL from the hooks', async () => {
-    expect(await run(`${base}/secret`, '--run-before', '! env | grep -q secret')).toEqual(fine);
+    const fails = (word: string): string =>
+      `${shellWord(process.execPath)} -e "process.exit(JSON.stringify(process.env).includes('${word}') ? 1 : 0)"`;
+    expect(await run(`${base}/secret`, '--run-before', fails('secret'))).toEqual(fine);
+    expect(await run(`${base}/secret`, '--run-before', fails('FIGARO_BACKUP_'))).toMatchObject({ exitCode: 12 });
   });
 
   test.each(['ftp://127.0.0.1/secret', 'secret', 'file:///secret'])(
