@@ -4,6 +4,7 @@ import path from 'node:path';
 import { FigaroError } from '../errors.ts';
 import { logFileNumber } from '../format/names.ts';
 import { formatCount } from '../measures.ts';
+import { shellWord } from '../shell-words.ts';
 import { readHead } from './environment/file-head.ts';
 import { recognizeFile } from '../format/page/meta.ts';
 import { type Files } from './files/files.ts';
@@ -175,24 +176,24 @@ function hintFor(kind: Kind, wanted: Wanted, full: string, below: readonly strin
     case 'container':
     case 'log file':
       return wanted === 'environment' || wanted === 'copy'
-        ? `give the directory that it is in: ${option} ${path.dirname(full)}`
+        ? `give the directory that it is in: ${option} ${shellWord(path.dirname(full))}`
         : `give the directory of ${asked} with ${option}.`;
     case 'repository':
-      if (wanted === 'copy') return `recover from it with --repo ${full}`;
+      if (wanted === 'copy') return `recover from it with --repo ${shellWord(full)}`;
       return wanted === 'standby'
         ? `give the directory of ${asked} with ${option}.`
         : `give it with --repo, and ${asked} with ${option}.`;
     case 'set':
-      if (wanted === 'repository') return `give the repository that it is in: --repo ${path.dirname(full)}`;
+      if (wanted === 'repository') return `give the repository that it is in: --repo ${shellWord(path.dirname(full))}`;
       return wanted === 'copy'
-        ? `give --repo ${path.dirname(full)} --chain ${path.basename(full)}, or the plain copy in it: --from ${path.join(full, 'environment')}`
-        : `give ${asked} with ${option}; \`figaro-backup recover --repo ${path.dirname(full)} --chain ${path.basename(full)}\` is for sets.`;
+        ? `give --repo ${shellWord(path.dirname(full))} --chain ${shellWord(path.basename(full))}, or the plain copy in it: --from ${shellWord(path.join(full, 'environment'))}`
+        : `give ${asked} with ${option}; \`figaro-backup recover --repo ${shellWord(path.dirname(full))} --chain ${shellWord(path.basename(full))}\` is for sets.`;
     case 'environment':
       return `give ${asked} with ${option}, not what it is made of.`;
     case 'standby':
       return `give ${asked} with ${option}; \`figaro-backup failover status\` is for standbys.`;
     case 'parent':
-      return `give ${below.length === 1 ? 'that' : 'one of them'}: ${option} ${path.join(full, below[0]!)}`;
+      return `give ${below.length === 1 ? 'that' : 'one of them'}: ${option} ${shellWord(path.join(full, below[0]!))}`;
     case 'file':
     case 'none':
       return `give the directory of ${asked} with ${option}.`;

@@ -29,6 +29,22 @@ test('every command line in a text of the program is one that it takes', async (
   expect(lines).toBeGreaterThan(100);
 });
 
+test('each value that is put into an option of a text is a word of the shell, or a name of ours that is one', () => {
+  const values = files.flatMap((name) => {
+    const text = fs.readFileSync(path.join(source, name), 'utf8');
+    return [...text.matchAll(/(?<= --[a-z-]+ )\$\{([^}]*)/g)].map(([, value = '']) => `${name}: ${value}`);
+  });
+  expect(values.filter((value) => !/: shellWord\(/.test(value))).toEqual([
+    'commands/show.ts: id',
+    'commands/source.ts: id',
+    'engine/backup/gone.ts: before.id',
+    'engine/log/scan.ts: this.#file.number',
+    'engine/repository/chain.ts: chain.id',
+    'engine/repository/find-chain.ts: id',
+  ]);
+  expect(values.length).toBeGreaterThan(20);
+});
+
 test('a hint that names what its command does not take is found', async () => {
   expect(await wrongIn(['dump', 'a.db'], 'give the name with --home, or --only.')).toEqual(['dump has no --only']);
   expect(await wrongIn(['hot'], 'see `figaro-backup list --everything`.')).toEqual([

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { isTreeLeaf } from '../../src/format/page/btree.ts';
 import { pageType } from '../../src/format/page/types.ts';
 import { decodeManifest, encodeManifest } from '../../src/engine/repository/manifest.ts';
+import { shellWord } from '../../src/output/text.ts';
 import { pagesOf } from '../support/structural-damage.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../support/demo-environment.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
@@ -151,6 +152,19 @@ describe('a source whose databases are damaged in structure', () => {
     await run(['expire', '--repo', repoOf(), '--keep-full', '1']);
     expect(namesIn(repoOf())).toEqual(expect.arrayContaining([sound, unsound]));
   });
+});
+
+test('a repository with damaged copies alone says how they are recovered, in words that a shell takes for its path', async () => {
+  unlinkLeaves();
+  const repo = path.join(directory, 'my repo');
+  await run(['hot', '--home', home, '--repo', repo, '--keep-damaged']);
+  const kept = namesIn(repo).find((name) => name.includes('-hot-'))!;
+  const { exitCode, stderr } = await run(['recover', '--repo', repo, '--to', target]);
+  const from = shellWord(path.join(repo, kept, 'environment')).replace(directory, '<dir>');
+  expect({ exitCode, stderr }).toEqual({ exitCode: 4, stderr: expect.stringContaining(`--from ${from} --no-check`) });
+  expect(
+    (await run(['recover', '--from', path.join(repo, kept, 'environment'), '--to', target, '--no-check'])).exitCode,
+  ).toBe(0);
 });
 
 describe('verify --rehearse', () => {

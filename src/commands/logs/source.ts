@@ -7,6 +7,7 @@ import { type Files } from '../../engine/files/files.ts';
 import { openLog, type Log } from '../../engine/log/log-files.ts';
 import { noEnvironment } from '../../engine/what-is.ts';
 import { FigaroError } from '../../errors.ts';
+import { shellWord } from '../../output/text.ts';
 import { type CommandContext } from '../context.ts';
 import { unlockedFiles } from '../password.ts';
 import { findEnvironment, withSource, type EnvironmentSource, type SourceOptions } from '../source.ts';
@@ -36,7 +37,7 @@ export function openLogSource(context: CommandContext, options: LogSourceOptions
     const nearby = findLogNearby(files, source.environment);
     throw new FigaroError('log-missing', `${home} holds no log files${nearby ? `, but ${whereIsLog(nearby)}` : ''}`, {
       path: home,
-      ...(nearby ? { hint: `look at them with --from ${nearby.path}.` } : {}),
+      ...(nearby ? { hint: `look at them with --from ${shellWord(nearby.path)}.` } : {}),
     });
   }
   return { ...source, log: openLog(files, paths), databases };

@@ -1,6 +1,7 @@
 /** Databases that are not in a set because somebody asked for that: they are named every time. */
 
 import path from 'node:path';
+import { shellWord } from '../../shell-words.ts';
 import { type Environment } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { type RecoveryReport } from '../recovery/report.ts';
@@ -40,7 +41,7 @@ export function excludedDatabases(
 export function warningsOfExcluded(excluded: readonly string[]): string[] {
   return excluded.map((name) =>
     isFullPath(name)
-      ? `${name} is a database that the application opens by its full path, outside of the environment: it is not in this set, and no recovery brings it back. With --data-dir ${path.dirname(name)}, it is`
+      ? `${name} is a database that the application opens by its full path, outside of the environment: it is not in this set, and no recovery brings it back. With --data-dir ${shellWord(path.dirname(name))}, it is`
       : `${name} is a database, and excluded: it is not in this set, and no recovery brings it back`,
   );
 }

@@ -7,6 +7,7 @@ import { logPaths, type Environment } from '../environment/environment.ts';
 import { summarize } from '../environment/left-out.ts';
 import { type Files } from '../files/files.ts';
 import { type Lsn } from '../../format/lsn.ts';
+import { shellWord } from '../../shell-words.ts';
 import { openLog } from '../log/log-files.ts';
 import { type ProofState } from '../proofs/proof-state.ts';
 import { type LogParts } from '../log/log-parts.ts';
@@ -199,7 +200,7 @@ function damaged(path: string, before: Chain, reason: 'other' | 'empty'): Figaro
   return new FigaroError('page-type', `${path} ${what}, and is a database in ${before.id}`, {
     path,
     pgno: 0,
-    hint: `the file is damaged: recover it from that chain with \`recover --chain ${before.id} --only ${path}\`. If it is meant to be so, name it with --exclude.`,
+    hint: `the file is damaged: recover it from that chain with \`recover --chain ${before.id} --only ${shellWord(path)}\`. If it is meant to be so, name it with --exclude.`,
   });
 }
 

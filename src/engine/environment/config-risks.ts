@@ -1,5 +1,6 @@
 /** What of DB_CONFIG endangers backups: a warning of every backup, a risk of `inspect`, or the reason of a refusal. */
 
+import { shellWord } from '../../shell-words.ts';
 import { outsideOf, type DbConfig } from './db-config.ts';
 
 export interface Risk {
@@ -66,7 +67,7 @@ export function placeRisks(config: DbConfig): Risk[] {
     risks.push({
       code: 'outside',
       message: `DB_CONFIG names ${outside.join(', ')}, outside of the environment`,
-      advice: `is the disk mounted that holds it? Of a copy, say where it has that directory: --dir-at ${outside[0]}=DIR. It may be the directory itself.`,
+      advice: `is the disk mounted that holds it? Of a copy, say where it has that directory: --dir-at ${shellWord(outside[0]!)}=DIR. It may be the directory itself.`,
     });
   }
   if (config.sliced) {

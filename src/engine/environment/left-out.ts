@@ -1,5 +1,7 @@
 /** What of a source is not part of a backup, and what people are told of it. */
 
+import { shellWord } from '../../shell-words.ts';
+
 /** A file, or a directory with all that is in it, that does not belong into a backup, and why. */
 export interface LeftOut {
   /** With `count`, the directory that they are in: empty, or with `/` at its end. */
@@ -96,7 +98,7 @@ export function warningsOf(leftOut: readonly LeftOut[]): string[] {
   for (const { name, path, reason, sameAs, count, example } of leftOut) {
     if (reason === 'environment') {
       warnings.push(
-        `${name} is an environment of its own and is left out: back it up by itself, with \`figaro-backup hot --home ${path}\``,
+        `${name} is an environment of its own and is left out: back it up by itself, with \`figaro-backup hot --home ${shellWord(path)}\``,
       );
     } else if (reason === 'log-tail') {
       warnings.push(

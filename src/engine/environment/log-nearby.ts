@@ -6,6 +6,7 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { recognizeFile, type FileRecognition } from '../../format/page/meta.ts';
+import { shellWord } from '../../shell-words.ts';
 import { readIfThere } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
@@ -271,7 +272,7 @@ class NearbySearch {
     const full = this.#homeOf(place, names ?? []);
     const home = full === this.#home ? this.#environment.home : full;
     const isInConfig = this.#configOf(full)?.logDirectory === place || (full === place && !this.#configOf(full));
-    const backUp = `back it up with \`figaro-backup hot --home ${home}\`, or with \`offline\` while nobody writes`;
+    const backUp = `back it up with \`figaro-backup hot --home ${shellWord(home)}\`, or with \`offline\` while nobody writes`;
     const whose = names ? 'it is the log of this environment' : 'if it is the log of this environment';
     const say = names ? `${whose}: say so` : `${whose}, say so`;
     const config = path.join(home, 'DB_CONFIG');
@@ -288,7 +289,7 @@ class NearbySearch {
     }
     return {
       home,
-      advice: `${whose}${names ? ':' : ','} name it with \`--log-dir ${place}\`, or in ${config} with the line \`set_lg_dir ${place}\`, which changes nothing for an application that sets it by itself, and ${backUp}.`,
+      advice: `${whose}${names ? ':' : ','} name it with \`--log-dir ${shellWord(place)}\`, or in ${config} with the line \`set_lg_dir ${place}\`, which changes nothing for an application that sets it by itself, and ${backUp}.`,
     };
   }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { formatLsn } from '../../format/lsn.ts';
 import { foreignHint } from '../../format/releases.ts';
 import { formatBytes, formatDuration } from '../../measures.ts';
+import { shellWord } from '../../shell-words.ts';
 import { flagRisks, isLogInMemory, placeRisks, type Risk } from '../environment/config-risks.ts';
 import { outsideOf } from '../environment/db-config.ts';
 import { whyNoLog } from '../environment/log-nearby.ts';
@@ -68,7 +69,7 @@ function strayRisks({ environment }: Omit<InspectedEnvironment, 'risks'>): Risk[
     risks.push({
       code: 'nested-environment',
       message: `${name} is an environment of its own: backups of this one leave it out`,
-      advice: `back it up by itself: \`figaro-backup hot --home ${at}\`.`,
+      advice: `back it up by itself: \`figaro-backup hot --home ${shellWord(at)}\`.`,
     });
   }
   for (const group of twinsOf(environment)) {

@@ -29,6 +29,7 @@ import { describePoint, type RestorePoint } from './restore-point.ts';
 import { withSurvivingLogs } from './surviving-logs.ts';
 import { wholeCopies } from '../environment/outside.ts';
 import { isOutside } from '../../format/names.ts';
+import { shellWord } from '../../shell-words.ts';
 
 /** A chain of a repository, the newest to its end by default; or plain copies, later ones laid over earlier ones. */
 export type RecoverySource =
@@ -120,7 +121,7 @@ function whatIsLacking(chain: Chain | undefined, { target, report }: RecoverResu
       path: missing[0]!,
       hint:
         !chain && path.isAbsolute(missing[0]!)
-          ? `the application opened it by its full path. Say what the copy is a copy of: --dir-at ${path.dirname(missing[0]!)}=DIR. With --accept-missing, this is a warning.`
+          ? `the application opened it by its full path. Say what the copy is a copy of: --dir-at ${shellWord(path.dirname(missing[0]!))}=DIR. With --accept-missing, this is a warning.`
           : 'all the rest is as it has to be. With --accept-missing, this is a warning.',
     },
   );

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
+import { shellWord } from '../../shell-words.ts';
 import {
   filesOfKind,
   logPaths,
@@ -115,8 +116,8 @@ function beyondLogHint(files: Files, environment: Environment, analysis: Analysi
 /** How to recover with a log that is elsewhere, as a sentence. */
 export function withLogNearby({ home, path: log }: LogNearby): string {
   return home === log
-    ? `give that directory, \`--from ${home}\`.`
-    : `give that directory as well, \`--from ${home} --from ${log}\`.`;
+    ? `give that directory, \`--from ${shellWord(home)}\`.`
+    : `give that directory as well, \`--from ${shellWord(home)} --from ${shellWord(log)}\`.`;
 }
 
 /** Those that hold anything. */

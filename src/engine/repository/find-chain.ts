@@ -1,6 +1,7 @@
 /** Which chain is meant: by the name of a set, which may be shortened, or the newest. */
 
 import { FigaroError } from '../../errors.ts';
+import { shellWord } from '../../shell-words.ts';
 import { chainsOf, isUnsound, whyOrphaned, type Chain } from './chain.ts';
 import { type BackupSet, type BrokenSet } from './backup-set.ts';
 import { environmentOf } from './repository.ts';
@@ -118,6 +119,6 @@ function allUnsound({ id, sets: [full] }: Chain): FigaroError {
   const { directory } = full!;
   return new FigaroError('not-recoverable', `${id} is a copy of a damaged source, and there is no sound chain`, {
     path: directory,
-    hint: `\`figaro-backup recover --chain ${id} --only NAME\` recovers what is not damaged, and \`figaro-backup recover --from ${environmentOf(directory)} --no-check\` all of it, as it is.`,
+    hint: `\`figaro-backup recover --chain ${id} --only NAME\` recovers what is not damaged, and \`figaro-backup recover --from ${shellWord(environmentOf(directory))} --no-check\` all of it, as it is.`,
   });
 }
