@@ -16,6 +16,7 @@ import { newPlace, placeIn, type Place } from '../support/place.ts';
 import { figaro, type CliResult } from '../support/run-cli.ts';
 import { describeWith } from '../support/tools.ts';
 import { namesIn } from '../support/trees.ts';
+import { slashed } from '../support/windows.ts';
 
 let place: Place;
 let application: ReturnType<typeof demoApplication>;
@@ -113,7 +114,7 @@ async function filesIn(set: string, pack: string): Promise<string[]> {
   try {
     const [{ name }] = (await store.list(`${set}/contents.`)) as [StoredObject];
     const { files, packs } = decodeContents((await store.read(name))!, name);
-    const number = packs.findIndex((each) => pack.includes(each));
+    const number = packs.findIndex((each) => slashed(pack).includes(each));
     const needs = ({ runs }: Pieces): boolean => runs.some((value, i) => i % 3 === 0 && value === number);
     return [...files].flatMap(([file, pieces]) => (needs(pieces) ? [file.replace('environment/', '')] : [])).sort();
   } finally {

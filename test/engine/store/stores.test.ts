@@ -8,6 +8,7 @@ import { writeBytes } from '../../support/memory-store.ts';
 import { serverStartMs } from '../../support/servers/live-servers.ts';
 import { describeStores, type StoreKind } from '../../support/stores.ts';
 import { expectFailure } from '../../support/trees.ts';
+import { lacks } from '../../support/windows.ts';
 
 describeStores((kind: StoreKind) => {
   const { mostWinners, manyObjects, isOfFiles, broken } = kind;
@@ -95,13 +96,15 @@ describeStores((kind: StoreKind) => {
   ];
 
   test('names may have spaces, signs and letters of all kinds', async () => {
-    for (const name of odd) await writeBytes(store, at + name, name);
-    expect(await namesWith(at)).toEqual(odd.map((name) => at + name).toSorted());
-    for (const name of odd) {
+    // Of files there, some signs are for other things.
+    const names = isOfFiles && lacks.anyName ? odd.filter((name) => !/["*:<>\\]/.test(name)) : odd;
+    for (const name of names) await writeBytes(store, at + name, name);
+    expect(await namesWith(at)).toEqual(names.map((name) => at + name).toSorted());
+    for (const name of names) {
       expect(await text(at + name)).toBe(name);
       expect(await namesWith(at + name)).toEqual([at + name]);
     }
-    await store.remove(odd.map((name) => at + name));
+    await store.remove(names.map((name) => at + name));
     expect(await store.list(at)).toEqual([]);
   });
 
