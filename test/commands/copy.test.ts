@@ -446,7 +446,9 @@ describe('a copy as a stream', () => {
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
       const target = path.join(directory, `recovered-${ids.length}`);
       const { stdout } = await figaro(['recover', '--from-stdin', '--to', target, '--json'], { stdin: [bytes] });
-      expect(JSON.parse(stdout)).toMatchObject({ sets: ids });
+      const { sets, files } = JSON.parse(stdout) as { sets: string[]; files: { name: string; from: string }[] };
+      expect(sets).toEqual(ids);
+      expect(files.find(({ name }) => name === 'd.dbxml')!.from).toBe(`${ids[0]}/environment/d.dbxml`);
     }
   });
 

@@ -7,6 +7,7 @@ import { demoApplication } from '../support/demo-environment.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { newPlace, type Place } from '../support/place.ts';
 import { figaro } from '../support/run-cli.ts';
+import { isWindows, lacks } from '../support/windows.ts';
 
 /** With what JSON escapes, and what means something in a replacement. */
 const url = 's3://memory/$&"env';
@@ -26,7 +27,7 @@ beforeEach(async () => {
 });
 
 async function run(line: string): ReturnType<typeof figaro> {
-  const spool = path.join(place.directory, 'sp"ool\\');
+  const spool = path.join(place.directory, lacks.anyName ? "sp'ool" : 'sp"ool\\');
   fs.mkdirSync(spool, { recursive: true });
   const words = [...line.split(' '), ...(line.includes('--all') ? [] : ['a']), '--config', config];
   const result = await figaro(words, { store, env: { FIGARO_BACKUP_SPOOL: spool } });
@@ -47,11 +48,11 @@ test.each(['check', 'verify', 'list', 'check --all', 'verify --all', 'check --al
 
 test('hooks are told which object is damaged, and of no file of the spool', async () => {
   const told = path.join(place.directory, 'told');
-  fs.appendFileSync(config, `run-failed = 'env > "${told}"'\n`);
+  fs.appendFileSync(config, `run-failed = '${isWindows ? 'set' : 'env'} > "${told}"'\n`);
   expect((await run('verify')).exitCode).toBe(4);
   const error = fs
     .readFileSync(told, 'utf8')
-    .split('\n')
+    .split(/\r?\n/)
     .find((line) => line.startsWith('FIGARO_BACKUP_ERROR='));
   expect(error).toContain(`${url}/20`);
   expect(error).not.toContain('spooling');

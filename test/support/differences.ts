@@ -24,6 +24,7 @@ import { type RestorePoint } from '../../src/engine/recovery/restore-point.ts';
 import { databaseOfPartition, normalDirectory } from '../../src/format/names.ts';
 import { btreeFlag, metaAt } from '../../src/format/page/meta.ts';
 import { temporaryDirectory } from './demo-environment.ts';
+import { slashed } from './windows.ts';
 
 /** A record or document that is not the same: where, its key, and a short form of what it was and is. */
 function lineOf(file: string, database: string, key: string, before: string | null, after: string | null): string {
@@ -189,7 +190,7 @@ async function recover({ files, environment, restorePoint }: Side): Promise<Reco
   await recoverEnvironment(files, { environment, target, restorePoint });
   const found = new Map<string, RecoveredFile>();
   const external = `${normalDirectory(environment.config.externalFileDirectory)}/`;
-  for (const name of fs.readdirSync(target, { recursive: true, encoding: 'utf8' })) {
+  for (const name of fs.readdirSync(target, { recursive: true, encoding: 'utf8' }).map(slashed)) {
     const file = path.join(target, name);
     if (name.startsWith(external) || databaseOfPartition(name) !== undefined || !isDatabase(files, file)) continue;
     const opened = new DatabaseFile(files, file);

@@ -9,6 +9,7 @@ import { type MemoryStore } from './memory-store.ts';
 import { placeIn, type Place } from './place.ts';
 import { figaro, type CliResult, type CliSurroundings } from './run-cli.ts';
 import { fingerprint, namesIn } from './trees.ts';
+import { slashed } from './windows.ts';
 
 export type PackedKind = 'packed' | 'encrypted';
 
@@ -109,7 +110,7 @@ export function namesOfFiles(directory: string): string[] {
   return fs
     .readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(directory, path.join(entry.parentPath, entry.name)))
+    .map((entry) => slashed(path.relative(directory, path.join(entry.parentPath, entry.name))))
     .sort();
 }
 

@@ -14,7 +14,7 @@ import { requireEmptyTarget } from './requirements.ts';
 
 /**
  * Recovers from a stream as `recoverFrom` does from a repository that holds its sets: one full set, or a chain, one set after the
- * other. Throws as that, and as `receiveSets`.
+ * other. Throws as that, and as `receiveSets`. Where the sets lay is gone by the time that the result is told.
  */
 export async function recoverFromStream(
   all: Files,
@@ -34,9 +34,7 @@ export async function recoverFromStream(
     await receiveSets(files, repository, input, options.watch ?? {});
     requireChain(files, repository);
     const result = await recoverFrom(files, { ...choice, repository }, options);
-    // Where they lay is gone by the time that it is told.
-    const copied = result.copied.map((file) => ({ ...file, path: path.relative(repository.directory, file.path) }));
-    return { ...result, copied, warnings: [...leftovers, ...result.warnings] };
+    return { ...result, warnings: [...leftovers, ...result.warnings] };
   } catch (error) {
     throw lease.reasonOf(error);
   } finally {
