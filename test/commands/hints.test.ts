@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { wrongIn, wrongLinesIn } from '../support/hints.ts';
+import { slashed } from '../support/windows.ts';
 
 const source = path.join(import.meta.dirname, '../../src');
 const files = fs
@@ -32,7 +33,7 @@ test('every command line in a text of the program is one that it takes', async (
 test('each value that is put into an option of a text is a word of the shell, or a name of ours that is one', () => {
   const values = files.flatMap((name) => {
     const text = fs.readFileSync(path.join(source, name), 'utf8');
-    return [...text.matchAll(/(?<= --[a-z-]+ )\$\{([^}]*)/g)].map(([, value = '']) => `${name}: ${value}`);
+    return [...text.matchAll(/(?<= --[a-z-]+ )\$\{([^}]*)/g)].map(([, value = '']) => `${slashed(name)}: ${value}`);
   });
   expect(values.filter((value) => !/: shellWord\(/.test(value))).toEqual([
     'commands/show.ts: id',
