@@ -10,6 +10,7 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { writeBytes } from '../../support/memory-store.ts';
 import { faultyProxy, type Fault, type FaultyProxy } from '../../support/servers/faulty-proxy.ts';
 import { expectFailure } from '../../support/trees.ts';
+import { isWindows } from '../../support/windows.ts';
 
 describe('what a store answers', () => {
   let proxy: FaultyProxy;
@@ -110,7 +111,7 @@ describe('a profile of the files of AWS', () => {
     const config = file(
       'config',
       ...['[profile keys]', endpoint, 'region = eu-central-1'],
-      ...['[profile process]', endpoint, `credential_process = cat ${keys}`],
+      ...['[profile process]', endpoint, `credential_process = ${isWindows ? 'type' : 'cat'} ${keys}`],
       ...['[profile role]', endpoint, 'role_arn = arn:aws:iam::123456789012:role/backup', 'source_profile = keys'],
       ...['[profile none]', endpoint],
     );
