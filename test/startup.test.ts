@@ -10,6 +10,7 @@ import { describeCommand } from '../src/commands/describe.ts';
 import { nodeFiles } from '../src/engine/files/node-files.ts';
 import { temporaryDirectory } from './support/demo-environment.ts';
 import { program } from './support/program.ts';
+import { slashed } from './support/windows.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -32,7 +33,7 @@ describe('starting the program', () => {
       };
       return result.map(({ url }) => url).filter((url) => url.startsWith('file:'));
     });
-    return urls.flatMap((url) => sourcesOf.get(path.relative(root, fileURLToPath(url))) ?? []);
+    return urls.flatMap((url) => sourcesOf.get(slashed(path.relative(root, fileURLToPath(url)))) ?? []);
   }
 
   test('loads no command and nothing that they work with to print the version', () => {
