@@ -6,6 +6,7 @@ import { longestFileHeader, readFileHeader, type LogFileHeader } from '../../for
 import { encryptedFraming } from '../../format/log/framing.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { makeDirectories } from '../files/tree.ts';
+import { closeAll } from '../files/close-all.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { firstRecordOf, isOpaqueLog, openLog, requireHeader } from '../log/log-files.ts';
 import { wholeLogFile } from '../log/log-parts.ts';
@@ -190,12 +191,11 @@ export class LogCopy {
     try {
       this.#extend(current, true);
       this.#requireFit(current, next.header);
+      this.#finish();
     } catch (error) {
-      next.source.close();
-      next.target.close();
+      closeAll([next.source, next.target]);
       throw error;
     }
-    this.#finish();
     this.#current = next;
     return true;
   }
@@ -244,8 +244,7 @@ export class LogCopy {
       target.sync();
       this.#done.push({ number, header, stat, from, size: end - from, sha256: hash.digest('hex') });
     } finally {
-      source.close();
-      target.close();
+      closeAll([source, target]);
     }
   }
 

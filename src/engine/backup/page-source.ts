@@ -82,16 +82,21 @@ export class PageSource {
   open(): OpenPages | undefined {
     const opened = this.#files.openIfThere(this.file.path);
     if (!opened) return undefined;
-    const identity = identityOf(this.paged.file);
-    if (identity !== undefined) {
-      const bytes = new Uint8Array(identity.length / 2);
-      const length = opened.readAt(bytes, metaAt.uid);
-      if (length < bytes.length || Buffer.from(bytes).toString('hex') !== identity) {
-        opened.close();
-        return undefined;
-      }
+    let isSame = false;
+    try {
+      isSame = this.#isSame(opened);
+    } finally {
+      if (!isSame) opened.close();
     }
-    return new OpenPages(this, opened);
+    return isSame ? new OpenPages(this, opened) : undefined;
+  }
+
+  #isSame(opened: OpenFile): boolean {
+    const identity = identityOf(this.paged.file);
+    if (identity === undefined) return true;
+    const bytes = new Uint8Array(identity.length / 2);
+    const length = opened.readAt(bytes, metaAt.uid);
+    return length === bytes.length && Buffer.from(bytes).toString('hex') === identity;
   }
 
   /** True when pages are on disk, all as they were at `since` or later; undefined when the file is no longer there. */

@@ -1,3 +1,4 @@
+import { closeAll } from './close-all.ts';
 import { type OpenFile } from './files.ts';
 
 /** Files kept open at the same time: descriptors are few. */
@@ -30,7 +31,8 @@ export class OpenFiles {
   }
 
   close(): void {
-    for (const opened of this.#opened.values()) opened.close();
+    const opened = [...this.#opened.values()];
     this.#opened.clear();
+    closeAll(opened);
   }
 }

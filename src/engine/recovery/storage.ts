@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { type Cipher } from '../../format/crypto.ts';
 import { openToRead } from '../files/read.ts';
+import { closeAll } from '../files/close-all.ts';
 import { type Files } from '../files/files.ts';
 import { OpenFiles } from '../files/open-files.ts';
 import { OverlayPiece } from './overlay-piece.ts';
@@ -126,8 +127,7 @@ export class OverlayStorage implements Storage {
   }
 
   close(): void {
-    this.#opened.close();
-    this.#scratch.close();
+    closeAll([this.#opened, this.#scratch]);
   }
 }
 
@@ -154,7 +154,6 @@ export class PartlyStagedStorage implements Storage {
   }
 
   close(): void {
-    this.#staged.close();
-    this.#others.close();
+    closeAll([this.#staged, this.#others]);
   }
 }
