@@ -12,6 +12,7 @@ import { describedProgram } from './support/completion.ts';
 import { temporaryDirectory } from './support/demo-environment.ts';
 import { figaro } from './support/run-cli.ts';
 import { isLongRun } from './support/effort.ts';
+import { slashed } from './support/windows.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -85,7 +86,7 @@ test('every mention of a document and its section is understood as a citation', 
 const pages = ['', 'docs', 'src', 'test'].flatMap((directory) =>
   readdirSync(path.join(root, directory))
     .filter((name) => name.endsWith('.md'))
-    .map((name) => path.join(directory, name)),
+    .map((name) => slashed(path.join(directory, name))),
 );
 
 const textOf = (page: string): string => readFileSync(path.join(root, page), 'utf8');
@@ -254,6 +255,31 @@ test('no sentence stands twice', () => {
   }
   expect([...places].filter(([, found]) => found.length > 1)).toEqual([]);
   expect(places.size).toBeGreaterThan(500);
+});
+
+/** What a shell makes of `a/{b,c}.ts`. */
+function expanded(word: string): readonly string[] {
+  const [, before = '', choices, after = ''] = /^(.*?)\{([^}]*)\}(.*)$/.exec(word) ?? [];
+  return choices === undefined ? [word] : choices.split(',').flatMap((choice) => expanded(before + choice + after));
+}
+
+test('every test is in a list of .ci/wine, or named with the reason why it is not, and not both', () => {
+  const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `test/${slashed(name)}`);
+  const lists = [...textOf('.ci/wine').matchAll(/^(?:some|others)=\(\n([^)]*)\n\)$/gm)];
+  const listed = lists.flatMap(([, list]) => list!.trim().split(/\s+/)).flatMap(expanded);
+  const [section] = /^### In Wine\n[^]*?(?=^## )/m.exec(textOf('test/README.md')) ?? [''];
+  const rows = section.split('\n').filter((line) => line.startsWith('|'));
+  const named = rows
+    .flatMap(codeIn)
+    .filter((code) => code.startsWith('test/'))
+    .flatMap(expanded);
+  const isIn = (words: readonly string[], name: string): boolean =>
+    words.some((word) => name === word || name.startsWith(`${word}/`));
+  expect(tests.filter((name) => isIn(listed, name) === isIn(named, name))).toEqual([]);
+  expect([...listed, ...named].filter((word) => !existsSync(path.join(root, word)))).toEqual([]);
+  expect(listed.length).toBeGreaterThan(100);
 });
 
 test('every setting is on the page about configuration', () => {
