@@ -6,7 +6,7 @@ import { nodeFiles } from './engine/files/node-files.ts';
 import { openLocalStore } from './engine/store/local-store.ts';
 import { openStore } from './engine/store/open-store.ts';
 import { isStoreUrl } from './engine/store/stores.ts';
-import { type Store } from './engine/store/store.ts';
+import { ReadAhead } from './engine/store/read-ahead.ts';
 import { freeMemory } from './engine/free-memory.ts';
 import { FigaroError } from './errors.ts';
 
@@ -16,19 +16,22 @@ const store = open();
 // Told when something is asked of it.
 store.catch(() => undefined);
 
-async function open(): Promise<Store> {
+async function open(): Promise<ReadAhead> {
   const plain = isStoreUrl(url) ? await openStore(url, { env }) : openLocalStore(nodeFiles, url);
-  return packed ? await (await import('./engine/packed/open-packed.ts')).openPacked(plain, packed) : plain;
+  const opened = packed ? await (await import('./engine/packed/open-packed.ts')).openPacked(plain, packed) : plain;
+  return new ReadAhead(opened);
 }
 
 parentPort!.on('message', (request: ReadRequest) => void answer(request));
 
-async function answer({ name, ...range }: ReadRequest): Promise<void> {
+async function answer({ next, ...part }: ReadRequest): Promise<void> {
   try {
-    const bytes = await (await store).read(name, range);
+    const opened = await store;
+    const bytes = await opened.read(part);
     if (!bytes) return give(answers.absent);
     give(answers.bytes, bytes);
     freeMemory(bytes);
+    if (next) opened.begin({ name: part.name, ...next });
   } catch (error) {
     give(answers.failure, Buffer.from(JSON.stringify(describe(error))));
   }

@@ -46,9 +46,7 @@ export class FetchedBlocks {
         continue;
       }
       this.#ahead = at === this.#next ? Math.min(2 * this.#ahead, mostAhead) : 1;
-      let to = at + 1;
-      const most = Math.min(present.length, at + mostAhead, Math.max(last, at + this.#ahead));
-      while (to < most && present[to] === 0) to += 1;
+      const to = this.#endOfMissing(at, Math.max(last, at + this.#ahead));
       if (this.#fetchBlocks(opened, at, to) === 'whole') {
         present.fill(1);
         return;
@@ -59,13 +57,32 @@ export class FetchedBlocks {
     }
   }
 
+  /** The end of the blocks from one on that are missing, as far as they are to be fetched at once. */
+  #endOfMissing(from: number, limit: number): number {
+    const present = this.#present;
+    const most = Math.min(present.length, from + mostAhead, limit);
+    let to = from + 1;
+    while (to < most && present[to] === 0) to += 1;
+    return to;
+  }
+
+  /** What is going to be fetched after some blocks; undefined where that is not known. */
+  #rangeAfter(from: number, to: number): Range | undefined {
+    if (to - from < mostAhead || this.#present[to] !== 0) return undefined;
+    return this.#rangeOf(to, this.#endOfMissing(to, Infinity));
+  }
+
+  #rangeOf(from: number, to: number): Range {
+    const start = from * blockSize;
+    return { start, length: Math.min(to * blockSize, this.#size) - start };
+  }
+
   /** Returns `whole` where all of the file came. */
   #fetchBlocks(opened: OpenFile, from: number, to: number): 'blocks' | 'whole' {
-    const start = from * blockSize;
-    const length = Math.min(to * blockSize, this.#size) - start;
+    const { start, length } = this.#rangeOf(from, to);
     let bytes: Uint8Array | undefined;
     try {
-      bytes = this.#read({ start, length });
+      bytes = this.#read({ start, length }, this.#rangeAfter(from, to));
     } catch (error) {
       const isLocked = error instanceof FigaroError && error.code === 'password';
       if (isLocked && this.#elsewhere?.(opened) === true) return 'whole';
@@ -85,9 +102,9 @@ export class FetchedBlocks {
   }
 
   /** As of a disk, failures have a cause: without one, an error is about what is in a file. */
-  #read(range: Range): Uint8Array | undefined {
+  #read(range: Range, next: Range | undefined): Uint8Array | undefined {
     try {
-      return this.#reader.read(this.#object, range);
+      return this.#reader.read(this.#object, range, next);
     } catch (error) {
       if (!(error instanceof FigaroError)) throw error;
       throw new FigaroError(error.code, error.message, { ...error.details, cause: error.details.cause ?? error });

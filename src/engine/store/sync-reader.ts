@@ -12,8 +12,12 @@ import { Unreachable } from './unreachable.ts';
 
 /** Reads objects while everything else waits. */
 export interface SyncReader {
-  /** As `Store.read`. At most `largestRead` bytes at a time. */
-  read(name: string, range: Range): Uint8Array | undefined;
+  /**
+   * As `Store.read`. At most `largestRead` bytes at a time.
+   *
+   * @param next what of the object will be asked for after that, as far as it is known: it is read while whoever asked goes on
+   */
+  read(name: string, range: Range, next?: Range): Uint8Array | undefined;
   close(): Promise<void>;
 }
 
@@ -35,6 +39,7 @@ export interface ReaderData {
 
 export interface ReadRequest extends Range {
   readonly name: string;
+  readonly next: Range | undefined;
 }
 
 /** How a failure comes back. */
@@ -66,11 +71,11 @@ export class WorkerReader implements SyncReader {
     this.#start = start;
   }
 
-  read(name: string, range: Range): Uint8Array | undefined {
+  read(name: string, range: Range, next?: Range): Uint8Array | undefined {
     const thread = (this.#thread ??= this.#begin());
     const { head, shared, worker } = thread;
     Atomics.store(head, 0, answers.none);
-    const request: ReadRequest = { name, ...range };
+    const request: ReadRequest = { name, ...range, next };
     worker.postMessage(request);
     const deadline = performance.now() + patienceMs;
     // What wakes may be late, and for the question before, whose answer was there already when it was looked for.
