@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { copying } from './copying.ts';
 import { dumps } from './dumps.ts';
 import { defaultScale, goals, setback } from './goals.ts';
+import { fromStore } from './from-store.ts';
 import { incrementals } from './incrementals.ts';
 import { manyFiles } from './many-files.ts';
 import { packed } from './packed.ts';
@@ -28,6 +29,7 @@ const parts: Readonly<Record<string, Part>> = {
   moments,
   dumps,
   packed,
+  'from-store': fromStore,
 };
 
 const { values, positionals } = parseArgs({
@@ -45,7 +47,7 @@ const setbacks: string[] = [];
 const measured = new Set<string>();
 console.log(tableHead(settings));
 for (const name of positionals.length > 0 ? positionals : Object.keys(parts)) {
-  for (const row of parts[name]!(settings)) {
+  for await (const row of parts[name]!(settings)) {
     console.log(tableRow(row));
     measured.add(row.work);
     const told = setback(row);

@@ -22,8 +22,8 @@ export function* packed({ scale, pairs }: Settings): Generator<Row> {
   const directory = benchDirectory();
   const at = (name: string): string => path.join(directory, name);
   const home = at('home');
-  const records = Math.ceil((1e9 * scale) / (1.5 * recordBytes));
-  write(home, records, records);
+  const records = recordsOf(scale);
+  putAtRandom(home, records, records);
   const ours: Tool = {
     name: 'figaro-backup',
     repository: at('packed'),
@@ -40,7 +40,7 @@ export function* packed({ scale, pairs }: Settings): Generator<Row> {
   const changed: number[] = [];
   for (let i = 1; i <= pairs; i++) {
     fs.cpSync(path.join(home, 'puts.db'), at('before'));
-    write(home, records / 100, records);
+    putAtRandom(home, records / 100, records);
     changed.push(compressedChange(at('before'), path.join(home, 'puts.db'), at('changed')));
     for (const tool of i % 2 === 0 ? tools : tools.toReversed()) {
       const had = megabytesIn(tool.repository);
@@ -85,8 +85,13 @@ function peers(home: string, at: (name: string) => string): readonly Tool[] {
   ];
 }
 
+/** How many records make a gigabyte at scale 1. */
+export function recordsOf(scale: number): number {
+  return Math.ceil((1e9 * scale) / (1.5 * recordBytes));
+}
+
 /** Puts into random places, of as many keys; the log before is removed. */
-function write(home: string, puts: number, keys: number): void {
+export function putAtRandom(home: string, puts: number, keys: number): void {
   fs.mkdirSync(home, { recursive: true });
   const amounts = ['--transactions', Math.ceil(puts / 500), '--puts', 500, '--keys', keys, '--bytes', recordBytes];
   run(nativeProgram('puts'), ['--home', home, ...amounts, '--binary', '--close']);

@@ -24,7 +24,7 @@ export interface Settings {
 }
 
 /** A part of the benchmark. */
-export type Part = (settings: Settings) => Iterable<Row>;
+export type Part = (settings: Settings) => Iterable<Row> | AsyncIterable<Row>;
 
 /** A ratio above 1 says that ours takes longer, or reads more. */
 export const ratios = {
