@@ -39,7 +39,10 @@ export interface StoreLock {
 /** Another run's lock. */
 interface Other {
   readonly object: StoredObject;
+  /** Undefined where it does not say, or these keys may not read it. */
   readonly owner: Owner | undefined;
+  /** For how long it has shown no sign of life, by the clock of the store. In ms. */
+  readonly silentMs: () => number;
 }
 
 interface StoreLockOptions {
@@ -70,8 +73,8 @@ export async function lockStore(
   }
 }
 
-function isYoung({ owner }: Other): boolean {
-  return owner !== undefined && Math.abs(Date.now() - Date.parse(owner.since)) < meetingMs;
+function isYoung({ owner, silentMs }: Other): boolean {
+  return (owner ? Math.abs(Date.now() - Date.parse(owner.since)) : silentMs()) < meetingMs;
 }
 
 /** Returns the runs that keep this one from having the lock: none when it has it. */
@@ -79,11 +82,20 @@ async function tryLock({ store, ending }: Stores, name: string, contents: Uint8A
   await store.write(name, bytesAsSource(contents));
   try {
     const others = await findOthers(store, name);
-    if (others.length > 0) await ending.remove([name]);
+    if (others.length > 0) await end(ending, name);
     return others;
   } catch (error) {
-    await ending.remove([name]).catch(() => undefined);
+    await end(ending, name).catch(() => undefined);
     throw error;
+  }
+}
+
+/** Whoever may not remove anything can still say that it is over. */
+async function end(ending: Store, name: string): Promise<void> {
+  try {
+    await ending.remove([name]);
+  } catch {
+    await ending.write(name, bytesAsSource(new Uint8Array(0)));
   }
 }
 
@@ -94,11 +106,11 @@ async function findOthers(store: Store, name: string): Promise<readonly Other[]>
   const over: string[] = [];
   for (const object of locks) {
     if (object.name === name) continue;
-    const other = await look(store, object);
-    // Nothing is in one whose run could not remove it.
     const silentMs = (): number => mine.changedMs - object.changedMs;
-    const lives = object.size > 0 && (other.owner ? isAlive(other.owner, silentMs) : silentMs() < expiryMs);
-    if (lives) living.push(other);
+    // Nothing is in one whose run could not remove it.
+    const owner = object.size > 0 ? await ownerOf(store, object) : undefined;
+    const lives = object.size > 0 && (owner ? isAlive(owner, silentMs) : silentMs() < expiryMs);
+    if (lives) living.push({ object, owner, silentMs });
     else over.push(object.name);
   }
   // What cannot be removed is over all the same.
@@ -120,9 +132,19 @@ async function listWith(
   throw new FigaroError('io', `${store.place} does not list what was just written to it`, { path: name });
 }
 
-async function look(store: Store, object: StoredObject): Promise<Other> {
-  const bytes = await store.read(object.name, { start: 0, length: limit });
-  return { object, owner: bytes && parseOwner(Buffer.from(bytes).toString('utf8')) };
+async function ownerOf(store: Store, object: StoredObject): Promise<Owner | undefined> {
+  const bytes = await readLock(store, object);
+  return bytes && parseOwner(Buffer.from(bytes).toString('utf8'));
+}
+
+/** What a lock says; undefined where it is gone, and nothing where these keys may not read it: its age, which is listed, has to tell. */
+async function readLock(store: Store, { name }: StoredObject): Promise<Uint8Array | undefined> {
+  try {
+    return await store.read(name, { start: 0, length: limit });
+  } catch (error) {
+    if (error instanceof FigaroError && error.code === 'not-permitted') return new Uint8Array(0);
+    throw error;
+  }
 }
 
 /** The runs that write to a store, for those who only look: the one with the newest sign of life, by the clock of the store. */
@@ -130,7 +152,7 @@ export async function seeWriter(
   store: Store,
 ): Promise<{ readonly contents: Uint8Array; readonly changedMs: number } | undefined> {
   const newest = (await store.list(prefix)).filter(({ size }) => size > 0).sort((a, b) => b.changedMs - a.changedMs)[0];
-  const contents = newest && (await store.read(newest.name, { start: 0, length: limit }));
+  const contents = newest && (await readLock(store, newest));
   return contents && { contents, changedMs: newest.changedMs };
 }
 
@@ -172,12 +194,7 @@ class HeldLock implements StoreLock {
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#beating?.catch(() => undefined);
-    try {
-      await this.#ending.remove([this.#name]);
-    } catch {
-      // Who may not remove anything can still say that it is over.
-      await this.#ending.write(this.#name, bytesAsSource(new Uint8Array(0))).catch(() => undefined);
-    }
+    await end(this.#ending, this.#name).catch(() => undefined);
   }
 
   async #beat(): Promise<void> {
