@@ -92,6 +92,18 @@ export function isSetDamage(error: unknown): error is FigaroError {
   return error instanceof FigaroError && codes.includes(error.code);
 }
 
+/** Bytes of a set that its store has, and does not let these keys read. */
+export class Withheld extends FigaroError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super('not-permitted', message, details);
+  }
+}
+
+/** True for an error that says of what is stored that nobody here can read it: for want of a key to it, or of the permission. */
+export function isClosed(error: unknown): error is FigaroError {
+  return error instanceof Withheld || (error instanceof FigaroError && error.code === 'password');
+}
+
 /** True for an error that says nothing of what the run was looking at: it was stopped, or where things are cannot be reached now. */
 export function isOfTheRun(error: unknown): boolean {
   return error instanceof FigaroError && (error.code === 'interrupted' || error.code === 'store-unreachable');

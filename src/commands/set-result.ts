@@ -32,7 +32,7 @@ export function describeSet({ id, manifest }: BackupSet): string {
   // Of what was copied without the password, no commit is known.
   if (unread && log?.lastCommit)
     lines.push(
-      'nothing opens the sets before it here: not proven recoverable until `verify --rehearse` does so with an identity',
+      'nothing opens the sets before it here: not proven recoverable until `verify --rehearse` does so where they can be read',
     );
   else if (unread) lines.push('encrypted, and copied without the password: not proven recoverable');
   if (log && (!unread || log.lastCommit)) lines.push(`can be restored up to ${formatCommit(log.lastCommit)}`);

@@ -2,6 +2,7 @@
 
 import { tmpdir } from 'node:os';
 import { type Command } from 'commander';
+import { type Files } from '../engine/files/files.ts';
 import { readIn, readOwnIfThere } from '../engine/files/read.ts';
 import { Pace } from '../engine/pace.ts';
 import { type MirrorOptions } from '../engine/remote/with-mirror.ts';
@@ -9,7 +10,7 @@ import { type Retry } from '../engine/store/retrying.ts';
 import { withPace } from '../engine/store/paced.ts';
 import { type Store } from '../engine/store/store.ts';
 import { throwIfStopped } from '../engine/pause.ts';
-import { isStoreUrl, openDirectory, type OpenedStore, type OpeningOptions } from '../engine/store/stores.ts';
+import { isStoreUrl, listsTags, openDirectory, type OpenedStore, type OpeningOptions } from '../engine/store/stores.ts';
 import { type GivenKeys, type RepositoryRole } from '../engine/packed/opening.ts';
 import { repositoryName, requireApart, type Place } from '../engine/places.ts';
 import { headOf, type Head } from '../engine/repository/head.ts';
@@ -212,7 +213,8 @@ async function withStore(
     const keys = async (): Promise<GivenKeys> =>
       await (await import('./keys.ts')).givenKeys(context, options as KeyOptions);
     const paced = limitUpload === undefined ? opened : { ...opened, store: atPace(opened.store, limitUpload, signal) };
-    const stores = await openContents(paced, keys, role);
+    const known = asksAnew || !listsTags(url) ? paced : await remembered(disk, paced, spool);
+    const stores = await openContents(known, keys, role);
     opened = stores;
     const head = stores.head && headOf(stores.head, stores.store.place);
     check(head);
@@ -253,6 +255,22 @@ async function withStore(
     context.sendChanges = async () => {};
     await opened.close();
   }
+}
+
+/** Commands that decide what is sound know nothing but what the store lets them read. */
+async function remembered(disk: Files, opened: OpenedStore, spool: string): Promise<OpenedStore> {
+  const [{ remembering, RememberedObjects }, { KeptObjects, storeMark }, { spoolPlace }] = await Promise.all([
+    import('../engine/remote/remembered-objects.ts'),
+    import('../engine/remote/kept-objects.ts'),
+    import('../engine/transfer/spool.ts'),
+  ]);
+  const top = `${spoolPlace(disk, spool)}.known`;
+  const objects = new RememberedObjects(new KeptObjects(disk, top, storeMark(opened.store.place)));
+  return {
+    ...opened,
+    store: remembering(opened.store, objects),
+    ending: remembering(opened.ending, objects),
+  };
 }
 
 /** Runs `work` with the store of a repository as it is, or its directory: for what is about neither sets nor files. */

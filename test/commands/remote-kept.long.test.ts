@@ -5,7 +5,7 @@ import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { demoApplication } from '../support/demo-environment.ts';
-import { MemoryStore } from '../support/memory-store.ts';
+import { MemoryStore, tagOf } from '../support/memory-store.ts';
 import { newPlace, type Place } from '../support/place.ts';
 import { figaro, type CliResult, type CliSurroundings } from '../support/run-cli.ts';
 import { memoryStore, memoryUrl as url } from '../support/store-commands.ts';
@@ -171,8 +171,9 @@ test('who decides what is sound asks for everything, and what it found is known 
   await list();
   const [, incremental] = manifests();
   const { bytes, changedMs } = store.objects.get(incremental!)!;
-  // As a disk does it that rots: of the same size and time.
-  store.objects.set(incremental!, { bytes: bytes.map((byte, i) => (i === 100 ? byte ^ 1 : byte)), changedMs });
+  // As a disk does it that rots: of the same size and time, and with the tag that was made when it was written.
+  const rotten = bytes.map((byte, i) => (i === 100 ? byte ^ 1 : byte));
+  store.objects.set(incremental!, { bytes: rotten, changedMs, tag: tagOf(bytes) });
   expect((await list()).stdout).not.toContain('damaged');
   const result = await run(`verify --repo ${url} --no-record`);
   expect([result.exitCode, asksForManifests()]).toEqual([4, 2]);

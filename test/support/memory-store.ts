@@ -1,5 +1,6 @@
 /** A store in memory, whose calls a test can hold up, fail, and rob of their answers. */
 
+import { createHash } from 'node:crypto';
 import { bytesAsSource, fill } from '../../src/engine/store/object-source.ts';
 import { byName, type ObjectSource, type Range, type Store, type StoredObject } from '../../src/engine/store/store.ts';
 
@@ -23,6 +24,12 @@ export interface StoreHooks {
 interface Entry {
   readonly bytes: Uint8Array;
   readonly changedMs: number;
+  /** That of other bytes, where they are not those any more that were written. */
+  readonly tag?: string;
+}
+
+export function tagOf(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex');
 }
 
 export class MemoryStore implements Store {
@@ -44,7 +51,12 @@ export class MemoryStore implements Store {
     return this.#call('list', prefix, () =>
       [...this.objects]
         .filter(([name]) => name.startsWith(prefix))
-        .map(([name, { bytes, changedMs }]) => ({ name, size: bytes.length, changedMs }))
+        .map(([name, { bytes, changedMs, tag = tagOf(bytes) }]) => ({
+          name,
+          size: bytes.length,
+          changedMs,
+          tag,
+        }))
         .sort(byName),
     );
   }

@@ -23,7 +23,7 @@ import { summarize } from '../environment/left-out.ts';
 import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
 import { type Files } from '../files/files.ts';
 import { SyncsBeside } from '../files/syncs-beside.ts';
-import { FigaroError } from '../../errors.ts';
+import { isClosed } from '../../errors.ts';
 
 /** More of them in a manifest say nothing new. */
 const mostFindings = 1000;
@@ -112,8 +112,8 @@ async function copyAndProve(files: Files, copying: Files, set: NewSet, parts: Ba
 }
 
 /**
- * The proof of a set; `locked` where there is no key to the sets before it: the manifest says that nobody read them, and whoever has
- * the key can rehearse the recovery. A machine that backs up every quarter of an hour is not told each time.
+ * The proof of a set; `locked` where nobody here can read the sets before it: the manifest says so, and whoever
+ * can may rehearse the recovery. A machine that backs up every quarter of an hour is not told each time.
  */
 async function proveUnlessLocked(
   files: Files,
@@ -126,7 +126,7 @@ async function proveUnlessLocked(
     return await proveSet(files, whole, copy, set, parts);
   } catch (error) {
     // That of the environment was needed before.
-    if (parts.chain && error instanceof FigaroError && error.code === 'password') return 'locked';
+    if (parts.chain && isClosed(error)) return 'locked';
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** The log written since the newest set of a chain (design, section 4; recovery document, section I). The order of it. */
 
 import path from 'node:path';
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isClosed } from '../../errors.ts';
 import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { flagWarnings } from '../environment/config-risks.ts';
@@ -235,7 +235,7 @@ function hasKey(files: Files, environment: Environment): boolean {
   try {
     return withFile(files, container.path, (opened) => opened.readAt(new Uint8Array(1), 0) === 1);
   } catch (error) {
-    if (error instanceof FigaroError && error.code === 'password') return false;
+    if (isClosed(error)) return false;
     throw error;
   }
 }

@@ -299,7 +299,9 @@ export class PackedStore implements Store, Packs {
   /** Whoever made the repository may have been killed before they were there. */
   async #mendCompanions(): Promise<void> {
     for (const [name, bytes] of await this.#keys.companions()) {
-      if (!(await this.#store.read(name, { start: 0, length: 1 }))) await this.#store.create(name, bytes);
+      // That they are there may be listed for whoever may not read them.
+      const isThere = (await this.#store.list(name)).some((object) => object.name === name);
+      if (!isThere) await this.#store.create(name, bytes);
     }
   }
 
@@ -318,9 +320,10 @@ export class PackedStore implements Store, Packs {
       if (contents.depth >= this.#head.packed!.mostDepth) return undefined;
       return { contents, pages, lost: await this.#lostOf(contents) };
     } catch (error) {
-      // What is damaged there is no reason to have no new set.
-      if (isSetDamage(error)) return undefined;
-      throw error;
+      // What is damaged there is no reason to have no new set, nor is what these keys may not read.
+      if (error instanceof FigaroError && error.code === 'not-permitted') this.#known.onUnreadable?.(newest);
+      else if (!isSetDamage(error)) throw error;
+      return undefined;
     }
   }
 

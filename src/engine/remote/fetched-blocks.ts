@@ -1,6 +1,6 @@
 /** The blocks of a file that come from a store when they are read, each once. */
 
-import { FigaroError } from '../../errors.ts';
+import { FigaroError, isClosed, Withheld } from '../../errors.ts';
 import { type OpenFile } from '../files/files.ts';
 import { type Range } from '../store/store.ts';
 import { largestRead, type SyncReader } from '../store/sync-reader.ts';
@@ -27,7 +27,7 @@ export class FetchedBlocks {
   /** How many blocks to fetch at once. */
   #ahead = 1;
 
-  /** @param elsewhere asked where nobody here has a key to the object */
+  /** @param elsewhere asked where nobody here can read the object */
   constructor(object: string, size: number, reader: SyncReader, elsewhere?: Elsewhere) {
     this.#elsewhere = elsewhere;
     this.#object = object;
@@ -84,8 +84,7 @@ export class FetchedBlocks {
     try {
       bytes = this.#read({ start, length }, this.#rangeAfter(from, to));
     } catch (error) {
-      const isLocked = error instanceof FigaroError && error.code === 'password';
-      if (isLocked && this.#elsewhere?.(opened) === true) return 'whole';
+      if (isClosed(error) && this.#elsewhere?.(opened) === true) return 'whole';
       throw error;
     }
     if (bytes?.length !== length) {
@@ -107,7 +106,9 @@ export class FetchedBlocks {
       return this.#reader.read(this.#object, range, next);
     } catch (error) {
       if (!(error instanceof FigaroError)) throw error;
-      throw new FigaroError(error.code, error.message, { ...error.details, cause: error.details.cause ?? error });
+      const details = { ...error.details, cause: error.details.cause ?? error };
+      if (error.code === 'not-permitted') throw new Withheld(error.message, details);
+      throw new FigaroError(error.code, error.message, details);
     }
   }
 }

@@ -12,6 +12,11 @@ import { isOurs } from '../files/own-tree.ts';
 import { readOwnIfThere } from '../files/read.ts';
 import { type StoredObject } from '../store/store.ts';
 
+/** What tells a store from others, for the name of a directory. */
+export function storeMark(place: string): string {
+  return createHash('sha256').update(place).digest('hex').slice(0, 16);
+}
+
 /** An object of a set. */
 export interface KeptObject {
   /** As the store has it: its name is the whole one. */
@@ -35,19 +40,27 @@ export class KeptObjects {
 
   /**
    * @param top the directory for what this user keeps, which nobody else may write to: otherwise nothing is believed, and nothing kept
-   * @param store what the store is known by: copies of a repository have its id
+   * @param name of what is kept of one store in there
    */
-  constructor(files: Files, top: string, repositoryId: string, store: string) {
+  constructor(files: Files, top: string, name: string) {
     this.#files = files;
     this.#top = top;
-    const place = createHash('sha256').update(store).digest('hex').slice(0, 16);
-    this.#directory = path.join(top, `${repositoryId}-${place}`);
+    this.#directory = path.join(top, name);
     this.#others = new Set(this.#isUsable() ? this.#attempt(() => files.listIfThere(this.#directory)) : []);
   }
 
   /** What is kept of a set; nothing where what is there is not as it was written. */
   of(id: string): KeptSet {
-    if (!this.#others.delete(id)) return new Map();
+    return this.#others.delete(id) ? this.#read(id) : new Map();
+  }
+
+  /** As `of`, with what another run on this machine has kept since this one began. */
+  nowOf(id: string): KeptSet {
+    this.#others.delete(id);
+    return this.#isUsable() ? this.#read(id) : new Map();
+  }
+
+  #read(id: string): KeptSet {
     return this.#attempt(() => decode(readOwnIfThere(this.#files, path.join(this.#directory, id), limit))) ?? new Map();
   }
 
@@ -76,9 +89,11 @@ export class KeptObjects {
     });
   }
 
-  /** Forgets the sets that nobody asked for: they are gone. */
-  forgetOthers(): void {
-    for (const name of this.#others) this.#attempt(() => this.#files.remove(path.join(this.#directory, name)));
+  /** Forgets the sets that nobody asked for: they are gone, but for those that are said to be there. */
+  forgetOthers(isThere: (id: string) => boolean = () => false): void {
+    for (const name of this.#others) {
+      if (!isThere(name)) this.#attempt(() => this.#files.remove(path.join(this.#directory, name)));
+    }
   }
 
   #isUsable(): boolean {

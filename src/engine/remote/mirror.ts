@@ -26,7 +26,7 @@ import { someAtOnce } from '../at-once.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
 import { type SyncReader } from '../store/sync-reader.ts';
 import { Changes } from './changes.ts';
-import { KeptObjects, type KeptObject, type KeptSet } from './kept-objects.ts';
+import { KeptObjects, storeMark, type KeptObject, type KeptSet } from './kept-objects.ts';
 import { LazyFiles } from './lazy-files.ts';
 import { expectedOf, type Expected, type StandIn } from './stand-in.ts';
 import { isOfChecks, manifestName, noteLimit, noteNames, sortObjects, sumsName, type StoredSet } from './objects.ts';
@@ -40,6 +40,8 @@ export interface MirroredSet extends StoredSet {
   readonly isComplete: boolean;
   /** By name, as the store has it; that of checks is what all of them are together. */
   readonly notes: ReadonlyMap<string, Uint8Array>;
+  /** Some of its checks are those of others, which these keys may not read. */
+  readonly hasHiddenChecks: boolean;
 }
 
 export interface Mirror {
@@ -69,7 +71,7 @@ export interface MakingOptions {
   readonly watch: Watch;
   /** `repository.json`, where it was read already. */
   readonly head?: Uint8Array | undefined;
-  /** Has bytes of sets that nobody here has a key to. */
+  /** Has bytes of sets that nobody here can read. For a new set, notes of others that these keys may not read are passed over, too. */
   readonly standIn?: StandIn | undefined;
 }
 
@@ -129,7 +131,9 @@ class MirrorMaker {
     try {
       const repository = findRepository(this.#disk, this.#directory);
       if (repository && this.#store.packs?.isEncrypted !== true) {
-        this.#kept = new KeptObjects(this.#disk, this.#options.keptIn, repository.id, this.#store.place);
+        // Copies of a repository have its id.
+        const name = `${repository.id}-${storeMark(this.#store.place)}`;
+        this.#kept = new KeptObjects(this.#disk, this.#options.keptIn, name);
       }
     } catch (error) {
       // Whoever opens it will say so.
@@ -159,14 +163,31 @@ class MirrorMaker {
     };
     for (const name of noteNames) {
       const stored = set.objects.get(name);
-      const bytes = stored && (await readUpTo(this.#store, stored, noteLimit));
-      if (bytes) note(name, bytes, stored.changedMs);
+      const bytes = stored && (await this.#unlessHidden(() => readUpTo(this.#store, stored, noteLimit)));
+      if (bytes) note(name, bytes === 'hidden' ? new Uint8Array(0) : bytes, stored.changedMs);
     }
-    const { bytes, changedMs } = await checksOf(set, once);
+    let hasHiddenChecks = false;
+    const { bytes, changedMs } = await checksOf(set, async (object) => {
+      const found = await this.#unlessHidden(() => once.read(object, noteLimit));
+      if (found !== 'hidden') return found;
+      hasHiddenChecks = true;
+      return hiddenCheck;
+    });
     if (bytes.length > 0) note(checksName, bytes, changedMs);
     // What cannot be read is asked for again: somebody may put it right.
     if (once.hasChanged) this.#kept?.put(set.id, manifest ? once.objects : []);
-    return { id: set.id, objects, isComplete: text !== undefined, notes };
+    return { id: set.id, objects, isComplete: text !== undefined, notes, hasHiddenChecks };
+  }
+
+  /** What others noted of a set keeps nobody from taking the next one. Whoever tells of sets has to know it. */
+  async #unlessHidden<T>(read: () => Promise<T>): Promise<T | 'hidden'> {
+    try {
+      return await read();
+    } catch (error) {
+      const isHidden = error instanceof FigaroError && error.code === 'not-permitted';
+      if (isHidden && this.#options.standIn) return 'hidden';
+      throw error;
+    }
   }
 
   /** The objects of a set: those that are in packs are in no list of the store. */
@@ -251,23 +272,26 @@ class WrittenOnce {
     return this.#kept.size !== this.objects.length || !this.objects.every(isKept);
   }
 
-  #keptOf({ name, size, changedMs }: StoredObject): Uint8Array | undefined {
-    const kept = this.#kept.get(name);
-    return kept?.object.size === size && kept.object.changedMs === changedMs ? kept.bytes : undefined;
+  #keptOf({ name, size, changedMs, tag }: StoredObject): Uint8Array | undefined {
+    const { object, bytes } = this.#kept.get(name) ?? {};
+    return object?.size === size && object.changedMs === changedMs && object.tag === tag ? bytes : undefined;
   }
 }
+
+/** In the place of a check that may not be read: a line that is none, so that nobody knows what it found. */
+const hiddenCheck = Buffer.from('\n');
 
 /** All checks of a set, and when the newest of them was written. */
 async function checksOf(
   { objects }: StoredSet,
-  once: WrittenOnce,
+  read: (object: StoredObject) => Promise<Uint8Array | undefined>,
 ): Promise<{ readonly bytes: Uint8Array; readonly changedMs: number }> {
   const names = [...objects.keys()].filter(isOfChecks).sort();
   const parts: Uint8Array[] = [];
   let newest = 0;
   for (const name of names) {
     const object = objects.get(name)!;
-    const bytes = await once.read(object, noteLimit);
+    const bytes = await read(object);
     if (!bytes) continue;
     parts.push(bytes, ...(bytes.at(-1) === 0x0a ? [] : [Buffer.from('\n')]));
     newest = Math.max(newest, object.changedMs);

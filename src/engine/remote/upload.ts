@@ -80,7 +80,8 @@ class Upload {
     for (const id of complete) {
       const before = known.sets.get(id);
       const objects = before?.isComplete ? before.objects : await this.#sendWhole(id);
-      known.sets.set(id, { id, objects, isComplete: true, notes: await this.#sendNotes(id, objects, before?.notes) });
+      const notes = await this.#sendNotes(id, objects, before?.notes);
+      known.sets.set(id, { hasHiddenChecks: false, ...before, id, objects, isComplete: true, notes });
     }
     await this.#passDoubts(removed);
     for (const set of removed) {
@@ -208,7 +209,12 @@ class Upload {
       sets.filter(({ id, manifest }) => manifest.kind !== 'incremental' && known.sets.get(id)?.isComplete === true),
     );
     const doubted = full.filter((set) => isDoubted(readChecks(this.#files, set, () => {})));
-    return { newest: full.at(-1)?.id, doubted: doubted.map(({ id }) => id) };
+    const newest = full.at(-1)?.id;
+    const tell = (set: string, what: string): void =>
+      this.#onWarning(`the new set shares no pages with ${set}: these keys may not read ${what}`);
+    if (doubted.some(({ id }) => id === newest && known.sets.get(id)!.hasHiddenChecks)) tell(newest!, 'its checks');
+    const onUnreadable = (set: string): void => tell(set, 'what its pages were');
+    return { newest, doubted: doubted.map(({ id }) => id), onUnreadable };
   }
 
   /**
@@ -339,9 +345,14 @@ class Upload {
   }
 
   /** Without its manifest it is no set, and the next run removes what is left of it. */
-  async #removeSet({ id }: MirroredSet): Promise<void> {
+  async #removeSet({ id, isComplete }: MirroredSet): Promise<void> {
     await pause(this.#watch, { phase: `remove ${id}` });
-    await removeAll(this.#store, id, this.#confirm);
+    try {
+      await removeAll(this.#store, id, this.#confirm);
+    } catch (error) {
+      // What a killed run left was no set before, either: whoever may remove it does.
+      if (isComplete || !(error instanceof FigaroError) || error.code !== 'not-permitted') throw error;
+    }
   }
 }
 

@@ -68,10 +68,12 @@ class S3Store implements Store {
       const page = await this.#again(() =>
         this.#bucket.ask('list its objects', (client, options) => client.send(command, options)),
       );
-      for (const { Key: key, Size = 0, LastModified } of page.Contents ?? []) {
+      for (const { Key: key, Size: size = 0, LastModified, ETag } of page.Contents ?? []) {
         const name = decoded(key, page.EncodingType).slice(this.#bucket.place.prefix.length);
         // Consoles make an empty object for the prefix itself.
-        if (name !== '') objects.push({ name, size: Size, changedMs: LastModified?.getTime() ?? 0 });
+        if (name === '') continue;
+        const tag = unquoted(ETag);
+        objects.push({ name, size, changedMs: LastModified?.getTime() ?? 0, ...(tag === undefined ? {} : { tag }) });
       }
       from = page.NextContinuationToken;
       if (page.IsTruncated && from === undefined) {

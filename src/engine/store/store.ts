@@ -9,6 +9,8 @@ export interface StoredObject {
   readonly size: number;
   /** When it was written, by the clock of the store, in ms since 1970. */
   readonly changedMs: number;
+  /** By which lists of the store tell other bytes of that name apart; undefined where they do not. */
+  readonly tag?: string;
 }
 
 /** The bytes of an object that is written. A write that failed on its way begins again with `open`. */
@@ -76,6 +78,8 @@ export interface KnownSets {
   readonly newest: string | undefined;
   /** Full sets in which something was found, or that nobody knows that of. */
   readonly doubted: readonly string[];
+  /** Told of the newest one where nothing is built upon it since these keys may not read what its pages were. */
+  readonly onUnreadable?: (set: string) => void;
 }
 
 /** What a store can tell and do that keeps the files of sets in packs, and not each as an object. */

@@ -39,6 +39,11 @@ export function isStoreUrl(text: string): boolean {
   return /^(?:s3|sftp):/i.test(text);
 }
 
+/** True for a store whose lists have a tag for each object. */
+export function listsTags(url: string): boolean {
+  return /^s3:/i.test(url);
+}
+
 /** For how long a run that is over tries to leave nothing behind, in ms. */
 const endingMs = 20_000;
 

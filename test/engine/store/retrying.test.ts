@@ -122,6 +122,28 @@ describe('a name whose creation was answered by nothing', () => {
     const store = withRetries(memory, onFakeClock());
     expect(await store.create('lock', Buffer.from('mine'))).toBe(false);
   });
+
+  test('is known by the tag in a list where it may not be read', async () => {
+    const refusal = new FigaroError('not-permitted', 'the store does not allow it');
+    const createWhere = async (bytes: string | undefined, tag?: string): Promise<boolean> => {
+      const memory = new MemoryStore({
+        before: ({ operation }) => {
+          if (operation === 'read') throw refusal;
+        },
+        after: ({ number }) => {
+          if (number !== 1) return;
+          const now = bytes === undefined ? memory.objects.get('lock')!.bytes : Buffer.from(bytes);
+          memory.objects.set('lock', { bytes: now, changedMs: 1, ...(tag === undefined ? {} : { tag }) });
+          throw lost();
+        },
+      });
+      return await withRetries(memory, onFakeClock()).create('lock', Buffer.from('mine'));
+    };
+    expect(await createWhere(undefined)).toBe(true);
+    expect(await createWhere('longer')).toBe(false);
+    await expect(createWhere('else')).rejects.toBe(refusal);
+    await expect(createWhere(undefined, 'of what the store has encrypted')).rejects.toBe(refusal);
+  });
 });
 
 describe('a signal that is aborted', () => {

@@ -63,6 +63,8 @@ ceph-osd -i 0 --mkfs --osd-uuid "$uuid"
 ceph-osd -i 0
 radosgw -n client.rgw --rgw-init-timeout 60
 radosgw-admin user create --uid test --display-name test --access-key AKTEST0000000000 --secret-key SKTEST0000000000
+# A part of that user, who owns what it writes. It may do what the policies of buckets let it do.
+radosgw-admin subuser create --uid test --subuser test:other --key-type s3 --access-key AKOTHER000000000 --secret-key SKTESTOTHER00000
 for ((i = 0; i < 300; i++)); do
   # Nobody has to be let in for it to be there.
   if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then exit 0; fi

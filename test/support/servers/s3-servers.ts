@@ -32,6 +32,12 @@ export const rgw: S3Server = {
   }),
 };
 
+/** Other keys of the same user of Ceph RGW, `test:other`, who may do in a bucket what its policy says. */
+export const otherUser: Omit<S3Environment, 'AWS_ENDPOINT_URL'> = {
+  AWS_ACCESS_KEY_ID: 'AKOTHER000000000',
+  AWS_SECRET_ACCESS_KEY: 'SKTESTOTHER00000',
+};
+
 export const swift: S3Server = {
   title: 'OpenStack Swift',
   program: 'swift-proxy-server',

@@ -1,0 +1,199 @@
+/**
+ * What is small of a repository, as this machine has read or written it: from one run to the next, for keys that may write and list, and not read. The
+ * bytes are those that are stored, sealed as they are. What has another size or tag in the list of the store is something else.
+ */
+
+import { FigaroError } from '../../errors.ts';
+import { keyName } from '../packed/companions.ts';
+import { isContentsName, isPagesName, setsPrefix } from '../packed/layout.ts';
+import { repositoryName } from '../places.ts';
+import { setName } from '../repository/manifest.ts';
+import { bytesAsSource, fill } from '../store/object-source.ts';
+import { type ObjectSource, type Range, type Store, type StoredObject } from '../store/store.ts';
+import { type KeptObject, type KeptObjects, type KeptSet } from './kept-objects.ts';
+import { isOfChecks, manifestName, noteNames } from './objects.ts';
+
+/** What is kept under: one file each. Sets have one of their own. */
+const headGroup = 'repository';
+/** By which the next full set finds what changed: of the newest one alone, since it is large. */
+const pagesGroup = 'pages';
+
+/** More is too much to have in memory once more, in bytes: of tables of pages, what those of some 16 GiB take. */
+const mostRemembered = 64 << 20;
+
+/** Where an object is kept; undefined for what is not. */
+function groupOf(name: string): string | undefined {
+  if (name === repositoryName || name === keyName) return headGroup;
+  const [, set = '', rest = ''] = /^(?:sets\/)?([^/]+)\/([^/]+)$/.exec(name) ?? [];
+  if (!setName.test(set)) return undefined;
+  const plain = rest.replace(/\.zst(?:\.age)?$/, '');
+  if (plain === manifestName || noteNames.includes(plain) || isOfChecks(plain)) return set;
+  return (isContentsName(plain) || isPagesName(plain)) && !set.includes('-incremental-') ? pagesGroup : undefined;
+}
+
+/** Two stores that are the same, such as that of the work and that of its end, have it in common. */
+export class RememberedObjects {
+  readonly #kept: KeptObjects;
+  /** As they were when they were looked at last. */
+  readonly #groups = new Map<string, KeptSet>();
+
+  constructor(kept: KeptObjects) {
+    this.#kept = kept;
+  }
+
+  /** The bytes of an object as it is listed; undefined where this machine does not know them. */
+  find(object: StoredObject): Uint8Array | undefined {
+    const group = groupOf(object.name);
+    if (group === undefined || object.tag === undefined) return undefined;
+    const known = bytesOf(this.#groups.get(group), object);
+    if (known) return known;
+    // Another run may have been waited for.
+    const kept = this.#kept.nowOf(group);
+    this.#groups.set(group, kept);
+    return bytesOf(kept, object);
+  }
+
+  /** @param object as it was listed, of which the bytes are known to be these */
+  remember(object: StoredObject, bytes: Uint8Array): void {
+    const group = groupOf(object.name);
+    const isWhole = bytes.length === object.size && bytes.length <= mostRemembered;
+    if (group === undefined || object.tag === undefined || !isWhole || this.find(object)) return;
+    const isReplaced = ({ object: { name } }: KeptObject): boolean =>
+      name === object.name || (group === pagesGroup && !isOfSameSet(name, object.name));
+    const others = [...this.#groups.get(group)!.values()].filter((each) => !isReplaced(each));
+    // Whoever has read or written them goes on with theirs.
+    const kept = [...others, { object, bytes: bytes.slice() }];
+    this.#groups.set(group, new Map(kept.map((each) => [each.object.name, each])));
+    this.#kept.put(group, kept);
+  }
+
+  /** @param objects all that there are of sets */
+  forgetOthers(objects: readonly StoredObject[]): void {
+    const there = new Set([headGroup, pagesGroup, ...objects.flatMap(({ name }) => groupOf(name) ?? [])]);
+    this.#kept.forgetOthers((group) => there.has(group));
+  }
+}
+
+function bytesOf(kept: KeptSet | undefined, { name, size, tag }: StoredObject): Uint8Array | undefined {
+  const { object, bytes } = kept?.get(name) ?? {};
+  return object?.size === size && object.tag === tag ? bytes : undefined;
+}
+
+function isOfSameSet(name: string, other: string): boolean {
+  return name.slice(0, name.lastIndexOf('/')) === other.slice(0, other.lastIndexOf('/'));
+}
+
+/** The same store, for keys that may not read all of it: what this machine knows of it is read from there where the store does not allow it, and nowhere else. */
+export function remembering(store: Store, remembered: RememberedObjects): Store {
+  const memory = new RememberingStore(store, remembered);
+  return {
+    place: store.place,
+    list: (prefix) => memory.list(prefix),
+    read: (name, range) => memory.read(name, range),
+    write: (name, source) => memory.write(name, source),
+    create: (name, bytes) => memory.create(name, bytes),
+    remove: (names) => store.remove(names),
+    ...(store.sweep ? { sweep: (olderThanMs: number) => store.sweep!(olderThanMs) } : {}),
+    close: () => store.close(),
+  };
+}
+
+class RememberingStore {
+  readonly #store: Store;
+  readonly #remembered: RememberedObjects;
+  /** What could be remembered of what was listed last. */
+  #listed = new Map<string, StoredObject>();
+
+  constructor(store: Store, remembered: RememberedObjects) {
+    this.#store = store;
+    this.#remembered = remembered;
+  }
+
+  async list(prefix: string): Promise<readonly StoredObject[]> {
+    const objects = await this.#store.list(prefix);
+    const others = [...this.#listed].filter(([name]) => !name.startsWith(prefix));
+    const known = objects.flatMap((object) => (groupOf(object.name) ? [[object.name, object] as const] : []));
+    this.#listed = new Map([...others, ...known]);
+    if (prefix === '' || prefix === setsPrefix) this.#remembered.forgetOthers(objects);
+    const head = this.#listed.get(repositoryName);
+    if (head && repositoryName.startsWith(prefix)) await this.#learn(head);
+    return objects;
+  }
+
+  /** The one object that is written again: which bytes are those that are listed shows between two lists. */
+  async #learn(object: StoredObject): Promise<void> {
+    if (this.#remembered.find(object)) return;
+    await ifPossible(async () => {
+      const bytes = await this.#store.read(object.name, { start: 0, length: object.size });
+      const after = await this.#find(object.name);
+      if (bytes && after?.tag === object.tag) this.#remembered.remember(object, bytes);
+    });
+  }
+
+  async read(name: string, range?: Range): Promise<Uint8Array | undefined> {
+    try {
+      const bytes = await this.#store.read(name, range);
+      const object = this.#listed.get(name);
+      const isOfSet = name !== repositoryName && groupOf(name) !== pagesGroup;
+      if (bytes && object && isOfSet && !range?.start) this.#remembered.remember(object, bytes);
+      return bytes;
+    } catch (error) {
+      if (!isRefused(error) || groupOf(name) === undefined) throw error;
+      const bytes = await this.#recall(name, error);
+      return range ? bytes?.slice(range.start, range.start + range.length) : bytes?.slice();
+    }
+  }
+
+  /** Undefined where there is no such object: that it may not be read is said of those, too. */
+  async #recall(name: string, refusal: FigaroError): Promise<Uint8Array | undefined> {
+    // Of all that is remembered it alone decides for whom others are sealed.
+    const listed = name === repositoryName ? undefined : this.#listed.get(name);
+    const object = listed ?? (await this.#find(name));
+    const bytes = object && this.#remembered.find(object);
+    if (!object || bytes) return bytes;
+    throw new FigaroError(refusal.code, `${refusal.message}, and this machine does not know it`, {
+      ...refusal.details,
+      path: name,
+      hint: 'keys that may write and list are enough for backups where this machine knows the repository: run `figaro-backup list` on it once, with keys that may read and the same --spool. Otherwise check what the policy of the bucket and the user lets these keys do.',
+    });
+  }
+
+  async write(name: string, source: ObjectSource): Promise<void> {
+    if (groupOf(name) === undefined || source.size > mostRemembered) return await this.#store.write(name, source);
+    const bytes = new Uint8Array(source.size);
+    await fill(bytes, source, 0, name);
+    await this.#store.write(name, bytesAsSource(bytes));
+    await this.#rememberWritten(name, bytes);
+  }
+
+  async create(name: string, bytes: Uint8Array): Promise<boolean> {
+    const isCreated = await this.#store.create(name, bytes);
+    if (isCreated && groupOf(name) !== undefined) await this.#rememberWritten(name, bytes);
+    return isCreated;
+  }
+
+  /** Only one run writes at a time, and what it wrote is there, whether or not it can be remembered. */
+  async #rememberWritten(name: string, bytes: Uint8Array): Promise<void> {
+    await ifPossible(async () => {
+      const object = await this.#find(name);
+      if (object) this.#remembered.remember(object, bytes);
+    });
+  }
+
+  async #find(name: string): Promise<StoredObject | undefined> {
+    return (await this.#store.list(name)).find((object) => object.name === name);
+  }
+}
+
+function isRefused(error: unknown): error is FigaroError {
+  return error instanceof FigaroError && error.code === 'not-permitted';
+}
+
+/** What this machine does not know, it may read. */
+async function ifPossible(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof FigaroError)) throw error;
+  }
+}

@@ -1,0 +1,140 @@
+/** What a machine remembers of a store, for keys that may write and list. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { KeptObjects } from '../../../src/engine/remote/kept-objects.ts';
+import { RememberedObjects, remembering } from '../../../src/engine/remote/remembered-objects.ts';
+import { type Store } from '../../../src/engine/store/store.ts';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { MemoryStore, writeBytes } from '../../support/memory-store.ts';
+import { refusing } from '../../support/refusing-store.ts';
+import { expectFailure, namesIn } from '../../support/trees.ts';
+
+const [first, second] = ['20261128T115353Z-hot-aab420', '20261129T115353Z-hot-aab421'];
+let top: string;
+let store: MemoryStore;
+
+beforeEach(() => {
+  top = path.join(temporaryDirectory(), 'known');
+  store = new MemoryStore();
+});
+
+/** As a run has it. */
+const open = (): Store => remembering(store, new RememberedObjects(new KeptObjects(nodeFiles, top, 'store')));
+const refuse = (): void => void (store.hooks = refusing(store, ({ operation }) => operation === 'read'));
+const kept = (): readonly string[] => namesIn(path.join(top, 'store'));
+const textOf = async (run: Store, name: string, length = 100): Promise<string | undefined> => {
+  const bytes = await run.read(name, { start: 0, length });
+  return bytes && Buffer.from(bytes).toString();
+};
+
+test('what one run has read or written, the next one knows, and no more than is asked for', async () => {
+  await writeBytes(store, `${first}/manifest.json`, 'one');
+  const run = open();
+  await run.list('');
+  expect(await textOf(run, `${first}/manifest.json`)).toBe('one');
+  await writeBytes(run, `${second}/manifest.json`, 'two');
+  expect(await run.create(`${second}/checks.jsonl.1`, Buffer.from('three'))).toBe(true);
+  refuse();
+  const next = open();
+  expect(await textOf(next, `${first}/manifest.json`)).toBe('one');
+  expect(await textOf(next, `${second}/manifest.json`, 2)).toBe('tw');
+  expect(await textOf(next, `${second}/checks.jsonl.1`)).toBe('three');
+  expect(kept()).toEqual([first, second]);
+});
+
+test('what is not there may not be read either, and is not there', async () => {
+  refuse();
+  expect(await open().read('repository.json')).toBeUndefined();
+  expect(await open().read(`${first}/manifest.json`)).toBeUndefined();
+});
+
+test.each([
+  ['was never read', 'pin.json', () => {}],
+  [
+    'was read in part',
+    'manifest.json',
+    async (run: Store) => void (await run.read(`${first}/manifest.json`, { start: 0, length: 2 })),
+  ],
+  [
+    'was written by others since',
+    'manifest.json',
+    async (run: Store) => {
+      await run.read(`${first}/manifest.json`);
+      await writeBytes(store, `${first}/manifest.json`, 'two');
+    },
+  ],
+  ['is of the environment', 'environment/a', async (run: Store) => void (await run.read(`${first}/environment/a`))],
+])('an object that %s is not known', async (_what, name, prepare) => {
+  await writeBytes(store, `${first}/manifest.json`, 'one');
+  await writeBytes(store, `${first}/pin.json`, 'pin');
+  await writeBytes(store, `${first}/environment/a`, 'a');
+  const run = open();
+  await run.list('');
+  await prepare(run);
+  refuse();
+  for (const each of [run, open()]) {
+    await each.list('');
+    await expectFailure('not-permitted', () => each.read(`${first}/${name}`));
+  }
+});
+
+test('the head is known as it is listed, whenever it was read', async () => {
+  await writeBytes(store, 'repository.json', 'one');
+  const run = open();
+  // Before there is a list, as every run does it.
+  expect(await textOf(run, 'repository.json')).toBe('one');
+  await writeBytes(store, 'repository.json', 'two');
+  await run.list('');
+  refuse();
+  expect(await textOf(open(), 'repository.json')).toBe('two');
+});
+
+test('a head that changes while it is looked at is not known', async () => {
+  await writeBytes(store, 'repository.json', 'one');
+  const { objects } = store;
+  store.hooks = {
+    before: ({ operation }) => {
+      if (operation === 'read') objects.set('repository.json', { bytes: Buffer.from('two'), changedMs: 1 });
+    },
+  };
+  await open().list('');
+  store.hooks = {};
+  await writeBytes(store, 'repository.json', 'one');
+  refuse();
+  await expectFailure('not-permitted', () => open().read('repository.json'));
+});
+
+test('a run that waited for another one of this machine knows what that one has written', async () => {
+  const waiting = open();
+  await writeBytes(open(), `${first}/manifest.json`, 'one');
+  await writeBytes(open(), `${first}/pin.json`, 'pin');
+  refuse();
+  await waiting.list('');
+  expect(await textOf(waiting, `${first}/manifest.json`)).toBe('one');
+  expect(await textOf(waiting, `${first}/pin.json`)).toBe('pin');
+});
+
+test('of what says where pages are, that of the newest full set is kept; sets that are gone are forgotten', async () => {
+  const run = open();
+  const names = (set: string): string[] =>
+    ['contents', 'pages', 'manifest.json'].map(
+      (name) => `sets/${set}/${name}${name.includes('.') ? '' : '.0123abcd'}.zst`,
+    );
+  for (const name of [...names(first), ...names(second)]) await writeBytes(run, name, name);
+  expect(kept()).toEqual([first, second, 'pages']);
+  await store.remove(names(first));
+  await open().list('sets/');
+  expect(kept()).toEqual([second, 'pages']);
+  refuse();
+  for (const name of names(second)) expect(await textOf(open(), name)).toBe(name);
+});
+
+test('a disk that fails keeps nobody from reading and writing', async () => {
+  fs.writeFileSync(top, 'no directory');
+  const run = open();
+  await writeBytes(run, `${first}/manifest.json`, 'one');
+  expect(await textOf(run, `${first}/manifest.json`)).toBe('one');
+});
