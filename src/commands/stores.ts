@@ -2,7 +2,6 @@
 
 import { tmpdir } from 'node:os';
 import { type Command } from 'commander';
-import { type Files } from '../engine/files/files.ts';
 import { readIn, readOwnIfThere } from '../engine/files/read.ts';
 import { Pace } from '../engine/pace.ts';
 import { type MirrorOptions } from '../engine/remote/with-mirror.ts';
@@ -213,7 +212,9 @@ async function withStore(
     const keys = async (): Promise<GivenKeys> =>
       await (await import('./keys.ts')).givenKeys(context, options as KeyOptions);
     const paced = limitUpload === undefined ? opened : { ...opened, store: atPace(opened.store, limitUpload, signal) };
-    const known = asksAnew || !listsTags(url) ? paced : await remembered(disk, paced, spool);
+    // Commands that decide what is sound know nothing but what the store lets them read.
+    const { rememberingStores } = await import('../engine/remote/remembered-objects.ts');
+    const known = asksAnew || !listsTags(url) ? paced : rememberingStores(disk, paced, spool);
     const stores = await openContents(known, keys, role);
     opened = stores;
     const head = stores.head && headOf(stores.head, stores.store.place);
@@ -255,22 +256,6 @@ async function withStore(
     context.sendChanges = async () => {};
     await opened.close();
   }
-}
-
-/** Commands that decide what is sound know nothing but what the store lets them read. */
-async function remembered(disk: Files, opened: OpenedStore, spool: string): Promise<OpenedStore> {
-  const [{ remembering, RememberedObjects }, { KeptObjects, storeMark }, { spoolPlace }] = await Promise.all([
-    import('../engine/remote/remembered-objects.ts'),
-    import('../engine/remote/kept-objects.ts'),
-    import('../engine/transfer/spool.ts'),
-  ]);
-  const top = `${spoolPlace(disk, spool)}.known`;
-  const objects = new RememberedObjects(new KeptObjects(disk, top, storeMark(opened.store.place)));
-  return {
-    ...opened,
-    store: remembering(opened.store, objects),
-    ending: remembering(opened.ending, objects),
-  };
 }
 
 /** Runs `work` with the store of a repository as it is, or its directory: for what is about neither sets nor files. */

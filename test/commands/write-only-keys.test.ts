@@ -44,9 +44,10 @@ async function elsewhere(line: string): Promise<void> {
 
 const initLine = (kind: Kind): string =>
   `init${kind === 'plain' ? '' : ' --packed'}${kind === 'encrypted' ? ` --recipient ${place.recipient}` : ''}`;
+/** In the order in which they were written: names tell seconds only. */
 const sets = (): string[] => {
   const names = [...store.objects.keys()].filter((name) => name.includes('/manifest.json'));
-  return names.map((name) => name.split('/').at(-2)!).sort();
+  return names.map((name) => name.split('/').at(-2)!);
 };
 const locks = (): number[] =>
   [...store.objects].flatMap(([name, { bytes }]) => (name.startsWith('locks/') ? [bytes.length] : []));

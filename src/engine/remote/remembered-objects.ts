@@ -4,13 +4,16 @@
  */
 
 import { FigaroError } from '../../errors.ts';
+import { type Files } from '../files/files.ts';
 import { keyName } from '../packed/companions.ts';
 import { isContentsName, isPagesName, setsPrefix } from '../packed/layout.ts';
 import { repositoryName } from '../places.ts';
 import { setName } from '../repository/manifest.ts';
 import { bytesAsSource, fill } from '../store/object-source.ts';
 import { type ObjectSource, type Range, type Store, type StoredObject } from '../store/store.ts';
-import { type KeptObject, type KeptObjects, type KeptSet } from './kept-objects.ts';
+import { type OpenedStore } from '../store/stores.ts';
+import { spoolPlace } from '../transfer/spool.ts';
+import { KeptObjects, storeMark, type KeptObject, type KeptSet } from './kept-objects.ts';
 import { isOfChecks, manifestName, noteNames } from './objects.ts';
 
 /** What is kept under: one file each. Sets have one of their own. */
@@ -81,6 +84,14 @@ function bytesOf(kept: KeptSet | undefined, { name, size, tag }: StoredObject): 
 
 function isOfSameSet(name: string, other: string): boolean {
   return name.slice(0, name.lastIndexOf('/')) === other.slice(0, other.lastIndexOf('/'));
+}
+
+/** The same stores, with what this user keeps of them in a spool. Throws as `spoolPlace`. */
+export function rememberingStores(disk: Files, opened: OpenedStore, spool: string): OpenedStore {
+  const { store, ending } = opened;
+  const kept = new KeptObjects(disk, `${spoolPlace(disk, spool)}.known`, storeMark(store.place));
+  const objects = new RememberedObjects(kept);
+  return { ...opened, store: remembering(store, objects), ending: remembering(ending, objects) };
 }
 
 /** The same store, for keys that may not read all of it: what this machine knows of it is read from there where the store does not allow it, and nowhere else. */
