@@ -104,6 +104,7 @@ export async function withStores<T>(
   }
   const kind: StoreUse = {
     isWriter: isWriter && dryRun !== true,
+    collects: name === 'expire' && dryRun !== true,
     asksAnew: skeptics.has(name),
     role: isWriter ? 'written' : 'read',
     check: (head) => (isChecked ? requireEncrypted(repo, head) : undefined),
@@ -179,11 +180,11 @@ async function tellUnused(context: CommandContext, options: CommonOptions, store
   const are = unused.length === 1 ? 'pack is' : 'packs are';
   context.addWarning(
     options,
-    `${unused.length} ${are} of no set, ${formatBytes(bytes)}: runs that were killed left them. The next \`expire\` that removes a set removes them`,
+    `${unused.length} ${are} of no set, ${formatBytes(bytes)}: runs that were killed left them. \`expire\` removes them when they are a day old`,
   );
 }
 
-interface StoreUse extends Pick<MirrorOptions, 'isWriter' | 'asksAnew'> {
+interface StoreUse extends Pick<MirrorOptions, 'isWriter' | 'asksAnew' | 'collects'> {
   readonly role: RepositoryRole;
   /** Told what the repository is, before anything is done with it. */
   readonly check: (head: Head | undefined) => void;
@@ -194,7 +195,7 @@ async function withStore(
   command: Command,
   url: string,
   options: unknown,
-  { isWriter, asksAnew, role, check }: StoreUse,
+  { isWriter, asksAnew, collects = false, role, check }: StoreUse,
   work: (directory: string, store: Store, head: Head | undefined) => Promise<void>,
 ): Promise<void> {
   const { spool = tmpdir(), limitUpload, storageClass, lockWait, home, logDir, ...common } = options as PlaceOptions;
@@ -229,6 +230,7 @@ async function withStore(
         spool,
         isWriter,
         asksAnew,
+        collects,
         lockWaitMs: lockWait ?? 0,
         signal,
         ...(home !== undefined && followers.has(commandName(command))

@@ -99,7 +99,12 @@ test.each(kinds)(
           const verified = await run(store, `verify --repo ${url}`, 'both');
           expect(verified.exitCode, `${what}, then ${verified.stderr}`).toBe(0);
           // What was left there keeps nobody from doing it again.
-          if (isForGood && moment === 'before') await succeed(store, `hot --home @env --repo ${url}`);
+          if (!isForGood || moment !== 'before') continue;
+          await succeed(store, `hot --home @env --repo ${url}`);
+          for (const [name, object] of store.objects) store.objects.set(name, { ...object, changedMs: 0 });
+          await succeed(store, `expire --repo ${url} --keep-full 9`);
+          const left = await run(store, `verify --repo ${url}`, 'both');
+          expect([what, left.exitCode, left.stderr]).toEqual([what, 0, expect.not.stringContaining('of no set')]);
         }
       }
     }

@@ -4,7 +4,7 @@ import { FigaroError, isSetDamage } from '../../errors.ts';
 import { someAtOnce } from '../at-once.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
 import { type Contents } from './contents.ts';
-import { isPackName, packsPrefix } from './layout.ts';
+import { contentsName, isFull, isPackName, packsPrefix, writtenFor } from './layout.ts';
 
 /** How many are removed at a time. */
 const mostAtOnce = 500;
@@ -30,7 +30,8 @@ export async function listPacks(store: Store, suffix: string): Promise<Map<strin
 }
 
 /**
- * The packs that no complete set refers to, or why that cannot be told.
+ * The packs that no complete set refers to, or why that cannot be told. What full sets refer to is read where there is a pack that is not of a set which is
+ * there.
  *
  * @param packs listed before the sets were
  */
@@ -39,12 +40,18 @@ export async function findUnused(
   sets: ReadonlyMap<string, SetObjects>,
   read: (set: string, name: string) => Promise<Contents | undefined>,
 ): Promise<readonly StoredObject[] | FigaroError> {
-  const unused = new Map(packs);
+  const isOfSet = (pack: string): boolean => {
+    const { set, origin } = writtenFor(pack);
+    const { isComplete = false, contents = [] } = sets.get(set) ?? {};
+    return isComplete && contents.includes(contentsName(origin));
+  };
+  const unused = new Map([...packs].filter(([name]) => !isOfSet(name)));
+  if (unused.size === 0) return [];
   const complete = [...sets].filter(([, { isComplete }]) => isComplete);
   try {
     await someAtOnce(setsAtOnce, complete, async ([set, { contents }]) => {
-      let isKnown = false;
-      for (const name of contents) {
+      let isKnown = contents.length > 0 && !isFull(set);
+      for (const name of isFull(set) ? contents : []) {
         const found = await read(set, name);
         for (const pack of found?.packs ?? []) unused.delete(pack);
         if (found) isKnown = true;

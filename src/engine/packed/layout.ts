@@ -64,6 +64,17 @@ export function isPackName(text: string): boolean {
   return setName.test(set);
 }
 
+/** Whose files a pack was written for, by its name, and by which run. */
+export function writtenFor(pack: string): { readonly set: string; readonly origin: string } {
+  const [set = '', origin = ''] = pack.split('/', 1)[0]!.split('.');
+  return { set, origin };
+}
+
+/** What begins anew: an incremental has nothing of the pages before, and needs no packs but its own. */
+export function isFull(set: string): boolean {
+  return !set.includes('-incremental-');
+}
+
 /** The name of an object as a plain repository has it, `SET/NAME`, in its parts; undefined for what belongs to no set. */
 export function partsOf(name: string): { readonly set: string; readonly rest: string } | undefined {
   const end = name.indexOf('/');

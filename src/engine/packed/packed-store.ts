@@ -23,6 +23,7 @@ import { contentsLimit, encodeContents, type Contents } from './contents.ts';
 import {
   contentsName,
   isContentsName,
+  isFull,
   isPagesName,
   manifestName,
   packName,
@@ -209,10 +210,16 @@ export class PackedStore implements Store, Packs {
     return found instanceof FigaroError ? [] : found;
   }
 
-  async collect(sets: readonly string[], confirm: () => Promise<void>): Promise<FigaroError | undefined> {
+  async collect(
+    sets: readonly string[],
+    confirm: () => Promise<void>,
+    olderThanMs = 0,
+  ): Promise<FigaroError | undefined> {
     const found = await this.#findUnused(sets);
     if (found instanceof FigaroError) return found;
-    await removePacks(this.#store, found, confirm);
+    const now = Date.now();
+    const old = found.filter(({ changedMs }) => olderThanMs === 0 || now - changedMs > olderThanMs);
+    await removePacks(this.#store, old, confirm);
     return undefined;
   }
 
@@ -350,9 +357,4 @@ export class PackedStore implements Store, Packs {
       hint: 'name the key file of a machine that backs up with --key-file or $FIGARO_BACKUP_KEY_FILE.',
     });
   }
-}
-
-/** What begins anew: an incremental has nothing of the pages before. */
-function isFull(set: string): boolean {
-  return !set.includes('-incremental-');
 }

@@ -6,7 +6,7 @@
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { keyName } from '../packed/companions.ts';
-import { isContentsName, isPagesName, setsPrefix } from '../packed/layout.ts';
+import { isContentsName, isFull, isPagesName, setsPrefix } from '../packed/layout.ts';
 import { repositoryName } from '../places.ts';
 import { setName } from '../repository/manifest.ts';
 import { bytesAsSource, fill } from '../store/object-source.ts';
@@ -31,7 +31,7 @@ function groupOf(name: string): string | undefined {
   if (!setName.test(set)) return undefined;
   const plain = rest.replace(/\.zst(?:\.age)?$/, '');
   if (plain === manifestName || noteNames.includes(plain) || isOfChecks(plain)) return set;
-  return (isContentsName(plain) || isPagesName(plain)) && !set.includes('-incremental-') ? pagesGroup : undefined;
+  return (isContentsName(plain) || isPagesName(plain)) && isFull(set) ? pagesGroup : undefined;
 }
 
 /** Two stores that are the same, such as that of the work and that of its end, have it in common. */

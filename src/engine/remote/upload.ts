@@ -31,18 +31,28 @@ const mostAtOnce = 4;
 /** How many objects of a set are removed before another look at the lock. */
 const removedAtOnce = 500;
 
+/** What was written longer ago than this, and did not become a part of anything, is of a run that is over. In ms. */
+export const unfinishedMs = 24 * 3_600_000;
+
 /** Throws where this run may not be the one that writes any more; asks by the store it is given, or by that of the work. */
 export type Confirm = (by?: Store) => Promise<void>;
 
-/** Sends what has changed. `confirm` is asked before anything is made to last that others build on. */
+export interface UploadOptions {
+  /** Asked before anything is made to last that others build on. */
+  readonly confirm: Confirm;
+  readonly watch: Watch;
+  /** Removes packs that killed runs left, also where no set was removed. */
+  readonly collects: boolean;
+  readonly onWarning: (warning: string) => void;
+}
+
+/** Sends what has changed. */
 export async function upload(
   stores: Pick<OpenedStore, 'store' | 'ending'>,
   mirror: Mirror,
-  confirm: Confirm,
-  watch: Watch,
-  onWarning: (warning: string) => void,
+  options: UploadOptions,
 ): Promise<void> {
-  await new Upload(stores, mirror, confirm, watch, onWarning).perform();
+  await new Upload(stores, mirror, options).perform();
 }
 
 class Upload {
@@ -52,14 +62,13 @@ class Upload {
   readonly #files: Files;
   readonly #confirm: Confirm;
   readonly #watch: Watch;
+  readonly #collects: boolean;
   readonly #onWarning: (warning: string) => void;
 
   constructor(
     { store, ending }: Pick<OpenedStore, 'store' | 'ending'>,
     mirror: Mirror,
-    confirm: Confirm,
-    watch: Watch,
-    onWarning: (warning: string) => void,
+    { confirm, watch, collects, onWarning }: UploadOptions,
   ) {
     this.#store = store;
     this.#ending = ending;
@@ -67,6 +76,7 @@ class Upload {
     this.#files = mirror.files;
     this.#confirm = confirm;
     this.#watch = watch;
+    this.#collects = collects;
     this.#onWarning = onWarning;
   }
 
@@ -89,6 +99,7 @@ class Upload {
       known.sets.delete(set.id);
     }
     if (removed.length > 0) await this.#collectPacks();
+    else if (this.#collects) await this.#collectPacks(unfinishedMs);
   }
 
   /** The sets that the engine removed, in its order: what is left of a chain at any moment is one. */
@@ -335,12 +346,12 @@ class Upload {
     );
   }
 
-  async #collectPacks(): Promise<void> {
+  async #collectPacks(olderThanMs?: number): Promise<void> {
     const { packs } = this.#store;
     if (!packs) return;
     await pause(this.#watch, { phase: 'look for packs that no set needs' });
     const sets = [...this.#mirror.known.sets.values()].flatMap(({ id, isComplete }) => (isComplete ? [id] : []));
-    const hindrance = await packs.collect(sets, this.#confirm);
+    const hindrance = await packs.collect(sets, this.#confirm, olderThanMs);
     if (hindrance) this.#onWarning(`packs that no set needs any more were not removed: ${hindrance.message}`);
   }
 

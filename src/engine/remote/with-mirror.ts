@@ -16,10 +16,7 @@ import { KeptProofs } from './kept-proofs.ts';
 import { makeMirror, type Mirror } from './mirror.ts';
 import { StandIn } from './stand-in.ts';
 import { lockStore, seeWriter, type StoreLock } from './store-lock.ts';
-import { upload, type Confirm } from './upload.ts';
-
-/** What was begun to be written longer ago than this, and did not become an object, is of a run that is over. In ms. */
-const unfinishedMs = 24 * 3_600_000;
+import { unfinishedMs, upload, type Confirm } from './upload.ts';
 
 export interface MirrorOptions {
   /** The directory that the mirror is made in. Proofs and manifests are kept there from run to run. */
@@ -28,6 +25,8 @@ export interface MirrorOptions {
   readonly isWriter: boolean;
   /** True for runs that say what is sound, or may be removed: manifests are those that the store has now, and not those that were kept. */
   readonly asksAnew: boolean;
+  /** True for a run that removes packs of runs that were killed, whether or not it removes a set. */
+  readonly collects?: boolean;
   readonly lockWaitMs?: number;
   readonly signal?: AbortSignal | undefined;
   /**
@@ -158,12 +157,12 @@ async function working<T>(
   { store, ending }: OpenedStore,
   mirror: Mirror,
   lock: StoreLock | undefined,
-  { signal, watched, onWarning, onFailure }: MirrorOptions,
+  { collects = false, signal, watched, onWarning, onFailure }: MirrorOptions,
   work: (mirror: MirrorInUse) => Promise<T>,
 ): Promise<T> {
   const confirm: Confirm = async (by) => await lock?.confirm(by);
-  const send = async (watch: Watch): Promise<void> =>
-    await upload({ store, ending }, mirror, confirm, watch, onWarning);
+  const send = async (watch: Watch, isLast = false): Promise<void> =>
+    await upload({ store, ending }, mirror, { confirm, watch, collects: isLast && collects, onWarning });
   let result: T;
   try {
     // Who works shows what is done already.
@@ -171,12 +170,12 @@ async function working<T>(
   } catch (error) {
     // A store that cannot be reached was waited for.
     const isReached = !(error instanceof FigaroError) || error.code !== 'store-unreachable';
-    if (isReached && !signal?.aborted) await watched(send).catch(() => undefined);
+    if (isReached && !signal?.aborted) await watched((watch) => send(watch)).catch(() => undefined);
     throw error;
   }
   if (lock) throwIfStopped(signal ? { signal } : {});
   try {
-    await watched(send);
+    await watched((watch) => send(watch, true));
   } catch (error) {
     if (lock || !(error instanceof FigaroError)) throw error;
     // Who may only read can look all the same; and what was found was found, whether or not it can be noted.

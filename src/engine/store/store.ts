@@ -109,8 +109,13 @@ export interface Packs {
    * Returns why nothing was removed, where nothing could be.
    *
    * @param sets those that are known to be there, whether or not they are listed already
+   * @param olderThanMs leaves packs that were written since, which may belong to a set that somebody is copying there
    */
-  collect(sets: readonly string[], confirm: () => Promise<void>): Promise<FigaroError | undefined>;
+  collect(
+    sets: readonly string[],
+    confirm: () => Promise<void>,
+    olderThanMs?: number,
+  ): Promise<FigaroError | undefined>;
   /** The objects that the files of a set are in. Throws what keeps that from being known. */
   packsOf(set: string): Promise<readonly string[]>;
   /** Whether all is there that a set refers to. */

@@ -313,6 +313,43 @@ describe('packs that no set needs', () => {
     expect(objectsOf(store, 'packs/')).toHaveLength(2);
   });
 
+  test('are looked for where there may be some, and only full sets need those of others', async () => {
+    const store = await twoSets();
+    const third = setId(3, 'incremental');
+    await writeSet(openTestStore(store), third, { 'log.0000000002': noise(4, 5000) });
+    const read: string[] = [];
+    store.hooks = {
+      before: ({ operation, name }) => {
+        if (operation === 'read') read.push(name.split('/')[1]!);
+      },
+    };
+    await openTestStore(store).collect([], confirm);
+    expect(read).toEqual([]);
+    const killed = openTestStore(store);
+    await killed.write(`${setId(4)}/environment/a`, bytesAsSource(noise(9, 3 << 20)));
+    await killed.finish(setId(4));
+    read.length = 0;
+    const packed = openTestStore(store);
+    expect(await packed.collect([], confirm)).toBeUndefined();
+    expect(new Set(read)).toEqual(new Set([setId(1), setId(2)]));
+    expect(objectsOf(store, `packs/${third}`)).toHaveLength(1);
+    expect(objectsOf(store, `packs/${setId(4)}`)).toEqual([]);
+    // Its packs are not of no set where nothing says that they are its own.
+    for (const name of objectsOf(store, `sets/${third}/contents`)) store.objects.delete(name);
+    expect((await packed.collect([], confirm))?.code).toBe('set-incomplete');
+    expect(objectsOf(store, `packs/${third}`)).toHaveLength(1);
+  });
+
+  test('are left there while they may be those of a set that is on its way', async () => {
+    const store = await twoSets();
+    const packed = openTestStore(store);
+    await packed.remove([1, 2].map((n) => `${setId(n)}/manifest.json`));
+    const [first, second] = objectsOf(store, 'packs/');
+    store.objects.set(first!, { bytes: store.objects.get(first!)!.bytes, changedMs: Date.now() - 61_000 });
+    await packed.collect([], confirm, 60_000);
+    expect(objectsOf(store, 'packs/')).toEqual([second]);
+  });
+
   test('are left to who took over', async () => {
     const store = await twoSets();
     const packed = openTestStore(store);
