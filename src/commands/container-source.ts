@@ -12,7 +12,7 @@ import { type CommandContext } from './context.ts';
 import { repositoryOf } from './directories.ts';
 import { requireNoCopiedDirectories, requireNoDirectories } from './environment-directories.ts';
 import { noDatabase } from './inspect/file.ts';
-import { warningsOfLogBeside, withLogBeside } from './log-beside.ts';
+import { warningOfLogBeside, withLogBeside } from './log-beside.ts';
 import { sizeArgument } from './options.ts';
 import { unlockedFiles } from './password.ts';
 import { restorePointOf, withRestorePoint, type RestorePointOptions } from './restore-point.ts';
@@ -68,7 +68,7 @@ export function findContainer(
   // A link may lead to a container, too.
   const isFile = kind === 'file' || kind === 'link';
   if (!isTyped && isFile) {
-    return fileAsItIs(files, name, (warnings) => context.warn(options, warnings));
+    return fileAsItIs(files, name, (warning) => context.addWarning(options, warning));
   }
   const hasSource = options.repo !== undefined || options.home !== undefined || options.from !== undefined;
   if (!isTyped && !hasSource) throw noFile(name, kind === undefined ? 'is not there' : noDatabase(kind));
@@ -76,14 +76,15 @@ export function findContainer(
 }
 
 /** A file without what is in the log only, which can look like damage. */
-function fileAsItIs(files: Files, name: string, warn: (warnings: readonly string[]) => void): ContainerSource {
+function fileAsItIs(files: Files, name: string, warn: (warning: string) => void): ContainerSource {
   const explain: ContainerSource['explain'] = (error) => withLogBeside(error, files, name);
   return {
     places: [],
     look: async (watch, use) => {
       try {
         const value = await use({ files, path: name, warnings: [] });
-        warn(await warningsOfLogBeside(files, name, watch));
+        const warning = await warningOfLogBeside(files, name, watch);
+        if (warning !== undefined) warn(warning);
         return value;
       } catch (error) {
         throw explain(error);

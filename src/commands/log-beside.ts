@@ -29,10 +29,10 @@ export function noteOfLogBeside(files: Files, file: string): string {
 }
 
 /** For a file that was read alone, and is sound: where the log beside it has what it lacks, with the way to see what is in both. */
-export async function warningsOfLogBeside(files: Files, file: string, watch: Watch): Promise<readonly string[]> {
+export async function warningOfLogBeside(files: Files, file: string, watch: Watch): Promise<string | undefined> {
   const place = environmentOfFile(files, file);
-  if (!place || !(await isBehindLog(files, place.environment, file, watch))) return [];
-  return [`${file} lacks changes that are in the log beside it: ${howToSee(place)}`];
+  if (!place || !(await isBehindLog(files, place.environment, file, watch))) return undefined;
+  return `${file} lacks changes that are in the log beside it: ${howToSee(place)}`;
 }
 
 function howToSee({ home, name }: PlaceInEnvironment): string {

@@ -120,6 +120,16 @@ describeNative('a sound file beside its log', () => {
       expect((await figaro([...line, file, '--quiet'])).stderr).toBe('');
       expect((await figaro([...line, alone(file)])).stderr).toBe('');
     }
+    for (const line of [
+      ['dump', '--list'],
+      ['inspect', 'container'],
+    ]) {
+      const { stdout, stderr } = await figaro([...line, file, '--json']);
+      expect([(JSON.parse(stdout) as { warnings?: unknown }).warnings, stderr]).toEqual([
+        [expect.stringContaining('lacks changes that are in the log beside it')],
+        '',
+      ]);
+    }
     const whole = await figaro(['dump', 'a.db', '--home', home, '--printable']);
     expect([whole.exitCode, whole.stderr]).toEqual([0, '']);
     expect(whole.stdout.match(/late/g)).toHaveLength(2);

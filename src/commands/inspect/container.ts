@@ -5,7 +5,7 @@ import { describeInventory } from '../../output/inventory.ts';
 import { formatCount } from '../../output/text.ts';
 import { withCommonOptions, type CommandContext } from '../context.ts';
 import { examples } from '../options.ts';
-import { noteOfLogBeside, warningsOfLogBeside } from '../log-beside.ts';
+import { noteOfLogBeside, warningOfLogBeside } from '../log-beside.ts';
 import { findFile, withFileOptions, type FileOptions } from './file.ts';
 
 export function inspectContainerCommand(context: CommandContext): Command {
@@ -29,11 +29,11 @@ export function inspectContainerCommand(context: CommandContext): Command {
       const { files, path } = findFile(context, options, name);
       const [inventory, behind] = await context.withWatch(options, async (watch) => [
         await takeInventory(files, path, watch),
-        await warningsOfLogBeside(files, path, watch),
+        await warningOfLogBeside(files, path, watch),
       ]);
       context.print(options, toDocument(inventory), () => describeInventory(inventory));
       const { findings, findingCount } = inventory;
-      if (findingCount === 0) context.warn(options, behind);
+      if (findingCount === 0 && behind !== undefined) context.addWarning(options, behind);
       const more = findingCount > 1 ? `, and ${formatCount(findingCount - 1, 'more finding')}` : '';
       if (findingCount === 0) return;
       context.found('page-type', `${findings[0]!.message}${more}${noteOfLogBeside(files, path)}`);
