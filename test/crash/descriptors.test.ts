@@ -19,23 +19,54 @@ function openBelow(directory: string): readonly string[] {
   return opened.filter((file) => file.startsWith(directory));
 }
 
+/** Runs a command with one call after the other failing that is meant, until none is left, and looks at what stays open each time. */
+async function requireNoneOpen(
+  { directory, isMeant, forget }: { directory: string; isMeant: (call: SystemCall) => boolean; forget: () => void },
+  ...args: readonly string[]
+): Promise<void> {
+  for (let at = 0; ; at++) {
+    let calls = 0;
+    const decide = (call: SystemCall): 'EIO' | undefined => (isMeant(call) && calls++ === at ? 'EIO' : undefined);
+    await withFaults(directory, decide, () => figaro(args));
+    expect([at, openBelow(directory)]).toEqual([at, []]);
+    forget();
+    if (calls > at) continue;
+    expect(at).toBeGreaterThan(0);
+    return;
+  }
+}
+
 test.skipIf(lacks.proc).each([
   ['readSync', /env\/d\.dbxml$/],
   ['fstatSync', /env\/log\.0000000002$/],
   ['closeSync', /env\/log\.0000000002$/],
   ['closeSync', /-hot-\w+\/environment\/d\.dbxml$/],
-])('no file stays open where %s fails once for %s', async (name, file) => {
+])('of a backup no file stays open where %s fails once for %s', async (name, file) => {
   const { directory, home, repository } = newPlace();
   demoApplication(home).commitUpTo([4, 72_115]);
-  for (let at = 0; ; at++) {
-    let calls = 0;
-    const decide = (call: SystemCall): 'EIO' | undefined =>
-      call.name === name && file.test(call.path) && calls++ === at ? 'EIO' : undefined;
-    await withFaults(directory, decide, () => figaro(['hot', '-q', '--home', home, '--repo', repository]));
-    expect([at, openBelow(directory)]).toEqual([at, []]);
-    fs.rmSync(repository, { recursive: true, force: true });
-    if (calls > at) continue;
-    expect(at).toBeGreaterThan(0);
-    break;
-  }
+  const isMeant = (call: SystemCall): boolean => call.name === name && file.test(call.path);
+  const forget = (): void => fs.rmSync(repository, { recursive: true, force: true });
+  await requireNoneOpen({ directory, isMeant, forget }, 'hot', '-q', '--home', home, '--repo', repository);
 });
+
+test.skipIf(lacks.proc)(
+  'of a round of a standby no file stays open where a look at a log file fails once',
+  async () => {
+    const { directory, home } = newPlace();
+    const standby = path.join(directory, 'standby');
+    const begun = path.join(directory, 'begun');
+    const application = demoApplication(home);
+    application.commitUpTo([4, 72_115]);
+    const follow = ['failover', 'follow', '--once', '-q', '--home', home, '--standby', standby];
+    expect(await figaro(follow)).toMatchObject({ exitCode: 0 });
+    fs.cpSync(standby, begun, { recursive: true, preserveTimestamps: true });
+    application.commitUpTo([6, 5737]);
+    const isMeant = (call: SystemCall): boolean =>
+      call.name === 'fstatSync' && call.path === path.join(home, 'log.0000000004');
+    const forget = (): void => {
+      fs.rmSync(standby, { recursive: true });
+      fs.cpSync(begun, standby, { recursive: true, preserveTimestamps: true });
+    };
+    await requireNoneOpen({ directory, isMeant, forget }, ...follow);
+  },
+);
