@@ -89,10 +89,18 @@ export class KeptObjects {
     });
   }
 
-  /** Forgets the sets that nobody asked for: they are gone, but for those that are said to be there. */
-  forgetOthers(isThere: (id: string) => boolean = () => false): void {
+  /**
+   * Forgets the sets that nobody asked for: they are gone.
+   *
+   * @param stays has some of them stay, by when they were kept, in ms since 1970
+   */
+  forgetOthers(stays: (id: string, keptMs: number) => boolean = () => false): void {
     for (const name of this.#others) {
-      if (!isThere(name)) this.#attempt(() => this.#files.remove(path.join(this.#directory, name)));
+      const file = path.join(this.#directory, name);
+      this.#attempt(() => {
+        const stat = this.#files.statIfThere(file);
+        if (stat && !stays(name, stat.mtimeMs)) this.#files.remove(file);
+      });
     }
   }
 

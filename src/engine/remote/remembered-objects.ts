@@ -3,6 +3,7 @@
  * bytes are those that are stored, sealed as they are. What has another size or tag in the list of the store is something else.
  */
 
+import { createHash } from 'node:crypto';
 import { FigaroError } from '../../errors.ts';
 import { type Files } from '../files/files.ts';
 import { keyName } from '../packed/companions.ts';
@@ -13,16 +14,19 @@ import { bytesAsSource, fill } from '../store/object-source.ts';
 import { type ObjectSource, type Range, type Store, type StoredObject } from '../store/store.ts';
 import { type OpenedStore } from '../store/stores.ts';
 import { spoolPlace } from '../transfer/spool.ts';
-import { KeptObjects, storeMark, type KeptObject, type KeptSet } from './kept-objects.ts';
+import { KeptObjects, storeMark, type KeptSet } from './kept-objects.ts';
 import { isOfChecks, manifestName, noteNames } from './objects.ts';
 
 /** What is kept under: one file each. Sets have one of their own. */
 const headGroup = 'repository';
-/** By which the next full set finds what changed: of the newest one alone, since it is large. */
+/** By which the next full set finds what changed: of the newest one and the one before alone, since it is large. */
 const pagesGroup = 'pages';
 
 /** More is too much to have in memory once more, in bytes: of tables of pages, what those of some 16 GiB take. */
 const mostRemembered = 64 << 20;
+
+/** For how long what is not listed is kept all the same, in ms. */
+const staysMs = 24 * 3_600_000;
 
 /** Where an object is kept; undefined for what is not. */
 function groupOf(name: string): string | undefined {
@@ -61,11 +65,12 @@ export class RememberedObjects {
     const group = groupOf(object.name);
     const isWhole = bytes.length === object.size && bytes.length <= mostRemembered;
     if (group === undefined || object.tag === undefined || !isWhole || this.find(object)) return;
-    const isReplaced = ({ object: { name } }: KeptObject): boolean =>
-      name === object.name || (group === pagesGroup && !isOfSameSet(name, object.name));
-    const others = [...this.#groups.get(group)!.values()].filter((each) => !isReplaced(each));
+    const others = [...this.#groups.get(group)!.values()].filter((each) => each.object.name !== object.name);
     // Whoever has read or written them goes on with theirs.
-    const kept = [...others, { object, bytes: bytes.slice() }];
+    const all = [...others, { object, bytes: bytes.slice() }];
+    const sets = [...new Set(all.map((each) => setIn(each.object.name)))];
+    // A set that is begun may never be one: until then, the one before is the newest.
+    const kept = group === pagesGroup ? all.filter((each) => sets.slice(-2).includes(setIn(each.object.name))) : all;
     this.#groups.set(group, new Map(kept.map((each) => [each.object.name, each])));
     this.#kept.put(group, kept);
   }
@@ -73,7 +78,9 @@ export class RememberedObjects {
   /** @param objects all that there are of sets */
   forgetOthers(objects: readonly StoredObject[]): void {
     const there = new Set([headGroup, pagesGroup, ...objects.flatMap(({ name }) => groupOf(name) ?? [])]);
-    this.#kept.forgetOthers((group) => there.has(group));
+    // Another run of this machine may have made a set since they were listed.
+    const since = Date.now() - staysMs;
+    this.#kept.forgetOthers((group, keptMs) => there.has(group) || keptMs > since);
   }
 }
 
@@ -82,8 +89,9 @@ function bytesOf(kept: KeptSet | undefined, { name, size, tag }: StoredObject): 
   return object?.size === size && object.tag === tag ? bytes : undefined;
 }
 
-function isOfSameSet(name: string, other: string): boolean {
-  return name.slice(0, name.lastIndexOf('/')) === other.slice(0, other.lastIndexOf('/'));
+/** What the name of an object of a set begins with. */
+function setIn(name: string): string {
+  return name.slice(0, name.lastIndexOf('/'));
 }
 
 /** The same stores, with what this user keeps of them in a spool. Throws as `spoolPlace`. */
@@ -173,14 +181,22 @@ class RememberingStore {
     if (groupOf(name) === undefined || source.size > mostRemembered) return await this.#store.write(name, source);
     const bytes = new Uint8Array(source.size);
     await fill(bytes, source, 0, name);
+    this.#expect(name, bytes);
     await this.#store.write(name, bytesAsSource(bytes));
     await this.#rememberWritten(name, bytes);
   }
 
   async create(name: string, bytes: Uint8Array): Promise<boolean> {
+    this.#expect(name, bytes);
     const isCreated = await this.#store.create(name, bytes);
     if (isCreated && groupOf(name) !== undefined) await this.#rememberWritten(name, bytes);
     return isCreated;
+  }
+
+  /** A run that is killed, or loses the answer, may have written it: most stores have the MD5 of an object for its tag. */
+  #expect(name: string, bytes: Uint8Array): void {
+    const tag = createHash('md5').update(bytes).digest('hex');
+    this.#remembered.remember({ name, size: bytes.length, changedMs: 0, tag }, bytes);
   }
 
   /** Only one run writes at a time, and what it wrote is there, whether or not it can be remembered. */

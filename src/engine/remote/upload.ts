@@ -94,11 +94,12 @@ class Upload {
       known.sets.set(id, { hasHiddenChecks: false, ...before, id, objects, isComplete: true, notes });
     }
     await this.#passDoubts(removed);
+    let areGone = false;
     for (const set of removed) {
-      await this.#removeSet(set);
+      if (await this.#removeSet(set)) areGone = true;
       known.sets.delete(set.id);
     }
-    if (removed.length > 0) await this.#collectPacks();
+    if (areGone) await this.#collectPacks();
     else if (this.#collects) await this.#collectPacks(unfinishedMs);
   }
 
@@ -308,7 +309,7 @@ class Upload {
       await this.#store.remove(parts.map((part) => `${id}/${part}`));
     } catch (error) {
       // A check that is told twice is one all the same.
-      if (!(error instanceof FigaroError) || error.code !== 'not-permitted') throw error;
+      if (!isRefused(error)) throw error;
     }
   }
 
@@ -351,20 +352,28 @@ class Upload {
     if (!packs) return;
     await pause(this.#watch, { phase: 'look for packs that no set needs' });
     const sets = [...this.#mirror.known.sets.values()].flatMap(({ id, isComplete }) => (isComplete ? [id] : []));
-    const hindrance = await packs.collect(sets, this.#confirm, olderThanMs);
+    const hindrance = await packs.collect(sets, this.#confirm, olderThanMs).catch((error: unknown) => {
+      if (isRefused(error)) return error;
+      throw error;
+    });
     if (hindrance) this.#onWarning(`packs that no set needs any more were not removed: ${hindrance.message}`);
   }
 
-  /** Without its manifest it is no set, and the next run removes what is left of it. */
-  async #removeSet({ id, isComplete }: MirroredSet): Promise<void> {
+  /** Without its manifest it is no set, and the next run removes what is left of it. False for what was none before, and these keys may not remove: others will. */
+  async #removeSet({ id, isComplete }: MirroredSet): Promise<boolean> {
     await pause(this.#watch, { phase: `remove ${id}` });
     try {
       await removeAll(this.#store, id, this.#confirm);
+      return true;
     } catch (error) {
-      // What a killed run left was no set before, either: whoever may remove it does.
-      if (isComplete || !(error instanceof FigaroError) || error.code !== 'not-permitted') throw error;
+      if (isComplete || !isRefused(error)) throw error;
+      return false;
     }
   }
+}
+
+function isRefused(error: unknown): error is FigaroError {
+  return error instanceof FigaroError && error.code === 'not-permitted';
 }
 
 /**

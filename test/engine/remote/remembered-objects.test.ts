@@ -7,6 +7,7 @@ import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { KeptObjects } from '../../../src/engine/remote/kept-objects.ts';
 import { RememberedObjects, remembering } from '../../../src/engine/remote/remembered-objects.ts';
 import { type Store } from '../../../src/engine/store/store.ts';
+import { Unreachable } from '../../../src/engine/store/unreachable.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { MemoryStore, writeBytes } from '../../support/memory-store.ts';
 import { refusing } from '../../support/refusing-store.ts';
@@ -117,19 +118,46 @@ test('a run that waited for another one of this machine knows what that one has 
   expect(await textOf(waiting, `${first}/pin.json`)).toBe('pin');
 });
 
-test('of what says where pages are, that of the newest full set is kept; sets that are gone are forgotten', async () => {
+test('what was written is known whether or not there was an answer, and whatever the store has for its tag', async () => {
+  store.hooks = {
+    after: ({ operation }) => {
+      if (operation === 'create' || operation === 'write') throw new Unreachable('gone');
+    },
+  };
+  await expectFailure('store-unreachable', () => open().create(`${first}/manifest.json`, Buffer.from('one')));
+  await expectFailure('store-unreachable', () => writeBytes(open(), `${first}/pin.json`, 'pin'));
+  store.hooks = {
+    after: ({ operation, name }) => {
+      if (operation === 'create') store.objects.set(name, { ...store.objects.get(name)!, tag: 'of what is encrypted' });
+    },
+  };
+  await open().create(`${second}/manifest.json`, Buffer.from('two'));
+  refuse();
+  expect(await textOf(open(), `${first}/manifest.json`)).toBe('one');
+  expect(await textOf(open(), `${first}/pin.json`)).toBe('pin');
+  expect(await textOf(open(), `${second}/manifest.json`)).toBe('two');
+});
+
+test('of what says where pages are, that of the two newest full sets is kept; sets that are gone are forgotten', async () => {
   const run = open();
   const names = (set: string): string[] =>
     ['contents', 'pages', 'manifest.json'].map(
       (name) => `sets/${set}/${name}${name.includes('.') ? '' : '.0123abcd'}.zst`,
     );
-  for (const name of [...names(first), ...names(second)]) await writeBytes(run, name, name);
-  expect(kept()).toEqual([first, second, 'pages']);
+  const third = '20261130T115353Z-hot-aab422';
+  for (const name of [first, second, third].flatMap(names)) await writeBytes(run, name, name);
+  expect(kept()).toEqual([first, second, third, 'pages']);
+  refuse();
+  for (const name of [second, third].flatMap(names)) expect(await textOf(open(), name)).toBe(name);
+  await expectFailure('not-permitted', () => open().read(names(first)[0]!));
   await store.remove(names(first));
   await open().list('sets/');
-  expect(kept()).toEqual([second, 'pages']);
-  refuse();
-  for (const name of names(second)) expect(await textOf(open(), name)).toBe(name);
+  // It may be that of a run that is about to write it.
+  expect(kept()).toEqual([first, second, third, 'pages']);
+  const twoDaysAgo = new Date(Date.now() - 48 * 3_600_000);
+  for (const name of kept()) fs.utimesSync(path.join(top, 'store', name), twoDaysAgo, twoDaysAgo);
+  await open().list('sets/');
+  expect(kept()).toEqual([second, third, 'pages']);
 });
 
 test('a disk that fails keeps nobody from reading and writing', async () => {
