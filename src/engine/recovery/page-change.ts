@@ -75,12 +75,22 @@ export class Change {
 
   /** The page for redo, with its LSN set to the record's, if it lacks the change. */
   redo(pgno: number, before: Lsn): CachedPage | undefined {
-    return this.redoOn(this.file.page(pgno), pgno, before);
+    return this.#isKnown(pgno, before) ? undefined : this.redoOn(this.file.page(pgno), pgno, before);
   }
 
   /** As `redo`, but a missing page is created. */
   redoOrCreate(pgno: number, before: Lsn): CachedPage | undefined {
-    return this.redoOn(this.file.pageOrCreate(pgno), pgno, before);
+    return this.#isKnown(pgno, before) ? undefined : this.redoOn(this.file.pageOrCreate(pgno), pgno, before);
+  }
+
+  /** True when the page is known to have the change: then it need not be read. */
+  #isKnown(pgno: number, before: Lsn): boolean {
+    const { file, lsn } = this;
+    if (!file.knownLsns.reaches(pgno, lsn.file, lsn.offset)) return false;
+    this.requireContinued(file, pgno, before.file, before.offset, lsn);
+    file.lastChanges.note(pgno, lsn.file, lsn.offset);
+    this.counts.present += 1;
+    return true;
   }
 
   redoOn(page: CachedPage | undefined, pgno: number, before: Lsn): CachedPage | undefined {
@@ -183,6 +193,7 @@ export class Change {
 
   unstamp(page: CachedPage, before: Lsn): CachedPage {
     page.lsn = before;
+    this.file.knownLsns.note(page.number, 0, 0);
     this.file.lastChanges.note(page.number, 0, 0);
     page.dirty = true;
     this.undone += 1;

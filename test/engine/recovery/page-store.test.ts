@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { btreeOperations } from '../../../src/engine/recovery/record-operations/btree.ts';
 import { type StoredFile } from '../../../src/engine/recovery/page-store.ts';
 import { cdel } from '../../../src/format/log/records/btree.ts';
@@ -81,43 +81,74 @@ test('pages that lie one behind the other are written together, and each to its 
   expect(writes.length).toBe(4);
 });
 
-test('redo keeps few of the pages that have all changes already, and reads those twice at most that are needed again', () => {
+describe('pages that have all changes already', () => {
   const cachedPages = 64;
-  const database = new MemoryDatabase({
-    method: 'btree',
-    operations: btreeOperations,
-    version: 19,
-    pageSize,
-    cacheBytes: cachedPages * pageSize,
-  });
-  const { file, cache } = database;
-  for (let pgno = 1; pgno < cachedPages; pgno++) {
-    const page = file.pageOrCreate(pgno);
-    page.initialize(pgno, 0, 0, 1, 5);
-    page.lsn = { file: 9, offset: 100 };
-  }
-  file.flush();
-  const held = new Set<number>();
-  const forget = file.forget.bind(file);
-  file.forget = (page) => {
-    held.delete(page.number);
-    forget(page);
-  };
-  // As several records do that are about the page.
-  const lookTwice = (fileNumber: number): void => {
-    for (let i = 0; i < 2 * (cachedPages - 1); i++) {
-      const pgno = 1 + Math.floor(i / 2);
-      cache.nextRound();
-      held.add(pgno);
-      const body = { fileId: 0, pgno, pageLsn: { file: fileNumber - 1, offset: pgno }, indx: 0 };
-      database.redo(cdel, { file: fileNumber, offset: pgno }, body);
+  const numbers = Array.from({ length: cachedPages - 1 }, (_, i) => i + 1);
+
+  /** A database whose pages were changed last at [9][100], out of memory as far as redo has looked at them, and what is in memory. */
+  function made(): { readonly database: MemoryDatabase; readonly held: Set<number> } {
+    const options = { method: 'btree', operations: btreeOperations, version: 19, pageSize } as const;
+    const database = new MemoryDatabase({ ...options, cacheBytes: cachedPages * pageSize });
+    const { file } = database;
+    for (const pgno of numbers) {
+      const page = file.pageOrCreate(pgno);
+      page.initialize(pgno, 0, 0, 1, 5);
+      page.lsn = { file: 9, offset: 100 };
     }
-  };
-  lookTwice(2);
-  expect(held.size).toBeLessThan(cachedPages / 16);
-  const before = cache.pagesRead;
-  for (let round = 3; round < 8; round++) lookTwice(round);
-  expect(cache.pagesRead - before).toBeLessThan(cachedPages);
-  expect(held.size).toBe(cachedPages - 1);
-  expect(database.change.counts).toEqual({ applied: 0, present: 12 * (cachedPages - 1), questioned: 0 });
+    file.flush();
+    const held = new Set(numbers);
+    const forget = file.forget.bind(file);
+    file.forget = (page) => {
+      held.delete(page.number);
+      forget(page);
+    };
+    return { database, held };
+  }
+
+  /** Two records of a log file for each page, one after the other. */
+  function redoOf(database: MemoryDatabase, logFile: number): void {
+    for (const pgno of numbers.flatMap((number) => [number, number])) {
+      database.cache.nextRound();
+      const body = { fileId: 0, pgno, pageLsn: { file: logFile - 1, offset: pgno }, indx: 0 };
+      database.redo(cdel, { file: logFile, offset: pgno }, body);
+    }
+  }
+
+  test('go as soon as redo has looked at them, and are not read again for other records', () => {
+    const { database, held } = made();
+    redoOf(database, 2);
+    expect(held.size).toBeLessThan(cachedPages / 16);
+    const before = database.cache.pagesRead;
+    for (let logFile = 3; logFile < 8; logFile++) redoOf(database, logFile);
+    expect(database.cache.pagesRead).toBe(before);
+    expect(database.change.counts).toEqual({ applied: 0, present: 12 * numbers.length, questioned: 0 });
+  });
+
+  test('stay when they have to be read again', () => {
+    const { database, held } = made();
+    redoOf(database, 2);
+    const before = database.cache.pagesRead;
+    for (const pgno of [...numbers, ...numbers, ...numbers]) {
+      database.cache.nextRound();
+      held.add(pgno);
+      const { change, file } = database;
+      change.lsn = { file: 3, offset: pgno };
+      change.redoOn(file.page(pgno), pgno, { file: 2, offset: pgno });
+    }
+    expect(database.cache.pagesRead - before).toBeLessThanOrEqual(numbers.length);
+    expect(held.size).toBe(numbers.length);
+  });
+
+  test('are looked at again after an undo', () => {
+    const { database } = made();
+    redoOf(database, 2);
+    const lsn = { file: 9, offset: 100 };
+    const [pgno] = numbers as [number];
+    const { change, file } = database;
+    change.lsn = lsn;
+    change.undo(pgno, { file: 1, offset: pgno });
+    expect(file.page(pgno)!.lsn).toEqual({ file: 1, offset: pgno });
+    change.lsn = { file: 2, offset: pgno };
+    expect(change.redo(pgno, { file: 1, offset: pgno })).toBe(file.page(pgno));
+  });
 });
