@@ -15,6 +15,9 @@ import { type StoredObject } from '../store/store.ts';
 export const manifestName = 'manifest.json';
 export const sumsName = 'SHA256SUMS';
 
+/** What begins the names of the objects by which runs keep each other out. */
+export const locksPrefix = 'locks/';
+
 /** What stands beside the manifest of a set and can change. */
 export const noteNames: readonly string[] = [pinName, lastLookName];
 

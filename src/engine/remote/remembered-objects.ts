@@ -15,7 +15,7 @@ import { type ObjectSource, type Range, type Store, type StoredObject } from '..
 import { type OpenedStore } from '../store/stores.ts';
 import { spoolPlace } from '../transfer/spool.ts';
 import { KeptObjects, storeMark, type KeptSet } from './kept-objects.ts';
-import { isOfChecks, manifestName, noteNames } from './objects.ts';
+import { isOfChecks, locksPrefix, manifestName, noteNames } from './objects.ts';
 
 /** What is kept under: one file each. Sets have one of their own. */
 const headGroup = 'repository';
@@ -111,7 +111,7 @@ export function remembering(store: Store, remembered: RememberedObjects): Store 
     read: (name, range) => memory.read(name, range),
     write: (name, source) => memory.write(name, source),
     create: (name, bytes) => memory.create(name, bytes),
-    remove: (names) => store.remove(names),
+    remove: (names) => memory.remove(names),
     ...(store.sweep ? { sweep: (olderThanMs: number) => store.sweep!(olderThanMs) } : {}),
     close: () => store.close(),
   };
@@ -122,6 +122,8 @@ class RememberingStore {
   readonly #remembered: RememberedObjects;
   /** What could be remembered of what was listed last. */
   #listed = new Map<string, StoredObject>();
+  /** Some of it may not be read. */
+  #isHidden = false;
 
   constructor(store: Store, remembered: RememberedObjects) {
     this.#store = store;
@@ -158,6 +160,7 @@ class RememberingStore {
       return bytes;
     } catch (error) {
       if (!isRefused(error) || groupOf(name) === undefined) throw error;
+      this.#isHidden = true;
       const bytes = await this.#recall(name, error);
       return range ? bytes?.slice(range.start, range.start + range.length) : bytes?.slice();
     }
@@ -191,6 +194,16 @@ class RememberingStore {
     const isCreated = await this.#store.create(name, bytes);
     if (isCreated && groupOf(name) !== undefined) await this.#rememberWritten(name, bytes);
     return isCreated;
+  }
+
+  /** What a set lacks by the list alone, which some stores bring up to date a moment late, is no reason to remove the rest of it. */
+  async remove(names: readonly string[]): Promise<void> {
+    const kept = this.#isHidden ? names.find((name) => !name.startsWith(locksPrefix)) : undefined;
+    if (kept === undefined) return await this.#store.remove(names);
+    throw new FigaroError('not-permitted', `${this.#store.place}: ${kept} is not removed with keys that may not read`, {
+      path: kept,
+      hint: 'run the same command with keys that may read and remove.',
+    });
   }
 
   /** A run that is killed, or loses the answer, may have written it: most stores have the MD5 of an object for its tag. */

@@ -14,10 +14,9 @@ import { throwIfStopped, type Watch } from '../pause.ts';
 import { bytesAsSource } from '../store/object-source.ts';
 import { type Store, type StoredObject } from '../store/store.ts';
 import { type OpenedStore } from '../store/stores.ts';
+import { locksPrefix } from './objects.ts';
 
 type Stores = Pick<OpenedStore, 'store' | 'ending'>;
-
-const prefix = 'locks/';
 
 /** How often a run shows that it lives, in ms. */
 const beatMs = 60_000;
@@ -58,7 +57,7 @@ export async function lockStore(
   { lockWaitMs = 0, watch = {}, ending = store }: StoreLockOptions = {},
 ): Promise<StoreLock> {
   const began = performance.now();
-  const name = `${prefix}${randomBytes(8).toString('hex')}.json`;
+  const name = `${locksPrefix}${randomBytes(8).toString('hex')}.json`;
   const contents = Buffer.from(describeThisProcess());
   for (;;) {
     const at = now();
@@ -124,7 +123,7 @@ async function listWith(
   name: string,
 ): Promise<{ readonly locks: readonly StoredObject[]; readonly mine: StoredObject }> {
   for (let i = 0; i < 10; i++) {
-    const locks = await store.list(prefix);
+    const locks = await store.list(locksPrefix);
     const mine = locks.find((object) => object.name === name);
     if (mine) return { locks, mine };
     await setTimeout(500);
@@ -151,7 +150,9 @@ async function readLock(store: Store, { name }: StoredObject): Promise<Uint8Arra
 export async function seeWriter(
   store: Store,
 ): Promise<{ readonly contents: Uint8Array; readonly changedMs: number } | undefined> {
-  const newest = (await store.list(prefix)).filter(({ size }) => size > 0).sort((a, b) => b.changedMs - a.changedMs)[0];
+  const newest = (await store.list(locksPrefix))
+    .filter(({ size }) => size > 0)
+    .sort((a, b) => b.changedMs - a.changedMs)[0];
   const contents = newest && (await readLock(store, newest));
   return contents && { contents, changedMs: newest.changedMs };
 }

@@ -160,6 +160,18 @@ test('of what says where pages are, that of the two newest full sets is kept; se
   expect(kept()).toEqual([second, third, 'pages']);
 });
 
+test('who may not read removes nothing of sets, and its lock', async () => {
+  for (const name of [`${first}/environment/a`, 'locks/a']) await writeBytes(store, name, name);
+  const run = open();
+  expect(await run.read(`${first}/manifest.json`)).toBeUndefined();
+  await run.remove(['none']);
+  refuse();
+  expect(await run.read(`${first}/manifest.json`)).toBeUndefined();
+  await expectFailure('not-permitted', () => run.remove([`${first}/environment/a`]));
+  await run.remove(['locks/a']);
+  expect([...store.objects.keys()]).toEqual([`${first}/environment/a`]);
+});
+
 test('a disk that fails keeps nobody from reading and writing', async () => {
   fs.writeFileSync(top, 'no directory');
   const run = open();
