@@ -5,6 +5,21 @@ import { corpusCase } from '../support/corpus.ts';
 import { figaro } from '../support/run-cli.ts';
 import { newPlace } from '../support/place.ts';
 
+test('where nobody can say whose the log is that lies nearby, both ways are told', async () => {
+  const { directory, home, repository: repo } = newPlace();
+  fs.cpSync(corpusCase('dbxml-clean').backup, home, { recursive: true });
+  for (const name of fs.readdirSync(home)) if (name.startsWith('log.')) fs.unlinkSync(path.join(home, name));
+  const other = path.join(directory, 'other');
+  fs.mkdirSync(other);
+  fs.writeFileSync(path.join(other, 'log.0000000001'), 'not to be read');
+  for (const command of ['hot', 'offline']) {
+    const { exitCode, stderr } = await figaro([command, '--home', home, '--repo', repo], { directory });
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('if it is the log of this environment, name it with `--log-dir <dir>/other`');
+    expect(stderr).toMatch(/If it is not, bring the log files back\..*`figaro-backup offline --without-log`/);
+  }
+});
+
 test('databases whose log is gone are refused, and taken and recovered as they are with --without-log', async () => {
   const { directory, home, repository: repo } = newPlace();
   fs.cpSync(corpusCase('dbxml-clean').backup, home, { recursive: true });

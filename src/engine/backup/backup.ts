@@ -158,7 +158,7 @@ async function requireWorthARepository(
 /** There is no log where it should be: nothing can be backed up in use. */
 async function noLog(files: Files, environment: Environment, watch: Watch): Promise<FigaroError> {
   const nearby = findLogNearby(files, environment);
-  const logged = nearby ? undefined : await findLogged(files, environment, watch);
+  const logged = nearby?.isCertain ? undefined : await findLogged(files, environment, watch);
   const { message, advice } = whyNoLog(environment, logged?.name, nearby);
   return new FigaroError('log-missing', message, { path: environment.home, hint: advice });
 }

@@ -54,26 +54,28 @@ export function findLogNearby(files: Files, environment: Environment): LogNearby
 /**
  * What is to be said of an environment without log files, by every command that needs to know.
  *
- * @param logged a database of it that was written through a log
+ * @param logged a database of it that was written through a log; of no matter where it is certain that `nearby` is its log
  */
 export function whyNoLog(
   { home }: Environment,
   logged: string | undefined,
   nearby: LogNearby | undefined,
 ): { readonly message: string; readonly advice: string } {
-  if (nearby) return { message: `${home} holds no log files, but ${whereIsLog(nearby)}`, advice: nearby.advice };
-  if (logged !== undefined) {
-    return {
-      message: `${home} holds no log files, but ${logged} was written through a log`,
-      advice:
-        'bring the log files back. Where there are none any more, or the log is kept in memory only, stop the application, and take the databases as they are with `figaro-backup offline --without-log`.',
-    };
-  }
-  return {
-    message: `${home} holds no log files: it has no transactions, or its log is elsewhere`,
-    advice:
-      'stop the application, and back it up with `figaro-backup offline`; what is changed after that cannot be recovered.',
-  };
+  const without =
+    logged === undefined
+      ? {
+          message: `${home} holds no log files: it has no transactions, or its log is elsewhere`,
+          advice:
+            'stop the application, and back it up with `figaro-backup offline`; what is changed after that cannot be recovered.',
+        }
+      : {
+          message: `${home} holds no log files, but ${logged} was written through a log`,
+          advice:
+            'bring the log files back. Where there are none any more, or the log is kept in memory only, stop the application, and take the databases as they are with `figaro-backup offline --without-log`.',
+        };
+  if (!nearby) return without;
+  const message = `${home} holds no log files, but ${whereIsLog(nearby)}`;
+  return { message, advice: nearby.isCertain ? nearby.advice : `${nearby.advice} If it is not, ${without.advice}` };
 }
 
 /**
