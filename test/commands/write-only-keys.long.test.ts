@@ -1,131 +1,237 @@
-/** The policy of the manual for keys that may write and list, with a real server. */
+/** Backups with keys that may write and list, and neither read nor remove anything. */
 
 import fs from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { PutBucketPolicyCommand } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Unreachable } from '../../src/engine/store/unreachable.ts';
 import { newKey } from '../support/age-keys.ts';
-import { demoApplication } from '../support/demo-environment.ts';
-import { databasesIn } from '../support/packed-place.ts';
-import { placeIn, type Place } from '../support/place.ts';
-import { output, type Outcome } from '../support/program.ts';
-import { figaro } from '../support/run-cli.ts';
-import { serverStartMs } from '../support/servers/live-servers.ts';
-import { newBucket, otherUser, rgw, s3Client, type S3Environment } from '../support/servers/s3-servers.ts';
-import { describeWith } from '../support/tools.ts';
+import { type MemoryStore, type StoreCall } from '../support/memory-store.ts';
+import { refusing } from '../support/refusing-store.ts';
+import { newPlace } from '../support/place.ts';
+import { PackedPlace } from '../support/packed-place.ts';
+import { memoryStore, memoryUrl as url } from '../support/store-commands.ts';
+import { type CliResult } from '../support/run-cli.ts';
 
-const manual = fs.readFileSync(path.join(import.meta.dirname, '../../docs/stores.md'), 'utf8');
+type Kind = 'plain' | 'encrypted';
 
-/** The policies of the manual that have one thing in them and lack another one, as objects. */
-function policyWith(action: string, without: string): { readonly Statement: readonly object[] } {
-  const policies = manual.match(/^\{\n {2}"Statement"[^`]*^\}$/gm) ?? [];
-  const [policy, ...more] = policies.filter((text) => text.includes(action) && !text.includes(without));
-  expect(more).toEqual([]);
-  return JSON.parse(policy!) as { Statement: object[] };
+const kinds: readonly Kind[] = ['plain', 'encrypted'];
+
+let place: PackedPlace;
+let store: MemoryStore;
+
+async function begin(kind: Kind): Promise<void> {
+  place = await PackedPlace.make(newPlace().directory, kind === 'encrypted' ? 'encrypted' : 'packed');
+  store = memoryStore();
+  place.application.commitUpTo([4, 72_115]);
 }
 
-/** Has a bucket let the other user do what the manual says, word for word, of its own bucket. */
-async function allowOther(environment: S3Environment, bucket: string): Promise<void> {
-  const { Statement } = policyWith('s3:PutObject', 's3:GetObject');
-  const Principal = { AWS: ['arn:aws:iam:::user/test:other'] };
-  const named = { Version: '2012-10-17', Statement: Statement.map((each) => ({ ...each, Principal })) };
-  const Policy = JSON.stringify(named).replaceAll('acme-backup', bucket);
-  const client = s3Client(environment);
-  await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
-  client.destroy();
+const run = (line: string, holder: 'machine' | 'both' = 'machine'): Promise<CliResult> =>
+  place.run(`${line} --repo ${url}`, holder, { store });
+const succeed = (line: string, holder: 'machine' | 'both' = 'machine'): Promise<CliResult> =>
+  place.succeed(`${line} --repo ${url}`, holder, { store });
+/** Nothing is said of keys. */
+const silently = async (line: string): Promise<void> => expect((await succeed(line)).stderr).not.toContain('keys');
+
+/** Keys that may write and list. */
+const isMore = ({ operation }: StoreCall): boolean => operation === 'read' || operation === 'remove';
+const allow = (): void => void (store.hooks = {});
+const refuse = (isForbidden = isMore): void => void (store.hooks = refusing(store, isForbidden));
+/** Runs a command line on a machine whose keys may do everything, and has a spool of its own. */
+async function elsewhere(line: string): Promise<void> {
+  const { hooks } = store;
+  allow();
+  fs.mkdirSync(place.inside('elsewhere'), { recursive: true });
+  await succeed(`${line} --spool ${place.inside('elsewhere')}`, 'both');
+  store.hooks = hooks;
 }
 
-describeWith(rgw.program, rgw.packages, 'with keys that may write and list', () => {
-  describe.each(['plain', 'packed', 'encrypted'] as const)('a %s repository in Ceph RGW', (kind) => {
-    let place: Place;
-    let environment: S3Environment;
-    let url: string;
-    let application: ReturnType<typeof demoApplication>;
-    let recipient: string;
+const initLine = (kind: Kind): string =>
+  `init${kind === 'plain' ? '' : ' --packed'}${kind === 'encrypted' ? ` --recipient ${place.recipient}` : ''}`;
+/** In the order in which they were written: names tell seconds only. */
+const sets = (): string[] => {
+  const names = [...store.objects.keys()].filter((name) => name.includes('/manifest.json'));
+  return names.map((name) => name.split('/').at(-2)!);
+};
+const locks = (): number[] =>
+  [...store.objects].flatMap(([name, { bytes }]) => (name.startsWith('locks/') ? [bytes.length] : []));
 
-    beforeAll(async () => {
-      environment = await rgw.environment();
-      const bucket = await newBucket(environment);
-      await allowOther(environment, bucket);
-      url = `s3://${bucket}/orders`;
-      place = placeIn(fs.mkdtempSync(path.join(tmpdir(), 'figaro-test-')));
-      application = demoApplication(place.home);
-      application.commitUpTo([4, 72_115]);
-      // Goes up in parts.
-      fs.writeFileSync(path.join(place.home, 'attached.bin'), Buffer.alloc(9 << 20, 'attached'));
-      for (const spool of ['writer', 'owner']) fs.mkdirSync(inside(spool));
-      const key = await newKey();
-      recipient = key.recipient.text;
-      fs.writeFileSync(inside('identity.txt'), `${key.secret}\n`);
-    }, serverStartMs);
-    afterAll(() => fs.rmSync(place.directory, { recursive: true, force: true }));
+/** Has all locks be as old as this. */
+function silence(ms: number): void {
+  for (const [name, { bytes }] of store.objects)
+    if (name.startsWith('locks/')) store.objects.set(name, { bytes, changedMs: Date.now() - ms });
+}
 
-    const inside = (name: string): string => path.join(place.directory, name);
-    const keys = { writer: ['--key-file', '@machine.key'], owner: ['--identity', '@identity.txt'] };
-    const run = async (
-      spool: 'writer' | 'owner',
-      line: string,
-      more: Readonly<Record<string, string>> = {},
-    ): Promise<Outcome & { readonly stdout: string }> => {
-      const words = [...line.split(' '), ...(kind === 'encrypted' ? keys[spool] : [])];
-      const env = { ...environment, FIGARO_BACKUP_REPO: url, FIGARO_BACKUP_SPOOL: inside(spool), ...more };
-      return await output(
-        words.map((word) => word.replace(/^@/, `${place.directory}/`)),
-        env,
-      );
-    };
-    const limited = (line: string): ReturnType<typeof run> => run('writer', line, { ...otherUser });
-    const succeed = async (running: ReturnType<typeof run>): Promise<string> => {
-      const { status, stdout, stderr } = await running;
-      expect([status, stderr]).toEqual([0, stderr]);
-      expect(stderr).not.toContain('keys');
-      return stdout;
-    };
+/** Whether the newest full set needs packs of the first set. */
+async function sharesPages(): Promise<boolean> {
+  const [first] = sets();
+  await elsewhere('expire --keep-full 1');
+  return [...store.objects.keys()].some((name) => name.startsWith(`packs/${first}`));
+}
 
-    test('is made', async () => {
-      const packed = kind === 'plain' ? '' : ' --packed';
-      const sealed = kind === 'encrypted' ? ` --recipient ${recipient}` : '';
-      await succeed(limited(`init${packed}${sealed}`));
-    });
+describe.each(kinds)('a %s repository', (kind) => {
+  beforeEach(() => begin(kind));
 
-    test('takes sets', async () => {
-      await succeed(limited('hot --home @env --include attached.bin'));
-      for (const end of [60_000, 110_402]) {
-        application.commitUpTo([5, end]);
-        await succeed(limited('incremental --home @env'));
-      }
-      const told = await Promise.all([1, 2].map(() => limited('hot --home @env --lock-wait 10m')));
-      expect(told.map(({ status, stderr }) => [status, stderr])).toEqual(told.map(({ stderr }) => [0, stderr]));
-      expect((await succeed(limited('list'))).match(/not yet rehearsed/g)).toHaveLength(2);
-    });
-
-    test('is neither read from nor removed from', async () => {
-      for (const line of ['verify', 'recover --to @stolen --identity @identity.txt', 'expire --keep-full 1']) {
-        const { status, stderr } = await limited(line);
-        expect([line, status]).toEqual([line, 6]);
-        expect(stderr).toMatch(/error \[not-permitted\].*the store does not allow it \(403 AccessDenied\)/);
-      }
-      expect(fs.existsSync(inside('stolen'))).toBe(false);
-    });
-
-    test('is proven, and recovered from, elsewhere', async () => {
-      await succeed(run('owner', 'verify --rehearse'));
-      await succeed(run('owner', 'check --max-rehearsal-age 1h'));
-      await succeed(run('owner', 'recover --to @recovered'));
-      await figaro(['hot', '-q', '--home', place.home, '--repo', place.repository]);
-      await figaro(['recover', '--repo', place.repository, '--to', inside('other')]);
-      expect(databasesIn(inside('recovered'))).toEqual(databasesIn(inside('other')));
-    });
-
-    test('that others have added to is told to be unknown, and known after one look', async () => {
-      await succeed(run('owner', 'hot --home @env'));
-      const { status, stderr } = await limited('incremental --home @env');
-      expect([status, stderr]).toEqual([6, expect.stringMatching(/manifest\.json.*and this machine does not know it/)]);
-      await succeed(run('writer', 'list'));
-      await succeed(limited('incremental --home @env'));
-      const told = await limited('hot --home @env');
-      expect([told.status, told.stderr.includes('shares no pages')]).toEqual([0, kind !== 'plain']);
-    });
+  test('is made and added to, and what is added is not proven before it is rehearsed elsewhere', async () => {
+    refuse();
+    await succeed(initLine(kind));
+    await silently('hot --home @env');
+    await silently('check --max-age 1h');
+    for (const end of [60_000, 110_402]) {
+      place.application.commitUpTo([5, end]);
+      await silently('incremental --home @env');
+    }
+    expect((await succeed('incremental --home @env -v')).stdout).toContain('nothing new');
+    expect((await run('list')).stdout.match(/not yet rehearsed/g)).toHaveLength(2);
+    await silently('offline --home @env');
+    expect(sets()).toHaveLength(4);
+    expect(locks()).toEqual(Array(6).fill(0));
+    await elsewhere('verify --rehearse');
+    await elsewhere('check --max-rehearsal-age 1h');
+    expect(await sharesPages()).toBe(kind !== 'plain');
   });
+
+  test('is known to a machine that has looked at it once', async () => {
+    await elsewhere(initLine(kind));
+    await elsewhere('hot --home @env');
+    refuse();
+    expect(await run('hot --home @env')).toMatchObject({
+      exitCode: 6,
+      stderr: expect.stringContaining(
+        'cannot read repository.json: the store does not allow it (403 AccessDenied), and this machine does not know it\nhint: keys that may write and list are enough for backups where this machine knows the repository: run `figaro-backup list` on it once',
+      ) as string,
+    });
+    expect(locks()).toEqual([]);
+    allow();
+    await succeed('list');
+    refuse();
+    place.application.commitUpTo([5, 60_000]);
+    await silently('incremental --home @env');
+    const [first] = sets();
+    const { stderr } = await succeed('hot --home @env');
+    if (kind === 'plain') return expect(stderr).not.toContain('keys');
+    expect(stderr).toContain(
+      `the new set shares no pages with ${first}: these keys may not read what its pages were\n`,
+    );
+    expect(await sharesPages()).toBe(false);
+  });
+
+  test('takes sets whatever others noted, and tells of none that others made', async () => {
+    await succeed(initLine(kind));
+    await succeed('hot --home @env');
+    const [first] = sets();
+    await elsewhere(`pin ${first}`);
+    await elsewhere('verify');
+    refuse();
+    for (const line of ['list', 'check --max-age 1h']) {
+      const refused = await run(line);
+      expect([refused.exitCode, refused.stderr]).toEqual([6, expect.stringContaining('this machine does not know it')]);
+    }
+    place.application.commitUpTo([5, 60_000]);
+    await silently('incremental --home @env');
+    const { stderr } = await succeed('hot --home @env');
+    const warning = `the new set shares no pages with ${first}: these keys may not read its checks\n`;
+    if (kind === 'plain') expect(stderr).not.toContain('keys');
+    else expect(stderr).toContain(warning);
+    await elsewhere(`unpin ${first}`);
+    if (kind !== 'plain') expect(await sharesPages()).toBe(false);
+    await elsewhere('hot --home @env');
+    const manifest = new RegExp(`cannot read \\S*${sets().at(-1)}/manifest.json\\S*: the store does not allow it`);
+    for (const line of ['incremental --home @env', 'hot --home @env', 'list']) {
+      const refused = await run(line);
+      expect([refused.exitCode, refused.stderr]).toEqual([6, expect.stringMatching(manifest)]);
+    }
+    allow();
+    await succeed('list');
+    refuse();
+    await silently('incremental --home @env');
+    await elsewhere('verify --rehearse');
+  });
+});
+
+test.each(kinds)(
+  'what a killed run left in a repository that is %s, and cannot be removed, keeps nobody from the next set',
+  async (kind) => {
+    await begin(kind);
+    await elsewhere(initLine(kind));
+    await elsewhere('hot --home @env');
+    await succeed('list');
+    place.application.commitUpTo([5, 60_000]);
+    let isKilled = false;
+    store.hooks = {
+      before: ({ operation, name }) => {
+        isKilled ||= operation === 'create' && name.includes('/manifest.json');
+        if (isKilled) throw new Unreachable('gone');
+      },
+    };
+    const before = new Set(store.objects.keys());
+    expect((await run('hot --home @env')).exitCode).toBe(13);
+    const left = [...store.objects.keys()].filter((name) => !before.has(name) && !name.startsWith('locks/'));
+    expect(left.length).toBeGreaterThan(0);
+    refuse();
+    silence(60_000);
+    expect(await run('hot --home @env')).toMatchObject({
+      exitCode: 7,
+      stderr: expect.stringContaining('is being written to\nhint') as string,
+    });
+    silence(301_000);
+    await succeed('hot --home @env');
+    expect(sets()).toHaveLength(2);
+    expect([...store.objects.keys()]).toEqual(expect.arrayContaining(left));
+  },
+);
+
+test('recipients that others add are not written for before this machine has read them', async () => {
+  await begin('encrypted');
+  await succeed(initLine('encrypted'));
+  await succeed('hot --home @env');
+  const { recipient } = await newKey();
+  expect((await run(`recipients --add ${recipient.text}`)).exitCode).toBe(0);
+  refuse();
+  expect(await run('hot --home @env')).toMatchObject({
+    exitCode: 6,
+    stderr: expect.stringContaining('cannot read repository.json') as string,
+  });
+  expect(sets()).toHaveLength(1);
+  allow();
+  await succeed('list');
+  refuse();
+  await silently('hot --home @env');
+});
+
+test('a head that another one put there is not taken for the one that is known', async () => {
+  await begin('encrypted');
+  await succeed(initLine('encrypted'));
+  await succeed('hot --home @env');
+  refuse();
+  const { bytes, changedMs } = store.objects.get('repository.json')!;
+  store.objects.set('repository.json', { bytes: bytes.map((byte, i) => (i === 40 ? byte ^ 1 : byte)), changedMs });
+  expect((await run('hot --home @env')).exitCode).toBe(6);
+  store.objects.set('repository.json', { bytes, changedMs });
+  await silently('hot --home @env');
+});
+
+test.each([
+  ['others can write to', (top: string) => fs.chmodSync(top, 0o770)],
+  ['is gone', (top: string) => fs.rmSync(top, { recursive: true })],
+])('nothing is known from a directory that %s', async (_what, spoil) => {
+  await begin('plain');
+  await succeed('init');
+  await succeed('hot --home @env');
+  spoil(place.inside(`spool/figaro-backup-${process.getuid!()}.known`));
+  refuse();
+  expect((await run('hot --home @env')).exitCode).toBe(6);
+});
+
+test('who decides what is sound, or may be removed, believes nothing that it may not read', async () => {
+  await begin('plain');
+  await succeed('init');
+  await succeed('hot --home @env');
+  refuse();
+  for (const line of ['verify', 'expire --keep-full 1', 'logs prune --home @env']) {
+    const refused = await run(line);
+    expect([line, refused.exitCode, refused.stderr]).toEqual([
+      line,
+      6,
+      expect.stringContaining('cannot read repository.json: the store does not allow it'),
+    ]);
+  }
 });
