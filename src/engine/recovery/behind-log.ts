@@ -13,6 +13,7 @@ import { scanBatches, scanLog, type RecordBatch } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 import { FileBindings } from './bindings.ts';
+import { holdsPlace } from './page-change.ts';
 import { operationsFor } from './record-operations/table.ts';
 
 /** Damage is taken for the end of the log: others judge it. */
@@ -56,7 +57,7 @@ async function lacksChanges(
   const onDisk = new Map<number, Lsn | undefined>();
   const isLacking = (batch: RecordBatch, i: number): boolean => {
     const place = operationsFor(batch.file.version)[batch.code(i)]?.onePage;
-    if (!place || batch.isDebug(i)) return false;
+    if (!place || batch.isDebug(i) || !holdsPlace(batch, i, place)) return false;
     const fields = batch.starts[i]! + recordAt.fields;
     const lsn = batch.lsn(i);
     if (bindings.at(batch.view.getInt32(fields + place.fileId, true), lsn)?.uid !== file.format.uid) return false;
@@ -70,6 +71,8 @@ async function lacksChanges(
   const isCommitOfOne = (batch: RecordBatch, i: number): boolean => {
     const txnId = batch.txnId(i);
     const code = batch.code(i);
+    // One of that id before was lost in a crash.
+    if (batch.beginsTransaction(i)) open.delete(txnId);
     if (code === child.code) {
       const nested = bodyAs(batch.record(i), child);
       if (nested && open.delete(nested.child)) open.add(txnId);
@@ -81,7 +84,10 @@ async function lacksChanges(
     return false;
   };
   // What came before is on the pages (recovery document, F.1). What is open then is registered anew until the checkpoint is made.
-  const isWhole = checkpoint && checkpoint.redoFrom.file >= log.files[0]!.number;
+  const isWhole =
+    checkpoint &&
+    checkpoint.redoFrom.file >= log.files[0]!.number &&
+    compareLsn(checkpoint.redoFrom, checkpoint.lsn) <= 0;
   const start = isWhole ? { ...log, start: checkpoint.redoFrom } : log;
   const until = isWhole ? checkpoint.lsn : noLsn;
   learnBindings(files, start, until, bindings);

@@ -1,8 +1,10 @@
 import { FigaroError } from '../../errors.ts';
 import { type ByteRange } from '../../format/byte-range.ts';
 import { RecordCursor } from '../../format/log/cursor.ts';
+import { recordAt } from '../../format/log/frame.ts';
 import { type RecordLayout } from '../../format/log/record.ts';
 import { compareLsn, equalLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
+import { type RecordBatch } from '../log/scan.ts';
 import { type Binding } from './bindings.ts';
 import { type DiskComparison } from './disk-comparison.ts';
 import { type CachedPage } from './page-cache.ts';
@@ -317,6 +319,11 @@ export interface PagePlaceInRecord {
   readonly before: number;
   /** Those fields, likewise. */
   readonly lengths: readonly number[];
+}
+
+/** False for a record that ends before these fields do: whoever decodes it says so. */
+export function holdsPlace(batch: RecordBatch, i: number, { before }: PagePlaceInRecord): boolean {
+  return batch.lengthOf(i) >= recordAt.fields + before + 8;
 }
 
 /** Declares the redo and undo of a record type, for one or more of its layouts. */

@@ -9,7 +9,7 @@ import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause } from '../pause.ts';
 import { isFileOperation } from './record-operations/fileops.ts';
-import { Change, Misfit, type Operation, type PagePlaceInRecord } from './page-change.ts';
+import { Change, holdsPlace, Misfit, type Operation, type PagePlaceInRecord } from './page-change.ts';
 import { type Recovery } from './recovery.ts';
 import { operationsFor, isWithoutPages } from './record-operations/table.ts';
 import { UnloggedRows } from './unlogged-rows.ts';
@@ -115,6 +115,7 @@ export class Passes {
 
   /** True when the only page of a record is known to have its change; nothing but that is found out of the record. */
   #isPresent(batch: RecordBatch, i: number, place: PagePlaceInRecord): boolean {
+    if (!holdsPlace(batch, i, place)) return false;
     const fields = batch.starts[i]! + recordAt.fields;
     const fileId = batch.view.getInt32(fields + place.fileId, true);
     const lsn = { file: batch.file.number, offset: batch.offsetOf(i) };
