@@ -123,6 +123,12 @@ export class StoredFile {
     this.#lastOffset = lsn.offset;
   }
 
+  /** To be called before redo meets records that it has met before. */
+  beginRedoAnew(): void {
+    this.knownLsns.forget(0);
+    this.lastChanges.forget(0);
+  }
+
   /** True when the last record that is about its pages, in the order of the passes, lies at this LSN or behind it. */
   changedSince(lsn: Lsn): boolean {
     return compareLsn({ file: this.#lastFile, offset: this.#lastOffset }, lsn) >= 0;

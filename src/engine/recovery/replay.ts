@@ -75,7 +75,9 @@ export async function replay(
     await passes.redo();
     const onlooker = onlookerOf({ prepared, table, scope });
     await onlooker.begin(first);
+    // Those that went on were among others, which have committed.
     const rest = { ...log, start: firstDifferent(earlier.analysis, analysis) };
+    for (const file of table) file.beginRedoAnew();
     await new Passes({ ...recovery, log: rest }, onlooker).redo();
     await onlooker.end();
     requireSettled(recovery, new Map());

@@ -213,6 +213,43 @@ describeNative('transactions side by side', () => {
   );
 });
 
+describeNative('a transaction that goes on at the first moment there is', () => {
+  test('has what others had committed by then taken for what it is', async () => {
+    const home = path.join(temporaryDirectory(), 'env');
+    const session = new Session(home, ['--log-max', '100000']);
+    const container = new ContainerWriter(session, false);
+    session.do('begin t');
+    for (let id = 2; id < 80; id++) {
+      container.put('t', id, `doc${id}`);
+      container.write('t', id, `<first n="${id}">${'x'.repeat(60)}</first>`);
+    }
+    session.do('commit t', 'open z auto z.db - btree 512', 'put z auto 0 3000 40 more', 'checkpoint', 'remove-logs');
+    session.do('begin a');
+    container.write('a', 10, `<second>${'y'.repeat(60)}</second>`);
+    session.do('begin b');
+    // All on one page.
+    for (const text of ['p', 'q', 'r']) container.write('b', 60, `<second>${text.repeat(60)}</second>`);
+    session.do('commit b');
+    container.write('a', 11, `<second>${'y'.repeat(60)}</second>`);
+    session.do('commit a', 'begin c');
+    container.write('c', 60, '<third/>');
+    session.do('commit c', 'flush');
+    await session.die();
+    const environment = discoverEnvironment(nodeFiles, home);
+    const moments = await momentsOf(nodeFiles, environment, 'w.dbxml');
+    const { txnId } = moments[0]!;
+    expect(moments.map((moment) => moment.txnId - txnId)).toEqual([0, -1, 1]);
+    const kinds: Record<string, string[]> = {};
+    for (const name of ['doc10', 'doc11', 'doc60', 'doc61']) {
+      const events = await historyOf(nodeFiles, environment, 'w.dbxml', name);
+      expect(events.map(asText)).toEqual(eventsIn(moments, name));
+      kinds[name] = events.map(({ kind }) => kind);
+    }
+    const changed = ['there', 'changed'];
+    expect(kinds).toEqual({ doc10: changed, doc11: changed, doc60: changed, doc61: ['there'] });
+  });
+});
+
 describeNative('random transactions', () => {
   const firstSeed = Number(process.env.FIRST_SEED ?? 1);
 
