@@ -9,7 +9,7 @@ import { logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { findLastCheckpoint, type LastCheckpoint } from '../log/find-checkpoint.ts';
 import { openLog, type Log } from '../log/log-files.ts';
-import { scanBatches, scanLog, type RecordBatch } from '../log/scan.ts';
+import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 import { FileBindings } from './bindings.ts';
@@ -35,7 +35,7 @@ export async function isBehindLog(
     const log = openLog(files, logPaths(environment));
     const file = new DatabaseFile(files, path);
     try {
-      return await lacksChanges(files, log, findLastCheckpoint(files, log), file, watch);
+      return await lacksChanges(files, log, await lastCheckpointOf(files, log, watch), file, watch);
     } finally {
       file.close();
     }
@@ -43,6 +43,18 @@ export async function isBehindLog(
     if (error instanceof FigaroError && error.code !== 'interrupted') return false;
     throw error;
   }
+}
+
+const progress = { phase: 'look at the log beside it' };
+
+/** As `findLastCheckpoint`, in a log that may be large, and have none. */
+async function lastCheckpointOf(files: Files, log: Log, watch: Watch): Promise<LastCheckpoint | undefined> {
+  for (const file of log.files.toReversed()) {
+    const found = findLastCheckpoint(files, { files: [file], incomplete: [] });
+    if (found) return found;
+    await pause(watch, progress);
+  }
+  return undefined;
 }
 
 async function lacksChanges(
@@ -53,7 +65,6 @@ async function lacksChanges(
   watch: Watch,
 ): Promise<boolean> {
   const bindings = new FileBindings();
-  const isNoted = new Set(FileBindings.notedCodes);
   const onDisk = new Map<number, Lsn | undefined>();
   const isLacking = (batch: RecordBatch, i: number): boolean => {
     const place = operationsFor(batch.file.version)[batch.code(i)]?.onePage;
@@ -90,23 +101,28 @@ async function lacksChanges(
     compareLsn(checkpoint.redoFrom, checkpoint.lsn) <= 0;
   const start = isWhole ? { ...log, start: checkpoint.redoFrom } : log;
   const until = isWhole ? checkpoint.lsn : noLsn;
-  learnBindings(files, start, until, bindings);
+  await learnBindings(files, start, until, bindings, watch);
   for (const batch of scanBatches(files, start, toTheEnd)) {
     for (let i = 0; i < batch.count; i++) {
       if (isNoted.has(batch.code(i)) && compareLsn(batch.lsn(i), until) > 0) bindings.see(batch.record(i));
       if (isCommitOfOne(batch, i)) return true;
     }
-    await pause(watch, { phase: 'look at the log beside it' });
+    await pause(watch, progress);
   }
   return false;
 }
 
+const isNoted = new Set(FileBindings.notedCodes);
+
 /** Learns what ids stand for from the records up to a place. */
-function learnBindings(files: Files, log: Log, until: Lsn, bindings: FileBindings): void {
+async function learnBindings(files: Files, log: Log, until: Lsn, bindings: FileBindings, watch: Watch): Promise<void> {
   if (isNoLsn(until)) return;
-  for (const record of scanLog(files, log, toTheEnd)) {
-    if (compareLsn(record.lsn, until) > 0) return;
-    bindings.see(record);
+  for (const batch of scanBatches(files, log, toTheEnd)) {
+    for (let i = 0; i < batch.count; i++) {
+      if (compareLsn(batch.lsn(i), until) > 0) return;
+      if (isNoted.has(batch.code(i))) bindings.see(batch.record(i));
+    }
+    await pause(watch, progress);
   }
 }
 

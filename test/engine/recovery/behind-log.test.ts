@@ -1,9 +1,11 @@
 /** Logs that tell nothing true of the file beside them, or nothing at all: a warning is only advice, and stops nobody. */
 
+import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { DatabaseFile } from '../../../src/engine/database/database-file.ts';
+import { filesWith } from '../../../src/engine/files/files-with.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { isBehindLog } from '../../../src/engine/recovery/behind-log.ts';
 import { encodeRegister } from '../../../src/format/log/encode.ts';
@@ -13,6 +15,7 @@ import { plainFraming } from '../../../src/format/log/framing.ts';
 import { addrem, debug, noop } from '../../../src/format/log/records/db.ts';
 import { databaseType, registration } from '../../../src/format/log/records/dbreg.ts';
 import { checkpoint, commit } from '../../../src/format/log/records/txn.ts';
+import { logFileName, logFileNumber } from '../../../src/format/names.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { figaro } from '../../support/run-cli.ts';
 import { MadeUpApplication, madeUpName } from '../../support/made-up-application.ts';
@@ -110,4 +113,24 @@ describe('a record that ends before its fields do, and what is read of the log w
     expect(exitCode).toBe(4);
     expect(stderr).toContain(`error [log-corrupt]: log record [1][${windowSize - short.length}]: the fields of a`);
   });
+});
+
+test('who has had enough is not kept waiting until all of a log without checkpoints is read', async () => {
+  const home = homeWith([filler]);
+  const logFiles = 5;
+  for (let number = 2; number <= logFiles; number++) fs.writeFileSync(path.join(home, logFileName(number)), header);
+  let opened = 0;
+  const slow = filesWith(nodeFiles, {
+    openIfThere: (file) => {
+      if (logFileNumber(path.basename(file)) === undefined) return nodeFiles.openIfThere(file);
+      opened += 1;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      return nodeFiles.openIfThere(file);
+    },
+  });
+  const environment = discoverEnvironment(nodeFiles, home);
+  const looking = isBehindLog(slow, environment, path.join(home, madeUpName), { signal: AbortSignal.abort() });
+  await expect(looking).rejects.toMatchObject({ code: 'interrupted' });
+  // The header of each, and all of the last one.
+  expect(opened).toBe(logFiles + 1);
 });
