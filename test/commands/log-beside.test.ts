@@ -135,9 +135,16 @@ describeNative('a sound file beside its log', () => {
     expect(whole.stdout.match(/late/g)).toHaveLength(2);
   });
 
+  test('is told to lack the first that was put into it, where it is new', async () => {
+    const home = await homeAfter('open b auto b.db - btree 1024', 'put b auto 0 3 10 late');
+    const { exitCode, stderr } = await figaro(['inspect', 'container', path.join(home, 'b.db')]);
+    expect([exitCode, stderr.includes('b.db lacks changes that are in the log beside it')]).toEqual([0, true]);
+  });
+
   test.each([
     { what: 'nothing was done since', commands: [] },
     { what: 'it was written since', commands: ['put a auto 3 2 10 late', 'sync'] },
+    { what: 'its LSNs were reset since', commands: ['put a auto 3 2 10 late', 'sync', 'reset-lsn a.db'] },
     { what: 'another one was changed', commands: ['open b auto b.db - btree 1024', 'put b auto 0 3 10 late'] },
     { what: 'what was done was taken back', commands: ['begin t', 'put a t 3 2 10 late', 'abort t'] },
     { what: 'what was done has not committed', commands: ['begin t', 'put a t 3 2 10 late'] },

@@ -3,7 +3,7 @@
 import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { child, commit, txnOpcode } from '../../format/log/records/txn.ts';
-import { compareLsn, isNoLsn, noLsn, type Lsn } from '../../format/lsn.ts';
+import { compareLsn, equalLsn, isNoLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { DatabaseFile } from '../database/database-file.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
@@ -13,7 +13,7 @@ import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { bodyAs } from '../log/scanned-record.ts';
 import { pause, type Watch } from '../pause.ts';
 import { FileBindings } from './bindings.ts';
-import { holdsPlace } from './page-change.ts';
+import { holdsPlace, placeOfBefore, type PagePlaceInRecord } from './page-change.ts';
 import { operationsFor } from './record-operations/table.ts';
 
 /** Damage is taken for the end of the log: others judge it. */
@@ -45,6 +45,9 @@ export async function isBehindLog(
   }
 }
 
+/** Of pages that were written without the log, or new, or reset. */
+const notLogged: Lsn = { file: 0, offset: 1 };
+
 const progress = { phase: 'look at the log beside it' };
 
 /** As `findLastCheckpoint`, in a log that may be large, and have none. */
@@ -75,7 +78,9 @@ async function lacksChanges(
     const pgno = batch.view.getUint32(fields + place.pgno, true);
     if (!onDisk.has(pgno)) onDisk.set(pgno, lsnOf(file, pgno));
     const there = onDisk.get(pgno);
-    return there !== undefined && compareLsn(there, lsn) < 0;
+    if (there === undefined || compareLsn(there, lsn) >= 0) return false;
+    // Where the LSNs were reset, what was logged before is on the page; a new page has such an LSN, too.
+    return !equalLsn(there, notLogged) || isFirstChange(batch.view, fields, place);
   };
   /** The transactions that have made such changes, and have not ended. */
   const open = new Set<number>();
@@ -110,6 +115,12 @@ async function lacksChanges(
     await pause(watch, progress);
   }
   return false;
+}
+
+/** True for a record that names no other as the last one of its page. */
+function isFirstChange(view: DataView, fields: number, place: PagePlaceInRecord): boolean {
+  const before = placeOfBefore(view, fields, place);
+  return before !== undefined && view.getUint32(before, true) === 0;
 }
 
 const isNoted = new Set(FileBindings.notedCodes);

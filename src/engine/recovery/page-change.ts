@@ -326,6 +326,20 @@ export function holdsPlace(batch: RecordBatch, i: number, { before }: PagePlaceI
   return batch.lengthOf(i) >= recordAt.fields + before + 8;
 }
 
+/** Where a record holds the LSN that its page had before; undefined where its lengths lead out of it. */
+export function placeOfBefore(
+  view: DataView,
+  fields: number,
+  { before, lengths }: PagePlaceInRecord,
+): number | undefined {
+  let at = fields;
+  for (const length of lengths) {
+    if (at + length + 4 > view.byteLength) return undefined;
+    at += view.getUint32(at + length, true);
+  }
+  return at + before + 8 > view.byteLength ? undefined : at + before;
+}
+
 /** Declares the redo and undo of a record type, for one or more of its layouts. */
 export function on<Body extends object>(
   layouts: RecordLayout<Body> | readonly RecordLayout<Body>[],

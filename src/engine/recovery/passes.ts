@@ -9,7 +9,7 @@ import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause } from '../pause.ts';
 import { isFileOperation } from './record-operations/fileops.ts';
-import { Change, holdsPlace, Misfit, type Operation, type PagePlaceInRecord } from './page-change.ts';
+import { Change, holdsPlace, Misfit, placeOfBefore, type Operation, type PagePlaceInRecord } from './page-change.ts';
 import { type Recovery } from './recovery.ts';
 import { operationsFor, isWithoutPages } from './record-operations/table.ts';
 import { UnloggedRows } from './unlogged-rows.ts';
@@ -214,16 +214,6 @@ export class Passes {
     this.change.aim(record.lsn, record.version, file, binding);
     return operation;
   }
-}
-
-/** Where a record holds the LSN that its page had before; undefined where its lengths lead out of it. */
-function placeOfBefore(view: DataView, fields: number, { before, lengths }: PagePlaceInRecord): number | undefined {
-  let at = fields;
-  for (const length of lengths) {
-    if (at + length + 4 > view.byteLength) return undefined;
-    at += view.getUint32(at + length, true);
-  }
-  return at + before + 8 > view.byteLength ? undefined : at + before;
 }
 
 function requireNoPages(record: ScannedRecord): void {

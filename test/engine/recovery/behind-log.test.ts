@@ -67,7 +67,7 @@ function registered(uid: string): Uint8Array {
 const filler = record([debug.code, 0], 1 << 16);
 const first = header.length + registered('00'.repeat(20)).length + filler.length;
 const txnId = 0x8000_0001;
-const change = record([noop.code, txnId, 0, 0, fileId, 0, 1, 0]);
+const change = record([noop.code, txnId, 0, 0, fileId, 0, 0, 1]);
 
 /** By its record, the transaction has written another one there before; none where that is zero. */
 function committed(before: number): Uint8Array {
