@@ -27,13 +27,14 @@ export function inspectContainerCommand(context: CommandContext): Command {
     )
     .action(async (name: string, options: FileOptions) => {
       const { files, path } = findFile(context, options, name);
-      const [inventory, behind] = await context.withWatch(options, async (watch) => [
-        await takeInventory(files, path, watch),
-        await warningOfLogBeside(files, path, watch),
-      ]);
+      const [inventory, behind] = await context.withWatch(options, async (watch) => {
+        const found = await takeInventory(files, path, watch);
+        // What is damaged is told of the log in other words, without a look into it.
+        return [found, found.findingCount === 0 ? await warningOfLogBeside(files, path, watch) : undefined];
+      });
       context.print(options, toDocument(inventory), () => describeInventory(inventory));
       const { findings, findingCount } = inventory;
-      if (findingCount === 0 && behind !== undefined) context.addWarning(options, behind);
+      if (behind !== undefined) context.addWarning(options, behind);
       const more = findingCount > 1 ? `, and ${formatCount(findingCount - 1, 'more finding')}` : '';
       if (findingCount === 0) return;
       context.found('page-type', `${findings[0]!.message}${more}${noteOfLogBeside(files, path)}`);
