@@ -13,6 +13,7 @@ import { type Page } from '../../src/format/page/page.ts';
 
 /** A file in memory. */
 export class MemoryPiece implements Piece {
+  readonly isInPlace = true;
   bytes: Uint8Array;
 
   constructor(bytes: Uint8Array = new Uint8Array(0)) {

@@ -15,6 +15,7 @@ export type ReadBelow = (target: Uint8Array, position: number) => number;
 
 /** The bytes of a file that is only read, under those that were written since. */
 export class OverlayPiece<Kept> implements Piece {
+  readonly isInPlace = false;
   readonly #keeper: Keeper<Kept>;
   readonly #readBelow: ReadBelow;
   /** Bytes of the file below that still count. */

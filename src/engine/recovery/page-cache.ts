@@ -53,7 +53,7 @@ const sampleSize = 500;
  * worked on stay in memory whatever the bound.
  */
 export class PageCache {
-  readonly #capacity: number;
+  #capacity: number;
   /** More than this, in bytes, and pages are evicted. */
   #limit: number;
   #pages: CachedPage[] = [];
@@ -61,6 +61,8 @@ export class PageCache {
   /** Of pages that were passed by since such pages went last. */
   #passedBytes = 0;
   #round = 1;
+  /** Pages had to go for others. */
+  isFull = false;
   /** Evicted pages, by size: the next ones take their places, so that nothing is left to the garbage collector. */
   readonly #spare = new Map<number, CachedPage[]>();
   pagesRead = 0;
@@ -70,6 +72,15 @@ export class PageCache {
   constructor(capacityBytes: number) {
     this.#capacity = capacityBytes;
     this.#limit = capacityBytes;
+  }
+
+  /** Gives half of the memory for pages away. Returns how much that is, in bytes. */
+  giveHalf(): number {
+    const half = Math.floor(this.#capacity / 2);
+    this.#capacity -= half;
+    this.#evict();
+    this.#spare.clear();
+    return half;
   }
 
   /** Starts the work on another record: pages handed out before may be evicted. */
@@ -120,6 +131,7 @@ export class PageCache {
 
   /** A tenth of the pages goes, those that were not used for longest, as far as a sample tells. */
   #evict(): void {
+    this.isFull = true;
     const tenth = this.#capacity / 10;
     const most = this.#bytes - (this.#capacity - tenth);
     const evicted = this.#takeOut(this.#lastUseOf(most / this.#bytes), most);

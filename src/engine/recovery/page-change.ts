@@ -47,7 +47,7 @@ export class Change {
   version = 0;
   file!: StoredFile;
   binding!: Binding;
-  readonly counts: RedoCounts = { applied: 0, present: 0, questioned: 0 };
+  readonly counts: RedoCounts;
   undone = 0;
   /** The pages that the record changes, and did not find changed. */
   readonly made = new PageNumbers();
@@ -60,14 +60,27 @@ export class Change {
   /** Where it is known what is on the disk of the source. */
   comparison: DiskComparison | undefined;
 
+  /** Has `redoLate` of the record wait for one of its pages. Returns false where that cannot be. */
+  putOff: (pgno: number) => boolean = () => false;
+
+  /** @param counts what it adds to */
+  constructor(counts: RedoCounts = { applied: 0, present: 0, questioned: 0 }) {
+    this.counts = counts;
+  }
+
   aim(lsn: Lsn, version: number, file: StoredFile, binding: Binding): void {
+    file.noteRecord(lsn);
+    this.aimLate(lsn, version, file, binding);
+  }
+
+  /** As `aim`, at a record that its file has taken note of before. */
+  aimLate(lsn: Lsn, version: number, file: StoredFile, binding: Binding): void {
     this.lsn = lsn;
     this.version = version;
     this.file = file;
     this.binding = binding;
     this.made.clear();
     this.split = undefined;
-    file.noteRecord(lsn);
   }
 
   /** True when page contents in the record are in the other byte order than the database's (format document, 3.4). */
@@ -211,7 +224,8 @@ export class Change {
 
   /** The page is freed, cut off or allocated: what could not be done to it before no longer matters. */
   settle(pgno: number): void {
-    const { questions, overdue, unfit, lacking } = this.file;
+    const { questions, overdue, unfit, lacking, waiting } = this.file;
+    waiting?.finish(pgno, pgno);
     questions.delete(pgno);
     overdue.delete(pgno);
     unfit.delete(pgno);
@@ -300,6 +314,8 @@ export function isAboutOlderCopy({ details }: FigaroError): boolean {
 interface PageOperation<Body> {
   readonly redo: (body: Body, change: Change) => void;
   readonly undo: (body: Body, change: Change) => void;
+  /** The part of `redo` that it has put off. */
+  readonly redoLate?: (body: Body, change: Change) => void;
 }
 
 /** A record type and its redo and undo. */
@@ -307,6 +323,7 @@ export interface Operation {
   readonly layout: RecordLayout<object>;
   readonly redo: (body: object, change: Change) => void;
   readonly undo: (body: object, change: Change) => void;
+  readonly redoLate: ((body: object, change: Change) => void) | undefined;
   /** Where the record names its page, when it changes one page and nothing else. */
   readonly onePage: PagePlaceInRecord | undefined;
 }
@@ -351,6 +368,7 @@ export function on<Body extends object>(
     // The body was decoded with this very layout.
     redo: (body, change) => operation.redo(body as Body, change),
     undo: (body, change) => operation.undo(body as Body, change),
+    redoLate: operation.redoLate && ((body, change) => operation.redoLate?.(body as Body, change)),
     onePage: undefined,
   }));
 }

@@ -11,6 +11,7 @@ import { KnownLsns } from './known-lsns.ts';
 import { CachedPage, type PageCache } from './page-cache.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
 import { type Piece } from './piece.ts';
+import { type WaitingOfFile } from './waiting-records.ts';
 
 /** Why a committed change could not be made on a page; settled when the page is freed, cut off or allocated anew. */
 export interface OpenQuestion {
@@ -52,6 +53,12 @@ interface LackingRows {
 
 /** Pages that are written together. In bytes. */
 const run = new Uint8Array(256 << 10);
+/** Pages that are read together, changed, and written. In bytes. */
+const passing = new Uint8Array(256 << 10);
+/** Two pages further apart are not read at once, in bytes: to copy what lies in between costs more than another read. */
+const longestGap = 32 << 10;
+/** Pages in between are written as they were, up to so many bytes, where that takes no room. */
+const longestGapWritten = 16 << 10;
 
 /** One database file during recovery: its pages, its identity, its name. */
 export class StoredFile {
@@ -85,6 +92,8 @@ export class StoredFile {
   readonly lastChanges = new KnownLsns();
   /** By page: the last change that redo has made; kept where the copy has to be judged. */
   readonly madeChanges = new KnownLsns();
+  /** Changes of redo that wait for their pages to be read; undefined where there are none. */
+  waiting: WaitingOfFile | undefined;
   /** Records that are about its pages. */
   changes = 0;
   /** The last of them. */
@@ -192,6 +201,11 @@ export class StoredFile {
     if (!page.isReadAgain && this.knownLsns.of(pgno)) this.#cache.passBy(page);
   }
 
+  /** True for a page that is in storage only. */
+  isOut(pgno: number): boolean {
+    return !this.extents && pgno < this.pageCount && !this.#pages.has(pgno);
+  }
+
   /** The page, or undefined when the file does not reach that far. Throws `page-checksum`. */
   page(pgno: number): CachedPage | undefined {
     const cached = this.#pages.get(pgno);
@@ -231,10 +245,73 @@ export class StoredFile {
   }
 
   #load(pgno: number, { piece, position }: PagePlace): CachedPage {
-    const format = this.format;
     const page = this.#cache.take(this, pgno);
-    const { bytes } = page;
-    piece.read(bytes, position);
+    piece.read(page.bytes, position);
+    this.#present(page);
+    page.isReadAgain = this.knownLsns.of(pgno) !== undefined;
+    this.#pages.set(pgno, page);
+    this.#cache.add(page);
+    this.waiting?.arrived(pgno);
+    return page;
+  }
+
+  /**
+   * Has the changes made that wait for pages, in the order of their numbers. They do not come into the cache: those that lie near each other
+   * are read together, changed where they are, and written.
+   */
+  passThrough(pgnos: Uint32Array): void {
+    const { pageSize } = this.format;
+    const gap = Math.max(1, Math.floor(longestGap / pageSize));
+    const longest = Math.max(1, Math.floor(passing.length / pageSize));
+    for (let i = 0, end = 0; i < pgnos.length; i = end) {
+      const first = pgnos[i]!;
+      for (end = i + 1; end < pgnos.length && pgnos[end]! - first < longest; end++) {
+        if (pgnos[end]! - pgnos[end - 1]! > gap) break;
+      }
+      this.#passRun(pgnos.subarray(i, end));
+    }
+  }
+
+  #passRun(pgnos: Uint32Array): void {
+    const { pageSize } = this.format;
+    const first = pgnos[0]!;
+    const size = (pgnos.at(-1)! - first + 1) * pageSize;
+    const bytes = size <= passing.length ? passing.subarray(0, size) : new Uint8Array(size);
+    this.piece.readRun(bytes, first * pageSize, pageSize);
+    // Changed pages are written at once, with what has only been read in between: from here, to there.
+    let from = 0;
+    let to = 0;
+    const most = this.piece.isInPlace ? longestGapWritten : 0;
+    const write = (): void => {
+      if (to > from) this.piece.writePages(bytes.subarray(from, to), first * pageSize + from, pageSize);
+    };
+    for (const pgno of pgnos) {
+      const at = (pgno - first) * pageSize;
+      const page = new CachedPage(bytes.subarray(at, at + pageSize), this, pgno);
+      this.#present(page);
+      // It is not in the cache, which need not let it go.
+      page.isReadAgain = true;
+      this.#cache.nextRound();
+      this.#pages.set(pgno, page);
+      this.waiting?.arrived(pgno);
+      this.#pages.delete(pgno);
+      if (at > to + most || !page.dirty) {
+        write();
+        from = page.dirty ? at : at + pageSize;
+      }
+      if (page.dirty) {
+        const stored = this.#storedForm(page);
+        if (stored !== page.bytes) page.bytes.set(stored);
+      }
+      to = at + pageSize;
+    }
+    write();
+  }
+
+  /** What was read from storage becomes a page. */
+  #present(page: CachedPage): void {
+    const { bytes, number: pgno } = page;
+    const format = this.format;
     this.#cache.pagesRead += 1;
     if (!hasRightChecksum(bytes, format)) {
       throw new FigaroError('page-checksum', `${this.label}: page ${pgno} does not match its checksum`, {
@@ -246,10 +323,6 @@ export class StoredFile {
     if (format.cipher) bytes.set(fromStored(bytes, format));
     if (this.#isTurned(page)) asIn60(page);
     this.#presentBlank(page);
-    page.isReadAgain = this.knownLsns.of(pgno) !== undefined;
-    this.#pages.set(pgno, page);
-    this.#cache.add(page);
-    return page;
   }
 
   /** A page never initialised is presented as an empty hash page (recovery document, C.0.1). */
@@ -274,6 +347,7 @@ export class StoredFile {
 
   /** The pages `first` to `last` are freed, cut off or allocated: what could not be done to them before no longer matters. */
   settle(first: number, last: number): void {
+    this.waiting?.finish(first, last);
     for (const open of [this.questions, this.overdue, this.unfit, this.lacking]) {
       if (open.size === 0) continue;
       for (const pgno of open.keys()) if (pgno >= first && pgno <= last) open.delete(pgno);

@@ -9,10 +9,13 @@ import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
 import { pause } from '../pause.ts';
 import { isFileOperation } from './record-operations/fileops.ts';
+import { type Binding } from './bindings.ts';
 import { Change, holdsPlace, Misfit, placeOfBefore, type Operation, type PagePlaceInRecord } from './page-change.ts';
+import { type StoredFile } from './page-store.ts';
 import { type Recovery } from './recovery.ts';
 import { operationsFor, isWithoutPages } from './record-operations/table.ts';
 import { UnloggedRows } from './unlogged-rows.ts';
+import { WaitingRecords } from './waiting-records.ts';
 import { followUndoChains, loop, undoStride } from './undo-chains.ts';
 
 interface PageRecordBody {
@@ -32,6 +35,7 @@ export class Passes {
   readonly #recovery: Recovery;
   readonly #observer: RedoObserver | undefined;
   readonly #unlogged = new UnloggedRows();
+  #waiting: WaitingRecords | undefined;
 
   constructor(recovery: Recovery, observer?: RedoObserver) {
     this.#recovery = recovery;
@@ -105,31 +109,61 @@ export class Passes {
           else observer.see(batch.record(i));
         }
         const onePage = operations[code]?.onePage;
-        if (onePage && this.#isPresent(batch, i, onePage)) continue;
+        if (onePage && this.#isDoneWith(batch, i, onePage)) continue;
+        this.change.putOff = (pgno) => this.#putOff(this.change.file, pgno, batch, i, this.change.binding);
         this.#redoRecord(batch.record(i));
       }
       done += batch.byteCount;
       await pause(watch, { phase: 'redo', done, total: logBytes, step: batch.byteCount });
     }
+    this.#waiting?.finish();
   }
 
-  /** True when the only page of a record is known to have its change; nothing but that is found out of the record. */
-  #isPresent(batch: RecordBatch, i: number, place: PagePlaceInRecord): boolean {
+  /**
+   * True for a record of one page when nothing is left to do: its page is known to have its change, or the record waits for its page. Nothing
+   * but that is found out of the record.
+   */
+  #isDoneWith(batch: RecordBatch, i: number, place: PagePlaceInRecord): boolean {
     if (!holdsPlace(batch, i, place)) return false;
     const fields = batch.starts[i]! + recordAt.fields;
     const fileId = batch.view.getInt32(fields + place.fileId, true);
     const lsn = { file: batch.file.number, offset: batch.offsetOf(i) };
-    const { analysis, table } = this.#recovery;
+    const { analysis, table, scope } = this.#recovery;
     const binding = analysis.bindings.at(fileId, lsn);
     const file = binding && table.byUid(binding.uid);
     if (!file) return false;
     const pgno = batch.view.getUint32(fields + place.pgno, true);
-    if (!file.knownLsns.reaches(pgno, lsn.file, lsn.offset)) return false;
+    if (!file.knownLsns.reaches(pgno, lsn.file, lsn.offset)) {
+      if (!table.cache.isFull || binding.inMemory || !scope.has(binding.uid)) return false;
+      if (!file.isDatabase || !this.#putOff(file, pgno, batch, i, binding)) return false;
+      file.noteRecord(lsn);
+      return true;
+    }
     const before = placeOfBefore(batch.view, fields, place);
     if (before === undefined) return false;
     this.change.seePresent(file, pgno, lsn, batch.view, before);
     if (this.#unlogged.follows(batch.txnId(i))) this.#unlogged.seePresent(batch.record(i), file, pgno);
     return true;
+  }
+
+  /** Has a record wait for its page. Returns false where the page is in memory, or somebody looks at what the record does. */
+  #putOff(file: StoredFile, pgno: number, batch: RecordBatch, i: number, binding: Binding): boolean {
+    const { cache } = this.#recovery.table;
+    if (!cache.isFull || this.#observer || this.change.comparison || !file.isOut(pgno)) return false;
+    if (this.#unlogged.isAbout(batch.txnId(i), file, pgno)) return false;
+    this.#waiting ??= this.#waitingRecords();
+    return this.#waiting.add(file, pgno, batch, i, binding);
+  }
+
+  #waitingRecords(): WaitingRecords {
+    const late = new Change(this.change.counts);
+    late.copiedAfter = this.change.copiedAfter;
+    return new WaitingRecords(this.#recovery.table.cache.giveHalf(), (record, file, binding) => {
+      late.aimLate(record.lsn, record.version, file, binding);
+      const operation = operationsFor(record.version)[record.code]!;
+      if (operation.redoLate) operation.redoLate(record.body, late);
+      else this.#redo(operation, record, late);
+    });
   }
 
   /** Redo does not touch what has not committed, but it may be on the disk of the source. */
@@ -158,23 +192,24 @@ export class Passes {
 
   #redoRecord(record: ScannedRecord): void {
     if (isFileOperation(record.code)) {
+      this.#waiting?.finish();
       this.#recovery.fileOperations.redo(record);
       return;
     }
     this.#unlogged.seeEnd(record);
     const operation = this.#aim(record, true);
     if (!operation) return;
-    this.#redo(operation, record);
+    this.#redo(operation, record, this.change);
     this.#unlogged.seeRedone(record, this.change);
   }
 
   /** Does what a record says. That its page does not fit is fine if the log later frees, cuts off or allocates the page. */
-  #redo(operation: Operation, record: ScannedRecord): void {
+  #redo(operation: Operation, record: ScannedRecord, change: Change): void {
     try {
-      operation.redo(record.body, this.change);
+      operation.redo(record.body, change);
     } catch (error) {
       if (!(error instanceof Misfit) || !operation.onePage) throw error;
-      this.change.file.unfit.set(error.details.pgno!, error);
+      change.file.unfit.set(error.details.pgno!, error);
     }
   }
 

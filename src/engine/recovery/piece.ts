@@ -2,6 +2,8 @@
 export interface Piece {
   /** In bytes. */
   readonly size: number;
+  /** To write a page as it is takes no more room. */
+  readonly isInPlace: boolean;
   /** Fills `target`; bytes past the end of the file read as zero. */
   read(target: Uint8Array, position: number): void;
   /** Fills `target` with pages that follow each other: as `read` would with each of them, but at once. */

@@ -60,6 +60,7 @@ export class StagedStorage implements Storage {
 }
 
 export class StagedPiece implements Piece {
+  readonly isInPlace = true;
   readonly path: string;
   readonly #opened: OpenFiles;
   #size: number;

@@ -65,6 +65,11 @@ class Grower {
    */
   #logsRows = false;
 
+  /** True for a page of which it has to see all records. */
+  isAbout(pgno: number): boolean {
+    return this.added.has(pgno) || this.#split?.left === pgno || this.#split?.right === pgno;
+  }
+
   /**
    * A record of it changes a page. It may be the split of a half: the row did not fit.
    *
@@ -132,6 +137,11 @@ export class UnloggedRows {
   /** Wants to see all records of a transaction. */
   follows(txnId: number): boolean {
     return this.#growers.size > 0 && this.#growers.has(txnId);
+  }
+
+  /** Wants to see all records of a transaction that are about this page. */
+  isAbout(txnId: number, file: FileWithRows, pgno: number): boolean {
+    return this.#growers.size > 0 && this.#growers.get(txnId)?.get(file)?.isAbout(pgno) === true;
   }
 
   /** True when the transaction of a record has added a page to a file. */

@@ -38,6 +38,7 @@ function watched(): { readonly files: Files; readonly seen: Set<string> } {
 
 /** What a file has to be like, in the plainest way. */
 class Model implements Piece {
+  readonly isInPlace = true;
   size: number;
   readonly #bytes = new Uint8Array(pages * pageSize);
 

@@ -171,7 +171,15 @@ function readOnly({ piece, read }: Shown): Piece {
   const refuse = (): never => {
     throw new Error('nothing is written to it');
   };
-  return { size: piece.size, read, readRun: read, write: refuse, writePages: refuse, shorten: refuse };
+  return {
+    size: piece.size,
+    isInPlace: false,
+    read,
+    readRun: read,
+    write: refuse,
+    writePages: refuse,
+    shorten: refuse,
+  };
 }
 
 /** Its copy. Throws for a file that is more than btrees in whole pages, or that the log has made, or written to as a file. */

@@ -91,13 +91,16 @@ const split = {
     if (parent && isRootSplit) splitRoot(body, image, parent, change);
     else if (parent && parentChanges) putEntry(body.rightEntry, body.parentIndx + 1, parent, change);
 
-    if (!isRootSplit && body.nextPgno !== 0) {
-      const following = change.redo(body.nextPgno, body.nextLsn);
-      if (following) following.prevPgno = body.right;
-    }
+    if (!isRootSplit && body.nextPgno !== 0 && !change.putOff(body.nextPgno)) split.redoLate(body, change);
     const { left: leftPgno, right: rightPgno } = body;
     const isGrown = change.made.includes(from) && entries !== image.entries;
     change.split = { from, left: leftPgno, right: rightPgno, type: image.type, isGrown };
+  },
+
+  /** On the page that follows, which has nothing to do with the others. */
+  redoLate(body: Split, change: Change): void {
+    const following = change.redo(body.nextPgno, body.nextLsn);
+    if (following) following.prevPgno = body.right;
   },
 
   undo(body: Split, change: Change): void {
