@@ -17,7 +17,7 @@ export interface PageProblem {
 
 /**
  * What is wrong with a page as it is on disk: it is cut off or damaged (format document, 7.2), or its last change is not in the log
- * (recovery document, A.15).
+ * (recovery document, A.15). One between two changes of one operation is as it may be: whether the log brings it further is for the proof.
  *
  * @param beyond asked of every page that a log record has changed: what keeps the log from having that record, as the rest of a
  *   sentence; undefined when the log has it
@@ -30,9 +30,11 @@ export function problemOfPage(
 ): PageProblem | undefined {
   if (bytes.length < format.pageSize) return { code: 'page-type', problem: 'is cut off' };
   const finding = checkPage(bytes, pgno, format);
-  if (finding) return { code: finding.code, problem: `is damaged: ${finding.problem}` };
-  if (isBlank(bytes)) return undefined;
   const { lsn, pgno: said } = new Page(bytes, format);
+  if (finding && !(finding.isPassing && isLogged(lsn))) {
+    return { code: finding.code, problem: `is damaged: ${finding.problem}` };
+  }
+  if (isBlank(bytes)) return undefined;
   // Where the number is turned round, so is the LSN (format document, 4.10.5).
   if (said !== pgno || !isLogged(lsn)) return undefined;
   const why = beyond(lsn);

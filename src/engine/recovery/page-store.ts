@@ -291,7 +291,6 @@ export class StoredFile {
       this.#present(page);
       // It is not in the cache, which need not let it go.
       page.isReadAgain = true;
-      this.#cache.nextRound();
       this.#pages.set(pgno, page);
       this.waiting?.arrived(pgno);
       this.#pages.delete(pgno);

@@ -110,7 +110,7 @@ export class Passes {
         }
         const onePage = operations[code]?.onePage;
         if (onePage && this.#isDoneWith(batch, i, onePage)) continue;
-        this.change.putOff = (pgno) => this.#putOff(this.change.file, pgno, batch, i, this.change.binding);
+        this.change.putOff = (pgno) => this.#putOffPart(pgno, batch, i);
         this.#redoRecord(batch.record(i));
       }
       done += batch.byteCount;
@@ -153,6 +153,14 @@ export class Passes {
     if (this.#unlogged.isAbout(batch.txnId(i), file, pgno)) return false;
     this.#waiting ??= this.#waitingRecords();
     return this.#waiting.add(file, pgno, batch, i, binding);
+  }
+
+  /** As `#putOff`, for one page of a record of several that is being redone. */
+  #putOffPart(pgno: number, batch: RecordBatch, i: number): boolean {
+    const { file, binding, lsn } = this.change;
+    // What is known of a page is not to be overtaken by what it waits for.
+    if (file.knownLsns.reaches(pgno, lsn.file, lsn.offset)) return false;
+    return this.#putOff(file, pgno, batch, i, binding);
   }
 
   #waitingRecords(): WaitingRecords {

@@ -54,11 +54,16 @@ export class WaitingRecords {
     this.#redo = redo;
   }
 
-  /** Takes a record in, to be made when its page is needed. Returns false for one that is longer than all there is room for. */
+  /**
+   * Takes a record in, to be made when its page is needed. Where there is no room for it, those that wait are made, and it is not taken:
+   * returns false.
+   */
   add(file: StoredFile, pgno: number, batch: RecordBatch, i: number, binding: Binding): boolean {
     const length = batch.lengthOf(i);
-    if (length > this.#bytes.length) return false;
-    if (this.#count === this.#at.length || this.#used + length > this.#bytes.length) this.finish();
+    if (this.#count === this.#at.length || this.#used + length > this.#bytes.length) {
+      this.finish();
+      return false;
+    }
     const start = batch.starts[i]!;
     this.#bytes.set(batch.bytes.subarray(start, start + length), this.#used);
     const entry = this.#count++;

@@ -15,7 +15,8 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort, sampled } from '../../support/effort.ts';
 import { describeNative, runWorkload } from '../../support/native.ts';
 
-const aFewPages = 1;
+/** A cache of a few pages, and caches of which half is soon given to records that wait for theirs. In bytes. */
+const small = [1, 1 << 14, 1 << 16];
 const allPages = 2 ** 40;
 
 /** The databases that come out, by name, or why none do. Log files tell the time at their end. */
@@ -45,9 +46,9 @@ describe('recovery makes the same bytes with a cache of a few pages as with one 
       // Encryption takes new random numbers each time.
       if (corpusCase.description.encrypted) return;
       const { files, environment } = corpusCase;
-      const small = await outcome(files, environment, aFewPages);
-      expect(small).toEqual(await outcome(files, environment, allPages));
-      expect(Object.keys(small).length).toBeGreaterThan(0);
+      const right = await outcome(files, environment, allPages);
+      expect(Object.keys(right).length).toBeGreaterThan(0);
+      for (const bytes of small) expect([bytes, await outcome(files, environment, bytes)]).toEqual([bytes, right]);
       corpusCase.forget();
     },
   );
@@ -72,8 +73,8 @@ describeNative('recovery of random workloads of Berkeley DB 5.3 does not depend 
     const crashed = discoverEnvironment(nodeFiles, home);
     const logsAlone = { ...crashed, files: crashed.files.filter(({ kind }) => kind === 'log') };
     for (const environment of [crashed, logsAlone]) {
-      const small = await outcome(nodeFiles, environment, aFewPages);
-      expect(small).toEqual(await outcome(nodeFiles, environment, allPages));
+      const right = await outcome(nodeFiles, environment, allPages);
+      for (const bytes of small) expect([bytes, await outcome(nodeFiles, environment, bytes)]).toEqual([bytes, right]);
     }
   });
 });
