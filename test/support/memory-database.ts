@@ -13,7 +13,7 @@ import { type Page } from '../../src/format/page/page.ts';
 
 /** A file in memory. */
 export class MemoryPiece implements Piece {
-  readonly isInPlace = true;
+  isInPlace = true;
   bytes: Uint8Array;
 
   constructor(bytes: Uint8Array = new Uint8Array(0)) {
@@ -95,7 +95,7 @@ export class MemoryDatabase {
   }
 
   #aim<Body extends object>(layout: RecordLayout<Body>, lsn: Lsn): Operation {
-    this.change.aim(lsn, this.#version, this.file, binding);
+    this.change.aim(lsn, this.#version, this.file, memoryBinding);
     return this.#operations.get(layout)!;
   }
 
@@ -112,7 +112,7 @@ export class MemoryDatabase {
   }
 }
 
-const binding: Binding = {
+export const memoryBinding: Binding = {
   fileId: 0,
   name: 'memory.db',
   uid: '',

@@ -74,13 +74,14 @@ export class PageCache {
     this.#limit = capacityBytes;
   }
 
-  /** Gives half of the memory for pages away. Returns how much that is, in bytes. */
-  giveHalf(): number {
-    const half = Math.floor(this.#capacity / 2);
-    this.#capacity -= half;
-    this.#evict();
+  /** Gives half of the memory for pages away, or `most` bytes. Returns how much that is, in bytes. */
+  giveHalf(most: number): number {
+    const given = Math.min(most, Math.floor(this.#capacity / 2));
+    this.#capacity -= given;
+    this.#limit = this.#capacity;
+    if (this.#bytes > this.#limit) this.#evict();
     this.#spare.clear();
-    return half;
+    return given;
   }
 
   /** Starts the work on another record: pages handed out before may be evicted. */

@@ -9,6 +9,7 @@ import { pageType } from '../../format/page/types.ts';
 import { lockedFile } from '../locked.ts';
 import { KnownLsns } from './known-lsns.ts';
 import { CachedPage, type PageCache } from './page-cache.ts';
+import { changeInPassing } from './pages-in-passing.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
 import { type Piece } from './piece.ts';
 import { type WaitingOfFile } from './waiting-records.ts';
@@ -53,12 +54,6 @@ interface LackingRows {
 
 /** Pages that are written together. In bytes. */
 const run = new Uint8Array(256 << 10);
-/** Pages that are read together, changed, and written. In bytes. */
-const passing = new Uint8Array(256 << 10);
-/** Two pages further apart are not read at once, in bytes: to copy what lies in between costs more than another read. */
-const longestGap = 32 << 10;
-/** Pages in between are written as they were, up to so many bytes, where that takes no room. */
-const longestGapWritten = 16 << 10;
 
 /** One database file during recovery: its pages, its identity, its name. */
 export class StoredFile {
@@ -255,56 +250,21 @@ export class StoredFile {
     return page;
   }
 
-  /**
-   * Has the changes made that wait for pages, in the order of their numbers. They do not come into the cache: those that lie near each other
-   * are read together, changed where they are, and written.
-   */
-  passThrough(pgnos: Uint32Array): void {
-    const { pageSize } = this.format;
-    const gap = Math.max(1, Math.floor(longestGap / pageSize));
-    const longest = Math.max(1, Math.floor(passing.length / pageSize));
-    for (let i = 0, end = 0; i < pgnos.length; i = end) {
-      const first = pgnos[i]!;
-      for (end = i + 1; end < pgnos.length && pgnos[end]! - first < longest; end++) {
-        if (pgnos[end]! - pgnos[end - 1]! > gap) break;
-      }
-      this.#passRun(pgnos.subarray(i, end));
-    }
-  }
-
-  #passRun(pgnos: Uint32Array): void {
-    const { pageSize } = this.format;
-    const first = pgnos[0]!;
-    const size = (pgnos.at(-1)! - first + 1) * pageSize;
-    const bytes = size <= passing.length ? passing.subarray(0, size) : new Uint8Array(size);
-    this.piece.readRun(bytes, first * pageSize, pageSize);
-    // Changed pages are written at once, with what has only been read in between: from here, to there.
-    let from = 0;
-    let to = 0;
-    const most = this.piece.isInPlace ? longestGapWritten : 0;
-    const write = (): void => {
-      if (to > from) this.piece.writePages(bytes.subarray(from, to), first * pageSize + from, pageSize);
-    };
-    for (const pgno of pgnos) {
-      const at = (pgno - first) * pageSize;
-      const page = new CachedPage(bytes.subarray(at, at + pageSize), this, pgno);
+  /** Has the changes made that wait for these pages, given in order, each once. They do not come into the cache. */
+  changeInPassing(pgnos: Uint32Array): void {
+    changeInPassing(this.piece, pgnos, this.format.pageSize, (bytes, pgno) => {
+      const page = new CachedPage(bytes, this, pgno);
       this.#present(page);
-      // It is not in the cache, which need not let it go.
+      // The cache does not have it, and need not let it go.
       page.isReadAgain = true;
       this.#pages.set(pgno, page);
       this.waiting?.arrived(pgno);
       this.#pages.delete(pgno);
-      if (at > to + most || !page.dirty) {
-        write();
-        from = page.dirty ? at : at + pageSize;
-      }
-      if (page.dirty) {
-        const stored = this.#storedForm(page);
-        if (stored !== page.bytes) page.bytes.set(stored);
-      }
-      to = at + pageSize;
-    }
-    write();
+      if (!page.dirty) return false;
+      const stored = this.#storedForm(page);
+      if (stored !== bytes) bytes.set(stored);
+      return true;
+    });
   }
 
   /** What was read from storage becomes a page. */

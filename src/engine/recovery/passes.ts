@@ -30,6 +30,9 @@ export interface RedoObserver {
   readonly seeCommit: (record: ScannedRecord) => Promise<void>;
 }
 
+/** Memory for records that wait, in bytes: no more of them than are made in about a second, so that a signal is heard. */
+const mostWaiting = 128 << 20;
+
 export class Passes {
   readonly change = new Change();
   readonly #recovery: Recovery;
@@ -86,6 +89,8 @@ export class Passes {
     const last = limit?.lsn ?? end.lastRecord;
     if (!last) return;
     const observer = this.#observer;
+    const current: { batch?: RecordBatch; i: number } = { i: 0 };
+    this.change.putOff = (pgno) => this.#putOffPart(pgno, current.batch!, current.i);
     let done = 0;
     for (const batch of scanBatches(files, log, { verify: false })) {
       const { number, version } = batch.file;
@@ -110,7 +115,8 @@ export class Passes {
         }
         const onePage = operations[code]?.onePage;
         if (onePage && this.#isDoneWith(batch, i, onePage)) continue;
-        this.change.putOff = (pgno) => this.#putOffPart(pgno, batch, i);
+        current.batch = batch;
+        current.i = i;
         this.#redoRecord(batch.record(i));
       }
       done += batch.byteCount;
@@ -166,7 +172,7 @@ export class Passes {
   #waitingRecords(): WaitingRecords {
     const late = new Change(this.change.counts);
     late.copiedAfter = this.change.copiedAfter;
-    return new WaitingRecords(this.#recovery.table.cache.giveHalf(), (record, file, binding) => {
+    return new WaitingRecords(this.#recovery.table.cache.giveHalf(mostWaiting), (record, file, binding) => {
       late.aimLate(record.lsn, record.version, file, binding);
       const operation = operationsFor(record.version)[record.code]!;
       if (operation.redoLate) operation.redoLate(record.body, late);

@@ -17,8 +17,6 @@ export type RedoLate = (record: ScannedRecord, file: StoredFile, binding: Bindin
 const entrySize = 20;
 /** There is room for so many of them as there would be if they had so many bytes each. */
 const shortRecord = 80;
-/** Positions in the memory are numbers of four bytes. In bytes. */
-const most = 1 << 30;
 
 /** What is the same for many records of a file. */
 interface Origin {
@@ -43,7 +41,7 @@ export class WaitingRecords {
 
   /** @param size memory for all of it, in bytes */
   constructor(size: number, redo: RedoLate) {
-    const entries = Math.max(1, Math.floor(Math.min(size, most) / (shortRecord + entrySize)));
+    const entries = Math.max(1, Math.floor(size / (shortRecord + entrySize)));
     this.#bytes = new Uint8Array(entries * shortRecord);
     this.#view = new DataView(this.#bytes.buffer);
     this.#at = new Uint32Array(entries);
@@ -155,6 +153,6 @@ export class WaitingOfFile {
     if (this.#lastOf.size === 0) return;
     const inRange = first === last ? [first] : this.#lastOf.keys();
     const pgnos = [...inRange].filter((pgno) => pgno >= first && pgno <= last && this.#lastOf.has(pgno));
-    if (pgnos.length > 0) this.file.passThrough(Uint32Array.from(pgnos).sort());
+    if (pgnos.length > 0) this.file.changeInPassing(Uint32Array.from(pgnos).sort());
   }
 }

@@ -1,5 +1,6 @@
 /** What recovery makes must not depend on which pages happen to be in memory. */
 
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,7 +14,8 @@ import { FigaroError } from '../../../src/errors.ts';
 import { corpusCases } from '../../support/all-corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort, sampled } from '../../support/effort.ts';
-import { describeNative, runWorkload } from '../../support/native.ts';
+import { describeNative, nativeProgram, runWorkload } from '../../support/native.ts';
+import { watchedFiles } from '../../support/watched-files.ts';
 
 /** A cache of a few pages, and caches of which half is soon given to records that wait for theirs. In bytes. */
 const small = [1, 1 << 14, 1 << 16];
@@ -76,5 +78,27 @@ describeNative('recovery of random workloads of Berkeley DB 5.3 does not depend 
       const right = await outcome(nodeFiles, environment, allPages);
       for (const bytes of small) expect([bytes, await outcome(nodeFiles, environment, bytes)]).toEqual([bytes, right]);
     }
+  });
+});
+
+describeNative('a container that is larger than the cache', () => {
+  test('is not read and written for each record of a page that is not in memory', async () => {
+    const home = path.join(temporaryDirectory(), 'env');
+    fs.mkdirSync(home);
+    const puts = 20_000;
+    const options = ['--transactions', puts / 10, '--puts', 10, '--bytes', 250, '--keys', 1e8];
+    execFileSync(nativeProgram('puts'), ['--home', home, ...options.map(String)]);
+    const environment = discoverEnvironment(nodeFiles, home);
+    const logs = { ...environment, files: environment.files.filter(({ kind }) => kind === 'log') };
+    const count = { readAt: 0, writeAt: 0 };
+    const files = watchedFiles(nodeFiles, {
+      before: (operation, file) => {
+        if (/new-\d+$/.test(file) && (operation === 'readAt' || operation === 'writeAt')) count[operation] += 1;
+      },
+    });
+    const right = await outcome(nodeFiles, logs, allPages);
+    // The container comes to 8 MB.
+    expect(await outcome(files, logs, 1 << 20)).toEqual(right);
+    expect(count.readAt + count.writeAt).toBeLessThan(puts / 2);
   });
 });
