@@ -7,7 +7,7 @@ import * as hash from '../../../format/log/records/hash.ts';
 import { isNoLsn, type Lsn } from '../../../format/lsn.ts';
 import { type Page } from '../../../format/page/page.ts';
 import { hashItemType, pageType } from '../../../format/page/types.ts';
-import { nothing, on, type Change, type Operation } from '../page-change.ts';
+import { nothing, on, onOnePage, type Change, type Operation } from '../page-change.ts';
 import { type CachedPage } from '../page-cache.ts';
 import { changeItems, isWholeItem, type HashItem, type HashItems } from './hash-items.ts';
 import { hashMetaOperations } from './hash-meta.ts';
@@ -150,6 +150,10 @@ type Splitdata = BodyOf<typeof hash.splitdata>;
 
 const splitdata = {
   redo(body: Splitdata, change: Change): void {
+    // To sort keys, those that are on pages of their own have to be read: as they are now.
+    if (body.opcode === operation.sortPage || !change.putOff(body.pgno)) splitdata.redoLate(body, change);
+  },
+  redoLate(body: Splitdata, change: Change): void {
     const page = redoOnBucket(change, body.pgno, body.pageLsn);
     if (!page) return;
     if (body.opcode === operation.splitNew) {
@@ -271,12 +275,12 @@ const copypage = {
 };
 
 export const hashOperations: readonly Operation[] = [
-  ...on(hash.insdel, insdel),
-  ...on(hash.insdelBefore50, insdelBefore50),
+  ...onOnePage(hash.insdel, insdel),
+  ...onOnePage(hash.insdelBefore50, insdelBefore50),
   ...on(hash.newpage, newpage),
   ...on(hash.splitdata, splitdata),
-  ...on(hash.replace, replace),
-  ...on(hash.replaceBefore50, replaceBefore50),
+  ...onOnePage(hash.replace, replace),
+  ...onOnePage(hash.replaceBefore50, replaceBefore50),
   ...on(hash.copypage, copypage),
   ...hashMetaOperations,
   ...on(hash.curadj, nothing),
