@@ -190,8 +190,11 @@ export class PlainTransactions {
     const { number, prev } = log.files[0]!;
     const start: Lsn = { file: number, offset: 0 };
     const usable = this.#checkpoints.find(({ redoFrom }) => compareLsn(redoFrom, start) >= 0);
-    const earliest = number === 1 && prev === 0 ? start : usable?.lsn;
-    const first = this.commits.find(({ lsn }) => earliest && compareLsn(lsn, earliest) >= 0);
+    const isFromTheBeginning = number === 1 && prev === 0;
+    const before = this.commits.findLast(({ lsn }) => usable && compareLsn(lsn, usable.lsn) < 0);
+    const after = this.commits.find(({ lsn }) => usable && compareLsn(lsn, usable.lsn) > 0);
+    // At the checkpoint everything is as at the last commit before it.
+    const first = isFromTheBeginning ? this.commits[0] : (before ?? after);
     const last = this.commits.at(-1);
     return { first: first ?? last, last };
   }

@@ -101,7 +101,10 @@ export class Commits implements CommitWatch {
 
   seeCheckpoint(checkpoint: Checkpoint): void {
     this.#latestTime = Math.max(this.#latestTime, checkpoint.time);
-    if (compareLsn(checkpoint.redoFrom, startOf(this.#log)) >= 0) this.#usableCheckpoint ??= checkpoint;
+    if (this.#usableCheckpoint || compareLsn(checkpoint.redoFrom, startOf(this.#log)) < 0) return;
+    this.#usableCheckpoint = checkpoint;
+    // No transaction has committed since the last one, whose state is that at the checkpoint.
+    this.#firstReachable ??= this.#last;
   }
 
   seeCommit({ id, lsn, time }: CommitOf): boolean {
@@ -159,7 +162,7 @@ export class Commits implements CommitWatch {
 
   /** The commits that the log can bring its files to. */
   get window(): RestoreWindow {
-    // With a checkpoint and no commit after it, the state at the checkpoint is the last commit before it.
+    // The end of the log can always be had.
     return { first: this.#firstReachable ?? this.#last, last: this.#last };
   }
 
