@@ -87,76 +87,77 @@ test('a container in a data directory is named as the environment knows it', asy
   expect((await figaro(['dump', 'data/grow.db', '--home', home])).exitCode).toBe(0);
 });
 
-describeNative('a sound file beside its log', () => {
-  const begun = ['open a auto a.db - btree 1024', 'put a auto 0 3 10 there', 'checkpoint'];
+for (const method of ['btree', 'hash'])
+  describeNative(`a sound file beside its log, a ${method}`, () => {
+    const begun = [`open a auto a.db - ${method} 1024`, 'put a auto 0 3 10 there', 'checkpoint'];
 
-  /** An environment whose application has done this, and was killed. */
-  async function homeAfter(...commands: readonly string[]): Promise<string> {
-    const home = path.join(temporaryDirectory(), 'env');
-    const application = new Session(home);
-    application.do(...begun, ...commands, 'flush');
-    await application.die();
-    return home;
-  }
-
-  const lines = [['dump'], ['dump', '--salvage'], ['inspect', 'container']];
-
-  test.each([
-    { what: 'committed', commands: ['begin t', 'put a t 3 2 10 late', 'commit t'] },
-    {
-      what: 'committed as a part of another transaction',
-      commands: ['begin t', 'nest n t', 'put a n 3 2 10 late', 'commit n', 'commit t'],
-    },
-    { what: 'committed once its id was given anew', commands: ['close a', begun[0]!, 'put a auto 3 2 10 late'] },
-  ])('is told to lack what was $what since', async ({ commands }) => {
-    const home = await homeAfter(...commands);
-    const file = path.join(home, 'a.db');
-    for (const line of lines) {
-      const { exitCode, stderr } = await figaro([...line, file]);
-      expect([line, exitCode]).toEqual([line, 0]);
-      expect(stderr.replace(/\s+/g, ' ')).toContain(
-        `${file} lacks changes that are in the log beside it: to see it with these, name it a.db, with --home ${home}`,
-      );
-      expect((await figaro([...line, file, '--quiet'])).stderr).toBe('');
-      expect((await figaro([...line, alone(file)])).stderr).toBe('');
+    /** An environment whose application has done this, and was killed. */
+    async function homeAfter(...commands: readonly string[]): Promise<string> {
+      const home = path.join(temporaryDirectory(), 'env');
+      const application = new Session(home);
+      application.do(...begun, ...commands, 'flush');
+      await application.die();
+      return home;
     }
-    for (const line of [
-      ['dump', '--list'],
-      ['inspect', 'container'],
-    ]) {
-      const { stdout, stderr } = await figaro([...line, file, '--json']);
-      expect([(JSON.parse(stdout) as { warnings?: unknown }).warnings, stderr]).toEqual([
-        [expect.stringContaining('lacks changes that are in the log beside it')],
-        '',
-      ]);
-    }
-    const whole = await figaro(['dump', 'a.db', '--home', home, '--printable']);
-    expect([whole.exitCode, whole.stderr]).toEqual([0, '']);
-    expect(whole.stdout.match(/late/g)).toHaveLength(2);
-  });
 
-  test('is told to lack the first that was put into it, where it is new', async () => {
-    const home = await homeAfter('open b auto b.db - btree 1024', 'put b auto 0 3 10 late');
-    const { exitCode, stderr } = await figaro(['inspect', 'container', path.join(home, 'b.db')]);
-    expect([exitCode, stderr.includes('b.db lacks changes that are in the log beside it')]).toEqual([0, true]);
-  });
+    const lines = [['dump'], ['dump', '--salvage'], ['inspect', 'container']];
 
-  test.each([
-    { what: 'nothing was done since', commands: [] },
-    { what: 'it was written since', commands: ['put a auto 3 2 10 late', 'sync'] },
-    { what: 'its LSNs were reset since', commands: ['put a auto 3 2 10 late', 'sync', 'reset-lsn a.db'] },
-    { what: 'another one was changed', commands: ['open b auto b.db - btree 1024', 'put b auto 0 3 10 late'] },
-    { what: 'what was done was taken back', commands: ['begin t', 'put a t 3 2 10 late', 'abort t'] },
-    { what: 'what was done has not committed', commands: ['begin t', 'put a t 3 2 10 late'] },
-    {
-      what: 'a part of it was taken back',
-      commands: ['begin t', 'nest n t', 'put a n 3 2 10 late', 'abort n', 'commit t'],
-    },
-  ])('is not where $what', async ({ commands }) => {
-    const file = path.join(await homeAfter(...commands), 'a.db');
-    for (const line of lines) {
-      const { exitCode, stderr } = await figaro([...line, file]);
-      expect([line, exitCode, stderr]).toEqual([line, 0, '']);
-    }
+    test.each([
+      { what: 'committed', commands: ['begin t', 'put a t 3 2 10 late', 'commit t'] },
+      {
+        what: 'committed as a part of another transaction',
+        commands: ['begin t', 'nest n t', 'put a n 3 2 10 late', 'commit n', 'commit t'],
+      },
+      { what: 'committed once its id was given anew', commands: ['close a', begun[0]!, 'put a auto 3 2 10 late'] },
+    ])('is told to lack what was $what since', async ({ commands }) => {
+      const home = await homeAfter(...commands);
+      const file = path.join(home, 'a.db');
+      for (const line of lines) {
+        const { exitCode, stderr } = await figaro([...line, file]);
+        expect([line, exitCode]).toEqual([line, 0]);
+        expect(stderr.replace(/\s+/g, ' ')).toContain(
+          `${file} lacks changes that are in the log beside it: to see it with these, name it a.db, with --home ${home}`,
+        );
+        expect((await figaro([...line, file, '--quiet'])).stderr).toBe('');
+        expect((await figaro([...line, alone(file)])).stderr).toBe('');
+      }
+      for (const line of [
+        ['dump', '--list'],
+        ['inspect', 'container'],
+      ]) {
+        const { stdout, stderr } = await figaro([...line, file, '--json']);
+        expect([(JSON.parse(stdout) as { warnings?: unknown }).warnings, stderr]).toEqual([
+          [expect.stringContaining('lacks changes that are in the log beside it')],
+          '',
+        ]);
+      }
+      const whole = await figaro(['dump', 'a.db', '--home', home, '--printable']);
+      expect([whole.exitCode, whole.stderr]).toEqual([0, '']);
+      expect(whole.stdout.match(/late/g)).toHaveLength(2);
+    });
+
+    test('is told to lack the first that was put into it, where it is new', async () => {
+      const home = await homeAfter(`open b auto b.db - ${method} 1024`, 'put b auto 0 3 10 late');
+      const { exitCode, stderr } = await figaro(['inspect', 'container', path.join(home, 'b.db')]);
+      expect([exitCode, stderr.includes('b.db lacks changes that are in the log beside it')]).toEqual([0, true]);
+    });
+
+    test.each([
+      { what: 'nothing was done since', commands: [] },
+      { what: 'it was written since', commands: ['put a auto 3 2 10 late', 'sync'] },
+      { what: 'its LSNs were reset since', commands: ['put a auto 3 2 10 late', 'sync', 'reset-lsn a.db'] },
+      { what: 'another one was changed', commands: [`open b auto b.db - ${method} 1024`, 'put b auto 0 3 10 late'] },
+      { what: 'what was done was taken back', commands: ['begin t', 'put a t 3 2 10 late', 'abort t'] },
+      { what: 'what was done has not committed', commands: ['begin t', 'put a t 3 2 10 late'] },
+      {
+        what: 'a part of it was taken back',
+        commands: ['begin t', 'nest n t', 'put a n 3 2 10 late', 'abort n', 'commit t'],
+      },
+    ])('is not where $what', async ({ commands }) => {
+      const file = path.join(await homeAfter(...commands), 'a.db');
+      for (const line of lines) {
+        const { exitCode, stderr } = await figaro([...line, file]);
+        expect([line, exitCode, stderr]).toEqual([line, 0, '']);
+      }
+    });
   });
-});
