@@ -10,6 +10,7 @@ import { type FigaroError } from '../../errors.ts';
 import { formatBytes } from '../../measures.ts';
 import { type Cipher } from '../../format/crypto.ts';
 import { readFields } from '../fields.ts';
+import { closeAll } from '../files/close-all.ts';
 import { openToRead, withFile } from '../files/read.ts';
 import { type Files, type OpenFile } from '../files/files.ts';
 import { OpenFiles } from '../files/open-files.ts';
@@ -109,9 +110,9 @@ export class JournalStorage implements Storage, Keeper<JournalPlace> {
   }
 
   close(): void {
-    this.#opened.close();
-    if (!this.#isClosed) this.#journal.close();
+    if (this.#isClosed) return;
     this.#isClosed = true;
+    closeAll([this.#opened, this.#journal]);
   }
 }
 

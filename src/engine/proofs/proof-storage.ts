@@ -1,6 +1,7 @@
 /** Storage of a proof: copies in the chain are only read, under what proofs before have left behind, under what this one changes. */
 
 import { type Cipher } from '../../format/crypto.ts';
+import { closeAll } from '../files/close-all.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { OpenFiles } from '../files/open-files.ts';
@@ -94,7 +95,6 @@ export class ProofStorage implements Storage {
   }
 
   close(): void {
-    this.#opened.close();
-    this.#scratch.close();
+    closeAll([this.#opened, this.#scratch]);
   }
 }

@@ -6,6 +6,8 @@ import { makeDirectories } from '../../../src/engine/files/tree.ts';
 import { applyJournal, JournalStorage } from '../../../src/engine/failover/journal.ts';
 import { partsOf, signature, type StandbyState } from '../../../src/engine/failover/standby.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { openBelow } from '../../support/open-here.ts';
+import { watchedFiles } from '../../support/watched-files.ts';
 
 const start = { file: 1, offset: 0 };
 const place = { name: 'a.db', logName: 'a.db', dataDirectory: '', mode: 0o640, uid: 0, gid: 0 };
@@ -39,6 +41,24 @@ test('a file that a round only cuts off is cut off', () => {
   storage.commit({ state, changed: [piece.toChanged('0')] });
   applyJournal(nodeFiles, directory);
   expect(readFileSync(file)).toEqual(Buffer.alloc(4096, 7));
+});
+
+test('a journal does not stay open where a piece cannot be closed', () => {
+  const directory = temporaryDirectory();
+  const { pieces } = partsOf(directory);
+  makeDirectories(nodeFiles, pieces);
+  const file = path.join(pieces, '0');
+  writeFileSync(file, Buffer.alloc(8192, 7));
+  const files = watchedFiles(nodeFiles, {
+    before(operation, name) {
+      if (operation === 'close' && name === file) throw new Error('failed');
+    },
+  });
+  const storage = new JournalStorage(files, directory);
+  storage.existing(file).read(Buffer.alloc(4096), 0);
+  expect(openBelow(directory)).toHaveLength(2);
+  expect(() => storage.close()).toThrow('failed');
+  expect(openBelow(directory)).toEqual([]);
 });
 
 test('what a round has written is read again, and not what was there', () => {
