@@ -12,6 +12,7 @@ import { contentsOf, describeNative, verifyNatively } from './support/native.ts'
 import { figaro, type CliResult } from './support/run-cli.ts';
 import { Session } from './support/session.ts';
 import { describeWith } from './support/tools.ts';
+import { lacks } from './support/windows.ts';
 import { isLongRun } from './support/effort.ts';
 
 const root = path.join(import.meta.dirname, '..');
@@ -120,7 +121,7 @@ function shapeOf(text: string): string {
 describe('the whole story', () => {
   const steps = stepsOf('README.md', 'The whole story');
 
-  test('goes and prints as the README has it, and leaves an environment of that time', async () => {
+  test.skipIf(lacks.shell)('goes and prints as the README has it, and leaves an environment of that time', async () => {
     const application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
     expect(steps.map(({ typed }) => typed.split(' ')[1])).toEqual([
@@ -142,7 +143,7 @@ describe('the whole story', () => {
     expect(existsSync(path.join(directory, 'tmp/before/d.dbxml'))).toBe(true);
   });
 
-  test('goes on in the lines of the crontab, which are silent', async () => {
+  test.skipIf(lacks.shell)('goes on in the lines of the crontab, which are silent', async () => {
     const application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
     await followed('figaro-backup hot orders');
@@ -157,7 +158,7 @@ describe('the whole story', () => {
     }
   });
 
-  test('is told a PATH that can be tried as cron will', async () => {
+  test.skipIf(lacks.shell)('is told a PATH that can be tried as cron will', async () => {
     const [, tried] = blocks('README.md', 'Installation', 'sh');
     expect(shell(tried!.replace('/usr/local/bin', 'bin')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
@@ -202,19 +203,22 @@ describe('times typed in Berlin', () => {
   test('are in the table', () => expect(rows.flatMap(({ typed }) => typed)).toHaveLength(7));
 });
 
-test('a standby is made, tells how far it is behind, and takes the place of the primary', async () => {
-  const application = demoApplication(home);
-  application.commitUpTo([4, 72_115]);
-  const step = (title: string): string => blocks('docs/standby.md', title, 'sh')[0]!.trim();
-  await followed(`${step('Following')} --once`);
-  application.commitUpTo([5, 110_402]);
-  await followed(`${step('Following')} --once`);
-  expect(await followed(step('How far behind'))).toMatch(/^behind +nothing$/m);
-  expect(await followed(step('When the primary is lost'))).toContain('standby/orders/environment');
-  expect(existsSync(path.join(directory, 'standby/orders/environment/e.dbxml'))).toBe(true);
-});
+test.skipIf(lacks.shell)(
+  'a standby is made, tells how far it is behind, and takes the place of the primary',
+  async () => {
+    const application = demoApplication(home);
+    application.commitUpTo([4, 72_115]);
+    const step = (title: string): string => blocks('docs/standby.md', title, 'sh')[0]!.trim();
+    await followed(`${step('Following')} --once`);
+    application.commitUpTo([5, 110_402]);
+    await followed(`${step('Following')} --once`);
+    expect(await followed(step('How far behind'))).toMatch(/^behind +nothing$/m);
+    expect(await followed(step('When the primary is lost'))).toContain('standby/orders/environment');
+    expect(existsSync(path.join(directory, 'standby/orders/environment/e.dbxml'))).toBe(true);
+  },
+);
 
-test('the line of a crontab for a copy elsewhere makes one, and keeps it up to date', async () => {
+test.skipIf(lacks.shell)('the line of a crontab for a copy elsewhere makes one, and keeps it up to date', async () => {
   const application = demoApplication(home);
   application.commitUpTo([4, 72_115]);
   await followed('figaro-backup hot orders');
@@ -246,7 +250,7 @@ describe('the day of the disaster', () => {
 
   test('has five steps', () => expect(steps).toHaveLength(5));
 
-  test('of a DB XML environment whose disk with the log lives: nothing is lost', async () => {
+  test.skipIf(lacks.shell)('of a DB XML environment whose disk with the log lives: nothing is lost', async () => {
     const application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
     await followed('figaro-backup hot orders');
@@ -259,7 +263,7 @@ describe('the day of the disaster', () => {
     expect(existsSync(`${home}.broken`)).toBe(true);
   });
 
-  test('of a DB XML environment whose disk is gone: what was backed up is there', async () => {
+  test.skipIf(lacks.shell)('of a DB XML environment whose disk is gone: what was backed up is there', async () => {
     const application = demoApplication(home);
     application.commitUpTo([4, 72_115]);
     await followed('figaro-backup hot orders');
@@ -275,7 +279,7 @@ describe('the day of the disaster', () => {
   });
 });
 
-test('the service of the hooks is stopped, backed up, and started again', async () => {
+test.skipIf(lacks.shell)('the service of the hooks is stopped, backed up, and started again', async () => {
   demoApplication(home).commitUpTo([4, 72_115]);
   const [configuration] = blocks('docs/configuration.md', 'Hooks and heartbeats', 'toml');
   const log = path.join(directory, 'log');
@@ -295,26 +299,29 @@ test('the service of the hooks is stopped, backed up, and started again', async 
   );
 });
 
-test('a mistake at a known time is undone by three commands, which print what the page has', async () => {
-  const application = demoApplication(home);
-  application.commitUpTo([4, 72_115]);
-  await followed('figaro-backup hot orders');
-  const get = async (name: string): Promise<string> =>
-    (await figaro(['documents', 'get', 'e.dbxml', name, '--home', home])).stdout;
-  const lost = { doc00000: await get('doc00000'), doc00004: await get('doc00004') };
-  application.commitUpTo([6, 5737]);
-  const steps = stepsOf('docs/recovery.md', 'A mistake at a known time');
-  expect(steps).toHaveLength(3);
-  for (const { typed, printed } of steps) expect(shapeOf(await followed(typed))).toBe(shapeOf(printed));
-  for (const [name, xml] of Object.entries(lost)) {
-    expect(xml).not.toBe('');
-    expect(await get(name)).toBe('');
-    expect(readFileSync(path.join(directory, 'tmp/before', name), 'utf8')).toBe(xml);
-  }
-  // And so does what the history of one of them says.
-  const [history] = stepsOf('docs/inspect.md', 'Documents').filter(({ typed }) => typed.includes(' history '));
-  expect(shapeOf(await followed(history!.typed))).toBe(shapeOf(history!.printed));
-});
+test.skipIf(lacks.shell)(
+  'a mistake at a known time is undone by three commands, which print what the page has',
+  async () => {
+    const application = demoApplication(home);
+    application.commitUpTo([4, 72_115]);
+    await followed('figaro-backup hot orders');
+    const get = async (name: string): Promise<string> =>
+      (await figaro(['documents', 'get', 'e.dbxml', name, '--home', home])).stdout;
+    const lost = { doc00000: await get('doc00000'), doc00004: await get('doc00004') };
+    application.commitUpTo([6, 5737]);
+    const steps = stepsOf('docs/recovery.md', 'A mistake at a known time');
+    expect(steps).toHaveLength(3);
+    for (const { typed, printed } of steps) expect(shapeOf(await followed(typed))).toBe(shapeOf(printed));
+    for (const [name, xml] of Object.entries(lost)) {
+      expect(xml).not.toBe('');
+      expect(await get(name)).toBe('');
+      expect(readFileSync(path.join(directory, 'tmp/before', name), 'utf8')).toBe(xml);
+    }
+    // And so does what the history of one of them says.
+    const [history] = stepsOf('docs/inspect.md', 'Documents').filter(({ typed }) => typed.includes(' history '));
+    expect(shapeOf(await followed(history!.typed))).toBe(shapeOf(history!.printed));
+  },
+);
 
 describeNative('a mistake at an unknown time', () => {
   test.runIf(isLongRun)('is found by its bar, and its orders come back', async () => {

@@ -13,9 +13,10 @@ import { type MemoryStore } from '../support/memory-store.ts';
 import { newPlace, placeIn, type Place } from '../support/place.ts';
 import { figaro } from '../support/run-cli.ts';
 import { copyOf, failing, memoryStore, memoryUrl as url, type FaultMoment } from '../support/store-commands.ts';
+import { isWine } from '../support/windows.ts';
 
-/** Of so many calls one fails. */
-const every = effort('STORE_FAULT_EVERY', 1);
+/** Of so many calls one fails. In Wine a run takes six times as long. */
+const every = effort('STORE_FAULT_EVERY', isWine ? 7 : 1);
 
 let parent: string;
 let source: Place;

@@ -14,9 +14,10 @@ import { PackedPlace, type Holder } from '../support/packed-place.ts';
 import { refusing } from '../support/refusing-store.ts';
 import { copyOf, failing, memoryStore, memoryUrl as url, type FaultMoment } from '../support/store-commands.ts';
 import { type CliResult } from '../support/run-cli.ts';
+import { isWine } from '../support/windows.ts';
 
-/** Of so many calls one fails. */
-const every = effort('WRITE_ONLY_FAULT_EVERY', 5);
+/** Of so many calls one fails. In Wine a run takes six times as long. */
+const every = effort('WRITE_ONLY_FAULT_EVERY', isWine ? 15 : 5);
 
 let place: PackedPlace;
 /** Two chains, the newer one with an incremental. */

@@ -7,6 +7,7 @@ import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { layDemoEnvironment } from '../support/demo-environment.ts';
 import { callsToTry, faultKinds, withFault } from '../support/fault-kinds.ts';
 import { withFaults, type Fault } from '../support/faulty-system.ts';
+import { laterFiles } from '../support/killed-runs.ts';
 import { newPlace, type Place } from '../support/place.ts';
 import { streaming, type CliSurroundings } from '../support/run-cli.ts';
 import { fingerprint, namesIn } from '../support/trees.ts';
@@ -51,7 +52,8 @@ test.each(Object.entries(faultKinds))(
       expect(exitCode === 0, context).toBe(outcome.exitCode === 0);
       // What could not be removed goes with the next run. The process that left something in the spool is gone, but this one is not.
       buryIn(spoolIn(place));
-      expect(await streaming(leaving(place).args), context).toMatchObject({ exitCode: 0, stderr: '' });
+      const files = laterFiles(place.directory);
+      expect(await streaming(leaving(place).args, { files }), context).toMatchObject({ exitCode: 0, stderr: '' });
       expect(namesIn(spoolIn(place)), context).toEqual([]);
     }
   },
@@ -90,7 +92,8 @@ test.each(Object.entries(faultKinds))(
       fs.rmSync(place.target, { recursive: true, force: true });
       buryIn(place.directory);
       const { args, ...surroundings } = coming(place);
-      expect(await streaming(args, surroundings), context).toMatchObject({ exitCode: 0, stderr: '' });
+      const files = laterFiles(place.directory);
+      expect(await streaming(args, { ...surroundings, files }), context).toMatchObject({ exitCode: 0, stderr: '' });
       expect(namesIn(place.directory), context).toEqual(['recovered']);
     }
   },

@@ -12,6 +12,7 @@ import { unpackSet } from '../../src/engine/transfer/unpack-set.ts';
 import { demoApplication } from '../support/demo-environment.ts';
 import { effort } from '../support/effort.ts';
 import { callsToTry, faultKinds, runWithFault } from '../support/fault-kinds.ts';
+import { laterFiles } from '../support/killed-runs.ts';
 import { type Place } from '../support/place.ts';
 import { PowerLoss, VolatileDisk, type Survival } from '../support/power-loss.ts';
 import { prepared } from '../support/prepared.ts';
@@ -121,7 +122,7 @@ test('what a killed run leaves beside its directory is swept by the next one', a
     await outcome;
     expect([undefined, whole]).toContainEqual(bytesIn(nodeFiles, target));
     fs.rmSync(target, { recursive: true, force: true });
-    expect(await finish(...line)).toEqual({ status: 0, signal: null, stderr: '' });
+    expect(await figaro(line, { files: laterFiles(place.directory) })).toMatchObject({ exitCode: 0, stderr: '' });
     expect(bytesIn(nodeFiles, target)).toEqual(whole);
     expect(namesIn(place.directory)).toEqual(['recovered', 'repo']);
   }

@@ -12,8 +12,10 @@ import { inspectEnvironment } from '../../../src/engine/inspect/environment.ts';
 import { recoverFrom } from '../../../src/engine/recovery/recover-from.ts';
 import { openRepository } from '../../../src/engine/repository/repository.ts';
 import { demoApplication } from '../../support/demo-environment.ts';
+import { openBelow } from '../../support/open-here.ts';
 import { newPlace } from '../../support/place.ts';
 import { expectFailure, namesIn } from '../../support/trees.ts';
+import { isWindows } from '../../support/windows.ts';
 
 let directory: string;
 let home: string;
@@ -26,15 +28,9 @@ beforeEach(() => {
   asked.length = 0;
 });
 
-/** What this process has open counts on Windows as well. */
+/** What this process has open counts on Windows as well, which tells so itself where it is there. */
 function isOpenHere(file: string): boolean {
-  return fs.readdirSync('/proc/self/fd').some((descriptor) => {
-    try {
-      return fs.readlinkSync(`/proc/self/fd/${descriptor}`) === file;
-    } catch {
-      return false;
-    }
-  });
+  return isWindows ? nodeFiles.isOpen(file) : openBelow(path.dirname(file)).includes(file);
 }
 
 /** The disk as Windows shows it, on which others have a file open from some question on. */
@@ -47,7 +43,7 @@ function windows(opened?: string, from = 0): Files {
   });
 }
 
-describe.runIf(process.platform === 'linux')('on Windows', () => {
+describe.runIf(isWindows || process.platform === 'linux')('on Windows', () => {
   test('an offline backup asks before and after whether anybody has a file open, and has none open itself', async () => {
     await takeBackup(windows(), 'offline', { home, repository });
     for (const name of namesIn(home)) {
