@@ -310,6 +310,8 @@ export class CommandContext {
   /** A warning about the run, beside its result. */
   addWarning(options: CommonOptions, warning: string): void {
     this.#warnings.push(warning);
+    // Behind documents a line each there is one for warnings alone.
+    if (options.json && this.printsLines) this.#document ??= {};
     this.warn(options, [warning]);
   }
 

@@ -64,7 +64,7 @@ describe('the schema', () => {
 
   test('describes the documents of every command, and no others', () => {
     const documents = schema.anyOf.map(({ $ref }) => $ref.replace('#/$defs/', ''));
-    expect(documents.toSorted()).toEqual([...names, 'all', 'error'].toSorted());
+    expect(documents.toSorted()).toEqual([...names, 'all', 'error', 'warnings-of-lines'].toSorted());
     for (const name of names.filter((one) => one !== 'logs-print')) {
       expect(schema.$defs[name]!.properties!['command']!.const).toBe(
         name.replace(/^(logs|config|documents|failover|inspect|schedule)-/, '$1 '),

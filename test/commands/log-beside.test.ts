@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { corpusCase } from '../support/corpus.ts';
 import { temporaryDirectory } from '../support/demo-environment.ts';
 import { describeNative } from '../support/native.ts';
+import { problemOf } from '../support/json-schema.ts';
 import { figaro } from '../support/run-cli.ts';
 import { Session } from '../support/session.ts';
 
@@ -73,6 +74,26 @@ test('a document that is in the log only is looked for with --home', async () =>
   expect(stderr).toContain(adviceFor('b.dbxml', xml));
   const whole = await figaro(['documents', 'get', 'b.dbxml', 'doc00009', '--home', xml]);
   expect([whole.exitCode, whole.stderr]).toEqual([0, '']);
+});
+
+test('documents a line each end with a line for the warning that some are in the log only', async () => {
+  const line = ['documents', 'list', path.join(xml, 'b.dbxml'), '--no-sizes', '--json'];
+  const { exitCode, stdout, stderr } = await figaro(line);
+  const documents = stdout
+    .trimEnd()
+    .split('\n')
+    .map((text) => JSON.parse(text) as object);
+  expect([exitCode, stderr, documents.map(problemOf)]).toEqual([0, '', documents.map(() => undefined)]);
+  expect(documents.length).toBeGreaterThan(1);
+  expect(documents.at(-1)).toEqual({
+    schema: 1,
+    command: 'documents list',
+    warnings: [expect.stringContaining('lacks changes that are in the log beside it')],
+  });
+  expect(documents.slice(0, -1).filter((document) => !('id' in document))).toEqual([]);
+  // Where nothing is to be said, there is no such line.
+  const [last] = (await figaro(['documents', 'list', 'b.dbxml', '--home', xml, '--json'])).stdout.split('\n').slice(-2);
+  expect(JSON.parse(last!)).toHaveProperty('id');
 });
 
 test('a container in a data directory is named as the environment knows it', async () => {

@@ -60,6 +60,9 @@ function definitionOf(document: unknown): string {
     readonly environments?: unknown;
   };
   if (environments !== undefined) return 'all';
+  if (Object.keys(document as object).every((key) => ['schema', 'command', 'warnings'].includes(key))) {
+    return 'warnings-of-lines';
+  }
   return error === undefined ? (command ?? 'logs print').replaceAll(' ', '-') : 'error';
 }
 
