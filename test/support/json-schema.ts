@@ -60,9 +60,8 @@ function definitionOf(document: unknown): string {
     readonly environments?: unknown;
   };
   if (environments !== undefined) return 'all';
-  if (Object.keys(document as object).every((key) => ['schema', 'command', 'warnings'].includes(key))) {
-    return 'warnings-of-lines';
-  }
+  const fields = Object.keys(document as object);
+  if (fields.toSorted().join() === 'command,schema,warnings') return 'warnings-of-lines';
   return error === undefined ? (command ?? 'logs print').replaceAll(' ', '-') : 'error';
 }
 
