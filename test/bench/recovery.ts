@@ -59,6 +59,13 @@ const shapes: readonly Shape[] = [
     cache: 64,
   },
   {
+    work: 'a hash database larger than the cache',
+    amount: 1e6,
+    of: 'puts',
+    puts: (n) => [...inTens(n), '--bytes', 250, '--keys', 1e8, '--method', 'hash'],
+    cache: 64,
+  },
+  {
     work: 'random keys, with a container that has most of them',
     amount: 1e6,
     of: 'puts',
