@@ -3,13 +3,15 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type SftpClient } from '../../../src/engine/store/sftp-client.ts';
 import { answers, MalformedPacket, requests, statuses, type Field } from '../../../src/engine/store/sftp-packets.ts';
+import { bytesAsSource } from '../../../src/engine/store/object-source.ts';
 import { SftpSession } from '../../../src/engine/store/sftp-session.ts';
-import { readBytes } from '../../../src/engine/store/sftp-transfer.ts';
+import { readBytes, writeBytes } from '../../../src/engine/store/sftp-transfer.ts';
 import { walk } from '../../../src/engine/store/sftp-walk.ts';
 import { answer, scriptedClient, scriptedServer, type Script } from '../../support/servers/scripted-sftp.ts';
 import { expectFailure } from '../../support/trees.ts';
 
 const handle = Buffer.from('handle');
+const greetingWithLimits = answer(answers.version, 3, 'limits@openssh.com', '1');
 const ok = (id: number): Buffer => answer(answers.status, id, statuses.ok, '', '');
 const status = (id: number, code: number): Buffer => answer(answers.status, id, code, 'as told', 'en');
 /** Size, owner, permissions and times. */
@@ -66,6 +68,36 @@ test('a server that gives less than it is asked for is asked for the rest', asyn
   });
   const read = await readBytes(await scriptedClient(server), handle, { start: 0, length: 100 });
   expect(Buffer.from(read).toString()).toBe(bytes.toString());
+});
+
+test.each([
+  // What OpenSSH's server says.
+  [261_120, 261_120],
+  [8 << 20, 256 << 10],
+  [16 << 10, 16 << 10],
+  [0, 32 << 10],
+])('where a server says that requests may be of %d bytes, they are of %d', async (limit, expected) => {
+  const total = 1_000_000;
+  const asked = { read: [] as number[], written: [] as number[] };
+  const server = scriptedServer((type, id, request) => {
+    if (type === requests.extended) return answer(answers.extended, id, 0n, BigInt(limit), BigInt(limit), 0n);
+    request.bytes();
+    const at = request.u64();
+    if (type === requests.write) {
+      asked.written.push(request.bytes().length);
+      return ok(id);
+    }
+    const length = request.u32();
+    asked.read.push(length);
+    return answer(answers.data, id, Buffer.alloc(Math.min(length, total - at)));
+  }, greetingWithLimits);
+  const client = await scriptedClient(server);
+  await writeBytes(client, handle, bytesAsSource(Buffer.alloc(total)), 'a');
+  await readBytes(client, handle, { start: 0, length: total });
+  const wanted = Array.from({ length: Math.ceil(total / expected) }, (_, i) =>
+    Math.min(expected, total - i * expected),
+  );
+  expect(asked).toEqual({ read: wanted, written: wanted });
 });
 
 test('names that lead elsewhere, and what is neither file nor directory, are not listed', async () => {
