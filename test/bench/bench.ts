@@ -16,6 +16,7 @@ import { packed } from './packed.ts';
 import { moments } from './moments.ts';
 import { recovery } from './recovery.ts';
 import { tableHead, tableRow, type Part } from './rows.ts';
+import { sftp } from './sftp.ts';
 import { standbys } from './standbys.ts';
 import { startup } from './startup.ts';
 
@@ -30,6 +31,7 @@ const parts: Readonly<Record<string, Part>> = {
   dumps,
   packed,
   'from-store': fromStore,
+  sftp,
 };
 
 const { values, positionals } = parseArgs({
