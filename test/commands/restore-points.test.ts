@@ -1,4 +1,4 @@
-/** Which chain and set are meant: by a restore point, by a shortened name, or by `latest`. */
+/** Which chain is meant by a restore point. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -135,42 +135,5 @@ describeNative('of two chains with an incremental each', () => {
   test('surviving logs continue the newest chain, whatever the point', async () => {
     const more = ['--surviving-logs', home, '--to-time', second.window.last.time];
     expect(await chosen(...more)).toMatchObject({ chain: second.id });
-  });
-
-  test('names of sets are shortened to what is unique, and latest is the newest', async () => {
-    const [full, last] = second.sets.map(({ id }) => id) as [string, string];
-    const chance = last.slice(-6);
-    for (const name of [last, last.slice(0, -2), chance, 'latest']) {
-      expect(await chosen('--to-set', name), name).toMatchObject({ chain: full, sets: [full, last] });
-      expect(await chosen('--chain', name), name).toMatchObject({ chain: full, sets: [full, last] });
-    }
-    expect(await chosen('--to-set', full.slice(0, -1))).toMatchObject({ sets: [full] });
-    expect(await chosen('--to-set', 'latest', '--chain', first.id)).toMatchObject({ chain: first.id });
-    for (const [command, ...more] of [
-      ['verify', '--set', 'latest'],
-      ['verify', '--set', chance],
-      ['verify', '--chain', 'latest'],
-      ['show', '--chain', 'latest'],
-      ['show', '--chain', chance],
-      ['pin', 'latest'],
-      ['unpin', chance],
-      ['logs', 'list', '--chain', 'latest'],
-      ['incremental', '--home', home, '--chain', 'latest'],
-    ] as const) {
-      const { exitCode, stderr } = await figaro([command, ...more, '--repo', repo]);
-      expect({ command, more, exitCode, stderr }).toMatchObject({ exitCode: 0, stderr: '' });
-    }
-  });
-
-  test('a name that may mean several sets is refused with them, unless they are of one chain', async () => {
-    const day = first.id.slice(0, 4);
-    expect(await chosen('--to-set', day)).toMatch(/^2 .*may mean \S+, \S+, \S+, and \d more/s);
-    expect(await chosen('--chain', day)).toMatch(/^2 .*may mean/s);
-    // The second and the kind tell the sets of a chain from those of another that is seconds older.
-    const ofChain = second.id.slice(0, 'YYYYMMDDTHHMM'.length);
-    const isOne = !first.sets.some(({ id }) => id.startsWith(ofChain));
-    if (isOne) expect(await chosen('--chain', ofChain)).toMatchObject({ chain: second.id });
-    expect(await chosen('--chain', 'nope')).toMatch(/^5 .*there is no set nope/s);
-    expect(await chosen('--to-set', 'late')).toMatch(/^5 .*there is no set late/s);
   });
 });
