@@ -11,6 +11,7 @@ import { isAlive } from '../../../src/engine/owner.ts';
 import { LockSight, sweepLocks, takeLock } from '../../../src/engine/repository/lock.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { FigaroError } from '../../../src/errors.ts';
+import { laterFiles } from '../../support/killed-runs.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 import { lacks } from '../../support/windows.ts';
@@ -61,9 +62,9 @@ test('a lock that another run holds by now is not released', () => {
 });
 
 describe('a lock is taken over', () => {
-  test.skipIf(lacks.proc)('when its process is gone', () => {
+  test('when its process is gone', () => {
     leaveLock({ pid: deadPid });
-    takeLock(nodeFiles, directory).release();
+    takeLock(laterFiles(directory), directory).release();
     expect(readdirSync(directory)).toEqual([]);
   });
 
@@ -92,19 +93,19 @@ describe('a lock is taken over', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test.skipIf(lacks.proc)('when the run that was taking it over died as well', () => {
+  test('when the run that was taking it over died as well', () => {
     leaveLock({ pid: deadPid });
-    const files = watchedFiles(nodeFiles, {
+    const files = watchedFiles(laterFiles(directory), {
       before(operation, name) {
         if (operation === 'remove' && name === file) throw new Error('killed');
       },
     });
     expect(() => takeLock(files, directory)).toThrow('killed');
-    takeLock(nodeFiles, directory).release();
+    takeLock(laterFiles(directory), directory).release();
   });
 });
 
-test.skipIf(lacks.proc)('a run that is killed while it takes the lock keeps nobody out, whenever that is', async () => {
+test('a run that is killed while it takes the lock keeps nobody out, whenever that is', async () => {
   for (let turn = 0; ; turn++) {
     let operations = 0;
     const files = watchedFiles(nodeFiles, {
@@ -119,7 +120,7 @@ test.skipIf(lacks.proc)('a run that is killed while it takes the lock keeps nobo
       expect(error).toMatchObject({ message: 'killed' });
     }
     if (existsSync(file)) leaveLock({ ...(JSON.parse(readFileSync(file, 'utf8')) as object), pid: deadPid });
-    const lock = takeLock(nodeFiles, directory);
+    const lock = takeLock(laterFiles(directory), directory);
     sweepLocks(nodeFiles, directory);
     expect(readdirSync(directory)).toEqual(['lock']);
     lock.release();
