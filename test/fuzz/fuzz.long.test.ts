@@ -6,7 +6,7 @@ import { effort } from '../support/effort.ts';
 import { isWine } from '../support/windows.ts';
 
 /** In Wine one takes more than a second. */
-const runs = effort('RUNS', isWine ? 50 : 150);
+const runs = effort('RUNS', isWine ? 25 : 150);
 
 test('damaged environments end in a result or in an error by name, and never hang', async () => {
   const script = path.join(import.meta.dirname, 'fuzz.ts');
