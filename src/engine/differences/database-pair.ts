@@ -1,5 +1,6 @@
 /** A database in two states: the records that are not the same. */
 
+import { closeAll } from '../files/close-all.ts';
 import { btreeFlag, hashFlag, metaAt } from '../../format/page/meta.ts';
 import { partitionName } from '../../format/names.ts';
 import { FigaroError } from '../../errors.ts';
@@ -65,7 +66,7 @@ export class DatabasePair {
 
   /** Partitions are opened beside the file; that itself is not closed. */
   close(): void {
-    for (const { pair } of this.parts) if (pair !== this.#file) pair.close();
+    closeAll(this.parts.map(({ pair }) => pair).filter((pair) => pair !== this.#file));
   }
 
   /** True when more than before has to be read, see `FilePair`. */

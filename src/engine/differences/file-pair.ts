@@ -1,5 +1,6 @@
 /** A database file in two states, and which of its pages are not the same. */
 
+import { closeAll } from '../files/close-all.ts';
 import { isTreeInternal, isTreeLeaf } from '../../format/page/btree.ts';
 import { isHashPage } from '../../format/page/hash.ts';
 import { overflowData } from '../../format/page/overflow.ts';
@@ -78,8 +79,7 @@ export class FilePair {
   }
 
   close(): void {
-    this.from?.close();
-    this.to?.close();
+    closeAll(this.files);
   }
 
   get files(): readonly DatabaseFile[] {

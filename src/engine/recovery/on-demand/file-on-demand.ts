@@ -1,5 +1,6 @@
 /** A file as of a restore point, of which each page is recovered when it is read for the first time. */
 
+import { closeAll } from '../../files/close-all.ts';
 import { filesOfKind, type Environment, type FileOfKind } from '../../environment/environment.ts';
 import { type Files } from '../../files/files.ts';
 import { type Watch } from '../../pause.ts';
@@ -106,8 +107,7 @@ export class FileOnDemand implements Shown {
   }
 
   close(): void {
-    this.#pages.close();
-    this.#scratch.close();
+    closeAll([this.#pages, this.#scratch]);
   }
 
   /** As bytes are read from a file. */

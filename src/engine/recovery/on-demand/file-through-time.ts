@@ -1,5 +1,6 @@
 /** A file as of each commit behind a restore point. */
 
+import { closeAll } from '../../files/close-all.ts';
 import { type Lsn } from '../../../format/lsn.ts';
 import { type Files } from '../../files/files.ts';
 import { LogReader, reaches } from '../../log/log-reader.ts';
@@ -82,8 +83,7 @@ export class FileThroughTime {
   }
 
   close(): void {
-    this.#reader.close();
-    this.#pages.close();
+    closeAll([this.#reader, this.#pages]);
   }
 
   /** How bytes are read from the file as of a commit. */
