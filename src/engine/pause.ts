@@ -12,6 +12,8 @@ export interface Watch {
   readonly pace?: Pace;
   /** All that there is to do, where that is known beforehand. */
   readonly plan?: Plan;
+  /** Where too much goes on beside the work that is watched: what to wait for before it goes on. */
+  readonly room?: () => Promise<void> | undefined;
 }
 
 /** Roughly how much a run reads, over all its phases. In bytes. */
@@ -49,6 +51,8 @@ export async function pause(watch: Watch, progress?: Progress, bytes = 0): Promi
   const { plan } = watch;
   if (plan) plan.done += progress?.step ?? bytes;
   if (bytes > 0) await watch.pace?.take(bytes, () => throwIfStopped(watch));
+  const room = watch.room?.();
+  if (room) await room;
   const now = performance.now();
   const isDue = now - lastPause >= periodMs;
   if (progress && watch.onProgress && (isDue || lastPhases.get(watch.onProgress) !== progress.phase)) {

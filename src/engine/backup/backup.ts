@@ -69,10 +69,9 @@ export async function takeBackup(disk: Files, kind: BackupKind, options: BackupO
     ? { repository: existing, created: false }
     : createRepository(files, directory);
   if (created) options.onCreated?.(repository);
-  const write = async (held: Files, watch: Watch): Promise<BackupResult> => {
-    // Another run may have been waited for.
+  const write = async (held: Files, watch: Watch, hasWaited: boolean): Promise<BackupResult> => {
     const started = new Date();
-    const environment = await requireEnvironment(held, home, kind, { ...options, watch }, true);
+    const environment = hasWaited ? await requireEnvironment(held, home, kind, { ...options, watch }, true) : listed;
     const chain = kind === 'incremental' ? chainToContinue(held, repository, options.chain) : undefined;
     const { chains: earlier, orphans } = kind === 'incremental' ? noChains : chainsOf(readSets(held, repository).sets);
     const before = [...orphans, ...earlier.flatMap(({ sets }) => sets)];

@@ -3,7 +3,7 @@ import { formatSizes } from '../../measures.ts';
 import { setTimeout } from 'node:timers/promises';
 import { type EnvironmentFile } from '../environment/environment.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
-import { makeDirectories } from '../files/tree.ts';
+import { createInTree, makeDirectories } from '../files/tree.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from '../files/hash.ts';
@@ -11,7 +11,7 @@ import { compareLsn, type Lsn } from '../../format/lsn.ts';
 import { identityOf } from '../environment/twins.ts';
 import { type PageOnDisk } from '../recovery/disk-comparison.ts';
 import { restMs } from '../environment/own-files.ts';
-import { stoodStill } from '../environment/unchanged.ts';
+import { showsWrites, stoodStill } from '../environment/unchanged.ts';
 import { startHash } from './running-hash.ts';
 import { apartMs, PageSource, type DamagedPages, type LogBound, type OpenPages } from './page-source.ts';
 
@@ -117,9 +117,8 @@ export class ContainerCopy {
       this.stat = source.stat();
       this.#readAfter = this.#bound?.end;
       const wasStill = this.#isAtRest();
-      makeDirectories(this.#files, path.dirname(this.target));
       // It is opened again to follow its source, which may be read-only.
-      const target = this.#files.create(this.target, this.stat.mode | 0o600);
+      const target = createInTree(this.#files, this.target, this.stat.mode | 0o600);
       try {
         await this.#copyPages(source, target, watch);
         target.sync();
@@ -137,7 +136,7 @@ export class ContainerCopy {
   #isAtRest(): boolean {
     const { changedMs, mtimeMs } = this.stat;
     if (!stoodStill(this.source.stat, this.stat) || Date.now() - Math.max(changedMs, mtimeMs) < restMs) return false;
-    return this.#files.showsWrites(this.source.path);
+    return showsWrites(this.#files, this.source.path, this.stat);
   }
 
   async #copyPages(source: OpenPages, target: OpenFile, watch: Watch): Promise<void> {

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { type EnvironmentFile } from '../environment/environment.ts';
-import { makeDirectories } from '../files/tree.ts';
+import { createInTree } from '../files/tree.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { hashFile } from '../files/hash.ts';
@@ -31,7 +30,6 @@ export async function copyPlain(
   target: string,
   watch: Watch,
 ): Promise<PlainCopy | undefined> {
-  makeDirectories(files, path.dirname(target));
   for (let i = 1; i <= attempts; i++) {
     const copied = await copyOnce(files, file, target, watch);
     if (!copied || (await readsTheSame(files, file.path, copied, watch))) return copied;
@@ -54,7 +52,7 @@ async function copyOnce(
   if (!source) return undefined;
   try {
     const stat = source.stat();
-    const copy = files.create(target, stat.mode);
+    const copy = createInTree(files, target, stat.mode);
     try {
       const hash = createHash('sha256');
       const buffer = new Uint8Array(Math.max(1, Math.min(unitOf(watch), stat.size)));

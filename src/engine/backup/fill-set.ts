@@ -22,6 +22,7 @@ import { copyOffline } from './offline.ts';
 import { summarize } from '../environment/left-out.ts';
 import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
 import { type Files } from '../files/files.ts';
+import { withContentsKept } from '../files/kept-contents.ts';
 import { SyncsBeside } from '../files/syncs-beside.ts';
 import { isClosed } from '../../errors.ts';
 
@@ -34,7 +35,8 @@ type Filled = { readonly manifest: Manifest } | Pick<NothingNew, 'warnings'>;
 export async function fillSet(files: Files, set: NewSet, parts: BackupParts): Promise<Filled> {
   const syncs = new SyncsBeside(files);
   try {
-    const filled = await copyAndProve(files, syncs.files, set, parts);
+    const watch = { ...parts.watch, room: () => syncs.room() };
+    const filled = await copyAndProve(files, syncs.files, set, { ...parts, watch });
     await syncs.finish();
     return filled;
   } finally {
@@ -58,14 +60,16 @@ async function copyAndProve(files: Files, copying: Files, set: NewSet, parts: Ba
       ? await copyHot(copying, home, set, { ...parts, watch, choice })
       : await copyOffline(copying, home, set, { ...parts, watch, choice }));
   keepAttributes(files, environment, copy.files, set.environment);
-  const found = discoverEnvironment(files, set.environment, { choice: filesTaken(copy.files), wanted: 'copy' });
+  // Nobody writes to the copies any more.
+  const written = withContentsKept(files, set.environment);
+  const found = discoverEnvironment(written, set.environment, { choice: filesTaken(copy.files), wanted: 'copy' });
   const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
   const copied = { ...found, ...withoutLog, originalHome: home, insideNames };
   const exclusion = chain ? exclusionOf(chain) : exclude.length > 0 ? { excludes: choice.excludes } : {};
   const whole = { ...(before ? layerEnvironments([before, copied]) : copied), ...exclusion };
-  const settings = settingsOf(files, set.environment);
+  const settings = settingsOf(written, set.environment);
   const described = { ...copy, files: describeFiles(copy.files, found) };
-  const isUnread = findOpaque(files, whole) !== undefined;
+  const isUnread = findOpaque(written, whole) !== undefined;
   const look = (): Environment => discoverEnvironment(files, home, { choice, isGlance: true });
   const missing = chain
     ? findGoneFromChain(files, chain, whole, { isOpaque: isUnread, proven }, look)
@@ -80,7 +84,7 @@ async function copyAndProve(files: Files, copying: Files, set: NewSet, parts: Ba
   if (nothing && isProven(chain!, isUnread)) return nothing;
   // The proof: recovery of the set, in memory, over the files just written.
   plan.beginProof(whole);
-  const outcome = isUnread ? 'opaque' : await proveUnlessLocked(files, whole, copy, set, { ...parts, watch });
+  const outcome = isUnread ? 'opaque' : await proveUnlessLocked(written, whole, copy, set, { ...parts, watch });
   // The next one would be no better proven, either.
   if (nothing && outcome === 'locked' && chain!.sets.at(-1)!.manifest.unread) return nothing;
   const proof = typeof outcome === 'string' ? undefined : outcome;

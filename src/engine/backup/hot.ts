@@ -8,7 +8,7 @@ import { type Environment, type EnvironmentFile } from '../environment/environme
 import { type FileChoice } from '../environment/file-choice.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { identityOf, type NamesInLog } from '../environment/twins.ts';
-import { isPassing } from '../../format/names.ts';
+import { isPassing, normalDirectory } from '../../format/names.ts';
 import { type LeftOut } from '../environment/left-out.ts';
 import { type Files, type FileStat, placeOf } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
@@ -252,7 +252,12 @@ class HotCopy {
    * document, 1.6). Throws `page-unstable` when there is no such moment.
    */
   async confirmExternalFiles(watch: Watch): Promise<void> {
+    const directory = this.#externalDirectory();
     for (let i = 1; i <= externalAttempts; i++) {
+      // Without a directory for them there are none, and nothing has to be listed.
+      const isMissing = !this.#files.statThrough(directory);
+      if (isMissing) this.#log.follow();
+      if (isMissing && !this.#files.statThrough(directory)) return;
       const now = externalFiles(await this.#list());
       for (const file of now) {
         const known = this.others.findIndex((copy) => copy.file.name === file.name);
@@ -271,6 +276,11 @@ class HotCopy {
       path: this.#home,
       hint: 'try again when the application writes less.',
     });
+  }
+
+  #externalDirectory(): string {
+    const { config } = this.#source!.environment;
+    return path.join(this.#home, normalDirectory(config.externalFileDirectory));
   }
 
   /** Lists the source again, copies what is new, and finds what was renamed. Returns the copies of what is gone. */

@@ -8,7 +8,7 @@ import { filesOfKind, type Environment } from '../environment/environment.ts';
 import { findLogNearby, requireLogGone, whyNoLog } from '../environment/log-nearby.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
 import { requireNotInUse } from '../environment/in-use.ts';
-import { differenceSince } from '../environment/unchanged.ts';
+import { differenceSince, stoodStill } from '../environment/unchanged.ts';
 import { type Files, placeOf } from '../files/files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { type Watch } from '../pause.ts';
@@ -114,18 +114,24 @@ export async function copyOffline(
 
     requireUndamaged(damaged, keepDamaged);
 
-    // The last look: nothing may be different from the first.
-    for (const copy of containers) {
+    // The last look: nothing may be different from the first. What nobody was writing to, as its times say, is not read again.
+    const requireSame = async (copy: ContainerCopy): Promise<void> => {
       const difference = await copy.firstDifference(watch);
       if (difference) throw changed(copy.source.path, difference);
-    }
+    };
+    for (const copy of containers) if (!copy.isUntouched) await requireSame(copy);
     for (const { file, size, sha256 } of others) {
       if ((await hashFile(files, file.path, watch, { end: size + 1 })).sha256 !== sha256)
         throw changed(file.path, 'it has other contents');
     }
     if (log && !equalLsn(log.follow(), end!)) throw changed(home, 'its log has grown');
     log?.close();
-    requireUnchanged(source.environment, (await listSource(files, home, list)).environment);
+    const last = (await listSource(files, home, list)).environment;
+    requireUnchanged(source.environment, last);
+    const now = new Map(last.files.map(({ name, stat }) => [name, stat]));
+    for (const copy of containers) {
+      if (copy.isUntouched && !stoodStill(copy.stat, now.get(copy.name)!)) await requireSame(copy);
+    }
     requireNotInUse(files, environment, hintFor);
     const isLogGone = withoutLog && !log && containers.some(({ isLogged }) => isLogged);
     const warnings = [

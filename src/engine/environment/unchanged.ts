@@ -16,6 +16,18 @@ export function differenceSince(before: FileStat, now: FileStat | undefined): st
   return undefined;
 }
 
+/** What file systems do, by their numbers. */
+const shown = new WeakMap<Files, Map<number, boolean>>();
+
+/** As `Files.showsWrites`, of a file of which it is known where it is: each file system is asked once. */
+export function showsWrites(files: Files, file: string, { device }: FileStat): boolean {
+  let known = shown.get(files);
+  if (!known) shown.set(files, (known = new Map()));
+  let answer = known.get(device);
+  if (answer === undefined) known.set(device, (answer = files.showsWrites(file)));
+  return answer;
+}
+
 /**
  * True when nothing at all was done to a file between two looks: where it shows writes (`Files.showsWrites`), none was begun.
  */

@@ -13,12 +13,20 @@ export class SyncsBeside {
   readonly files: Files;
   readonly #going = new Set<Promise<void>>();
   #failure: { readonly reason: unknown } | undefined;
+  /** Called when one of them has ended. */
+  #wake: (() => void) | undefined;
 
   constructor(files: Files) {
     this.files = filesWith(files, {
       create: (file, mode) => this.#later(files.create(file, mode)),
       openToWrite: (file) => this.#later(files.openToWrite(file)),
     });
+  }
+
+  /** Where as many are synced as may be: what to wait for before more are written. What is written without is synced by who writes it. */
+  room(): Promise<void> | undefined {
+    if (this.#going.size === 0 || this.#going.size < mostAtOnce) return undefined;
+    return new Promise((resolve) => (this.#wake = resolve));
   }
 
   /** Returns when all is on stable storage. Throws what kept any of it from getting there. */
@@ -59,7 +67,11 @@ export class SyncsBeside {
       .syncBeside()
       .finally(() => opened.close())
       .catch((reason: unknown) => void (this.#failure ??= { reason }))
-      .finally(() => this.#going.delete(going));
+      .finally(() => {
+        this.#going.delete(going);
+        this.#wake?.();
+        this.#wake = undefined;
+      });
     this.#going.add(going);
   }
 }

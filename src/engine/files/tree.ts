@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
-import { type Files } from './files.ts';
+import { type Files, type OpenFile } from './files.ts';
 
 /** Creates a directory and those above it that are missing, each synced into its parent. */
 export function makeDirectories(files: Files, directory: string): void {
@@ -17,6 +17,19 @@ export function makeDirectories(files: Files, directory: string): void {
   const parent = path.dirname(directory);
   makeDirectories(files, parent);
   if (files.makeDirectory(directory)) files.syncDirectory(parent);
+}
+
+/** Creates a file, as `Files.create`, and the directories above it that are missing. */
+export function createInTree(files: Files, file: string, mode?: number): OpenFile {
+  try {
+    return files.create(file, mode);
+  } catch (error) {
+    // Of thousands of files in one directory, none but the first finds it missing.
+    const parent = path.dirname(file);
+    if (files.statIfThere(parent)) throw error;
+    makeDirectories(files, parent);
+    return files.create(file, mode);
+  }
 }
 
 /** Removes a directory and everything in it; links are removed, not followed, and one in the place of the directory, too. */

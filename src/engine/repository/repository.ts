@@ -280,7 +280,7 @@ export function publishSet(
   { manifest, text }: { readonly manifest: Manifest; readonly text: Uint8Array | string },
 ): void {
   writeDurably(files, path.join(directory, 'SHA256SUMS'), checksumLines(manifest));
-  syncDirectories(files, environmentOf(directory));
+  syncDirectories(files, environmentOf(directory), '', new Set(manifest.files.map((file) => file.path)));
   files.syncDirectory(directory);
   files.syncDirectory(repository.directory);
   writeDurably(files, path.join(directory, 'manifest.json'), text);
@@ -317,10 +317,13 @@ function checksumLine(sha256: string, name: string): string {
   return `${escaped === name ? '' : '\\'}${sha256}  ${escaped}\n`;
 }
 
-function syncDirectories(files: Files, directory: string): void {
+/** @param known paths inside of the environment that are files */
+function syncDirectories(files: Files, environment: string, inside: string, known: ReadonlySet<string>): void {
+  const directory = path.join(environment, inside);
   for (const name of files.listIfThere(directory) ?? []) {
-    const entry = path.join(directory, name);
-    if (files.statIfThere(entry)?.kind === 'directory') syncDirectories(files, entry);
+    const entry = inside === '' ? name : `${inside}/${name}`;
+    if (known.has(entry) || files.statIfThere(path.join(environment, entry))?.kind !== 'directory') continue;
+    syncDirectories(files, environment, entry, known);
   }
   files.syncDirectory(directory);
 }
@@ -338,19 +341,20 @@ export interface LockWait {
 /**
  * Runs `write` as the only writer of the repository. What unfinished runs left behind is swept first. Throws `busy` when
  * another run does not finish in time. The files that `write` gets change nothing when this run stood still for so long that
- * another one took over: everything has to go through them. Phases that the watch is told are seen by who looks at the repository.
+ * another one took over: everything has to go through them. Phases that the watch is told are seen by who looks at the repository. It is told whether another run was
+ * waited for.
  */
 export async function asWriter<T>(
   files: Files,
   repository: Repository,
-  write: (files: Files, watch: Watch) => Promise<T>,
+  write: (files: Files, watch: Watch, hasWaited: boolean) => Promise<T>,
   { lockWaitMs = 0, watch = {} }: LockWait = {},
 ): Promise<T> {
-  const lock = await waitForLock(files, repository, performance.now() + lockWaitMs, watch);
+  const { lock, hasWaited } = await waitForLock(files, repository, performance.now() + lockWaitMs, watch);
   const phases = notePhases(lock.files, repository.directory, lock.mark, watch);
   try {
     sweep(lock.files, repository);
-    return await write(lock.files, phases.watch);
+    return await write(lock.files, phases.watch, hasWaited);
   } catch (error) {
     throw lock.reasonOf(error);
   } finally {
@@ -368,11 +372,17 @@ function release(lock: Lock): void {
   }
 }
 
-async function waitForLock(files: Files, { directory }: Repository, deadline: number, watch: Watch): Promise<Lock> {
+/** What is held, and whether another run held it before. */
+interface Waited {
+  readonly lock: Lock;
+  readonly hasWaited: boolean;
+}
+
+async function waitForLock(files: Files, { directory }: Repository, deadline: number, watch: Watch): Promise<Waited> {
   const sight = new LockSight();
-  for (;;) {
+  for (let hasWaited = false; ; hasWaited = true) {
     try {
-      return takeLock(files, directory, sight);
+      return { lock: takeLock(files, directory, sight), hasWaited };
     } catch (error) {
       if (!(error instanceof FigaroError) || error.code !== 'busy') throw error;
       if (performance.now() >= deadline) throw stillBusy(error);

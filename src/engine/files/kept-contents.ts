@@ -1,0 +1,48 @@
+import path from 'node:path';
+import { bytesAsFile } from './bytes-as-file.ts';
+import { filesWith } from './files-with.ts';
+import { type Files, type OpenFile } from './files.ts';
+
+/** A file that is larger takes longer to read than to open. In bytes. */
+const largestKept = 64 << 10;
+/** Of all files together, in bytes. */
+const mostKept = 128 << 20;
+
+/**
+ * The same files, but that a small one in `directory`, or below it, is opened and read once, and kept in memory: for those who look
+ * into thousands of files several times, while nobody writes to them.
+ */
+export function withContentsKept(files: Files, directory: string, most = mostKept): Files {
+  const prefix = `${directory}${path.sep}`;
+  const kept = new Map<string, OpenFile>();
+  let bytes = 0;
+  return filesWith(files, {
+    statIfThere: (file) => kept.get(file)?.stat() ?? files.statIfThere(file),
+    openIfThere(file) {
+      const known = kept.get(file);
+      if (known) return known;
+      const opened = files.openIfThere(file);
+      if (!opened || !file.startsWith(prefix)) return opened;
+      let whole: OpenFile | undefined;
+      try {
+        whole = readWhole(opened, Math.min(largestKept, most - bytes));
+      } catch (error) {
+        opened.close();
+        throw error;
+      }
+      if (!whole) return opened;
+      opened.close();
+      kept.set(file, whole);
+      bytes += whole.stat().size;
+      return whole;
+    },
+  });
+}
+
+/** What is in a file, in memory; undefined for a larger one. */
+function readWhole(opened: OpenFile, most: number): OpenFile | undefined {
+  const stat = opened.stat();
+  if (stat.size > most) return undefined;
+  const contents = new Uint8Array(stat.size);
+  return bytesAsFile(opened.path, contents.subarray(0, opened.readAt(contents, 0)), () => stat);
+}

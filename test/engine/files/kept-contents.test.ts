@@ -1,0 +1,68 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { withContentsKept } from '../../../src/engine/files/kept-contents.ts';
+import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { readIfThere } from '../../../src/engine/files/read.ts';
+import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { watchedFiles } from '../../support/watched-files.ts';
+
+const small = 1000;
+
+/** Reads files twice; returns how often each was opened. */
+function timesOpened(files: Readonly<Record<string, number>>, room: number, directory = 'set'): Record<string, number> {
+  const root = temporaryDirectory();
+  const opened: Record<string, number> = {};
+  let open = 0;
+  const watched = watchedFiles(nodeFiles, {
+    before(operation, name) {
+      if (operation === 'openIfThere') opened[path.basename(name)] = (opened[path.basename(name)] ?? 0) + 1;
+      if (operation === 'openIfThere') open += 1;
+      if (operation === 'close') open -= 1;
+    },
+  });
+  fs.mkdirSync(path.join(root, directory));
+  const kept = withContentsKept(watched, path.join(root, 'set'), room);
+  for (const [name, size] of Object.entries(files)) {
+    const file = path.join(root, directory, name);
+    const bytes = Buffer.alloc(size, name);
+    fs.writeFileSync(file, bytes);
+    expect(kept.statIfThere(file)?.size).toBe(size);
+    for (let i = 0; i < 2; i++) expect(bytes.equals(readIfThere(kept, file)!)).toBe(true);
+    expect(kept.statIfThere(file)?.size).toBe(size);
+  }
+  expect(open).toBe(0);
+  return opened;
+}
+
+test('small files of a directory are opened once, as far as there is room for them', () => {
+  expect(timesOpened({ a: small, empty: 0, b: small, c: small }, 2 * small)).toEqual({ a: 1, empty: 1, b: 1, c: 2 });
+});
+
+test('a large file, and one elsewhere, is opened each time', () => {
+  expect(timesOpened({ large: (64 << 10) + 1 }, 1 << 20)).toEqual({ large: 2 });
+  expect(timesOpened({ a: small }, 1 << 20, 'set-2')).toEqual({ a: 2 });
+});
+
+test('what is not there is not there, and may come', () => {
+  const directory = temporaryDirectory();
+  const kept = withContentsKept(nodeFiles, directory);
+  const file = path.join(directory, 'a');
+  expect(readIfThere(kept, file)).toBeUndefined();
+  fs.writeFileSync(file, 'here');
+  expect(Buffer.from(readIfThere(kept, file)!).toString()).toBe('here');
+});
+
+test('a file that cannot be read is closed', () => {
+  const file = path.join(temporaryDirectory(), 'a');
+  fs.writeFileSync(file, 'here');
+  let closed = 0;
+  const broken = watchedFiles(nodeFiles, {
+    before(operation) {
+      if (operation === 'close') closed += 1;
+      if (operation === 'readAt') throw new Error('cannot read');
+    },
+  });
+  expect(() => withContentsKept(broken, path.dirname(file)).openIfThere(file)).toThrow('cannot read');
+  expect(closed).toBe(1);
+});
