@@ -3,6 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { longestFileHeader, readFileHeader, type LogFileHeader } from '../../format/log/file-header.ts';
+import { recordAt } from '../../format/log/frame.ts';
+import { LogWindow } from '../../format/log/frames.ts';
 import { encryptedFraming } from '../../format/log/framing.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
 import { makeDirectories } from '../files/tree.ts';
@@ -21,6 +23,8 @@ import { apartMs, followOpaque, type OpaqueFile } from './opaque-records.ts';
 const chunkSize = 1 << 20;
 /** What is read to see whether there is more: log files are as large as they will become, and end in zeros. In bytes. */
 const probeSize = 4096;
+/** What is read of a file at first, as far as it has so much. In bytes. */
+const firstSize = 256 << 10;
 const periodMs = 20;
 /** How often a directory in which files come and go is listed at most: it may hold many of them. */
 const listingMs = 100;
@@ -59,6 +63,8 @@ interface CurrentFile extends OpaqueFile {
   end: number;
   /** Offset of the last record; 0 while there is only the header. */
   lastRecord: number;
+  /** How much is read next, in bytes. */
+  ahead: number;
 }
 
 /** From where on a log is copied. */
@@ -96,7 +102,7 @@ export class LogCopy {
   readonly #files: Files;
   readonly #options: LogCopyOptions;
   readonly #done: CopiedLogFile[] = [];
-  #buffer = new Uint8Array(chunkSize);
+  #window = LogWindow.take(firstSize);
   #current: CurrentFile | undefined;
   /** The directory of the source when it was last listed, had it stood still for a while. */
   #listed: { readonly inode: number; readonly changedMs: number } | undefined;
@@ -230,8 +236,9 @@ export class LogCopy {
   /** Syncs and closes what is open. */
   close(): void {
     clearInterval(this.#timer);
-    this.#closed = true;
     this.#finish();
+    if (!this.#closed) this.#window.giveBack();
+    this.#closed = true;
   }
 
   #finish(): void {
@@ -335,9 +342,11 @@ export class LogCopy {
       makeDirectories(this.#files, this.#options.to);
       const { end, lastRecord } = known ?? { end: firstRecordOf(header), lastRecord: 0 };
       const name = known ? logTailName(number, end) : logFileName(number);
-      const target = this.#files.create(path.join(this.#options.to, name), source.stat().mode);
+      const { mode, size } = source.stat();
+      const target = this.#files.create(path.join(this.#options.to, name), mode);
       const hash = createHash('sha256');
-      const begun = { number, source, target, header, hash, end, lastRecord, pending: undefined };
+      const ahead = Math.max(probeSize, Math.min(firstSize, size - end));
+      const begun = { number, source, target, header, hash, end, lastRecord, ahead, pending: undefined };
       if (known) return { ...begun, from: end };
       const head = read.subarray(0, end);
       hash.update(head);
@@ -360,9 +369,13 @@ export class LogCopy {
    * @param isComplete nothing is written to this file any more
    */
   #extend(current: CurrentFile, isComplete = this.#options.isAtRest === true): void {
-    for (let size = probeSize; ;) {
-      if (this.#buffer.length < size) this.#buffer = new Uint8Array(size);
-      const buffer = this.#buffer.subarray(0, size);
+    for (let size = current.ahead; ;) {
+      current.ahead = probeSize;
+      if (this.#window.bytes.length < size) {
+        this.#window.giveBack();
+        this.#window = LogWindow.take(size);
+      }
+      const buffer = this.#window.bytes.subarray(0, size);
       const bytes = buffer.subarray(0, current.source.readAt(buffer, current.end));
       const { done, needed } =
         current.header.version === undefined
@@ -380,31 +393,50 @@ export class LogCopy {
     }
   }
 
-  /** Passes the whole records on; how many bytes they have, and how many the next one needs, 0 when there is none. */
+  /**
+   * Passes the whole records on; how many bytes they have, and how many the next one needs, 0 when there is none.
+   *
+   * @param bytes the beginning of the window
+   */
   #wholeRecords(current: CurrentFile, version: number, bytes: Uint8Array): { done: number; needed: number } {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const { number, header } = current;
-    const { observers } = this.#options;
+    const { view, starts } = this.#window;
+    const { header } = current;
     const { framing } = header;
     let at = 0;
+    if (!framing.cipher) {
+      const count = this.#window.follow(0, bytes.length, current.end, current.lastRecord, true);
+      for (let i = 0; i < count; i++) {
+        at = starts[i]!;
+        const length = view.getUint32(at + recordAt.length, true);
+        this.#pass(current, version, bytes, view, at, length);
+        at += length;
+      }
+    }
     while (at + framing.shortest <= bytes.length) {
       // A length is believed up to the size of the file: the checksum decides.
       const available = Math.max(bytes.length - at, header.maxSize - current.end - at);
       const length = framing.frameAt(bytes, view, at, available, current.lastRecord, true);
       if (length < 0) return { done: at, needed: 0 };
       if (at + length > bytes.length) return { done: at, needed: length };
-      const offset = current.end + at;
-      if (observers.length > 0) {
-        const plain = framing.toPlain(bytes, view, at, length);
-        const lsn = { file: number, offset };
-        const { padding } = framing;
-        const record = new ScannedRecord(plain.bytes, plain.view, plain.at, plain.length, lsn, version, padding);
-        for (const observer of observers) observer.see(record);
-      }
-      current.lastRecord = offset;
+      this.#pass(current, version, bytes, view, at, length);
       at += length;
     }
     return { done: at, needed: framing.shortest };
+  }
+
+  /** Shows a whole record to all observers. */
+  #pass(current: CurrentFile, version: number, bytes: Uint8Array, view: DataView, at: number, length: number): void {
+    const { observers } = this.#options;
+    const offset = current.end + at;
+    if (observers.length > 0) {
+      const { framing } = current.header;
+      const plain = framing.toPlain(bytes, view, at, length);
+      const lsn = { file: current.number, offset };
+      const { padding } = framing;
+      const record = new ScannedRecord(plain.bytes, plain.view, plain.at, plain.length, lsn, version, padding);
+      for (const observer of observers) observer.see(record);
+    }
+    current.lastRecord = offset;
   }
 }
 

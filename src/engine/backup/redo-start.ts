@@ -49,7 +49,8 @@ function lookFromTheEnd(files: Files, directory: string): number {
     const log = openSingle(files, number, file);
     if (!log) continue;
     previous = number;
-    const checkpoint = findLastCheckpoint(files, log);
+    // This file is copied, whatever its checkpoint says, and each record of it is verified then.
+    const checkpoint = findLastCheckpoint(files, log, true);
     if (checkpoint) {
       const { redoFrom, lsn } = checkpoint;
       // Redo from the very beginning is written as [0][0] or [1][n].

@@ -3,8 +3,8 @@ import { bytesAsFile } from './bytes-as-file.ts';
 import { filesWith } from './files-with.ts';
 import { type Files, type OpenFile } from './files.ts';
 
-/** A file that is larger takes longer to read than to open. In bytes. */
-const largestKept = 64 << 10;
+/** To read a larger one once more costs less than the memory for it. In bytes. */
+const largestKept = 32 << 10;
 /** Of all files together, in bytes. */
 const mostKept = 128 << 20;
 

@@ -40,7 +40,7 @@ test('small files of a directory are opened once, as far as there is room for th
 });
 
 test('a large file, and one elsewhere, is opened each time', () => {
-  expect(timesOpened({ large: (64 << 10) + 1 }, 1 << 20)).toEqual({ large: 2 });
+  expect(timesOpened({ large: (32 << 10) + 1 }, 1 << 20)).toEqual({ large: 2 });
   expect(timesOpened({ a: small }, 1 << 20, 'set-2')).toEqual({ a: 2 });
 });
 
