@@ -53,6 +53,22 @@ test('a log in which nothing is new is not read to its end at each look', () => 
   expect(bytesRead()).toBeLessThanOrEqual(10 * 4096);
 });
 
+test('a small log file is read at once: its header, its records, and what is behind them when it is complete', () => {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  demoApplication(home).commitUpTo([6, 5737]);
+  const reads = new Map<string, number>();
+  const files = watchedFiles(nodeFiles, {
+    afterRead: (file) => void reads.set(path.basename(file), (reads.get(path.basename(file)) ?? 0) + 1),
+  });
+  const log = new LogCopy(files, { from: home, to: path.join(directory, 'copy'), first: 2, observers: [] });
+  log.begin();
+  log.follow();
+  log.close();
+  expect(fs.statSync(path.join(home, 'log.0000000003')).size).toBeLessThanOrEqual(256 << 10);
+  expect(reads.get('log.0000000003')).toBeLessThanOrEqual(3);
+});
+
 test('the directory of a log is not listed at each look, even while files come and go in it', () => {
   const { log, home, operations } = caughtUp();
   for (let i = 0; i < 100; i++) {
