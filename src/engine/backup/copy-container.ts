@@ -15,6 +15,10 @@ import { showsWrites, stoodStill } from '../environment/unchanged.ts';
 import { startHash } from './running-hash.ts';
 import { apartMs, PageSource, type DamagedPages, type LogBound, type OpenPages } from './page-source.ts';
 
+const nothing: Uint8Array = new Uint8Array(0);
+/** A buffer that nobody uses at the moment: most files are copied one after the other. */
+let spare = nothing;
+
 /** How often a page that changes is read again before it is given up. */
 const attempts = 200;
 
@@ -141,7 +145,8 @@ export class ContainerCopy {
 
   async #copyPages(source: OpenPages, target: OpenFile, watch: Watch): Promise<void> {
     const { size } = this.stat;
-    const hash = startHash(size, this.#bufferFor(size, watch));
+    const buffer = this.#bufferFor(size, watch);
+    const hash = startHash(size, buffer);
     try {
       // It may grow faster than it is copied. What it grows by later comes from the log.
       while (this.size < size) {
@@ -159,13 +164,18 @@ export class ContainerCopy {
       this.#unhashed = digest === undefined;
     } finally {
       hash.close();
+      spare = new Uint8Array(buffer.buffer);
     }
   }
 
   /** For whole pages: no larger than what is to be read, and what it may grow by. */
   #bufferFor(bytes: number, watch: Watch): Uint8Array {
     const { pageSize } = this.#source;
-    return new Uint8Array(Math.min(unitOf(watch), Math.ceil((bytes + 1) / pageSize) * pageSize));
+    const size = Math.min(unitOf(watch), Math.ceil((bytes + 1) / pageSize) * pageSize);
+    if (spare.length < size) return new Uint8Array(size);
+    const buffer = spare.subarray(0, size);
+    spare = nothing;
+    return buffer;
   }
 
   /** Follows the log, so that no file of it is missed, and lets others have their turn. */

@@ -89,16 +89,17 @@ async function copyAndProve(files: Files, copying: Files, set: NewSet, parts: Ba
   if (nothing && outcome === 'locked' && chain!.sets.at(-1)!.manifest.unread) return nothing;
   const proof = typeof outcome === 'string' ? undefined : outcome;
   const report = proof?.report;
+  const recovered = new Set(report?.databases);
   const findings = [...copy.findings, ...(proof?.findings ?? [])];
   const unexplained = (copy.unexplained ?? [])
-    .filter(({ logName }) => !report?.databases.includes(logName))
+    .filter(({ logName }) => !recovered.has(logName))
     .map(
       ({ path: file }) =>
         `${file} is not part of the chain: it was copied into the environment, or its creation is not committed. If this is said again, take a full backup`,
     );
   const excluded = excludedDatabases(copy, { report, missing, chain, before, choice });
   const created = (copy.created ?? [])
-    .filter(({ logName }) => report?.databases.includes(logName))
+    .filter(({ logName }) => recovered.has(logName))
     .map(({ name, uid }) => ({ path: name, databaseId: uid }));
   const warnings = [...told, ...warningsOfExcluded(excluded), ...unread, ...unexplained, ...(proof?.notes ?? [])];
   const manifest: Manifest = {

@@ -67,18 +67,18 @@ interface Comparison {
  * a gap nobody knows: then the other one is taken for its successor.
  */
 export function findGone(files: Files, before: Chain, now: Comparison): GoneDatabase[] {
-  const { databases, removed, chains } = now;
-  const names = new Set(databases.map(({ path }) => path));
-  const missing = databasesOf(before).filter((had) => !isThere(had, databases) && !removed.has(had.databaseId));
+  const { removed, chains } = now;
+  const there = new Databases(now.databases);
+  const missing = databasesOf(before).filter((had) => !there.has(had) && !removed.has(had.databaseId));
   const log = missing.length === 0 ? undefined : logBetween(files, before, now);
   const unexplained = missing.filter(
-    ({ databaseId, path }) => !log!.removed.has(databaseId) && (log!.isWhole || !names.has(path)),
+    ({ databaseId, path }) => !log!.removed.has(databaseId) && (log!.isWhole || !there.hasName(path)),
   );
   if (now.keepDamaged !== true) requireNoneDamaged(files, now.source, unexplained, now.leftOut, before);
   const ids = new Set(missing.map(({ databaseId }) => databaseId));
   const earlier = goneOf(before.sets).filter(({ databaseId }) => !ids.has(databaseId));
   return [...earlier, ...unexplained.map((had) => ({ ...had, chain: before.id }))].filter(
-    (gone) => !isThere(gone, databases) && chains.has(gone.chain),
+    (gone) => !there.has(gone) && chains.has(gone.chain),
   );
 }
 
@@ -103,8 +103,8 @@ export function findGoneFromChain(
   let home = '';
   for (let i = 0; i < 2 && missing.length > 0; i++) {
     const source = look();
-    const databases = databasesIn(source);
-    missing = missing.filter((had) => !isThere(had, databases));
+    const there = new Databases(databasesIn(source));
+    missing = missing.filter((had) => !there.has(had));
     ({ home } = source);
     leftOut = summarize(source.leftOut);
   }
@@ -129,11 +129,28 @@ function databasesIn({ files }: Environment): NamedDatabase[] {
   return files.flatMap(({ name, uid }) => (uid === undefined ? [] : [{ path: name, databaseId: uid }]));
 }
 
-function isThere(had: NamedDatabase, databases: readonly NamedDatabase[]): boolean {
-  return databases.some(
-    ({ path, databaseId }) =>
-      databaseId === had.databaseId || (path === had.path && plainId(databaseId) === plainId(had.databaseId)),
-  );
+/** Databases that are there, of which there may be many. */
+class Databases {
+  readonly #ids = new Set<string>();
+  /** By path. The part of their ids that is never encrypted. */
+  readonly #plainIds = new Map<string, Set<string>>();
+
+  constructor(databases: readonly NamedDatabase[]) {
+    for (const { path, databaseId } of databases) {
+      this.#ids.add(databaseId);
+      const ids = this.#plainIds.get(path);
+      if (ids) ids.add(plainId(databaseId));
+      else this.#plainIds.set(path, new Set([plainId(databaseId)]));
+    }
+  }
+
+  has({ path, databaseId }: NamedDatabase): boolean {
+    return this.#ids.has(databaseId) || this.#plainIds.get(path)?.has(plainId(databaseId)) === true;
+  }
+
+  hasName(path: string): boolean {
+    return this.#plainIds.has(path);
+  }
 }
 
 /** What is removed by the log of the chain, and by the log of the source from there on that was not copied. */

@@ -152,7 +152,8 @@ class HotCopy {
   readonly #set: NewSet;
   readonly #log: LogCopy;
   readonly containers: ContainerCopy[] = [];
-  readonly others: PlainCopy[] = [];
+  /** By name: there may be many external files. */
+  readonly #others = new Map<string, PlainCopy>();
   readonly damaged = new DamagedPages();
   readonly #notes: string[] = [];
   readonly #options: Pick<HotOptions, 'choice' | 'keepDamaged'>;
@@ -175,6 +176,11 @@ class HotCopy {
     this.#log = log;
     this.#namesInLog = namesInLog;
     this.#options = options;
+  }
+
+  /** What is not made of pages. */
+  get others(): readonly PlainCopy[] {
+    return [...this.#others.values()];
   }
 
   get warnings(): readonly string[] {
@@ -205,30 +211,30 @@ class HotCopy {
 
   /** Copies what is not copied yet. A file that took the name of another is left to the log, which created it. */
   async #add({ paged, plain }: SourceFiles, watch: Watch, isLeft: IsLeft): Promise<void> {
-    const copied = new Set(this.containers.flatMap(({ name, identity }) => [`name ${name}`, `file ${identity}`]));
-    const others = new Set(this.others.map(({ file }) => file.name));
+    const names = new Set(this.containers.map(({ name }) => name));
+    const identities = new Set(this.containers.map(({ identity }) => identity));
     const isCopied = ({ file }: PagedFile): boolean =>
-      copied.has(`name ${file.name}`) || copied.has(`file ${identityOf(file) ?? file.name}`);
+      names.has(file.name) || identities.has(identityOf(file) ?? file.name);
     // What is written to between two looks shows.
     if (!paged.every(isCopied)) await setTimeout(apartMs);
     for (const candidate of paged) {
       if (isCopied(candidate)) continue;
       const { name } = candidate.file;
-      const identity = identityOf(candidate.file) ?? name;
-      if (others.has(name)) this.#forget(name);
+      this.#forget(name);
       if (isLeft(candidate.file)) continue;
       const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log, this.damaged);
       if (!(await copy.copy(watch))) continue;
       this.containers.push(copy);
-      copied.add(`name ${name}`).add(`file ${identity}`);
+      names.add(name);
+      identities.add(copy.identity);
     }
     for (const file of plain) {
-      if (others.has(file.name)) continue;
+      if (this.#others.has(file.name)) continue;
       // A stand-in for a file that is copied already: the log says what becomes of that one.
-      if (copied.has(`name ${file.name}`)) continue;
+      if (names.has(file.name)) continue;
       const copy = await copyPlain(this.#files, file, this.#targetOf(file.name), watch);
       if (!copy) continue;
-      this.others.push(copy);
+      this.#others.set(file.name, copy);
       // The file that it stood in for is back: that one is no plain file, and found by the next look.
       if (file.kind === 'placeholder' && copy.stat.inode !== file.stat.inode) this.#forget(file.name);
     }
@@ -240,10 +246,9 @@ class HotCopy {
 
   /** Removes the copy of a file that only stood in for one that comes, or comes back, under the name. */
   #forget(name: string): void {
-    const known = this.others.findIndex(({ file }) => file.name === name);
-    if (known === -1) return;
+    if (!this.#others.has(name)) return;
     this.#files.remove(this.#targetOf(name));
-    this.others.splice(known, 1);
+    this.#others.delete(name);
   }
 
   /**
@@ -260,13 +265,13 @@ class HotCopy {
       if (isMissing && !this.#files.statThrough(directory)) return;
       const now = externalFiles(await this.#list());
       for (const file of now) {
-        const known = this.others.findIndex((copy) => copy.file.name === file.name);
-        if (known !== -1) {
-          if (stateOf({ path: file.path, stat: this.others[known]!.stat }) === stateOf(file)) continue;
+        const known = this.#others.get(file.name);
+        if (known) {
+          if (stateOf({ path: file.path, stat: known.stat }) === stateOf(file)) continue;
           this.#forget(file.name);
         }
         const copied = await copyPlain(this.#files, file, this.#targetOf(file.name), watch);
-        if (copied) this.others.push(copied);
+        if (copied) this.#others.set(file.name, copied);
       }
       this.#log.follow();
       const after = externalFiles(await this.#list());

@@ -48,6 +48,9 @@ export class DamagedPages {
   }
 }
 
+/** Where unique ids are read to, one after the other. */
+const uidRead = Buffer.alloc(20);
+
 /** A file of pages, wherever it is at the moment. */
 export class PageSource {
   readonly paged: PagedFile;
@@ -94,9 +97,9 @@ export class PageSource {
   #isSame(opened: OpenFile): boolean {
     const identity = identityOf(this.paged.file);
     if (identity === undefined) return true;
-    const bytes = new Uint8Array(identity.length / 2);
+    const bytes = uidRead.subarray(0, identity.length / 2);
     const length = opened.readAt(bytes, metaAt.uid);
-    return length === bytes.length && Buffer.from(bytes).toString('hex') === identity;
+    return length === bytes.length && bytes.toString('hex') === identity;
   }
 
   /** True when pages are on disk, all as they were at `since` or later; undefined when the file is no longer there. */

@@ -24,7 +24,9 @@ export function databaseOf(name: string): string {
 /** The files of an environment whose pages can be looked at; extents without their queue are not among them. */
 export function pagedFiles(files: Files, environment: Environment): PagedFile[] {
   const databases = filesOfKind(environment, 'database');
-  const queues = databases.filter(({ format }) => format.method === 'queue');
+  const queues = new Map(
+    databases.filter(({ format }) => format.method === 'queue').map((file) => [file.name, new Queue(files, file)]),
+  );
   const extents = filesOfKind(environment, 'queue-extent').map((file) => extentOf(files, file, queues));
   return [
     ...databases.map((file) => ({ file, format: file.format, firstPgno: 0 })),
@@ -32,18 +34,36 @@ export function pagedFiles(files: Files, environment: Environment): PagedFile[] 
   ];
 }
 
+/** A queue, which is opened once, however many extents it has. */
+class Queue {
+  readonly format: DatabaseFormat;
+  readonly #files: Files;
+  readonly #file: FileOfKind<'database'>;
+  #extentPages: number | undefined;
+
+  constructor(files: Files, file: FileOfKind<'database'>) {
+    this.format = file.format;
+    this.#files = files;
+    this.#file = file;
+  }
+
+  get extentPages(): number {
+    return (this.#extentPages ??= extentPages(this.#files, this.#file));
+  }
+}
+
 /** An extent is `__dbq.NAME.N` beside its queue, whose first page describes it (format document, 4.9). */
 function extentOf(
   files: Files,
   file: FileOfKind<'queue-extent'>,
-  queues: readonly FileOfKind<'database'>[],
+  queues: ReadonlyMap<string, Queue>,
 ): PagedFile | undefined {
   const extent = parseExtentName(file.name);
-  const queue = extent && queues.find(({ name }) => name === extent.queue);
+  const queue = extent && queues.get(extent.queue);
   if (!queue) return undefined;
   const { format } = queue;
   if (isOpaque(format)) return { file, format, firstPgno: firstPgnoOf(files, file.path, format) };
-  const pages = extentPages(files, queue);
+  const pages = queue.extentPages;
   return pages === 0 ? undefined : { file, format, firstPgno: 1 + extent.number * pages };
 }
 

@@ -5,6 +5,8 @@ import { type Files, type OpenFile } from './files.ts';
 
 /** To read a larger one once more costs less than the memory for it. In bytes. */
 const largestKept = 32 << 10;
+/** In bytes. */
+const slabSize = 1 << 20;
 /** Of all files together, in bytes. */
 const mostKept = 128 << 20;
 
@@ -16,6 +18,7 @@ export function withContentsKept(files: Files, directory: string, most = mostKep
   const prefix = `${directory}${path.sep}`;
   const kept = new Map<string, OpenFile>();
   let bytes = 0;
+  const memory = new Slab();
   return filesWith(files, {
     statIfThere: (file) => kept.get(file)?.stat() ?? files.statIfThere(file),
     openIfThere(file) {
@@ -25,7 +28,7 @@ export function withContentsKept(files: Files, directory: string, most = mostKep
       if (!opened || !file.startsWith(prefix)) return opened;
       let whole: OpenFile | undefined;
       try {
-        whole = readWhole(opened, Math.min(largestKept, most - bytes));
+        whole = readWhole(opened, Math.min(largestKept, most - bytes), memory);
       } catch (error) {
         opened.close();
         throw error;
@@ -39,10 +42,22 @@ export function withContentsKept(files: Files, directory: string, most = mostKep
   });
 }
 
+/** Memory in few large pieces: thousands of small ones keep the garbage collector busy. */
+class Slab {
+  #free = new Uint8Array(0);
+
+  take(size: number): Uint8Array {
+    if (this.#free.length < size) this.#free = new Uint8Array(slabSize);
+    const taken = this.#free.subarray(0, size);
+    this.#free = this.#free.subarray(size);
+    return taken;
+  }
+}
+
 /** What is in a file, in memory; undefined for a larger one. */
-function readWhole(opened: OpenFile, most: number): OpenFile | undefined {
+function readWhole(opened: OpenFile, most: number, memory: Slab): OpenFile | undefined {
   const stat = opened.stat();
   if (stat.size > most) return undefined;
-  const contents = new Uint8Array(stat.size);
+  const contents = memory.take(stat.size);
   return bytesAsFile(opened.path, contents.subarray(0, opened.readAt(contents, 0)), () => stat);
 }
