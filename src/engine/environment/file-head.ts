@@ -7,6 +7,8 @@ import { type Files, type OpenFile } from '../files/files.ts';
 /** A file that is shorter has not even the fields that all headers have: it is not opened. In bytes. */
 const smallestHead = metaAt.uid + 20;
 const empty = new Uint8Array(0);
+/** The heads of files are looked at one after the other. */
+const looked = new Uint8Array(metaSize);
 
 export interface FileLook {
   readonly recognition: FileRecognition;
@@ -19,7 +21,7 @@ export function lookInto(files: Files, file: string, size: number): FileLook | u
   const opened = size < smallestHead ? undefined : files.openIfThere(file);
   if (!opened) return size < smallestHead ? { recognition: recognizeFile(empty), problem: undefined } : undefined;
   try {
-    const recognition = recognizeFile(headOf(opened), files.cipher);
+    const recognition = recognizeFile(headOf(opened, looked), files.cipher);
     return { recognition, problem: recognition.kind === 'other' ? problemBehind(opened, size) : undefined };
   } finally {
     opened.close();
@@ -31,14 +33,13 @@ export function readHead(files: Files, file: string): Uint8Array | undefined {
   const opened = files.openIfThere(file);
   if (!opened) return undefined;
   try {
-    return headOf(opened);
+    return headOf(opened, new Uint8Array(metaSize));
   } finally {
     opened.close();
   }
 }
 
-function headOf(opened: OpenFile): Uint8Array {
-  const head = new Uint8Array(metaSize);
+function headOf(opened: OpenFile, head: Uint8Array): Uint8Array {
   return head.subarray(0, opened.readAt(head, 0));
 }
 

@@ -22,6 +22,7 @@ export async function checkStored(
     const numbers = pagesOf(file);
     if (!numbers) {
       await collected.check(pages);
+      pages.giveBack();
       continue;
     }
     for (const pgno of numbers) {

@@ -10,13 +10,17 @@ import { FigaroError } from '../../errors.ts';
 /** How much is read at once where pages are asked for in order, in bytes. */
 const runBytes = 128 << 10;
 
+const nothing: Uint8Array = new Uint8Array(0);
+/** Memory for a run that nobody uses at the moment: thousands of files are mostly checked one after the other. */
+let spare = nothing;
+
 export class StoredPages implements CheckedFile {
   readonly name: string;
   readonly format: DatabaseFormat;
   readonly pageCount: number;
   readonly #file: StoredFile;
   /** The pages read last, and the number of the first one. */
-  #run = new Uint8Array(0);
+  #run = nothing;
   #runStart = 0;
   #last = -1;
 
@@ -53,12 +57,19 @@ export class StoredPages implements CheckedFile {
     const at = (): number => (pgno - this.#runStart) * pageSize;
     if (at() < 0 || at() >= this.#run.length) {
       const pages = pgno === this.#last + 1 ? Math.min(runBytes / pageSize, this.pageCount - pgno) : 1;
-      this.#run = new Uint8Array(pages * pageSize);
+      this.#run = takeRun(pages * pageSize);
       this.#runStart = pgno;
       this.#file.piece.readRun(this.#run, pgno * pageSize, pageSize);
     }
     this.#last = pgno;
     return this.#run.subarray(at(), at() + pageSize);
+  }
+
+  /** To be called when none of its pages is needed any more: their memory goes to those of another file. */
+  giveBack(): void {
+    if (this.#run.length > 0) spare = new Uint8Array(this.#run.buffer);
+    this.#run = nothing;
+    this.#last = -1;
   }
 
   queuePages(): readonly PageRun[] {
@@ -72,4 +83,11 @@ export class StoredPages implements CheckedFile {
       })
       .sort((a, b) => a.start - b.start);
   }
+}
+
+function takeRun(bytes: number): Uint8Array {
+  if (spare.length < bytes) return new Uint8Array(bytes);
+  const run = spare.subarray(0, bytes);
+  spare = nothing;
+  return run;
 }
