@@ -85,9 +85,10 @@ export function keepAttributes(
   target: string,
 ): void {
   for (const { path: name, mode, uid, gid, modifiedMs } of entries) {
+    const copy = path.join(target, name);
     // A set is read and synced by who made it; the manifest has the permissions that its files have when they are recovered.
-    files.setOwner(path.join(target, name), { mode: mode! | 0o400, uid: uid!, gid: gid! });
-    files.setTimes(path.join(target, name), modifiedMs);
+    files.setOwner(copy, { mode: mode! | 0o400, uid: uid!, gid: gid! });
+    files.setTimes(copy, modifiedMs);
   }
   for (const directory of directories) {
     const copy = path.join(target, directory);

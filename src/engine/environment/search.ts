@@ -26,6 +26,8 @@ interface SearchOptions {
 export class Search {
   readonly #files: Files;
   readonly #home: string;
+  /** What paths in it begin with. */
+  readonly #prefix: string;
   readonly #config: DbConfig;
   readonly #logDirectory: string;
   readonly #externalDirectory: string;
@@ -54,6 +56,7 @@ export class Search {
     this.#isCopy = isCopy;
     this.#files = files;
     this.#home = home;
+    this.#prefix = path.join(home, '-').slice(0, -1);
     this.#config = config;
     this.#logDirectory = normalDirectory(config.logDirectory ?? '.');
     this.#externalDirectory = normalDirectory(config.externalFileDirectory);
@@ -77,8 +80,9 @@ export class Search {
     }
   }
 
+  /** Of what was found by its name: to put thousands of paths in their normal form takes as long as to look at the files. */
   #at(inside: string): string {
-    return placeOf(this.#files, path.join(this.#home, inside));
+    return placeOf(this.#files, path.sep === '/' ? this.#prefix + inside : path.join(this.#home, inside));
   }
 
   result(): Environment {

@@ -24,7 +24,8 @@ export class KnownLsns {
   }
 
   #grow(pgno: number): void {
-    const grown = new Uint32Array(Math.min(2 * maxPages, 4 * pgno + 64));
+    // Of thousands of small files, each takes no memory of its own: the engine keeps up to 64 bytes where its objects are.
+    const grown = new Uint32Array(Math.min(2 * maxPages, 4 * pgno + 8));
     grown.set(this.#lsns);
     this.#lsns = grown;
   }
