@@ -17,6 +17,8 @@ const mostKept = 128 << 20;
 export function withContentsKept(files: Files, directory: string, most = mostKept): Files {
   const prefix = `${directory}${path.sep}`;
   const kept = new Map<string, OpenFile>();
+  /** Those that there is no room for: they are not asked for their size again. */
+  const others = new Set<string>();
   let bytes = 0;
   const memory = new Slab();
   return filesWith(files, {
@@ -25,7 +27,7 @@ export function withContentsKept(files: Files, directory: string, most = mostKep
       const known = kept.get(file);
       if (known) return known;
       const opened = files.openIfThere(file);
-      if (!opened || !file.startsWith(prefix)) return opened;
+      if (!opened || others.has(file) || !file.startsWith(prefix)) return opened;
       let whole: OpenFile | undefined;
       try {
         whole = readWhole(opened, Math.min(largestKept, most - bytes), memory);
@@ -33,7 +35,10 @@ export function withContentsKept(files: Files, directory: string, most = mostKep
         opened.close();
         throw error;
       }
-      if (!whole) return opened;
+      if (!whole) {
+        others.add(file);
+        return opened;
+      }
       opened.close();
       kept.set(file, whole);
       bytes += whole.stat().size;

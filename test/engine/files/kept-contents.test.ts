@@ -44,6 +44,16 @@ test('a large file, and one elsewhere, is opened each time', () => {
   expect(timesOpened({ a: small }, 1 << 20, 'set-2')).toEqual({ a: 2 });
 });
 
+test('a large file is asked for its size once, beside what its reader asks', () => {
+  const file = path.join(temporaryDirectory(), 'large');
+  fs.writeFileSync(file, Buffer.alloc((32 << 10) + 1));
+  let asked = 0;
+  const watched = watchedFiles(nodeFiles, { before: (operation) => void (asked += operation === 'stat' ? 1 : 0) });
+  const kept = withContentsKept(watched, path.dirname(file));
+  for (let i = 0; i < 3; i++) kept.openIfThere(file)!.close();
+  expect(asked).toBe(1);
+});
+
 test('what is not there is not there, and may come', () => {
   const directory = temporaryDirectory();
   const kept = withContentsKept(nodeFiles, directory);
