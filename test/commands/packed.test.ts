@@ -5,13 +5,18 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { databasesIn, namesOfFiles, PackedPlace, type PackedKind } from '../support/packed-place.ts';
 import { isLongRun, sampled } from '../support/effort.ts';
+import { watchedFiles } from '../support/watched-files.ts';
 import { describeWith } from '../support/tools.ts';
 import { fingerprint } from '../support/trees.ts';
 import { lacks } from '../support/windows.ts';
 
 const kinds: readonly PackedKind[] = sampled(['encrypted', 'packed'], 2);
+
+/** What is fetched of a file to see what it is, in bytes. */
+const beginning = 64 << 10;
 
 /** What looking commands print, without what tells where the repository is, or when it was looked at. */
 const withoutPlace = (text: string): string => text.replaceAll(/<dir>\/\S+/g, '<repository>');
@@ -121,6 +126,30 @@ describe.each(kinds)('a repository that is %s', (kind) => {
     await succeed(`recover --repo @repo --chain ${first} --to @first`, 'owner');
     await run(`recover --repo @plain --chain ${first} --to @first-expected`, 'nobody');
     expect(databasesIn(packed.inside('first'))).toEqual(databasesIn(packed.inside('first-expected')));
+  });
+
+  test('is recovered without a copy of its containers and log files in the spool', async () => {
+    const [first] = await chains();
+    const inSpool = new Map<string, number>();
+    const copied: string[] = [];
+    const spool = packed.inside('spool') + path.sep;
+    const files = watchedFiles(nodeFiles, {
+      before: (operation, file) => {
+        if (operation === 'copy' && file.startsWith(spool)) copied.push(path.basename(file));
+      },
+      afterWrite: (file, bytes) => {
+        if (!file.startsWith(spool)) return;
+        const name = path.basename(file);
+        inSpool.set(name, (inSpool.get(name) ?? 0) + bytes.length);
+      },
+    });
+    await succeed(`recover --repo @repo --chain ${first} --to-set ${first} --to @once`, 'owner', { files });
+    const sizeOf = (name: string): number => fs.statSync(packed.inside(`once/${name}`)).size;
+    const large = fs.readdirSync(packed.inside('once')).filter((name) => sizeOf(name) > beginning);
+    expect(large).toContain('d.dbxml');
+    expect(large.some((name) => name.startsWith('log.'))).toBe(true);
+    for (const name of large) expect([name, inSpool.get(name) ?? 0]).toEqual([name, beginning]);
+    expect(copied).toEqual([]);
   });
 
   test('a dry run names files as they are in the sets, not where they were read meanwhile', async () => {

@@ -1,5 +1,5 @@
 import { type Cipher } from '../../format/crypto.ts';
-import { placeOf, type Disk, type Files } from './files.ts';
+import { openOnceIfThere, placeOf, type Disk, type Files } from './files.ts';
 
 /** A disk with the key to what is encrypted on it. */
 export function withCipher(disk: Disk, cipher: Cipher): Files {
@@ -12,6 +12,8 @@ export function filesWith(files: Files, changed: Partial<Files>): Files {
     cipher: files.cipher,
     openIfThere: (file) => files.openIfThere(file),
     openOwnIfThere: (file) => files.openOwnIfThere(file),
+    // What is opened otherwise is so for everybody.
+    openOnceIfThere: changed.openIfThere ?? ((file) => openOnceIfThere(files, file)),
     create: (file, mode) => files.create(file, mode),
     openToWrite: (file) => files.openToWrite(file),
     append: (file, bytes) => files.append(file, bytes),

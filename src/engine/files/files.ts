@@ -53,6 +53,11 @@ export interface Disk {
   openIfThere(file: string): OpenFile | undefined;
   /** As `openIfThere`, for files that this program made: a link is an error, too. */
   openOwnIfThere(file: string): OpenFile | undefined;
+  /**
+   * As `openIfThere`, for whoever reads a file once, from its beginning to its end: what of it is not on this disk does not get there. Absent
+   * where all of it always is.
+   */
+  openOnceIfThere?(file: string): OpenFile | undefined;
   /** Creates a new file for reading and writing; fails when the name is taken. */
   create(file: string, mode?: number): OpenFile;
   /** Opens an existing file for reading and writing, one that this program made: neither a link nor anything but a file. */
@@ -129,4 +134,9 @@ export interface Hold {
 /** Where a file is on disk: what people are told, and other programs. */
 export function placeOf(files: Files, file: string): string {
   return files.locate?.(file) ?? file;
+}
+
+/** As `Disk.openOnceIfThere`, of any disk. */
+export function openOnceIfThere(files: Files, file: string): OpenFile | undefined {
+  return files.openOnceIfThere ? files.openOnceIfThere(file) : files.openIfThere(file);
 }

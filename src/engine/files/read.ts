@@ -3,11 +3,19 @@
 import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { formatBytes } from '../../measures.ts';
-import { type Files, type OpenFile } from './files.ts';
+import { openOnceIfThere, type Files, type OpenFile } from './files.ts';
 
 /** Opens a file that has to be there. */
 export function openToRead(files: Files, file: string): OpenFile {
-  const opened = files.openIfThere(file);
+  return mustBeThere(files.openIfThere(file), file);
+}
+
+/** As `openToRead`, for reading it once (`Disk.openOnceIfThere`). */
+export function openToReadOnce(files: Files, file: string): OpenFile {
+  return mustBeThere(openOnceIfThere(files, file), file);
+}
+
+function mustBeThere(opened: OpenFile | undefined, file: string): OpenFile {
   if (!opened) throw new FigaroError('io', `${file}: no such file`, { path: file });
   return opened;
 }

@@ -24,6 +24,11 @@ export class BackgroundCopies {
     this.#begin(() => copyLogFile(this.#files, parts, to));
   }
 
+  /** Syncs a file that is there already. */
+  addSync(file: string): void {
+    this.#begin(() => this.#files.sync(file));
+  }
+
   #begin(copy: () => Promise<void>): void {
     const lane = this.#count++ % lanes;
     this.#lanes[lane] = this.#lanes[lane]!.then(() => this.#run(copy));

@@ -22,7 +22,7 @@ import { chooseChain } from '../repository/choose-chain.ts';
 import { coveredUntil } from '../repository/covered.ts';
 import { isNewestWanted, type ChainChoice } from '../repository/find-chain.ts';
 import { readSets, type Repository } from '../repository/repository.ts';
-import { requireIntact } from '../verify/intact.ts';
+import { ExpectedFiles } from '../verify/intact.ts';
 import { recoverEnvironment, type RecoverOptions, type RecoverResult } from './recover.ts';
 import { chainOfPoint } from './chain-of-point.ts';
 import { describePoint, type RestorePoint } from './restore-point.ts';
@@ -40,7 +40,7 @@ export type RecoverySource =
       readonly directoriesAt?: ReadonlyMap<string, string>;
     };
 
-export interface RecoverFromOptions extends Omit<RecoverOptions, 'environment' | 'requireIntact'> {
+export interface RecoverFromOptions extends Omit<RecoverOptions, 'environment' | 'expected'> {
   /** The directory with the log files that are left of the broken environment: go on to their end. */
   readonly survivingLogs?: string;
   /** Chains: give files to all users that the manifests name, also where no file of a set is theirs. */
@@ -86,14 +86,19 @@ export async function recoverFrom(
   for (const to of options.moves?.values() ?? []) {
     if (path.isAbsolute(to)) requireOwnPlace(files, { what: 'the directory', path: to }, source, survivingLogs);
   }
-  if (chain && !only) await requireIntact(files, chain, found, watch);
+  const expected = chain && new ExpectedFiles(files, chain, found, watch);
+  if (expected && !only) {
+    if (options.dryRun) await expected.requireIntact();
+    else await expected.requireThere();
+    if (survivingLogs !== undefined) await expected.requireLogSums();
+  }
   const environment = survivingLogs === undefined ? found : await withSurvivingLogs(files, found, survivingLogs, watch);
   const restorePoint = survivingLogs === undefined ? withCover(files, asked, chain) : asked;
   const result = await recoverEnvironment(files, {
     ...options,
     environment,
     restorePoint,
-    ...(chain ? { requireIntact: (names) => requireIntact(files, chain, found, watch, names) } : {}),
+    ...(expected ? { expected } : {}),
   });
   const warnings = [...source.warnings, ...result.warnings];
   const lacking = only ? undefined : whatIsLacking(chain, result);

@@ -13,6 +13,7 @@ import { type Files } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment } from '../database/check-environment.ts';
 import { requireSound } from '../structure/report.ts';
+import { type ExpectedFiles } from '../verify/intact.ts';
 import { BackgroundCopies } from './background-copies.ts';
 import { prepareRecovery, rehearse, runPasses, type RecoveryOptions } from './rehearse.ts';
 import { type PreparedRecovery } from './recovery.ts';
@@ -30,7 +31,8 @@ import { resetLsns } from './reset-lsns.ts';
 import { syncTree } from '../files/sync-tree.ts';
 import { finishCopies, finishRecovery } from './finish.ts';
 import { giveOwners } from './owners.ts';
-import { checkDatabases, copyDatabases, openStage, withLogNearby } from './stage.ts';
+import { checkDatabases, copyDatabases, isPiece, openStage, withLogNearby } from './stage.ts';
+import { stageUnseen, unseenFiles } from './stage-unseen.ts';
 import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
 import { beginStage, discardStage, sweepBeside } from './leftovers.ts';
 import { recoverNatively } from './native.ts';
@@ -58,8 +60,8 @@ export interface RecoverOptions {
   readonly only?: readonly string[];
   /** Directories that get another name. */
   readonly moves?: DirectoryMoves;
-  /** For sets, with `only`: makes sure that the files that are needed, by their names in `environment`, are what they were. */
-  readonly requireIntact?: (names: ReadonlySet<string>) => Promise<void>;
+  /** For sets: what their files have to be. They are there, unless it is some of them `only` that have to be. */
+  readonly expected?: ExpectedFiles;
   /** Told what it takes before the work begins. */
   readonly onPreflight?: (needs: Preflight) => void;
   readonly watch?: Watch;
@@ -90,7 +92,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
   const target = path.resolve(options.target);
   requireContents(files, found);
   // Sets are read by others at the same time.
-  const isPlainCopy = options.requireIntact === undefined;
+  const isPlainCopy = options.expected === undefined;
   requireNotInUse(files, found, () => stopHint, isPlainCopy);
   requireKey(found);
   requireEmptyTarget(files, target);
@@ -111,17 +113,18 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     watch: options.watch ?? {},
     ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
   };
-  const separated = await separate(files, found, hasLogs, recovery);
+  const separated = await separate(files, found, hasLogs, recovery, options.expected);
   const { environment, prepared } = separated;
   const told = [...doubts, ...warningsOfCopies(separated), ...warningsOf(environment.leftOut)];
   const work = only
     ? await someOf(files, environment, options, only, prepared, hasLogs, recovery)
-    : { environment, copied: environment, prepared, recovery, warnings: told };
+    : { environment, copied: environment, needed: undefined, prepared, recovery, warnings: told };
   const needs = preflight(files, work.copied, environment, target);
   options.onPreflight?.(needs);
   if (!dryRun) requireRoom(needs);
-  // Databases are read, recovered and checked; the log is read, and replayed.
-  const total = needs.databaseBytes * (check ? 2 : 1) + needs.logBytes * (work.prepared ? 1 : 2);
+  // Databases are read, recovered and checked; the log is read, and replayed; that of a chain comes to the stage before.
+  const ofLog = work.prepared ? 1 : options.expected && !dryRun ? 3 : 2;
+  const total = needs.databaseBytes * (check ? 2 : 1) + needs.logBytes * ofLog;
   const watch = { ...options.watch, plan: { done: 0, total } };
   const job: Job = {
     ...work,
@@ -134,6 +137,7 @@ export async function recoverEnvironment(files: Files, options: RecoverOptions):
     anyOrder,
     resetLsns: options.resetLsns === true,
     isPlainCopy,
+    expected: options.expected,
   };
   const outcome = dryRun ? await rehearseJob(files, job) : await doJob(files, job, plan);
   return { target, dryRun, engine, preflight: needs, copied: work.copied.files, ...outcome };
@@ -145,8 +149,10 @@ async function separate(
   environment: Environment,
   hasLogs: boolean,
   recovery: RecoveryOptions,
+  expected: ExpectedFiles | undefined,
 ): Promise<Separated & { readonly prepared: PreparedRecovery | undefined }> {
   if (!hasLogs || twinsOf(environment).length === 0) return { environment, copies: [], prepared: undefined };
+  await expected?.requireLogSums();
   const prepared = await prepareRecovery(files, environment, recovery);
   const { names } = prepared.analysis;
   return { ...separateTwins(environment, (uid) => names.of(uid)), prepared };
@@ -159,6 +165,8 @@ interface Work {
   readonly environment: Environment;
   /** The part of it that the result is made of. */
   readonly copied: Environment;
+  /** Names of the files that have to be what they were; undefined for all of them. */
+  readonly needed: ReadonlySet<string> | undefined;
   /** The log, when it has been read already. */
   readonly prepared: PreparedRecovery | undefined;
   readonly recovery: RecoveryOptions;
@@ -174,6 +182,7 @@ interface Job extends Work {
   readonly anyOrder: boolean;
   readonly resetLsns: boolean;
   readonly isPlainCopy: boolean;
+  readonly expected: ExpectedFiles | undefined;
 }
 
 interface Outcome {
@@ -185,7 +194,7 @@ interface Outcome {
 async function someOf(
   files: Files,
   environment: Environment,
-  { requireIntact }: RecoverOptions,
+  { expected, dryRun }: RecoverOptions,
   only: readonly string[],
   read: PreparedRecovery | undefined,
   hasLogs: boolean,
@@ -195,12 +204,14 @@ async function someOf(
   const { scope, outOf } = await selectContainers(files, environment, prepared, only, recovery.watch ?? {});
   const lastLog = prepared && (prepared.analysis.limit ?? prepared.analysis.end).lsn.file;
   const copied = narrow(environment, scope, lastLog);
-  const needed = environment.files.filter((file) => file.kind === 'log' || copied.files.includes(file));
-  await requireIntact?.(new Set(needed.map(({ name }) => name)));
+  const those = environment.files.filter((file) => file.kind === 'log' || copied.files.includes(file));
+  const needed = new Set(those.map(({ name }) => name));
+  if (dryRun) await expected?.requireIntact(needed);
+  else await expected?.requireThere(needed);
   const warnings = [
     `this is ${only.length} of ${outOf} containers: to look into, not to go on with in place of the environment`,
   ];
-  return { environment, copied, prepared, recovery: { ...recovery, scope }, warnings };
+  return { environment, copied, needed, prepared, recovery: { ...recovery, scope }, warnings };
 }
 
 /** Finds out what would happen, and writes nothing. */
@@ -269,14 +280,19 @@ async function doJob(allFiles: Files, job: Job, plan: DirectoryPlan): Promise<Ou
 /** Copies and recovers beside the target. */
 async function recoverOnStage(
   files: Files,
-  { environment, copied, recovery, watch, hasLogs, engine, ...job }: Job,
+  job: Job,
   stage: string,
   copies: BackgroundCopies,
 ): Promise<Outcome & { readonly home: string }> {
-  const staged = openStage(files, copied, stage, copies);
+  const { environment, copied, expected, recovery, watch, hasLogs, engine } = job;
+  // What was read of the log has to be what is recovered from: it is not fetched again.
+  const unseen = expected && !job.prepared ? unseenFiles(files, copied, expected) : [];
+  const staged = openStage(files, copied, stage, copies, new Set(unseen.map(({ path: file }) => file)));
   const { home } = staged;
-  const prepared = hasLogs ? (job.prepared ?? (await prepareRecovery(files, environment, recovery))) : undefined;
-  const warnings = [...(await copyDatabases(files, copied, prepared?.analysis, staged, watch))];
+  await expected?.requireSums(isReadBefore(job, unseen));
+  const seen = expected ? await stageUnseen(files, unseen, staged, copies, expected, watch) : files;
+  const prepared = hasLogs ? (job.prepared ?? (await prepareRecovery(seen, environment, recovery))) : undefined;
+  const warnings = [...(await copyDatabases(seen, copied, prepared?.analysis, staged, watch, expected))];
   if (!prepared || engine === 'native') {
     await copies.finish();
     finishCopies(files, copied, staged);
@@ -290,14 +306,20 @@ async function recoverOnStage(
   const isStaged = (file: string): boolean => path.dirname(file) === staged.pieces;
   const storage = new PartlyStagedStorage(new StagedStorage(files, staged.pieces), new OverlayStorage(files), isStaged);
   try {
-    const state = await runPasses(files, { ...prepared, environment, storage, pathOf }, recovery);
+    const state = await runPasses(seen, { ...prepared, environment, storage, pathOf }, recovery);
     await copies.finish();
-    await finishRecovery(files, staged, state, watch);
+    await finishRecovery(seen, staged, state, watch);
     const report = { ...state.report, pagesWritten: state.table.cache.pagesWritten };
     return { home, report, warnings: [...warnings, ...report.warnings] };
   } finally {
     storage.close();
   }
+}
+
+/** Which files are read to know that they are what they were: all that are not when they come to the stage. */
+function isReadBefore({ copied, needed }: Job, unseen: readonly EnvironmentFile[]) {
+  const later = new Set([...unseen, ...copied.files.filter(isPiece)].map(({ path: file }) => file));
+  return (name: string, file: string): boolean => (!needed || needed.has(name)) && !later.has(file);
 }
 
 /** Throws `target-not-empty` for a place that is taken, and `usage` where places do not lie apart. */

@@ -13,14 +13,15 @@ import {
 import { findLogNearby, type LogNearby } from '../environment/log-nearby.ts';
 import { problemOfPage } from '../environment/page-verdict.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
+import { type ExpectedFiles } from '../verify/intact.ts';
 import { letWrite } from '../files/let-write.ts';
 import { makeDirectories } from '../files/tree.ts';
-import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { openLog, type LogFile } from '../log/log-files.ts';
-import { pause, unitOf, type Watch } from '../pause.ts';
+import { type Watch } from '../pause.ts';
 import { type Analysis } from './analysis.ts';
 import { type BackgroundCopies } from './background-copies.ts';
+import { copyAsItIs, copyInspected, readOnce, type Inspect } from './staged-copy.ts';
 
 /** A copy of an environment, being recovered beside the target. */
 export interface Stage {
@@ -37,8 +38,16 @@ export interface Stage {
 /**
  * Makes the directories of a stage, and begins to copy what recovery does not work on: log files above all. They are big,
  * and being copied while the rest goes on.
+ *
+ * @param others what is copied otherwise, by its path
  */
-export function openStage(files: Files, environment: Environment, stage: string, copies: BackgroundCopies): Stage {
+export function openStage(
+  files: Files,
+  environment: Environment,
+  stage: string,
+  copies: BackgroundCopies,
+  others: ReadonlySet<string> = new Set(),
+): Stage {
   const home = path.join(stage, 'environment');
   const pieces = path.join(stage, 'pieces');
   makeDirectories(files, home);
@@ -49,12 +58,12 @@ export function openStage(files: Files, environment: Environment, stage: string,
     if (file.kind === 'log') continue;
     const to = isPiece(file) ? path.join(pieces, String(paths.size)) : path.join(home, file.name);
     paths.set(file.name, to);
-    if (!isPiece(file)) copies.add(file.path, to);
+    if (!isPiece(file) && !others.has(file.path)) copies.add(file.path, to);
   }
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
   const names = new Map(filesOfKind(environment, 'log').map(({ path: file, name }) => [file, name]));
   for (const { path: file, parts } of logFilesOf(files, environment))
-    copies.addLog(parts, path.join(home, names.get(file)!));
+    if (!others.has(file)) copies.addLog(parts, path.join(home, names.get(file)!));
   return { home, pieces, pathOf: (name) => paths.get(name), logDirectory };
 }
 
@@ -63,6 +72,7 @@ export function openStage(files: Files, environment: Environment, stage: string,
  * one is `page-checksum` or `page-type`, one from behind the end of the log, or without a log, `not-recoverable`.
  *
  * @param analysis of the log; undefined when there is none
+ * @param expected of sets that nobody has read yet: throws `file-checksum` for what does not match
  * @returns warnings
  */
 export async function copyDatabases(
@@ -71,6 +81,7 @@ export async function copyDatabases(
   analysis: Analysis | undefined,
   stage: Stage,
   watch: Watch,
+  expected?: ExpectedFiles,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
   if (environment.withoutLog) {
@@ -86,8 +97,11 @@ export async function copyDatabases(
     const pages = paged.get(file.path);
     if (pages) {
       const check = new PageCheck(pages, analysis, hint, warnings, environment.withoutLog);
-      await copyDatabase(files, file, to, check.inspect, watch);
+      await copyInspected(files, file, to, watch, { inspect: check.inspect, expected });
       check.finish();
+    } else if (expected?.has(file.path)) {
+      await copyAsItIs(files, file, to, watch, expected);
+      await files.sync(to);
     } else {
       await files.copy(file.path, to);
     }
@@ -121,13 +135,10 @@ export function withLogNearby({ home, path: log }: LogNearby): string {
 }
 
 /** Those that hold anything. */
-function logFilesOf(files: Files, environment: Environment): readonly LogFile[] {
+export function logFilesOf(files: Files, environment: Environment): readonly LogFile[] {
   const paths = logPaths(environment);
   return paths.size === 0 ? [] : openLog(files, paths).files;
 }
-
-/** Looks at the bytes of a copy as they pass: whole pages, from the first on. */
-type Inspect = (bytes: Uint8Array, position: number) => void;
 
 function pagedByPath(files: Files, environment: Environment): Map<string, PagedFile> {
   return new Map(pagedFiles(files, environment).map((paged) => [paged.file.path, paged]));
@@ -195,39 +206,6 @@ class PageCheck {
   }
 }
 
-async function copyDatabase(
-  files: Files,
-  file: EnvironmentFile,
-  to: string,
-  inspect: Inspect,
-  watch: Watch,
-): Promise<void> {
-  const target = files.create(to, file.stat.mode);
-  try {
-    const write: Inspect = (bytes, position) => {
-      inspect(bytes, position);
-      target.writeAt(bytes, position);
-    };
-    await read(files, file, write, watch);
-  } finally {
-    target.close();
-  }
-}
-
-async function read(files: Files, file: EnvironmentFile, inspect: Inspect, watch: Watch): Promise<void> {
-  const source = openToRead(files, file.path);
-  try {
-    const { size } = file.stat;
-    const buffer = new Uint8Array(Math.min(unitOf(watch), size));
-    for (let position = 0; position < size; position += buffer.length) {
-      inspect(buffer.subarray(0, source.readAt(buffer, position)), position);
-      await pause(watch, { phase: `read ${file.name}`, done: position, total: size }, buffer.length);
-    }
-  } finally {
-    source.close();
-  }
-}
-
 /** Checks every page of every database, as `copyDatabases` does, without copying. Returns warnings. */
 export async function checkDatabases(
   files: Files,
@@ -239,7 +217,7 @@ export async function checkDatabases(
   const hint = beyondLogHint(files, environment, analysis);
   for (const paged of pagedFiles(files, environment)) {
     const check = new PageCheck(paged, analysis, hint, warnings, environment.withoutLog);
-    await read(files, paged.file, check.inspect, watch);
+    await readOnce(files, paged.file, watch, check.inspect);
     check.finish();
   }
   return warnings;

@@ -1,9 +1,10 @@
 /** The blocks of a file that come from a store when they are read, each once. */
 
-import { FigaroError, isClosed, Withheld } from '../../errors.ts';
+import { isClosed } from '../../errors.ts';
 import { type OpenFile } from '../files/files.ts';
 import { type Range } from '../store/store.ts';
-import { largestRead, type SyncReader } from '../store/sync-reader.ts';
+import { largestRead } from '../store/sync-reader.ts';
+import { type ObjectBytes } from './object-bytes.ts';
 
 /** What is fetched at once, in bytes: a page alone is not worth a question. */
 const blockSize = 64 << 10;
@@ -15,25 +16,25 @@ export type Elsewhere = (target: OpenFile) => boolean;
 
 /** Which blocks of an object are in a file that is as long. */
 export class FetchedBlocks {
-  readonly #object: string;
-  /** In bytes. */
-  readonly #size: number;
-  readonly #reader: SyncReader;
+  readonly #object: ObjectBytes;
   readonly #elsewhere: Elsewhere | undefined;
   /** A byte a block: 1 for those that are there. */
   readonly #present: Uint8Array;
-  /** The block after the last one that was fetched. */
-  #next = 0;
+  /** The block after the last one that was fetched. The first of a file may be all that is wanted of it: it says what the file is. */
+  #next = -1;
   /** How many blocks to fetch at once. */
   #ahead = 1;
 
   /** @param elsewhere asked where nobody here can read the object */
-  constructor(object: string, size: number, reader: SyncReader, elsewhere?: Elsewhere) {
+  constructor(object: ObjectBytes, elsewhere?: Elsewhere) {
     this.#elsewhere = elsewhere;
     this.#object = object;
-    this.#size = size;
-    this.#reader = reader;
-    this.#present = new Uint8Array(Math.ceil(size / blockSize));
+    this.#present = new Uint8Array(Math.ceil(object.size / blockSize));
+  }
+
+  /** Whether nothing is missing. */
+  get areAll(): boolean {
+    return !this.#present.includes(0);
   }
 
   /** Brings what is missing between two places of the file. */
@@ -74,41 +75,20 @@ export class FetchedBlocks {
 
   #rangeOf(from: number, to: number): Range {
     const start = from * blockSize;
-    return { start, length: Math.min(to * blockSize, this.#size) - start };
+    return { start, length: Math.min(to * blockSize, this.#object.size) - start };
   }
 
   /** Returns `whole` where all of the file came. */
   #fetchBlocks(opened: OpenFile, from: number, to: number): 'blocks' | 'whole' {
-    const { start, length } = this.#rangeOf(from, to);
-    let bytes: Uint8Array | undefined;
+    const range = this.#rangeOf(from, to);
+    let bytes: Uint8Array;
     try {
-      bytes = this.#read({ start, length }, this.#rangeAfter(from, to));
+      bytes = this.#object.read(range, opened.path, this.#rangeAfter(from, to));
     } catch (error) {
       if (isClosed(error) && this.#elsewhere?.(opened) === true) return 'whole';
       throw error;
     }
-    if (bytes?.length !== length) {
-      const problem = bytes
-        ? `it ends after ${start + bytes.length} bytes of ${this.#size}`
-        : 'it is not there any more';
-      throw new FigaroError('io', `${this.#object} changed while it was read: ${problem}`, {
-        path: opened.path,
-        hint: 'another run may have removed its set. Run the same command again.',
-      });
-    }
-    opened.writeAt(bytes, start);
+    opened.writeAt(bytes, range.start);
     return 'blocks';
-  }
-
-  /** As of a disk, failures have a cause: without one, an error is about what is in a file. */
-  #read(range: Range, next: Range | undefined): Uint8Array | undefined {
-    try {
-      return this.#reader.read(this.#object, range, next);
-    } catch (error) {
-      if (!(error instanceof FigaroError)) throw error;
-      const details = { ...error.details, cause: error.details.cause ?? error };
-      if (error.code === 'not-permitted') throw new Withheld(error.message, details);
-      throw new FigaroError(error.code, error.message, details);
-    }
   }
 }

@@ -13,6 +13,8 @@ import { type FileOwner, type FileStat, type Files, type OpenFile } from '../fil
 import { type StoredObject } from '../store/store.ts';
 import { type SyncReader } from '../store/sync-reader.ts';
 import { FetchedBlocks, type Elsewhere } from './fetched-blocks.ts';
+import { ObjectBytes } from './object-bytes.ts';
+import { passingFile } from './passing-file.ts';
 import { type Expected, type StandIn } from './stand-in.ts';
 import { Stubs, type Stub } from './stubs.ts';
 
@@ -22,6 +24,7 @@ const mostBytes = 2 ** 48;
 /** A file that was made, and is as long as its object. */
 interface LazyFile {
   readonly stub: Stub;
+  readonly object: ObjectBytes;
   readonly blocks: FetchedBlocks;
 }
 
@@ -59,6 +62,7 @@ export class LazyFiles {
     this.files = filesWith(disk, {
       openIfThere: (file) => this.#open(file) ?? disk.openIfThere(file),
       openOwnIfThere: (file) => this.#open(file) ?? disk.openOwnIfThere(file),
+      openOnceIfThere: (file) => this.#openOnce(file) ?? this.files.openIfThere(file),
       create: madeAbove((file, mode?: number) => disk.create(file, mode)),
       openToWrite: made((file) => {
         this.#complete(file);
@@ -184,6 +188,18 @@ export class LazyFiles {
     };
   }
 
+  /** What is not on disk stays in the store. Undefined for all else. */
+  #openOnce(file: string): OpenFile | undefined {
+    const stub = this.#stubOf(file);
+    if (typeof stub?.contents === 'string') {
+      const object = this.#objectOf(file, stub, stub.contents);
+      return passingFile(file, object, () => this.#statOf(file, stub));
+    }
+    const lazy = this.#lazy.get(file);
+    if (!lazy || lazy.blocks.areAll || this.#disk.statIfThere(file)?.kind !== 'file') return undefined;
+    return passingFile(file, lazy.object, () => this.files.statIfThere(file)!);
+  }
+
   /** Makes what was only told of, a file as long as it is, where there is such a one. */
   #make(file: string): void {
     const stub = this.#stubOf(file);
@@ -195,7 +211,7 @@ export class LazyFiles {
   }
 
   #makeFile(file: string, stub: Stub, contents: Uint8Array | string): void {
-    const blocks = typeof contents === 'string' ? this.#blocksOf(file, stub, contents) : undefined;
+    const object = typeof contents === 'string' ? this.#objectOf(file, stub, contents) : undefined;
     const opened = this.#disk.create(file, stub.mode);
     try {
       try {
@@ -208,15 +224,19 @@ export class LazyFiles {
       removeIfPossible(this.#disk, file);
       throw error;
     }
-    if (blocks) this.#lazy.set(file, { stub, blocks });
+    if (object) this.#lazy.set(file, { stub, object, blocks: this.#blocksOf(stub, object) });
   }
 
-  #blocksOf(file: string, { size, expected }: Stub, object: string): FetchedBlocks {
+  #objectOf(file: string, { size }: Stub, name: string): ObjectBytes {
     if (size > mostBytes) throw tooLarge(file, size);
+    return new ObjectBytes(name, size, this.#reader);
+  }
+
+  #blocksOf({ expected }: Stub, object: ObjectBytes): FetchedBlocks {
     const standIn = this.#standIn;
     const elsewhere: Elsewhere | undefined =
       standIn && expected ? (target) => standIn.fill(target, expected) : undefined;
-    return new FetchedBlocks(object, size, this.#reader, elsewhere);
+    return new FetchedBlocks(object, elsewhere);
   }
 
   #remove(file: string): void {

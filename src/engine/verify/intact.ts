@@ -36,37 +36,102 @@ export async function requireIntact(
   watch: Watch,
   names?: ReadonlySet<string>,
 ): Promise<void> {
-  const expected = new Map<string, { sha256: string; size: number; home: string; file: string; set: string }>();
-  for (const { id, directory, manifest } of chain.sets) {
-    for (const { path: name, sha256, size } of manifest.files) {
-      const home = environmentOf(directory);
-      expected.set(name, { sha256, size, home, file: path.join(home, name), set: id });
+  await new ExpectedFiles(files, chain, environment, watch).requireIntact(names);
+}
+
+interface Expected {
+  readonly sha256: string;
+  readonly size: number;
+  /** The directory of its set that the environment is in. */
+  readonly home: string;
+  readonly file: string;
+  readonly set: string;
+}
+
+/** What the manifests of a chain say of its files. */
+export class ExpectedFiles {
+  readonly #files: Files;
+  readonly #chain: Chain;
+  readonly #environment: Environment;
+  readonly #watch: Watch;
+  /** By name. */
+  readonly #expected = new Map<string, Expected>();
+  /** The SHA-256 of each by its path. */
+  readonly #sums = new Map<string, string>();
+  /** Paths of those that were read. */
+  readonly #intact = new Set<string>();
+
+  constructor(files: Files, chain: Chain, environment: Environment, watch: Watch) {
+    this.#files = files;
+    this.#chain = chain;
+    this.#environment = environment;
+    this.#watch = watch;
+    for (const { id, directory, manifest } of chain.sets) {
+      for (const { path: name, sha256, size } of manifest.files) {
+        const home = environmentOf(directory);
+        this.#expected.set(name, { sha256, size, home, file: path.join(home, name), set: id });
+      }
     }
+    for (const { file, sha256 } of this.#expected.values()) this.#sums.set(file, sha256);
   }
-  const there = new Map(filesThere(files, chain, environment).map((file) => [file.path, file]));
-  for (const { name, path: file } of there.values()) {
-    if (!expected.has(name)) throw damaged('file-checksum', file, 'it is not in the manifest of its set');
+
+  /** As `requireIntact`. */
+  async requireIntact(names?: ReadonlySet<string>): Promise<void> {
+    await this.requireThere(names);
+    await this.requireSums((name) => !names || names.has(name));
   }
-  for (const [name, { home, file, sha256, size, set }] of expected) {
-    if (names && !names.has(name)) continue;
-    if (!files.statIfThere(file)) throw damaged('set-incomplete', file, `it is missing in ${set}`);
-    const kind = whatItIs(files, home, name);
-    if (kind !== 'file') throw damaged('file-checksum', file, `it ${kind}`);
-    // One that grew may have no end.
-    const found = files.statIfThere(file)!;
-    if (found.size !== size) {
+
+  /** As `requireIntact`, without reading files from end to end: bytes may be others. */
+  async requireThere(names?: ReadonlySet<string>): Promise<void> {
+    const there = new Map(filesThere(this.#files, this.#chain, this.#environment).map((file) => [file.path, file]));
+    for (const { name, path: file } of there.values()) {
+      if (!this.#expected.has(name)) throw damaged('file-checksum', file, 'it is not in the manifest of its set');
+    }
+    for (const [name, { home, file, size, set }] of this.#expected) {
+      if (names && !names.has(name)) continue;
+      if (!this.#files.statIfThere(file)) throw damaged('set-incomplete', file, `it is missing in ${set}`);
+      const kind = whatItIs(this.#files, home, name);
+      if (kind !== 'file') throw damaged('file-checksum', file, `it ${kind}`);
+      // One that grew may have no end.
+      const found = this.#files.statIfThere(file)!;
+      if (found.size === size) continue;
       const [has, told] = formatSizes(found.size, size);
       throw damaged('file-checksum', file, `it has ${has}, not ${told}`);
     }
-    const hash = await hashFile(files, file, watch);
-    if (hash.sha256 !== sha256) throw damaged('file-checksum', file, 'it does not match its SHA-256 in the manifest');
+    // Manifests may be anybody's: what they tell of databases is believed where nothing is made of it.
+    for (const file of filesOfKind(this.#environment, 'database')) {
+      if (names && !names.has(file.name)) continue;
+      const found = there.get(file.path);
+      if (found?.kind === 'database' && isSame(file.format, found.format)) continue;
+      await this.requireSums((name) => name === file.name);
+      throw damaged('file-checksum', file.path, 'it is not the database that the manifest of its set tells');
+    }
   }
-  // Manifests may be anybody's: what they tell of databases is believed where nothing is made of it.
-  for (const file of filesOfKind(environment, 'database')) {
-    if (names && !names.has(file.name)) continue;
-    const found = there.get(file.path);
-    if (found?.kind === 'database' && isSame(file.format, found.format)) continue;
-    throw damaged('file-checksum', file.path, 'it is not the database that the manifest of its set tells');
+
+  /** Reads files that are there, by name and path, unless they were read here before. Throws `file-checksum` for the first without its SHA-256. */
+  async requireSums(isMeant: (name: string, file: string) => boolean): Promise<void> {
+    for (const [name, { file }] of this.#expected) {
+      if (this.#intact.has(file) || !isMeant(name, file)) continue;
+      this.requireSum(file, (await hashFile(this.#files, file, this.#watch)).sha256);
+      this.#intact.add(file);
+    }
+  }
+
+  /** The log alone, as `requireSums`. */
+  async requireLogSums(): Promise<void> {
+    const log = new Set(filesOfKind(this.#environment, 'log').map(({ path: file }) => file));
+    await this.requireSums((_name, file) => log.has(file));
+  }
+
+  /** Whether a file is one of the chain, by its path. */
+  has(file: string): boolean {
+    return this.#sums.has(file);
+  }
+
+  /** Throws `file-checksum` where that is not the SHA-256 of a file of the chain, by its path. */
+  requireSum(file: string, sha256: string): void {
+    if (this.#sums.get(file) !== sha256)
+      throw damaged('file-checksum', file, 'it does not match its SHA-256 in the manifest');
   }
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { type OpenFile } from '../../../src/engine/files/files.ts';
 import { FetchedBlocks } from '../../../src/engine/remote/fetched-blocks.ts';
+import { ObjectBytes } from '../../../src/engine/remote/object-bytes.ts';
 import { largestRead } from '../../../src/engine/store/sync-reader.ts';
 import { type Range } from '../../../src/engine/store/store.ts';
 
@@ -14,7 +15,7 @@ function blocksOf(): { readonly fetch: (start: number, end: number) => void; rea
     reads.push({ range, next });
     return new Uint8Array(range.length);
   };
-  const blocks = new FetchedBlocks('object', size, { read, close: () => Promise.resolve() });
+  const blocks = new FetchedBlocks(new ObjectBytes('object', size, { read, close: () => Promise.resolve() }));
   const target = { path: 'file', writeAt: () => {} } as unknown as OpenFile;
   return { fetch: (start, end) => blocks.fetch(target, start, end), reads };
 }

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Files } from '../../../src/engine/files/files.ts';
+import { type Files, type FileStat } from '../../../src/engine/files/files.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { removeTree } from '../../../src/engine/files/tree.ts';
 import { LazyFiles } from '../../../src/engine/remote/lazy-files.ts';
@@ -103,6 +103,37 @@ test('a file that is read is made, no other one is, and it is the same file as b
   expect(namesIn(at('set'))).toEqual(['environment']);
   expect(namesIn(at('set/environment'))).toEqual(['one']);
   expect(files.listIfThere(at('set/environment'))).toEqual(['one', 'two']);
+});
+
+test('a file that is read once is not made, and is what it is when it is read again', () => {
+  const { files } = lazy;
+  const once = at('set/environment/one');
+  const read = (): [string, FileStat] => {
+    const opened = files.openOnceIfThere!(once)!;
+    const bytes = Buffer.alloc(5);
+    const parts: string[] = [];
+    for (let position = 0; ; position += bytes.length) {
+      const length = opened.readAt(bytes, position);
+      if (length === 0) break;
+      parts.push(bytes.toString('utf8', 0, length));
+    }
+    const stat = opened.stat();
+    opened.close();
+    return [parts.join(''), stat];
+  };
+  const before = files.statIfThere(once)!;
+  expect(read()).toEqual(['the first one', before]);
+  expect(read()).toEqual(['the first one', before]);
+  expect(asked).toEqual(['object/one', 'object/one']);
+  expect(namesIn(root)).toEqual([]);
+  // One whose bytes are all here is read here.
+  expect(textOf(files, once)).toBe('the first one');
+  expect(read()[0]).toBe('the first one');
+  expect(asked).toHaveLength(3);
+  expect(files.openOnceIfThere!(at('set/environment/none'))).toBeUndefined();
+  store.objects.set('object/two', { bytes: Buffer.from('less'), changedMs: 7 });
+  const shorter = files.openOnceIfThere!(at('set/environment/two'))!;
+  expect(() => shorter.readAt(Buffer.alloc(6), 0)).toThrow('changed while it was read');
 });
 
 test('a set is removed without being made, and without a question', () => {
