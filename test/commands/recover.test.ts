@@ -441,6 +441,7 @@ describe('recover of a chain', () => {
 
   test.each([
     ['is changed in a page without checksum', 'file-checksum', 4, (file: string) => flipBit(file, 20 * 4096 + 2000)],
+    ['has a page with the number of another', 'file-checksum', 4, (file: string) => flipBit(file, 20 * 4096 + 8)],
     ['is cut off', 'file-checksum', 4, (file: string) => truncateSync(file, 20 * 4096)],
     ['is missing', 'set-incomplete', 5, (file: string) => rmSync(file)],
     ['has a stranger beside it', 'file-checksum', 4, (file: string) => copyFileSync(file, `${file}.copy`)],
