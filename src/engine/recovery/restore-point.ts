@@ -61,6 +61,8 @@ export class Commits implements CommitWatch {
   /** The first commit that recovery can end with. */
   #firstReachable: Commit | undefined;
   #last: Commit | undefined;
+  /** At the last one, a file is needed that nobody has any more. */
+  #isLastMissed: boolean;
   /** The last one that belongs to the point, until one does not. */
   #lastWithin: Commit | undefined;
   #isBeyond = false;
@@ -87,6 +89,7 @@ export class Commits implements CommitWatch {
     this.#count = before?.count ?? 0;
     this.#firstReachable = before?.firstReachable;
     this.#last = before?.last;
+    this.#isLastMissed = this.#last !== undefined && this.#firstReachable === undefined;
   }
 
   /** What those have to know who go on from the end of this log. */
@@ -97,6 +100,7 @@ export class Commits implements CommitWatch {
   /** At the moments seen so far, a file is needed that nobody has any more. */
   missUntilNow(): void {
     this.#firstReachable = undefined;
+    this.#isLastMissed = true;
   }
 
   seeCheckpoint(checkpoint: Checkpoint): void {
@@ -104,7 +108,7 @@ export class Commits implements CommitWatch {
     if (this.#usableCheckpoint || compareLsn(checkpoint.redoFrom, startOf(this.#log)) < 0) return;
     this.#usableCheckpoint = checkpoint;
     // No transaction has committed since the last one, whose state is that at the checkpoint.
-    this.#firstReachable ??= this.#last;
+    if (!this.#isLastMissed) this.#firstReachable ??= this.#last;
   }
 
   seeCommit({ id, lsn, time }: CommitOf): boolean {
@@ -113,6 +117,7 @@ export class Commits implements CommitWatch {
     if (this.#stateAt && compareLsn(lsn, this.#stateAt) < 0) this.#firstReachable = commit;
     else if (this.#stateAt || this.#hasStart) this.#firstReachable ??= commit;
     this.#last = commit;
+    this.#isLastMissed = false;
     this.#latestTime = Math.max(this.#latestTime, time);
     this.#isBeyond ||= !this.#belongs(commit);
     if (this.#point.kind === 'transaction' && id === this.#point.id) this.#asked.push(commit);

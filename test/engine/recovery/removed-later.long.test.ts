@@ -53,6 +53,20 @@ describeNative('a database that is removed before it is copied', () => {
     expect(Object.keys(contentsOf(place.target))).toEqual(['kept.db ']);
   });
 
+  test('is missed as well where a checkpoint comes before the removal commits, the first one of the log', async () => {
+    const place = newPlace();
+    const application = new Session(place.home, smallLogs);
+    application.do(...made, 'put kept auto 2000 500 100 more', 'put kept auto 3000 3 100 last');
+    const before = await lastCommit(place);
+    application.do('begin t', 'remove t gone.db -', 'checkpoint', 'commit t', 'put kept auto 4000 3 100 after');
+    await application.die();
+    const { manifest } = await takeBackup(nodeFiles, 'hot', place);
+    expect(compareLsn(manifest.log!.firstCommit!.lsn, before)).toBeGreaterThan(0);
+    await expectFailure('restore-point-unreachable', async () => await recoverTo(place, before));
+    await recoverTo(place, manifest.log!.firstCommit!.lsn);
+    expect(Object.keys(contentsOf(place.target))).toEqual(['kept.db ']);
+  });
+
   test('is had from the chain before, though the newest has the log of that moment', async () => {
     const place = newPlace();
     const application = new Session(place.home, smallLogs);
