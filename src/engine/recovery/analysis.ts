@@ -1,6 +1,6 @@
 import { FigaroError } from '../../errors.ts';
 import { cksum } from '../../format/log/records/db.ts';
-import { commit } from '../../format/log/records/txn.ts';
+import { child, commit } from '../../format/log/records/txn.ts';
 import { formatLsn, noLsn, type Lsn } from '../../format/lsn.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type Environment } from '../environment/environment.ts';
@@ -11,7 +11,7 @@ import { forEachBatch } from '../log/each-batch.ts';
 import { type LogObserver } from '../log/log-observer.ts';
 import { RecordLinks } from '../log/record-links.ts';
 import { type LogEnd } from '../log/scan.ts';
-import { type ScannedRecord } from '../log/scanned-record.ts';
+import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
 import { Transactions } from '../log/transactions.ts';
 import { Creations, RemovedUnseen } from './record-operations/creations.ts';
 import { fileOperationCodes, isFileOperation } from './record-operations/fileops.ts';
@@ -92,7 +92,10 @@ export async function analyse(
     if (record.code === commit.code) return;
     for (const observer of others) observer.see(record);
     if (isFileOperation(record.code)) fileOperations.push(record.lsn);
-    if (unseen?.isMissedBefore(record)) commits.missUntilNow();
+    const missed = unseen?.missedUntil(record);
+    if (missed !== undefined) commits.missUntilCommit(record.txnId, missed);
+    const nested = bodyAs(record, child);
+    if (nested) commits.seeChild(nested.child, record.txnId);
     if (record.code === cksum.code) {
       warnings.push(
         `log record ${formatLsn(record.lsn)} says that the application met a page with a wrong checksum: verify the source`,

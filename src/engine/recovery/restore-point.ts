@@ -63,6 +63,8 @@ export class Commits implements CommitWatch {
   #last: Commit | undefined;
   /** At the last one, a file is needed that nobody has any more. */
   #isLastMissed: boolean;
+  /** Files that nobody has any more, by unique id, and the transactions that remove them and have not committed yet. */
+  readonly #removedBy = new Map<string, number>();
   /** The last one that belongs to the point, until one does not. */
   #lastWithin: Commit | undefined;
   #isBeyond = false;
@@ -97,10 +99,16 @@ export class Commits implements CommitWatch {
     return { firstReachable: this.#firstReachable, last: this.#last, count: this.#count, end };
   }
 
-  /** At the moments seen so far, a file is needed that nobody has any more. */
-  missUntilNow(): void {
+  /** Until this transaction commits, a file is needed that nobody has any more. */
+  missUntilCommit(txnId: number, uid: string): void {
     this.#firstReachable = undefined;
     this.#isLastMissed = true;
+    this.#removedBy.set(uid, txnId);
+  }
+
+  /** What a nested transaction has removed is removed when its parent commits. */
+  seeChild(childId: number, parentId: number): void {
+    for (const [uid, id] of this.#removedBy) if (id === childId) this.#removedBy.set(uid, parentId);
   }
 
   seeCheckpoint(checkpoint: Checkpoint): void {
@@ -113,11 +121,12 @@ export class Commits implements CommitWatch {
 
   seeCommit({ id, lsn, time }: CommitOf): boolean {
     const commit: Commit = { lsn, time };
+    this.#isLastMissed = this.#isMissedAfter(id);
     // The last one before a state is the state itself.
-    if (this.#stateAt && compareLsn(lsn, this.#stateAt) < 0) this.#firstReachable = commit;
+    if (this.#isLastMissed) this.#firstReachable = undefined;
+    else if (this.#stateAt && compareLsn(lsn, this.#stateAt) < 0) this.#firstReachable = commit;
     else if (this.#stateAt || this.#hasStart) this.#firstReachable ??= commit;
     this.#last = commit;
-    this.#isLastMissed = false;
     this.#latestTime = Math.max(this.#latestTime, time);
     this.#isBeyond ||= !this.#belongs(commit);
     if (this.#point.kind === 'transaction' && id === this.#point.id) this.#asked.push(commit);
@@ -125,6 +134,13 @@ export class Commits implements CommitWatch {
     this.#lastWithin = commit;
     if (!this.#before || compareLsn(lsn, this.#before.end) >= 0) this.#count += 1;
     return false;
+  }
+
+  /** True when a file is still needed that nobody has, after the commit of a transaction. */
+  #isMissedAfter(id: number): boolean {
+    if (this.#removedBy.size === 0) return false;
+    for (const [uid, by] of this.#removedBy) if (by === id) this.#removedBy.delete(uid);
+    return this.#removedBy.size > 0;
   }
 
   /**

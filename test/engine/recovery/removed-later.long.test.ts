@@ -67,6 +67,20 @@ describeNative('a database that is removed before it is copied', () => {
     expect(Object.keys(contentsOf(place.target))).toEqual(['kept.db ']);
   });
 
+  test('is missed until the removal commits, whatever commits before that', async () => {
+    const place = newPlace();
+    const application = new Session(place.home, smallLogs);
+    application.do(...made, 'begin t', 'remove t gone.db -', 'put kept auto 2000 3 100 meanwhile');
+    const before = await lastCommit(place);
+    application.do('checkpoint', 'commit t', 'put kept auto 4000 3 100 after');
+    await application.die();
+    const { manifest } = await takeBackup(nodeFiles, 'hot', place);
+    expect(compareLsn(manifest.log!.firstCommit!.lsn, before)).toBeGreaterThan(0);
+    await expectFailure('restore-point-unreachable', async () => await recoverTo(place, before));
+    await recoverTo(place, manifest.log!.firstCommit!.lsn);
+    expect(Object.keys(contentsOf(place.target))).toEqual(['kept.db ']);
+  });
+
   test('is had from the chain before, though the newest has the log of that moment', async () => {
     const place = newPlace();
     const application = new Session(place.home, smallLogs);

@@ -67,13 +67,13 @@ export class RemovedUnseen {
     this.#names = new LogNames(environment);
   }
 
-  /** True for a record before which a file is needed that is not there. */
-  isMissedBefore(record: ScannedRecord): boolean {
+  /** The unique id of the file that a record removes, if it is needed until that commits, and is not there. */
+  missedUntil(record: ScannedRecord): string | undefined {
     const removed = bodyAs(record, fileops.remove);
-    if (!removed || removed.uid === '' || removed.directory === 'external-files') return false;
-    if (this.#uids.has(removed.uid) || this.#creations.hasMade(removed.uid)) return false;
+    if (!removed || removed.uid === '' || removed.directory === 'external-files') return undefined;
+    if (this.#uids.has(removed.uid) || this.#creations.hasMade(removed.uid)) return undefined;
     const inside = this.#names.inside(removed.name);
-    return inside !== undefined && !parseExtentName(inside.name);
+    return inside !== undefined && !parseExtentName(inside.name) ? removed.uid : undefined;
   }
 }
 
