@@ -30,7 +30,7 @@ export interface RedoObserver {
   readonly seeCommit: (record: ScannedRecord) => Promise<void>;
 }
 
-/** Memory for records that wait, in bytes: no more of them than are made in about a second, so that a signal is heard. */
+/** Memory for records that wait, in bytes. */
 const mostWaiting = 128 << 20;
 
 export class Passes {
@@ -117,12 +117,19 @@ export class Passes {
         if (onePage && this.#isDoneWith(batch, i, onePage)) continue;
         current.batch = batch;
         current.i = i;
+        if (isFileOperation(code)) await this.#finishWaiting();
         this.#redoRecord(batch.record(i));
       }
       done += batch.byteCount;
       await pause(watch, { phase: 'redo', done, total: logBytes, step: batch.byteCount });
+      if (this.#waiting?.isNearlyFull) await this.#finishWaiting();
     }
-    this.#waiting?.finish();
+    await this.#finishWaiting();
+  }
+
+  /** Makes the changes of all records that wait: their pages may be read from a slow disk, one by one, and a signal is heard meanwhile. */
+  async #finishWaiting(): Promise<void> {
+    await this.#waiting?.finishInSteps(async () => await pause(this.#recovery.watch));
   }
 
   /**
@@ -206,7 +213,6 @@ export class Passes {
 
   #redoRecord(record: ScannedRecord): void {
     if (isFileOperation(record.code)) {
-      this.#waiting?.finish();
       this.#recovery.fileOperations.redo(record);
       return;
     }

@@ -17,6 +17,8 @@ export type RedoLate = (record: ScannedRecord, file: StoredFile, binding: Bindin
 const entrySize = 20;
 /** There is room for so many of them as there would be if they had so many bytes each. */
 const shortRecord = 80;
+/** So many pages are made in less than a second on a slow disk. */
+const pagesOfStep = 256;
 
 /** What is the same for many records of a file. */
 interface Origin {
@@ -84,12 +86,31 @@ export class WaitingRecords {
     return made;
   }
 
+  /** Little room is left. */
+  get isNearlyFull(): boolean {
+    const part = 7 / 8;
+    return this.#count > part * this.#at.length || this.#used > part * this.#bytes.length;
+  }
+
   /** Makes the changes of all records that wait. */
   finish(): void {
+    for (const waiting of this.#files) waiting.finish();
+    this.#forget();
+  }
+
+  /** As `finish`; between the pages of one step and those of the next, others take their turn. They must not come here. */
+  async finishInSteps(pause: () => Promise<void>): Promise<void> {
     for (const waiting of this.#files) {
-      waiting.finish();
-      waiting.file.waiting = undefined;
+      for (const pgnos of waiting.steps(pagesOfStep)) {
+        waiting.file.changeInPassing(pgnos);
+        await pause();
+      }
     }
+    this.#forget();
+  }
+
+  #forget(): void {
+    for (const { file } of this.#files) file.waiting = undefined;
     this.#files.clear();
     this.#used = 0;
     this.#count = 0;
@@ -146,6 +167,12 @@ export class WaitingOfFile {
     if (last === undefined) return;
     this.#lastOf.delete(pgno);
     this.#redoAll(last, this.#origins);
+  }
+
+  /** The pages whose records wait, in order, so many at a time. */
+  *steps(pages: number): Generator<Uint32Array> {
+    const pgnos = Uint32Array.from(this.#lastOf.keys()).sort();
+    for (let i = 0; i < pgnos.length; i += pages) yield pgnos.subarray(i, i + pages);
   }
 
   /** Makes the changes that wait for the pages `first` to `last`. */

@@ -143,4 +143,27 @@ describe('records that wait', () => {
     expect(made.map((offset) => offset / recordSize)).toEqual([1, 2, 0]);
     expect(add(9)).toEqual([true]);
   });
+
+  test('are made in steps, between which others take their turn', async () => {
+    const { records, made, add, file } = waiting({ size: 1 << 18 });
+    const pgnos = Array.from({ length: pages - 1 }, (_, i) => pages - 1 - i);
+    add(...pgnos, 7);
+    const done: number[] = [];
+    await records.finishInSteps(async () => void done.push(made.length));
+    expect(done).toEqual([257, 513, 769, 1000]);
+    expect(file.waiting).toBeUndefined();
+    expect(file.page(7)!.nextPgno).toBe(2);
+    expect(file.page(900)!.nextPgno).toBe(1);
+    expect(add(8)).toEqual([true]);
+  });
+
+  test('say when little room is left for more', () => {
+    const { records, add } = waiting({ size: 1000 });
+    expect(add(7, 3, 5, 7, 2, 1, 9, 10)).toEqual(Array(8).fill(true));
+    expect(records.isNearlyFull).toBe(false);
+    add(11);
+    expect(records.isNearlyFull).toBe(true);
+    records.finish();
+    expect(records.isNearlyFull).toBe(false);
+  });
 });
