@@ -45,6 +45,9 @@ export class CachedPage extends Page {
 /** The part of the memory that pages may take which were only looked at. */
 const passedPart = 1 / 32;
 
+/** The part of the memory that goes to records that wait: the fewer times all of their pages are read, the better. */
+const givenPart = 3 / 4;
+
 /** So many pages say which of them were not used for long. */
 const sampleSize = 500;
 
@@ -74,9 +77,9 @@ export class PageCache {
     this.#limit = capacityBytes;
   }
 
-  /** Gives half of the memory for pages away, or `most` bytes. Returns how much that is, in bytes. */
-  giveHalf(most: number): number {
-    const given = Math.min(most, Math.floor(this.#capacity / 2));
+  /** Gives most of the memory for pages to who needs fewer pages with it, up to `most` bytes. Returns how much that is, in bytes. */
+  giveAway(most: number): number {
+    const given = Math.min(most, Math.floor(this.#capacity * givenPart));
     this.#capacity -= given;
     this.#limit = this.#capacity;
     if (this.#bytes > this.#limit) this.#evict();

@@ -179,7 +179,7 @@ export class Passes {
   #waitingRecords(): WaitingRecords {
     const late = new Change(this.change.counts);
     late.copiedAfter = this.change.copiedAfter;
-    return new WaitingRecords(this.#recovery.table.cache.giveHalf(mostWaiting), (record, file, binding) => {
+    return new WaitingRecords(this.#recovery.table.cache.giveAway(mostWaiting), (record, file, binding) => {
       late.aimLate(record.lsn, record.version, file, binding);
       const operation = operationsFor(record.version)[record.code]!;
       if (operation.redoLate) operation.redoLate(record.body, late);

@@ -17,7 +17,7 @@ import { effort, sampled } from '../../support/effort.ts';
 import { describeNative, nativeProgram, runWorkload } from '../../support/native.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
-/** A cache of a few pages, and caches of which half is soon given to records that wait for theirs. In bytes. */
+/** A cache of a few pages, and caches most of which is soon given to records that wait for theirs. In bytes. */
 const small = [1, 1 << 14, 1 << 16];
 const allPages = 2 ** 40;
 
