@@ -17,6 +17,10 @@ export type RedoLate = (record: ScannedRecord, file: StoredFile, binding: Bindin
 const entrySize = 20;
 /** There is room for so many of them as there would be if they had so many bytes each. */
 const shortRecord = 80;
+/** What the engine keeps of a page that records wait for, in bytes. */
+const pageSize = 48;
+/** There is room for so many pages as there would be if their records had so many bytes each. */
+const bytesOfPage = 256;
 /** So many pages are made in less than a second on a slow disk. */
 const pagesOfStep = 256;
 
@@ -39,11 +43,16 @@ export class WaitingRecords {
   readonly #origin: Uint32Array;
   readonly #next: Uint32Array;
   #count = 0;
+  /** How many pages records wait for, and for how many they may. */
+  #pages = 0;
+  readonly #mostPages: number;
   readonly #files = new Set<WaitingOfFile>();
 
   /** @param size memory for all of it, in bytes */
   constructor(size: number, redo: RedoLate) {
-    const entries = Math.max(1, Math.floor(size / (shortRecord + entrySize)));
+    const ofEntry = shortRecord + entrySize + (shortRecord / bytesOfPage) * pageSize;
+    const entries = Math.max(1, Math.floor(size / ofEntry));
+    this.#mostPages = Math.max(1, Math.floor((entries * shortRecord) / bytesOfPage));
     this.#bytes = new Uint8Array(entries * shortRecord);
     this.#view = new DataView(this.#bytes.buffer);
     this.#at = new Uint32Array(entries);
@@ -60,7 +69,8 @@ export class WaitingRecords {
    */
   add(file: StoredFile, pgno: number, batch: RecordBatch, i: number, binding: Binding): boolean {
     const length = batch.lengthOf(i);
-    if (this.#count === this.#at.length || this.#used + length > this.#bytes.length) {
+    const isFull = this.#count === this.#at.length || this.#pages >= this.#mostPages;
+    if (isFull || this.#used + length > this.#bytes.length) {
       this.finish();
       return false;
     }
@@ -73,7 +83,7 @@ export class WaitingRecords {
     this.#used += length;
     const waiting = this.#of(file);
     this.#origin[entry] = waiting.originOf(batch.file, binding);
-    waiting.append(pgno, entry, this.#next);
+    if (waiting.append(pgno, entry, this.#next)) this.#pages += 1;
     return true;
   }
 
@@ -89,7 +99,11 @@ export class WaitingRecords {
   /** Little room is left. */
   get isNearlyFull(): boolean {
     const part = 7 / 8;
-    return this.#count > part * this.#at.length || this.#used > part * this.#bytes.length;
+    return (
+      this.#count > part * this.#at.length ||
+      this.#used > part * this.#bytes.length ||
+      this.#pages > part * this.#mostPages
+    );
   }
 
   /** Makes the changes of all records that wait. */
@@ -118,6 +132,7 @@ export class WaitingRecords {
 
   /** @param last the last record of a page, whose `next` is the first one */
   #redoAll(file: StoredFile, last: number, origins: readonly Origin[]): void {
+    this.#pages -= 1;
     let entry = last;
     do {
       entry = this.#next[entry]!;
@@ -135,6 +150,8 @@ export class WaitingOfFile {
   readonly file: StoredFile;
   readonly #redoAll: (last: number, origins: readonly Origin[]) => void;
   readonly #origins: Origin[] = [];
+  /** Where they have the bindings that were met in the log file of the last record. */
+  readonly #originOf = new Map<Binding, number>();
   /** By page: its last record. */
   readonly #lastOf = new Map<number, number>();
 
@@ -143,22 +160,28 @@ export class WaitingOfFile {
     this.#redoAll = redoAll;
   }
 
+  /** Databases of one file have a binding each, and their records alternate. */
   originOf(logFile: LogFile, binding: Binding): number {
-    const last = this.#origins.at(-1);
-    if (last?.logFile !== logFile || last.binding !== binding) this.#origins.push({ logFile, binding });
-    return this.#origins.length - 1;
+    if (this.#origins.at(-1)?.logFile !== logFile) this.#originOf.clear();
+    let origin = this.#originOf.get(binding);
+    if (origin === undefined) {
+      origin = this.#origins.push({ logFile, binding }) - 1;
+      this.#originOf.set(binding, origin);
+    }
+    return origin;
   }
 
-  /** @param next of each record the one behind it, and of the last one of a page the first */
-  append(pgno: number, entry: number, next: Uint32Array): void {
+  /**
+   * @param next of each record the one behind it, and of the last one of a page the first
+   * @returns whether it is the first of its page
+   */
+  append(pgno: number, entry: number, next: Uint32Array): boolean {
     const last = this.#lastOf.get(pgno);
-    if (last === undefined) {
-      next[entry] = entry;
-    } else {
-      next[entry] = next[last]!;
-      next[last] = entry;
-    }
     this.#lastOf.set(pgno, entry);
+    next[entry] = last === undefined ? entry : next[last]!;
+    if (last === undefined) return true;
+    next[last] = entry;
+    return false;
   }
 
   /** To be called for a page that has come into memory: makes the changes that have waited for it. */

@@ -138,14 +138,21 @@ describe('records that wait', () => {
   });
 
   test('are made when there is no room for one more, which is not taken', () => {
-    const { made, add } = waiting({ size: 300 });
-    expect(add(7, 3, 5, 7)).toEqual([true, true, true, false]);
-    expect(made.map((offset) => offset / recordSize)).toEqual([1, 2, 0]);
+    const { made, add } = waiting({ size: 2000 });
+    expect(add(7, 3, 5, ...Array<number>(14).fill(7))).not.toContain(false);
+    expect(made).toEqual([]);
+    expect(add(3)).toEqual([false]);
+    expect(made.map((offset) => offset / recordSize)).toEqual([
+      1,
+      2,
+      0,
+      ...Array.from({ length: 14 }, (_, i) => i + 3),
+    ]);
     expect(add(9)).toEqual([true]);
   });
 
   test('are made in steps, between which others take their turn', async () => {
-    const { records, made, add, file } = waiting({ size: 1 << 18 });
+    const { records, made, add, file } = waiting({ size: 1 << 19 });
     const pgnos = Array.from({ length: pages - 1 }, (_, i) => pages - 1 - i);
     add(...pgnos, 7);
     const done: number[] = [];
@@ -158,12 +165,27 @@ describe('records that wait', () => {
   });
 
   test('say when little room is left for more', () => {
-    const { records, add } = waiting({ size: 1000 });
-    expect(add(7, 3, 5, 7, 2, 1, 9, 10)).toEqual(Array(8).fill(true));
+    const { records, add } = waiting({ size: 2000 });
+    expect(add(...Array<number>(14).fill(7))).not.toContain(false);
     expect(records.isNearlyFull).toBe(false);
-    add(11);
+    add(7);
     expect(records.isNearlyFull).toBe(true);
     records.finish();
+    expect(records.isNearlyFull).toBe(false);
+  });
+
+  test('are no more than there is memory for, each of a page of its own', () => {
+    const { records, made, add, file } = waiting({ size: 8 << 10 });
+    const most = Math.floor((8 << 10) / (256 + 48));
+    expect(add(...Array.from({ length: most }, (_, i) => i + 1)).indexOf(false)).toBe(22);
+    records.finish();
+    expect(made.length).toBeGreaterThan(20);
+    // Those that have come count no more.
+    for (let i = 0; i < 20; i++) {
+      expect(add(500 + i)).toEqual([true]);
+      file.page(500 + i);
+      expect(add(600)).toEqual([true]);
+    }
     expect(records.isNearlyFull).toBe(false);
   });
 });
