@@ -98,7 +98,7 @@ describe('list', () => {
     await backup('incremental');
     expect((await run(['list', '--repo', repo])).stdout).toMatchInlineSnapshot(`
       "<set>-hot: <dir>/env on <host>, 2 sets, 1.3 MiB
-        earliest restore point  2026-11-22T09:23:22Z [2][206028]
+        earliest restore point  2026-11-22T09:23:18Z [2][201770]
         latest restore point    2026-11-22T09:23:25Z [5][254138]
           <set>-hot          <time>  846.3 KiB
           <set>-incremental  <time>  445.8 KiB

@@ -50,7 +50,7 @@ test('shows a chain: its sets, its containers, and how far it reaches', async ()
 test('draws commits and backups over time', async () => {
   const { stdout } = await show('--timeline', '--chain', setNamed('incremental'));
   expect(stdout).toMatch(
-    /68 commits over time:\n.*68 commits +879\.8 KiB +█{32}\n +◆ earliest restore point \[2\]\[206028\]\n/,
+    /68 commits over time:\n.*68 commits +879\.8 KiB +█{32}\n +◆ earliest restore point \[2\]\[201770\]\n/,
   );
   for (const mark of ['latest restore point [5][254138]', setNamed('hot'), setNamed('incremental')]) {
     expect(stdout).toContain(`◆ ${mark}\n`);
@@ -83,7 +83,7 @@ test('as JSON it is one document', async () => {
   expect(document.timeline).toHaveLength(3);
   expect(document).toMatchObject({
     id: setNamed('hot'),
-    window: { first: { lsn: '[2][206028]' }, last: { lsn: '[5][254138]' } },
+    window: { first: { lsn: '[2][201770]' }, last: { lsn: '[5][254138]' } },
     sets: [{ kind: 'hot' }, { kind: 'incremental', parent: setNamed('hot') }],
     containers: [
       { name: 'd.dbxml', method: 'btree', xml: { storage: 'node' } },
