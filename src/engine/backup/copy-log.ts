@@ -345,7 +345,8 @@ export class LogCopy {
       const { mode, size } = source.stat();
       const target = this.#files.create(path.join(this.#options.to, name), mode);
       const hash = createHash('sha256');
-      const ahead = Math.max(probeSize, Math.min(firstSize, size - end));
+      // Of what was copied before, there may be nothing new.
+      const ahead = known ? probeSize : Math.max(probeSize, Math.min(firstSize, size - end));
       const begun = { number, source, target, header, hash, end, lastRecord, ahead, pending: undefined };
       if (known) return { ...begun, from: end };
       const head = read.subarray(0, end);
