@@ -161,6 +161,11 @@ export class VolatileDisk {
         node.synced = node.bytes.slice();
         return Promise.resolve();
       },
+      syncAll: () => {
+        this.#change();
+        syncTree(this.#tree);
+        return Promise.resolve();
+      },
       rename: (from, to) => {
         this.#change();
         const source = this.#parent(from);
@@ -252,6 +257,14 @@ function statOf(node: Node): FileStat {
   const size = node.kind === 'file' ? node.bytes.length : 0;
   const mode = node.kind === 'file' ? node.mode : 0o750;
   return { kind: node.kind, size, mode, uid: 0, gid: 0, mtimeMs: 0, changedMs: 0, device: 1, inode: 1 };
+}
+
+function syncTree(directory: DirectoryNode): void {
+  directory.synced = new Map(directory.entries);
+  for (const node of directory.entries.values()) {
+    if (node.kind === 'directory') syncTree(node);
+    else node.synced = node.bytes.slice();
+  }
 }
 
 function copyTree(directory: DirectoryNode): DirectoryNode {

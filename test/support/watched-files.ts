@@ -111,6 +111,10 @@ export function watchedFiles(inner: Files, { before, afterRead, afterWrite, afte
       see('sync', file);
       await inner.sync(file);
     },
+    syncAll(directory) {
+      see('syncAll', directory);
+      return inner.syncAll(directory);
+    },
     rename(from, to) {
       see('rename', from);
       inner.rename(from, to);

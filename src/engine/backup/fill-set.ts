@@ -33,10 +33,10 @@ type Filled = { readonly manifest: Manifest } | Pick<NothingNew, 'warnings'>;
 
 /** Copies the files and proves them, while they are synced. Returns what the manifest says of it, or what is to be told when nothing is new. */
 export async function fillSet(files: Files, set: NewSet, parts: BackupParts): Promise<Filled> {
-  const syncs = new SyncsBeside(files);
+  const syncs = new SyncsBeside(files, { directory: set.directory });
   try {
     const watch = { ...parts.watch, room: () => syncs.room() };
-    const filled = await copyAndProve(files, syncs.files, set, { ...parts, watch });
+    const filled = await copyAndProve(files, syncs, set, { ...parts, watch });
     await syncs.finish();
     return filled;
   } finally {
@@ -44,7 +44,8 @@ export async function fillSet(files: Files, set: NewSet, parts: BackupParts): Pr
   }
 }
 
-async function copyAndProve(files: Files, copying: Files, set: NewSet, parts: BackupParts): Promise<Filled> {
+async function copyAndProve(files: Files, syncs: SyncsBeside, set: NewSet, parts: BackupParts): Promise<Filled> {
+  const copying = syncs.files;
   const { kind, home, environment, chain, choice, insideNames, exclude = [] } = parts;
   const before = chain && chainEnvironment(files, chain);
   const proven = chain && findState(files, set.repository, chain);
@@ -59,6 +60,7 @@ async function copyAndProve(files: Files, copying: Files, set: NewSet, parts: Ba
     (kind === 'hot'
       ? await copyHot(copying, home, set, { ...parts, watch, choice })
       : await copyOffline(copying, home, set, { ...parts, watch, choice }));
+  syncs.begin();
   keepAttributes(files, environment, copy.files, set.environment);
   // Nobody writes to the copies any more.
   const written = withContentsKept(files, set.environment);

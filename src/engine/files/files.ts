@@ -91,6 +91,12 @@ export interface Disk {
   copy(from: string, to: string): Promise<void>;
   /** As `OpenFile.sync`, of a file of ours that is not open. As `copy`, it goes on beside the caller's work: await it. */
   sync(file: string): Promise<void>;
+  /**
+   * Syncs all that was written to the file system of a directory by then, whoever wrote it: thousands of small files last sooner so than one
+   * after the other. As `copy`, it goes on beside the caller's work: await it. Undefined where the system cannot do that, or would not
+   * tell of errors.
+   */
+  syncAll(directory: string): Promise<void> | undefined;
   rename(from: string, to: string): void;
   /** Gives a file a second name, all at once; false when the name is taken. */
   link(file: string, name: string): boolean;

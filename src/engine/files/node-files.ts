@@ -5,12 +5,11 @@ import { FigaroError } from '../../errors.ts';
 import { attempt, failure, isCode } from './failures.ts';
 import { type Disk, type FileStat, type OpenFile } from './files.ts';
 import { asked, askedIfThere, statOf } from './stat.ts';
+import { isLocal } from './file-systems.ts';
 import { isOpen, withPatience } from './held-by-others.ts';
 import { hold, isHeld } from './kernel-lock.ts';
+import { syncAll } from './whole-sync.ts';
 import { toAppendWithoutWaiting, toWriteWithoutWaiting, withoutLinks, withoutWaiting } from './open-flags.ts';
-
-/** By the number that `statfs` has: ext2 to ext4, XFS, Btrfs. */
-const timedFileSystems: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e]);
 
 class NodeFile implements OpenFile {
   readonly path: string;
@@ -132,8 +131,7 @@ export const nodeFiles: Disk = {
     });
   },
   showsWrites(file) {
-    if (process.platform !== 'linux') return false;
-    return attempt('read', file, () => timedFileSystems.has(fs.statfsSync(file).type));
+    return attempt('read', file, () => isLocal(file));
   },
   realPath(file) {
     return attempt('follow links to', file, () => realPath(file));
@@ -178,6 +176,9 @@ export const nodeFiles: Disk = {
     } catch (error) {
       throw failure('sync', file, error);
     }
+  },
+  syncAll(directory) {
+    return attempt('read', directory, () => syncAll(directory));
   },
   rename(from, to) {
     attempt(`rename to ${to}`, from, () => withPatience('change', () => fs.renameSync(from, to)));

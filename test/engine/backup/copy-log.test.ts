@@ -102,6 +102,7 @@ function slowToBegin(onCreate: (number: number) => void, onClose?: (file: string
         while (performance.now() < until);
       },
     }),
+    { directory },
   );
   onTestFinished(() => syncs.stop());
   const log = new LogCopy(syncs.files, { from: home, to: copy, first: 2, observers: [] });
