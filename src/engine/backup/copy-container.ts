@@ -12,12 +12,12 @@ import { identityOf } from '../environment/twins.ts';
 import { type PageOnDisk } from '../recovery/disk-comparison.ts';
 import { restMs } from '../environment/own-files.ts';
 import { showsWrites, stoodStill } from '../environment/unchanged.ts';
+import { SpareMemory } from '../files/spare-memory.ts';
 import { startHash } from './running-hash.ts';
 import { apartMs, PageSource, type DamagedPages, type LogBound, type OpenPages } from './page-source.ts';
 
-const nothing: Uint8Array = new Uint8Array(0);
-/** A buffer that nobody uses at the moment: most files are copied one after the other. */
-let spare = nothing;
+/** What files are copied through, most of them one after the other. */
+const memory = new SpareMemory();
 
 /** How often a page that changes is read again before it is given up. */
 const attempts = 200;
@@ -115,20 +115,13 @@ export class ContainerCopy {
    * that does not become whole; damaged ones are noted. The source has to have been listed `apartMs` ago.
    */
   async copy(watch: Watch): Promise<boolean> {
-    const source = this.#source.open();
+    const source = this.#source.openUnseen();
     if (!source) return false;
     try {
-      this.stat = source.stat();
+      this.stat = source.statAtOpening();
       this.#readAfter = this.#bound?.end;
       const wasStill = this.#isAtRest();
-      // It is opened again to follow its source, which may be read-only.
-      const target = createInTree(this.#files, this.target, this.stat.mode | 0o600);
-      try {
-        await this.#copyPages(source, target, watch);
-        target.sync();
-      } finally {
-        target.close();
-      }
+      if (!(await this.#copyPages(source, watch))) return false;
       this.isUntouched = wasStill && stoodStill(this.stat, source.stat());
       return true;
     } finally {
@@ -143,39 +136,44 @@ export class ContainerCopy {
     return showsWrites(this.#files, this.source.path, this.stat);
   }
 
-  async #copyPages(source: OpenPages, target: OpenFile, watch: Watch): Promise<void> {
+  async #copyPages(source: OpenPages, watch: Watch): Promise<boolean> {
     const { size } = this.stat;
     const buffer = this.#bufferFor(size, watch);
     const hash = startHash(size, buffer);
     try {
-      // It may grow faster than it is copied. What it grows by later comes from the log.
-      while (this.size < size) {
-        const buffer = await hash.free();
-        const bytes = source.read(buffer.subarray(0, Math.min(buffer.length, size - this.size)), this.size);
-        if (bytes.length === 0) break;
-        await source.requireWhole(bytes, this.size);
-        hash.update(bytes);
-        target.writeAt(bytes, this.size);
-        this.size += bytes.length;
-        await this.#giveWay('copy', this.size, bytes.length, watch);
+      let bytes = source.readFirst((await hash.free()).subarray(0, size));
+      if (!bytes) return false;
+      // It is opened again to follow its source, which may be read-only.
+      const target = createInTree(this.#files, this.target, this.stat.mode | 0o600);
+      try {
+        // It may grow faster than it is copied. What it grows by later comes from the log.
+        while (bytes.length > 0) {
+          await source.requireWhole(bytes, this.size);
+          hash.update(bytes);
+          target.writeAt(bytes, this.size);
+          this.size += bytes.length;
+          await this.#giveWay('copy', this.size, bytes.length, watch);
+          if (this.size >= size) break;
+          bytes = source.read((await hash.free()).subarray(0, size - this.size), this.size);
+        }
+        const digest = await hash.digest();
+        this.sha256 = digest ?? '';
+        this.#unhashed = digest === undefined;
+        target.sync();
+      } finally {
+        target.close();
       }
-      const digest = await hash.digest();
-      this.sha256 = digest ?? '';
-      this.#unhashed = digest === undefined;
+      return true;
     } finally {
       hash.close();
-      spare = new Uint8Array(buffer.buffer);
+      memory.giveBack(buffer);
     }
   }
 
   /** For whole pages: no larger than what is to be read, and what it may grow by. */
   #bufferFor(bytes: number, watch: Watch): Uint8Array {
     const { pageSize } = this.#source;
-    const size = Math.min(unitOf(watch), Math.ceil((bytes + 1) / pageSize) * pageSize);
-    if (spare.length < size) return new Uint8Array(size);
-    const buffer = spare.subarray(0, size);
-    spare = nothing;
-    return buffer;
+    return memory.take(Math.min(unitOf(watch), Math.ceil((bytes + 1) / pageSize) * pageSize));
   }
 
   /** Follows the log, so that no file of it is missed, and lets others have their turn. */

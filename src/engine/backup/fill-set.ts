@@ -22,7 +22,7 @@ import { copyOffline } from './offline.ts';
 import { summarize } from '../environment/left-out.ts';
 import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
 import { type Files } from '../files/files.ts';
-import { withContentsKept } from '../files/kept-contents.ts';
+import { KeptContents } from '../files/kept-contents.ts';
 import { SyncsBeside } from '../files/syncs-beside.ts';
 import { isClosed } from '../../errors.ts';
 
@@ -45,7 +45,8 @@ export async function fillSet(files: Files, set: NewSet, parts: BackupParts): Pr
 }
 
 async function copyAndProve(files: Files, syncs: SyncsBeside, set: NewSet, parts: BackupParts): Promise<Filled> {
-  const copying = syncs.files;
+  const kept = new KeptContents(set.environment);
+  const copying = kept.writing(syncs.files);
   const { kind, home, environment, chain, choice, insideNames, exclude = [] } = parts;
   const before = chain && chainEnvironment(files, chain);
   const proven = chain && findState(files, set.repository, chain);
@@ -63,7 +64,7 @@ async function copyAndProve(files: Files, syncs: SyncsBeside, set: NewSet, parts
   syncs.begin();
   keepAttributes(files, environment, copy.files, set.environment);
   // Nobody writes to the copies any more.
-  const written = withContentsKept(files, set.environment);
+  const written = kept.reading(files);
   const found = discoverEnvironment(written, set.environment, { choice: filesTaken(copy.files), wanted: 'copy' });
   const withoutLog = copy.withoutLog ? { withoutLog: copy.withoutLog } : {};
   const copied = { ...found, ...withoutLog, originalHome: home, insideNames };

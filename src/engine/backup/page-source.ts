@@ -10,7 +10,7 @@ import { type EnvironmentFile } from '../environment/environment.ts';
 import { problemOfPage, type PageProblem } from '../environment/page-verdict.ts';
 import { type PagedFile } from '../environment/paged-files.ts';
 import { identityOf } from '../environment/twins.ts';
-import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
+import { statAtOpening, type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { pause, type Watch } from '../pause.ts';
 import { type PageOnDisk } from '../recovery/disk-comparison.ts';
 
@@ -48,8 +48,8 @@ export class DamagedPages {
   }
 }
 
-/** Where unique ids are read to, one after the other. */
-const uidRead = Buffer.alloc(20);
+/** Where the first bytes of databases are read to, one after the other. */
+const beginning = new Uint8Array(metaAt.uid + 20);
 
 /** A file of pages, wherever it is at the moment. */
 export class PageSource {
@@ -83,23 +83,29 @@ export class PageSource {
 
   /** Opens the file, if it is there and still the same database. */
   open(): OpenPages | undefined {
-    const opened = this.#files.openIfThere(this.file.path);
+    const opened = this.openUnseen();
     if (!opened) return undefined;
     let isSame = false;
     try {
-      isSame = this.#isSame(opened);
+      isSame = opened.readFirst(beginning) !== undefined;
     } finally {
       if (!isSame) opened.close();
     }
-    return isSame ? new OpenPages(this, opened) : undefined;
+    return isSame ? opened : undefined;
   }
 
-  #isSame(opened: OpenFile): boolean {
+  /** Opens the file, if it is there: `readFirst` tells whether it is still the same database. */
+  openUnseen(): OpenPages | undefined {
+    const opened = this.#files.openIfThere(this.file.path);
+    return opened && new OpenPages(this, opened);
+  }
+
+  /** True for the first bytes of this database, whatever its file is called. */
+  isBeginning(bytes: Uint8Array): boolean {
     const identity = identityOf(this.paged.file);
     if (identity === undefined) return true;
-    const bytes = uidRead.subarray(0, identity.length / 2);
-    const length = opened.readAt(bytes, metaAt.uid);
-    return length === bytes.length && bytes.toString('hex') === identity;
+    const uid = bytes.subarray(metaAt.uid, metaAt.uid + identity.length / 2);
+    return Buffer.from(uid.buffer, uid.byteOffset, uid.length).toString('hex') === identity;
   }
 
   /** True when pages are on disk, all as they were at `since` or later; undefined when the file is no longer there. */
@@ -209,13 +215,26 @@ export class OpenPages {
     return this.#opened.stat();
   }
 
+  statAtOpening(): FileStat {
+    return statAtOpening(this.#opened);
+  }
+
   close(): void {
     this.#opened.close();
   }
 
+  /** As `read`, from the beginning; undefined where another database has the name by now. */
+  readFirst(buffer: Uint8Array): Uint8Array | undefined {
+    const length = this.#opened.readAt(buffer, 0);
+    return this.#source.isBeginning(buffer.subarray(0, length)) ? this.#wholePages(buffer, length) : undefined;
+  }
+
   /** As many whole pages as the buffer takes; a part of a page at the end of the file was never finished. */
   read(buffer: Uint8Array, position: number): Uint8Array {
-    const length = this.#opened.readAt(buffer, position);
+    return this.#wholePages(buffer, this.#opened.readAt(buffer, position));
+  }
+
+  #wholePages(buffer: Uint8Array, length: number): Uint8Array {
     return buffer.subarray(0, length - (length % this.#source.pageSize));
   }
 

@@ -35,6 +35,8 @@ export type FileOwner = Pick<FileStat, 'mode' | 'uid' | 'gid'>;
 export interface OpenFile {
   readonly path: string;
   stat(): FileStat;
+  /** As it was when it was opened, where that is known without a look. */
+  statAtOpening?(): FileStat;
   /** Reads at `position` until `target` is full or the file ends; returns the number of bytes read. */
   readAt(target: Uint8Array, position: number): number;
   /** Writes all of `source` at `position`. */
@@ -140,6 +142,11 @@ export interface Hold {
 /** Where a file is on disk: what people are told, and other programs. */
 export function placeOf(files: Files, file: string): string {
   return files.locate?.(file) ?? file;
+}
+
+/** What a file is that was opened just now. */
+export function statAtOpening(opened: OpenFile): FileStat {
+  return opened.statAtOpening ? opened.statAtOpening() : opened.stat();
 }
 
 /** As `Disk.openOnceIfThere`, of any disk. */

@@ -4,7 +4,7 @@ import fs from 'fs-extra';
 import { FigaroError } from '../../errors.ts';
 import { attempt, failure, isCode } from './failures.ts';
 import { type Disk, type FileStat, type OpenFile } from './files.ts';
-import { asked, askedIfThere, statOf } from './stat.ts';
+import { asked, askedIfThere, statOf, type Looked } from './stat.ts';
 import { isLocal } from './file-systems.ts';
 import { isOpen, withPatience } from './held-by-others.ts';
 import { hold, isHeld } from './kernel-lock.ts';
@@ -14,10 +14,17 @@ import { toAppendWithoutWaiting, toWriteWithoutWaiting, withoutLinks, withoutWai
 class NodeFile implements OpenFile {
   readonly path: string;
   readonly #descriptor: number;
+  readonly #atOpening: Looked | undefined;
 
-  constructor(file: string, descriptor: number) {
+  /** @param atOpening what was seen of it then */
+  constructor(file: string, descriptor: number, atOpening?: Looked) {
     this.path = file;
     this.#descriptor = descriptor;
+    this.#atOpening = atOpening;
+  }
+
+  statAtOpening(): FileStat {
+    return this.#atOpening ? statOf(this.#atOpening) : this.stat();
   }
 
   stat(): FileStat {
@@ -103,7 +110,7 @@ export const nodeFiles: Disk = {
   },
   append(file, bytes) {
     attempt('write', file, () => {
-      const descriptor = openRegularDescriptor(file, toAppendWithoutWaiting | withoutLinks);
+      const { descriptor } = openRegularDescriptor(file, toAppendWithoutWaiting | withoutLinks);
       try {
         // What did not fit is not written behind it: another one's could stand between the two by then.
         if (fs.writeSync(descriptor, bytes) === bytes.length) return;
@@ -282,13 +289,15 @@ function realPath(file: string): string {
 }
 
 function openRegular(file: string, flags = withoutWaiting): NodeFile {
-  return new NodeFile(file, openRegularDescriptor(file, flags));
+  const { descriptor, looked } = openRegularDescriptor(file, flags);
+  return new NodeFile(file, descriptor, looked);
 }
 
-function openRegularDescriptor(file: string, flags: number): number {
+function openRegularDescriptor(file: string, flags: number): { readonly descriptor: number; readonly looked: Looked } {
   const descriptor = openDescriptor(file, flags);
   try {
-    if (fs.fstatSync(descriptor).isFile()) return descriptor;
+    const looked = fs.fstatSync(descriptor, asked);
+    if (looked.isFile()) return { descriptor, looked };
   } catch (error) {
     fs.closeSync(descriptor);
     throw error;

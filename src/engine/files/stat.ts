@@ -8,7 +8,9 @@ export const asked = { bigint: process.platform === 'win32' };
 /** As `asked`, of what may not be there. */
 export const askedIfThere = { ...asked, throwIfNoEntry: false } as const;
 
-export function statOf(stat: Stats | BigIntStats): FileStat {
+export type Looked = Stats | BigIntStats;
+
+export function statOf(stat: Looked): FileStat {
   const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : 'other';
   if ('mtimeNs' in stat) {
     return {

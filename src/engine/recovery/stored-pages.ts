@@ -6,13 +6,14 @@ import { checkPage } from '../../format/page/check.ts';
 import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { fromStored } from '../../format/page/checksum.ts';
 import { FigaroError } from '../../errors.ts';
+import { SpareMemory } from '../files/spare-memory.ts';
 
 /** How much is read at once where pages are asked for in order, in bytes. */
 const runBytes = 128 << 10;
 
 const nothing: Uint8Array = new Uint8Array(0);
-/** Memory for a run that nobody uses at the moment: thousands of files are mostly checked one after the other. */
-let spare = nothing;
+/** For runs: files are mostly checked one after the other. */
+const memory = new SpareMemory();
 
 export class StoredPages implements CheckedFile {
   readonly name: string;
@@ -57,7 +58,7 @@ export class StoredPages implements CheckedFile {
     const at = (): number => (pgno - this.#runStart) * pageSize;
     if (at() < 0 || at() >= this.#run.length) {
       const pages = pgno === this.#last + 1 ? Math.min(runBytes / pageSize, this.pageCount - pgno) : 1;
-      this.#run = takeRun(pages * pageSize);
+      this.#run = memory.take(pages * pageSize);
       this.#runStart = pgno;
       this.#file.piece.readRun(this.#run, pgno * pageSize, pageSize);
     }
@@ -67,7 +68,7 @@ export class StoredPages implements CheckedFile {
 
   /** To be called when none of its pages is needed any more: their memory goes to those of another file. */
   giveBack(): void {
-    if (this.#run.length > 0) spare = new Uint8Array(this.#run.buffer);
+    memory.giveBack(this.#run);
     this.#run = nothing;
     this.#last = -1;
   }
@@ -83,11 +84,4 @@ export class StoredPages implements CheckedFile {
       })
       .sort((a, b) => a.start - b.start);
   }
-}
-
-function takeRun(bytes: number): Uint8Array {
-  if (spare.length < bytes) return new Uint8Array(bytes);
-  const run = spare.subarray(0, bytes);
-  spare = nothing;
-  return run;
 }
