@@ -8,6 +8,7 @@ import { followOnce } from '../../src/engine/failover/follow.ts';
 import { promote } from '../../src/engine/failover/promote.ts';
 import { partsOf, requireStandby } from '../../src/engine/failover/standby.ts';
 import { type Files } from '../../src/engine/files/files.ts';
+import { writeNew } from '../../src/engine/files/durable.ts';
 import { nodeFiles } from '../../src/engine/files/node-files.ts';
 import { readIfThere } from '../../src/engine/files/read.ts';
 import { recoverEnvironment } from '../../src/engine/recovery/recover.ts';
@@ -23,6 +24,7 @@ import { demoApplication, temporaryDirectory } from '../support/demo-environment
 import { keptState, rehearsedState } from '../support/proof-states.ts';
 import { piecesOf } from '../support/standby.ts';
 import { PowerLoss, VolatileDisk, type Survival } from '../support/power-loss.ts';
+import { watchedFiles } from '../support/watched-files.ts';
 import { fingerprint } from '../support/trees.ts';
 import { effort, isLongRun, sampled } from '../support/effort.ts';
 
@@ -106,6 +108,25 @@ async function atEveryChange(
 }
 
 describe('the power may fail at any moment', () => {
+  test('of a backup of many small files, which are synced together', async () => {
+    const home = demo();
+    for (let i = 0; i < 210; i++) writeNew(nodeFiles, path.join(home, `${i}.txt`), 'an invoice');
+    const options = { home, repository, include: ['*.txt'] };
+    let together = 0;
+    await atEveryChange(
+      new VolatileDisk(disk, nodeFiles),
+      async ({ files }) =>
+        await takeBackup(
+          watchedFiles(files, { before: (operation) => void (together += operation === 'syncAll' ? 1 : 0) }),
+          'hot',
+          options,
+        ),
+      async (after, finished) => expect(await soundSets(after)).toHaveLength(finished ? 1 : 0),
+      37,
+    );
+    expect(together).toBeGreaterThan(1);
+  });
+
   test.each(sampled(['hot', 'offline', 'incremental', 'consolidate'] as const, 4))(
     'of a backup: %s',
     async (kind) => {
