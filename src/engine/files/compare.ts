@@ -1,4 +1,4 @@
-import { type OpenFile } from './files.ts';
+import { type Reading } from './only-read.ts';
 
 const chunkSize = 1 << 20;
 
@@ -7,7 +7,7 @@ const chunkSize = 1 << 20;
  *
  * @param from where the other one begins in the first: its bytes are compared with those from there on
  */
-export function firstDifference(one: OpenFile, other: OpenFile, length: number, from = 0): number | undefined {
+export function firstDifference(one: Reading, other: Reading, length: number, from = 0): number | undefined {
   const left = new Uint8Array(Math.min(chunkSize, length));
   const right = new Uint8Array(left.length);
   for (let at = 0; at < length; at += left.length) {

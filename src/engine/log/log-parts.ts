@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { letWrite } from '../files/let-write.ts';
 import { firstDifference } from '../files/compare.ts';
+import { onlyRead, type Reading } from '../files/only-read.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
 
@@ -36,7 +37,8 @@ export function partAt(parts: LogParts, offset: number): string {
  */
 export function openLogFile(files: Files, parts: LogParts): OpenFile {
   const [first] = parts;
-  return parts.length === 1 && first!.from === 0 ? openToRead(files, first!.path) : new JoinedFile(files, parts);
+  if (parts.length === 1 && first!.from === 0) return openToRead(files, first!.path);
+  return onlyRead(first!.path, new JoinedFile(files, parts));
 }
 
 /** Runs `use` on a log file opened for reading, and closes it whatever happens. */
@@ -111,10 +113,8 @@ interface Span {
 }
 
 /** The parts of a log file as one file. One of them is open at a time: there may be thousands. */
-class JoinedFile implements OpenFile {
-  readonly path: string;
+class JoinedFile implements Reading {
   readonly #files: Files;
-  readonly #parts: LogParts;
   readonly #spans: Span[] = [];
   #stat: FileStat | undefined;
   #opened: OpenFile | undefined;
@@ -122,8 +122,6 @@ class JoinedFile implements OpenFile {
 
   constructor(files: Files, parts: LogParts) {
     this.#files = files;
-    this.#parts = parts;
-    this.path = parts[0]!.path;
     try {
       for (const part of parts) this.#add(part);
     } catch (error) {
@@ -206,25 +204,5 @@ class JoinedFile implements OpenFile {
   close(): void {
     this.#opened?.close();
     this.#opened = undefined;
-  }
-
-  writeAt(): never {
-    throw this.#isOnlyRead();
-  }
-
-  truncate(): never {
-    throw this.#isOnlyRead();
-  }
-
-  sync(): never {
-    throw this.#isOnlyRead();
-  }
-
-  syncBeside(): never {
-    throw this.#isOnlyRead();
-  }
-
-  #isOnlyRead(): Error {
-    return new Error(`${partAt(this.#parts, 0)} is only read`);
   }
 }

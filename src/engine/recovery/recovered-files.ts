@@ -9,6 +9,7 @@ import { type Environment } from '../environment/environment.ts';
 import { normalDirectory, parseExtentName, standardExternalDirectory } from '../../format/names.ts';
 import { filesWith } from '../files/files-with.ts';
 import { type FileStat, type Files, type OpenFile } from '../files/files.ts';
+import { onlyRead } from '../files/only-read.ts';
 import { externalBlock } from './external-files.ts';
 import { type Piece } from './piece.ts';
 import { recoveredPieces } from './recovered-pieces.ts';
@@ -126,7 +127,7 @@ export function filesAsTheyAre(files: Files, environment: Environment): Files {
     statThrough: statIfThere,
     openIfThere(file) {
       const shown = paths.get(path.resolve(file));
-      return shown === undefined ? undefined : openedAs(file, openToRead(files, shown));
+      return shown === undefined ? undefined : onlyRead(file, openToRead(files, shown));
     },
     listIfThere: (directory) => namesIn(paths.keys(), directory),
   });
@@ -146,19 +147,4 @@ function openedPiece(file: string, { piece, read }: Shown): OpenFile {
     },
     close() {},
   });
-}
-
-function openedAs(file: string, opened: OpenFile): OpenFile {
-  return onlyRead(file, {
-    stat: () => opened.stat(),
-    readAt: (target, position) => opened.readAt(target, position),
-    close: () => opened.close(),
-  });
-}
-
-function onlyRead(file: string, reading: Pick<OpenFile, 'stat' | 'readAt' | 'close'>): OpenFile {
-  const refuse = (): never => {
-    throw new Error(`${file} is only read`);
-  };
-  return { path: file, ...reading, writeAt: refuse, truncate: refuse, sync: refuse, syncBeside: refuse };
 }

@@ -1,6 +1,7 @@
 /** A file whose bytes go from the store to whoever reads it, and are kept nowhere: to be read once, from its beginning to its end. */
 
 import { type FileStat, type OpenFile } from '../files/files.ts';
+import { onlyRead } from '../files/only-read.ts';
 import { type Range } from '../store/store.ts';
 import { largestRead } from '../store/sync-reader.ts';
 import { type ObjectBytes } from './object-bytes.ts';
@@ -19,11 +20,7 @@ export function passingFile(file: string, object: ObjectBytes, stat: () => FileS
     held.set(bytes);
     heldFrom = position;
   };
-  const readOnly = (): never => {
-    throw new Error(`${file} is only read`);
-  };
-  return {
-    path: file,
+  return onlyRead(file, {
     stat,
     readAt(target, position) {
       const end = Math.min(position + target.length, object.size);
@@ -35,12 +32,8 @@ export function passingFile(file: string, object: ObjectBytes, stat: () => FileS
       }
       return Math.max(0, end - position);
     },
-    writeAt: readOnly,
-    truncate: readOnly,
-    sync: readOnly,
-    syncBeside: readOnly,
     close() {
       held = new Uint8Array(0);
     },
-  };
+  });
 }
