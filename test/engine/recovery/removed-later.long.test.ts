@@ -45,12 +45,7 @@ describeNative('a database that is removed before it is copied', () => {
     const before = await lastCommit(place);
     application.do(...removal);
     await application.die();
-    const { manifest } = await takeBackup(nodeFiles, 'hot', place);
-    expect(compareLsn(manifest.log!.firstCommit!.lsn, before)).toBeGreaterThan(0);
-    await expectFailure('restore-point-unreachable', async () => await recoverTo(place, before));
-    expect(existsSync(place.target)).toBe(false);
-    await recoverTo(place, manifest.log!.firstCommit!.lsn);
-    expect(Object.keys(contentsOf(place.target))).toEqual(['kept.db ']);
+    await expectOutOfReach(place, before);
   });
 
   test('is missed as well where a checkpoint comes before the removal commits, the first one of the log', async () => {
@@ -60,11 +55,7 @@ describeNative('a database that is removed before it is copied', () => {
     const before = await lastCommit(place);
     application.do('begin t', 'remove t gone.db -', 'checkpoint', 'commit t', 'put kept auto 4000 3 100 after');
     await application.die();
-    const { manifest } = await takeBackup(nodeFiles, 'hot', place);
-    expect(compareLsn(manifest.log!.firstCommit!.lsn, before)).toBeGreaterThan(0);
-    await expectFailure('restore-point-unreachable', async () => await recoverTo(place, before));
-    await recoverTo(place, manifest.log!.firstCommit!.lsn);
-    expect(Object.keys(contentsOf(place.target))).toEqual(['kept.db ']);
+    await expectOutOfReach(place, before);
   });
 
   test('is missed until the removal commits, whatever commits before that', async () => {
@@ -74,11 +65,7 @@ describeNative('a database that is removed before it is copied', () => {
     const before = await lastCommit(place);
     application.do('checkpoint', 'commit t', 'put kept auto 4000 3 100 after');
     await application.die();
-    const { manifest } = await takeBackup(nodeFiles, 'hot', place);
-    expect(compareLsn(manifest.log!.firstCommit!.lsn, before)).toBeGreaterThan(0);
-    await expectFailure('restore-point-unreachable', async () => await recoverTo(place, before));
-    await recoverTo(place, manifest.log!.firstCommit!.lsn);
-    expect(Object.keys(contentsOf(place.target))).toEqual(['kept.db ']);
+    await expectOutOfReach(place, before);
   });
 
   test('is had from the chain before, though the newest has the log of that moment', async () => {
@@ -169,6 +156,16 @@ describeNative('a database that is removed before it is copied', () => {
     expect(contentsOf(place.target)).toEqual(expected);
   });
 });
+
+/** Copies an environment, and expects that the set is recovered to no moment up to one at which the removed database was there. */
+async function expectOutOfReach(place: Place, before: Lsn): Promise<void> {
+  const { manifest } = await takeBackup(nodeFiles, 'hot', place);
+  expect(compareLsn(manifest.log!.firstCommit!.lsn, before)).toBeGreaterThan(0);
+  await expectFailure('restore-point-unreachable', async () => await recoverTo(place, before));
+  expect(existsSync(place.target)).toBe(false);
+  await recoverTo(place, manifest.log!.firstCommit!.lsn);
+  expect(Object.keys(contentsOf(place.target))).toEqual(['kept.db ']);
+}
 
 /** Recovers the chain that has a commit; the newest to its end. */
 async function recoverTo(place: Place, lsn?: Lsn): Promise<void> {
