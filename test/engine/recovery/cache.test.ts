@@ -15,6 +15,7 @@ import { corpusCases } from '../../support/all-corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { effort, sampled } from '../../support/effort.ts';
 import { describeNative, nativeProgram, runWorkload } from '../../support/native.ts';
+import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
 
 /** A cache of a few pages, and caches most of which is soon given to records that wait for theirs. In bytes. */
@@ -81,24 +82,57 @@ describeNative('recovery of random workloads of Berkeley DB 5.3 does not depend 
   });
 });
 
+const puts = 20_000;
+
+/** A log that makes a container of 8 MB, with keys in no order. */
+function logOfPuts(): Environment {
+  const home = path.join(temporaryDirectory(), 'env');
+  fs.mkdirSync(home);
+  const options = ['--transactions', puts / 10, '--puts', 10, '--bytes', 250, '--keys', 1e8];
+  execFileSync(nativeProgram('puts'), ['--home', home, ...options.map(String)]);
+  const environment = discoverEnvironment(nodeFiles, home);
+  return { ...environment, files: environment.files.filter(({ kind }) => kind === 'log') };
+}
+
+const isStagedPiece = (file: string): boolean => /new-\d+$/.test(file);
+
 describeNative('a container that is larger than the cache', () => {
   test('is not read and written for each record of a page that is not in memory', async () => {
-    const home = path.join(temporaryDirectory(), 'env');
-    fs.mkdirSync(home);
-    const puts = 20_000;
-    const options = ['--transactions', puts / 10, '--puts', 10, '--bytes', 250, '--keys', 1e8];
-    execFileSync(nativeProgram('puts'), ['--home', home, ...options.map(String)]);
-    const environment = discoverEnvironment(nodeFiles, home);
-    const logs = { ...environment, files: environment.files.filter(({ kind }) => kind === 'log') };
+    const logs = logOfPuts();
     const count = { readAt: 0, writeAt: 0 };
     const files = watchedFiles(nodeFiles, {
       before: (operation, file) => {
-        if (/new-\d+$/.test(file) && (operation === 'readAt' || operation === 'writeAt')) count[operation] += 1;
+        if (isStagedPiece(file) && (operation === 'readAt' || operation === 'writeAt')) count[operation] += 1;
       },
     });
     const right = await outcome(nodeFiles, logs, allPages);
-    // The container comes to 8 MB.
     expect(await outcome(files, logs, 1 << 20)).toEqual(right);
     expect(count.readAt + count.writeAt).toBeLessThan(puts / 2);
+  });
+
+  test('is recovered no further when a stop is asked for while records are made that have waited, on a slow disk', async () => {
+    const environment = logOfPuts();
+    const target = path.join(temporaryDirectory(), 'recovered');
+    const stop = new AbortController();
+    const pageSize = 4096;
+    let pagesRead = 0;
+    const files = watchedFiles(nodeFiles, {
+      afterRead: (file, bytes) => {
+        if (!isStagedPiece(file)) return;
+        // Pages are read together for records that have waited, and for nothing before.
+        if (bytes.length > pageSize && !stop.signal.aborted) {
+          stop.abort();
+          // Whoever listens now and then does so after this.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+        }
+        if (stop.signal.aborted) pagesRead += bytes.length / pageSize;
+      },
+    });
+    // There is room for all records that come when the cache is full: they are made in the end, and three quarters of the pages are read for that.
+    const options = { environment, target, cacheBytes: 6 << 20, watch: { signal: stop.signal } };
+    await expectFailure('interrupted', async () => await recoverEnvironment(files, options));
+    expect(stop.signal.aborted).toBe(true);
+    expect(pagesRead).toBeLessThan((8 << 20) / pageSize / 4);
+    expect(fs.existsSync(target)).toBe(false);
   });
 });
