@@ -1,15 +1,19 @@
-import { copyFileSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
+import { findGone, RemovedFiles } from '../../../src/engine/backup/gone.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
+import { pagedFiles } from '../../../src/engine/environment/paged-files.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
+import { type Chain } from '../../../src/engine/repository/chain.ts';
+import { metaAt } from '../../../src/format/page/meta.ts';
 import { corpusCase } from '../../support/corpus.ts';
 import { layDemoEnvironment, temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
-import { newPlace } from '../../support/place.ts';
+import { newPlace, type Place } from '../../support/place.ts';
 
 const letter = 'Dear reader, '.repeat(10);
 
@@ -87,6 +91,74 @@ test.each(['hot', 'offline'] as const)(
     expect({ opened, lookedAt }).toEqual({ opened: 1, lookedAt: 1 });
   },
 );
+
+/** An environment with so many databases that differ in their ids alone. */
+function layWallets(count: number): Place {
+  const place = newPlace();
+  layDemoEnvironment(place.home);
+  const bytes = readFileSync(path.join(corpusCase('ds-53').backup, 'plain.db'));
+  for (let i = 0; i < count; i++) {
+    bytes.writeUInt32LE(i, metaAt.uid);
+    writeFileSync(path.join(place.home, `wallet${i}`), bytes);
+  }
+  return place;
+}
+
+test.each(['hot', 'offline'] as const)('%s does no more for each of twice as many containers', async (kind) => {
+  const [few, many] = [layWallets(10), layWallets(20)];
+  await setTimeout(2100);
+  const workOf = async (place: Place): Promise<{ readonly calls: number; readonly buffers: number }> => {
+    let calls = 0;
+    const buffers = new Set<ArrayBufferLike>();
+    const files = watchedFiles(nodeFiles, {
+      showsWrites: true,
+      before: (_, file) => void (calls += file.includes('wallet') ? 1 : 0),
+      afterRead: (file, { buffer }) => void (file.startsWith(place.home) && buffers.add(buffer)),
+    });
+    await takeBackup(files, kind, place);
+    return { calls, buffers: buffers.size };
+  };
+  const [ofFew, ofMany] = [await workOf(few), await workOf(many)];
+  expect(ofMany.calls).toBe(2 * ofFew.calls);
+  // They are read one after the other, into the same memory: the first run may take some that the second finds.
+  expect(ofMany.buffers).toBeLessThan(ofFew.buffers + 10 / 2);
+});
+
+test('a queue is opened once to tell where its extents begin, however many there are', () => {
+  const environment = discoverEnvironment(nodeFiles, corpusCase('queue-ext-48-hot').backup);
+  const opened: Record<string, number> = {};
+  const files = watchedFiles(nodeFiles, {
+    before(operation, file) {
+      const name = path.basename(file);
+      if (operation === 'openIfThere') opened[name] = (opened[name] ?? 0) + 1;
+    },
+  });
+  const extents = pagedFiles(files, environment).filter(({ file }) => file.kind === 'queue-extent');
+  expect(extents.map(({ file }) => file.name)).toEqual(['__dbq.qe.db.11', '__dbq.qe.db.12']);
+  expect(opened).toEqual({ 'qe.db': 1 });
+});
+
+/** How often a database is asked for its id, when those of a source are compared with those of the chain before. */
+function idsAsked(count: number): number {
+  let asked = 0;
+  const named = (i: number): { readonly path: string; readonly databaseId: string } => ({
+    path: `${i}.db`,
+    get databaseId() {
+      asked += 1;
+      return String(i).padStart(40, '0');
+    },
+  });
+  const databases = Array.from({ length: count }, (_, i) => named(i));
+  const before = { id: 'before', sets: [{ manifest: { files: [], created: databases } }] } as unknown as Chain;
+  const now = { source: '/env', databases: [...databases].reverse(), leftOut: [], removed: new RemovedFiles() };
+  const rest = { sourceLog: new Map(), firstCopied: undefined, isOpaque: false, chains: new Set<string>() };
+  expect(findGone(nodeFiles, before, { ...now, ...rest })).toEqual([]);
+  return asked;
+}
+
+test('twice as many databases are looked for in the chain before by twice as many looks', () => {
+  expect(idsAsked(200)).toBe(2 * idsAsked(100));
+});
 
 test('a file that became a database since it was looked at is one, whatever its times say', async () => {
   const home = path.join(temporaryDirectory(), 'env');

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { btreeOperations } from '../../../src/engine/recovery/record-operations/btree.ts';
+import { checkStored } from '../../../src/engine/recovery/check-stored.ts';
 import { type StoredFile } from '../../../src/engine/recovery/page-store.ts';
 import { cdel } from '../../../src/format/log/records/btree.ts';
 import { MemoryDatabase, type MemoryPiece } from '../../support/memory-database.ts';
@@ -32,6 +33,23 @@ test('undo that takes pages off one after the other cuts the file off once', () 
   file.flush();
   expect(cuts).toEqual([20]);
   expect(file.piece.size).toBe(20 * pageSize);
+});
+
+test('files that are checked one after the other are read into the same memory', async () => {
+  const buffers = new Set<ArrayBufferLike>();
+  const files = Array.from({ length: 10 }, () => {
+    const { file } = fileOf(20);
+    const piece = file.piece as MemoryPiece;
+    const read = piece.read.bind(piece);
+    piece.read = (target, position) => {
+      // One page is looked at by itself, to tell what the file is.
+      if (target.length > pageSize) buffers.add(target.buffer);
+      read(target, position);
+    };
+    return file;
+  });
+  await checkStored(files);
+  expect(buffers.size).toBe(1);
 });
 
 test('a file that is cut off and grows again has nothing of what it had there', () => {
