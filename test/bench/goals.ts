@@ -50,7 +50,8 @@ export const goals: Readonly<Record<string, Goal>> = {
   '`recover`: a hash database, default cache': { measure: 'cpu', goal: 3, reached: 0.96 },
   '`recover`: a queue': { measure: 'cpu', goal: 1.5, reached: 1.66 },
   '`recover`: a queue, default cache': { measure: 'cpu', goal: 3, reached: 1.79 },
-  '`recover`: random keys, container larger than the cache': { measure: 'cpu', goal: 1, reached: 2.1 },
+  '`recover`: random keys, container larger than the cache': { measure: 'cpu', goal: 1, reached: 2.08 },
+  '`recover`: a hash database larger than the cache': { measure: 'cpu', goal: 1, reached: 1.74 },
   '`recover`: random keys, with a container that has most of them': { measure: 'cpu', goal: 1.5, reached: 1.98 },
   '`recover`: random keys, with a container that has most of them, default cache': {
     measure: 'cpu',
