@@ -113,7 +113,7 @@ export function watchedFiles(inner: Files, { before, afterRead, afterWrite, afte
     },
     syncAll(directory) {
       see('syncAll', directory);
-      return inner.syncAll(directory);
+      return inner.syncAll?.(directory);
     },
     rename(from, to) {
       see('rename', from);

@@ -26,7 +26,7 @@ export function filesWith(files: Files, changed: Partial<Files>): Files {
     makeDirectory: (directory, mode) => files.makeDirectory(directory, mode),
     copy: (from, to) => files.copy(from, to),
     sync: (file) => files.sync(file),
-    syncAll: (directory) => files.syncAll(directory),
+    syncAll: (directory) => files.syncAll?.(directory),
     rename: (from, to) => files.rename(from, to),
     link: (file, name) => files.link(file, name),
     remove: (file) => files.remove(file),

@@ -95,10 +95,10 @@ export interface Disk {
   sync(file: string): Promise<void>;
   /**
    * Syncs all that was written to the file system of a directory by then, whoever wrote it: thousands of small files last sooner so than one
-   * after the other. As `copy`, it goes on beside the caller's work: await it. Undefined where the system cannot do that, or would not
-   * tell of errors.
+   * after the other. As `copy`, it goes on beside the caller's work: await it. Undefined, or absent, where that cannot be done, or errors would
+   * not be told.
    */
-  syncAll(directory: string): Promise<void> | undefined;
+  syncAll?(directory: string): Promise<void> | undefined;
   rename(from: string, to: string): void;
   /** Gives a file a second name, all at once; false when the name is taken. */
   link(file: string, name: string): boolean;

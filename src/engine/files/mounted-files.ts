@@ -82,7 +82,7 @@ export function mountedFiles(files: Files, home: string, mounts: readonly Mount[
     create: (file, mode) => files.create(locate(file), mode),
     openToWrite: (file) => files.openToWrite(locate(file)),
     sync: (file) => files.sync(locate(file)),
-    syncAll: (directory) => files.syncAll(locate(directory)),
+    syncAll: (directory) => files.syncAll?.(locate(directory)),
     append: (file, bytes) => files.append(locate(file), bytes),
     remove: (file) => files.remove(locate(file)),
     rename: (from, to) => files.rename(locate(from), locate(to)),

@@ -18,7 +18,7 @@ const syncing = { phase: 'sync what was written' };
 export async function syncTree(files: Files, directory: string, watch: Watch = {}): Promise<void> {
   const tree = listTree(files, directory);
   await pause(watch, syncing);
-  const together = tree.files.length > fewFiles ? files.syncAll(directory) : undefined;
+  const together = tree.files.length > fewFiles ? files.syncAll?.(directory) : undefined;
   await (together ?? syncEach(files, tree.files, watch));
   for (const inside of tree.directories.toReversed()) files.syncDirectory(inside);
 }

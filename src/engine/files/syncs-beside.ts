@@ -112,7 +112,7 @@ export class SyncsBeside {
   /** Begins to sync all that was written by now. False where the system has no way to do that. */
   #beginTogether(): boolean {
     try {
-      const syncing = this.#disk.syncAll(this.#directory);
+      const syncing = this.#disk.syncAll?.(this.#directory);
       if (!syncing) return false;
       this.#left = undefined;
       this.#together = syncing

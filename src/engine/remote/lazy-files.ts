@@ -85,7 +85,7 @@ export class LazyFiles {
         await disk.copy(from, to);
       }),
       sync: made((file) => disk.sync(file)),
-      syncAll: made((directory) => disk.syncAll(directory)),
+      syncAll: made((directory) => disk.syncAll?.(directory)),
       rename: made((from, to: string) => this.#rename(from, to)),
       link: made((file, name: string) => {
         this.#make(path.dirname(name));

@@ -161,7 +161,7 @@ test('that files could not be synced together is told, when it begins and when i
   for (const syncAll of [reject, fail]) {
     let calls = 0;
     const { files } = new VolatileDisk('/disk', nodeFiles);
-    const tried = { ...files, syncAll: () => (calls++ === 0 ? files.syncAll('/disk') : syncAll()) };
+    const tried = { ...files, syncAll: () => (calls++ === 0 ? files.syncAll!('/disk') : syncAll()) };
     const syncs = new SyncsBeside(tried, { directory: '/disk', few: 0 });
     writeNew(syncs.files, '/disk/a', 'a');
     await expect(syncs.finish()).rejects.toBe(failing);
