@@ -70,25 +70,25 @@ test.each([
 );
 
 test.each(['hot', 'offline'] as const)(
-  '%s opens the copy of each of many small containers once to prove it, and looks at each copy once',
+  '%s reads the copy of each of many small containers once to prove it, when it is written, and looks at each copy once',
   async (kind) => {
     const { home, repository } = newPlace();
     layDemoEnvironment(home);
     copyFileSync(path.join(corpusCase('ds-53').backup, 'plain.db'), path.join(home, 'wallet'));
     await setTimeout(2100);
-    let opened = 0;
-    let lookedAt = 0;
+    let [opened, read, lookedAt] = [0, 0, 0];
     const files = watchedFiles(nodeFiles, {
       showsWrites: true,
       before(operation, name) {
         if (!name.startsWith(repository)) return;
         if (path.basename(name) !== 'wallet') return;
         if (operation === 'openIfThere') opened++;
+        if (operation === 'readAt') read++;
         if (operation === 'statIfThere' || operation === 'statThrough') lookedAt++;
       },
     });
     await takeBackup(files, kind, { home, repository });
-    expect({ opened, lookedAt }).toEqual({ opened: 1, lookedAt: 1 });
+    expect({ opened, read, lookedAt }).toEqual({ opened: 0, read: 1, lookedAt: 1 });
   },
 );
 
