@@ -7,9 +7,9 @@ import { recordAt } from '../../format/log/frame.ts';
 import { LogWindow } from '../../format/log/frames.ts';
 import { encryptedFraming } from '../../format/log/framing.ts';
 import { formatLsn, type Lsn } from '../../format/lsn.ts';
-import { makeDirectories } from '../files/tree.ts';
+import { createInTree } from '../files/tree.ts';
 import { closeAll } from '../files/close-all.ts';
-import { type Files, type FileStat, type OpenFile } from '../files/files.ts';
+import { statAtOpening, type Files, type FileStat, type OpenFile } from '../files/files.ts';
 import { firstRecordOf, isOpaqueLog, openLog, requireHeader } from '../log/log-files.ts';
 import { wholeLogFile } from '../log/log-parts.ts';
 import { logFileName, logFileNumber, logTailName } from '../../format/names.ts';
@@ -339,11 +339,10 @@ export class LogCopy {
         return undefined;
       }
       const header = reading.kind === 'encrypted' ? opaqueHeader(reading.prev) : requireHeader(reading, file);
-      makeDirectories(this.#files, this.#options.to);
       const { end, lastRecord } = known ?? { end: firstRecordOf(header), lastRecord: 0 };
       const name = known ? logTailName(number, end) : logFileName(number);
-      const { mode, size } = source.stat();
-      const target = this.#files.create(path.join(this.#options.to, name), mode);
+      const { mode, size } = statAtOpening(source);
+      const target = createInTree(this.#files, path.join(this.#options.to, name), mode);
       const hash = createHash('sha256');
       // Of what was copied before, there may be nothing new.
       const ahead = known ? probeSize : Math.max(probeSize, Math.min(firstSize, size - end));

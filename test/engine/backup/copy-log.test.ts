@@ -92,6 +92,7 @@ function slowToBegin(onCreate: (number: number) => void, onClose?: (file: string
   const home = path.join(directory, 'env');
   demoApplication(home).commitUpTo([6, 5737]);
   const copy = path.join(directory, 'copy');
+  nodeFiles.makeDirectory(copy);
   const syncs = new SyncsBeside(
     watchedFiles(nodeFiles, {
       before(operation, file) {
