@@ -8,10 +8,12 @@ import { requireSound } from '../structure/report.ts';
 import { type SetFinding } from '../repository/manifest.ts';
 import { type BackupParts } from './backup-options.ts';
 import { proveChain, type ChainProof } from '../proofs/prove-chain.ts';
+import { rehearsedBy, type Rehearsed } from '../recovery/earlier-log.ts';
 import { proveRecoverable, type Proof } from '../recovery/proof.ts';
+import { type RecoveredState } from '../recovery/rehearse.ts';
 import { type NewSet } from '../repository/repository.ts';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
-import { requireNoOlderCopies } from './older-copies.ts';
+import { logsBefore, requireNoOlderCopies } from './older-copies.ts';
 
 /** Refusals of recovery that say something of the source. */
 const unprovable: ReadonlySet<ErrorCode> = new Set(['not-recoverable', 'container-missing']);
@@ -50,10 +52,16 @@ export async function proveSet(
   const looked = chain?.sets.every(({ manifest }) => manifest.proof?.structure !== undefined) === true;
   const changedSince = looked ? chain!.sets.at(-1)!.manifest.log?.end : undefined;
   try {
+    const earlier = chain || !copiedAfter ? [] : logsBefore(environment, whole);
+    const keepsSeen = earlier.length > 0;
+    let rehearsed: Rehearsed | undefined;
+    const keep = (state: RecoveredState): void => {
+      if (keepsSeen) rehearsed = rehearsedBy(state);
+    };
     const options = { watch, anyOrder, changedSince, copiedAfter, onDisk };
     const proof: Proof & HowProven = chain
       ? await proveChain(files, whole, { repository: set.repository, chain, set: set.id }, options)
-      : await proveRecoverable(files, whole, options);
+      : await proveRecoverable(files, whole, { ...options, keepsSeen, keep });
     const { report, structure, from, anew, pagesOnly = [], state } = proof;
     const findings = structure.findings.map(({ path: name, pgno, code, message }) => ({
       path: name,
@@ -62,7 +70,9 @@ export async function proveSet(
       message,
     }));
     if (!keepDamaged) requireSound(structure, 'this copy');
-    if (!chain) await requireNoOlderCopies(files, environment, whole, copiedAfter, watch);
+    if (earlier.length > 0) {
+      await requireNoOlderCopies(files, whole, earlier, rehearsed, { copiedAfter: copiedAfter!, watch });
+    }
     const proven = { report, structure: changedSince ? 'changed' : 'all', findings, notes: structure.notes } as const;
     return { ...proven, how: { from, anew, pagesOnly, state } };
   } catch (error) {

@@ -61,6 +61,11 @@ export class IdIndex {
     for (let i = 0; i < ids.length; i++) if (ids[i] !== 0 && !isOut(ids[i]!)) this.set(ids[i]!, values[i]!);
   }
 
+  /** True when `isWanted` is true for one of the ids. */
+  some(isWanted: (id: number) => boolean): boolean {
+    return this.#ids.some((id) => id !== 0 && isWanted(id));
+  }
+
   #resize(length: number): void {
     const ids = this.#ids;
     const values = this.#values;

@@ -62,10 +62,7 @@ export function openLog(files: Files, paths: ReadonlyMap<number, LogParts>): Log
     } else if (found.length === 0) {
       incomplete.unshift(file);
     } else {
-      throw new FigaroError('log-corrupt', `${file}: its header is empty, but ${found[0]!.path} follows`, {
-        path: file,
-        hint: 'copy the file again, or use an older set.',
-      });
+      throw emptyHeader(file, found[0]!);
     }
   }
   if (found.length === 0) {
@@ -75,6 +72,15 @@ export function openLog(files: Files, paths: ReadonlyMap<number, LogParts>): Log
   }
   for (let i = 1; i < found.length; i++) checkNeighbours(found[i - 1]!, found[i]!);
   return { files: found, incomplete };
+}
+
+/** Two parts of a log as one. Throws what `openLog` throws where the second does not follow the first. */
+export function joinLogs(first: Log, second: Log): Log {
+  const [last, next] = [first.files.at(-1)!, second.files[0]!];
+  checkNeighbours(last, next);
+  const [empty] = first.incomplete;
+  if (empty !== undefined) throw emptyHeader(empty, next);
+  return { files: [...first.files, ...second.files], incomplete: second.incomplete };
 }
 
 /** Offsets in a log have 32 bits (format document, 2.3). */
@@ -152,6 +158,13 @@ export function isOpaqueLog(files: Files, paths: Iterable<LogParts>): boolean {
     if (kind !== 'incomplete') return kind === 'encrypted';
   }
   return false;
+}
+
+function emptyHeader(file: string, next: LogFile): FigaroError {
+  return new FigaroError('log-corrupt', `${file}: its header is empty, but ${next.path} follows`, {
+    path: file,
+    hint: 'copy the file again, or use an older set.',
+  });
 }
 
 function checkNeighbours(before: LogFile, after: LogFile): void {

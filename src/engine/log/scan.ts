@@ -23,7 +23,9 @@ export interface LogEnd {
 
 export interface ScanOptions {
   /** The record to start with; where the log starts by default. */
-  readonly from?: Lsn;
+  readonly from?: Lsn | undefined;
+  /** The number of the first file that is not read: the end of the one before is held against its header, and nothing else. */
+  readonly until?: number | undefined;
   /** Check checksums and what lies beyond the end. Off only for a log that was scanned before. */
   readonly verify?: boolean;
   /** Take damage behind this LSN for the end of the log, at the operator's word. */
@@ -66,12 +68,14 @@ export function* scanLog(files: Files, log: Log, options: ScanOptions = {}): Gen
 
 /** As `scanLog`, some megabytes at a time, for those who look at millions of records. */
 export function* scanBatches(files: Files, log: Log, options: ScanOptions = {}): Generator<RecordBatch, LogEnd> {
-  const { from = log.start, verify = true, reach = Infinity } = options;
+  const { from = log.start, until = Infinity, verify = true, reach = Infinity } = options;
   let lastRecord: Lsn | undefined;
   let first = 0;
   if (from) first = Math.max(0, from.file - log.files[0]!.number);
   for (let i = first; i < log.files.length; i++) {
     const file = log.files[i]!;
+    if (file.number >= until)
+      return { lsn: { file: file.number, offset: firstRecordOf(file) }, lastRecord, torn: false };
     const scan = new FileScan(files, file, verify, reach);
     try {
       if (from && from.file === file.number && from.offset > 0) scan.startAt(from.offset);

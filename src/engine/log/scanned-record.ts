@@ -44,6 +44,12 @@ export class ScannedRecord implements LogRecord {
     this.#padding = padding;
   }
 
+  /** Copies it into `bytes`, which `view` shows as well. The copy stays valid when the reader moves on. */
+  copyTo(bytes: Uint8Array, view: DataView, at: number): ScannedRecord {
+    bytes.set(this.#bytes.subarray(this.#at, this.#at + this.length), at);
+    return new ScannedRecord(bytes, view, at, this.length, this.lsn, this.version, this.#padding);
+  }
+
   /** The record before it of its transaction. */
   get prevLsn(): Lsn {
     const at = this.#at + recordAt.prevLsn;

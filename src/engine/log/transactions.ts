@@ -89,6 +89,14 @@ export class Transactions implements LogObserver {
   /** By id: what is behind the cut and not to be undone. */
   readonly #notUndone = new Map<number, { readonly slot: number; readonly fate: Fate }[]>();
   #limit: Lsn | undefined;
+  /** Of those that begin in the log. */
+  #lowestId = Infinity;
+  #highestId = -Infinity;
+  /** Those that began before the log: how many there are, and the ids of those that have committed. */
+  #begunBefore = 0;
+  readonly #committedOfBefore = new Set<number>();
+  /** What was found out of the files from one on, apart from those before. */
+  #rest: { readonly from: number; readonly transactions: Transactions } | undefined;
 
   constructor(commits: CommitWatch) {
     this.#commits = commits;
@@ -144,6 +152,12 @@ export class Transactions implements LogObserver {
   #add(id: number, file: number, offset: number, began: boolean): number {
     const slot = this.#open.add(id, file, offset, began);
     this.#current.set(id, slot);
+    if (began) {
+      if (id < this.#lowestId) this.#lowestId = id;
+      if (id > this.#highestId) this.#highestId = id;
+    } else {
+      this.#begunBefore += 1;
+    }
     if (this.#cut && began) this.#begunSinceCut += 1;
     return slot;
   }
@@ -175,8 +189,15 @@ export class Transactions implements LogObserver {
     if (isLeftOut && !this.#cut) this.#cut = { lsn, open: new OpenTransactions(this.#open) };
     if (this.#cut && !this.#open.began(slot)) this.#notUndoable ??= seen;
     this.#current.delete(id);
+    if (this.#committedOfBefore.size < this.#begunBefore) this.#noteBegunBefore(slot);
     this.#open.release(slot, this.#cut !== undefined);
     this.#latestId = 0;
+  }
+
+  #noteBegunBefore(slot: number): void {
+    this.#open.visitFamily(slot, (member) => {
+      if (!this.#open.began(member)) this.#committedOfBefore.add(this.#open.id(member));
+    });
   }
 
   #childCommit(record: ScannedRecord): void {
@@ -222,6 +243,26 @@ export class Transactions implements LogObserver {
     if (this.#cut) this.#findNotUndone();
   }
 
+  /**
+   * To be called when all has been seen up to a file, from which on others have been shown everything, in a log that began there. Returns
+   * false where a transaction may go on there that has not ended: then the fates of neither part can be told without the other.
+   */
+  goOnWith(transactions: Transactions, from: number): boolean {
+    if (this.#cut || transactions.#cut) return false;
+    for (const id of transactions.#committedOfBefore) {
+      const slot = this.#current.get(id);
+      if (slot < 0) continue;
+      this.#current.delete(id);
+      this.#open.release(slot, false);
+    }
+    this.#latestId = 0;
+    const isThere = (id: number): boolean =>
+      (id >= transactions.#lowestId && id <= transactions.#highestId) || transactions.#current.get(id) >= 0;
+    if (this.#current.some(isThere)) return false;
+    this.#rest = { from, transactions };
+    return true;
+  }
+
   /** What is open where recovery ends. */
   get #openAtEnd(): OpenTransactions {
     return this.#cut?.open ?? this.#open;
@@ -249,6 +290,8 @@ export class Transactions implements LogObserver {
 
   /** The fate of the transaction that a record up to the limit belongs to; to be asked after `decide`. */
   fateOf(id: number, file: number, offset: number): Fate {
+    const rest = this.#rest;
+    if (rest && file >= rest.from) return rest.transactions.fateOf(id, file, offset);
     if (this.#byId.size === 0) return 'committed';
     const open = this.#openAtEnd;
     for (let slot = this.#byId.get(id); slot >= 0; slot = this.#sameId[slot]!) {
@@ -267,7 +310,7 @@ export class Transactions implements LogObserver {
     return found?.fate ?? 'undone';
   }
 
-  /** What has not committed, as far as it goes up to the cut. */
+  /** What has not committed, as far as it goes up to the cut; of a log that others have gone on with, what they were not shown. */
   *unfinished(): Generator<Unfinished> {
     const open = this.#openAtEnd;
     for (let slot = 0; slot < open.count; slot++) {

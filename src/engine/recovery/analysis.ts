@@ -9,6 +9,7 @@ import { startOf, type Log } from '../log/log-files.ts';
 import { DatabaseNames } from '../log/database-names.ts';
 import { forEachBatch } from '../log/each-batch.ts';
 import { type LogObserver } from '../log/log-observer.ts';
+import { NotedRecords } from '../log/noted-records.ts';
 import { RecordLinks } from '../log/record-links.ts';
 import { type LogEnd } from '../log/scan.ts';
 import { bodyAs, type ScannedRecord } from '../log/scanned-record.ts';
@@ -36,6 +37,8 @@ export interface Analysis {
   /** What is recorded before this place was on the pages when they were copied (recovery document, F.1). */
   readonly onPagesBefore: Lsn;
   readonly warnings: readonly string[];
+  /** The records that it was made of, but commits; where they were to be kept. */
+  readonly noted?: NotedRecords | undefined;
 }
 
 /** What is known of the log before the place where it starts. */
@@ -50,7 +53,14 @@ interface AnalysisOptions {
   readonly environment?: Environment;
   /** Not all of its databases are asked for. That others are lacking does not matter. */
   readonly isPart?: boolean | undefined;
+  /** The log before this one is going to be read for what it says of the same files: see `rest`. */
+  readonly keepsNoted?: boolean | undefined;
+  /** The log from a file on was read before, as one that begins there: only what comes before that file is read. */
+  readonly rest?: { readonly from: number; readonly analysis: Analysis };
 }
+
+/** Two parts of a log have to be read as one. */
+export class NotApart extends Error {}
 
 /** The records that analysis decodes: few among many. */
 const isNoted = new Uint8Array(256);
@@ -66,14 +76,15 @@ for (const code of [
 
 /**
  * Reads a log once, from where it starts: who committed, which id means which database, where the log ends, and where recovery has to
- * stop (recovery document, A.14). Throws what `scanLog` and `Commits` throw.
+ * stop (recovery document, A.14). Throws what `scanLog` and `Commits` throw; `NotApart` where more of the rest of the log has to be known
+ * than was kept.
  */
 export async function analyse(
   files: Files,
   log: Log,
   point: RestorePoint,
   watch: Watch,
-  { known, environment, isPart = false }: AnalysisOptions = {},
+  { known, environment, isPart = false, keepsNoted = false, rest }: AnalysisOptions = {},
 ): Promise<Analysis> {
   const commits = new Commits(log, point, known?.commits, environment?.stateAt);
   const transactions = new Transactions(commits);
@@ -84,12 +95,14 @@ export async function analyse(
   const isAll = !isPart && known === undefined && environment?.excludes === undefined;
   const unseen = environment && isAll ? new RemovedUnseen(environment, creations) : undefined;
   const warnings: string[] = [];
+  const noted = keepsNoted ? new NotedRecords() : undefined;
   const fileOperations: Lsn[] = [];
   const totalBytes = log.files.reduce((sum, { size }) => sum + size, -startOf(log).offset);
   const others: readonly LogObserver[] = [bindings, names, creations];
   const see = (record: ScannedRecord): void => {
     transactions.see(record);
     if (record.code === commit.code) return;
+    noted?.keep(record);
     for (const observer of others) observer.see(record);
     if (isFileOperation(record.code)) fileOperations.push(record.lsn);
     const missed = unseen?.missedUntil(record);
@@ -103,10 +116,11 @@ export async function analyse(
     }
   };
   const accepted = point.kind === 'lsn' ? { acceptDamageAfter: point.lsn } : {};
+  const scanned = { ...accepted, until: rest?.from };
   const links = new RecordLinks(startOf(log));
   let records = 0;
   let logBytes = 0;
-  const end = await forEachBatch(files, log, accepted, async (batch) => {
+  let end = await forEachBatch(files, log, scanned, async (batch) => {
     const { number, framing } = batch.file;
     if (framing.cipher) for (let i = 0; i < batch.count; i++) links.check(batch.record(i));
     for (let i = 0; i < batch.count; i++) {
@@ -121,6 +135,14 @@ export async function analyse(
     logBytes += batch.byteCount;
     await pause(watch, { phase: 'read the log', done: logBytes, total: totalBytes, step: batch.byteCount });
   });
+  if (rest) {
+    const { from, analysis: later } = rest;
+    if (!later.noted?.isComplete || !transactions.goOnWith(later.transactions, from)) throw new NotApart();
+    for (const record of later.noted) see(record);
+    records += later.records;
+    logBytes += later.logBytes;
+    ({ end } = later);
+  }
   if (end.damage) warnings.push(`${end.damage.message}; what follows is left out, as asked`);
   for (const { lsn, name } of bindings.reopened) {
     warnings.push(
@@ -138,7 +160,7 @@ export async function analyse(
   transactions.decide(limit?.lsn);
   requireUndoable(transactions);
   const found = { transactions, commits, bindings, creations, names, fileOperations };
-  return { ...found, end, records, logBytes, limit, onPagesBefore, warnings };
+  return { ...found, end, records, logBytes, limit, onPagesBefore, warnings, noted };
 }
 
 /** Throws when a transaction committed after the limit and began before the log: it cannot be undone. */

@@ -46,10 +46,20 @@ export class KnownLsns {
     return known === file ? lsns[2 * pgno + 1]! > offset : known > file;
   }
 
+  /** True when an LSN is known of the page. */
+  has(pgno: number): boolean {
+    return 2 * pgno < this.#lsns.length && this.#lsns[2 * pgno] !== 0;
+  }
+
   /** The LSN known of a page; undefined when nothing is. */
   of(pgno: number): Lsn | undefined {
     const file = this.#lsns[2 * pgno] ?? 0;
     return file === 0 ? undefined : { file, offset: this.#lsns[2 * pgno + 1]! };
+  }
+
+  /** The pages of which an LSN is known. */
+  *pages(): Generator<number> {
+    for (let pgno = 0; pgno < this.#end; pgno++) if (this.has(pgno)) yield pgno;
   }
 
   /** To be called when pages from `pgno` on are cut off or overwritten. */

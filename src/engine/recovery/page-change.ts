@@ -137,7 +137,9 @@ export class Change {
    * record that was made on an older state of its page: somebody put an older copy of the file in its place.
    */
   requireContinued(file: StoredFile, pgno: number, beforeFile: number, beforeOffset: number, lsn: Lsn): void {
-    if (beforeFile === 0 || !file.lastChanges.isLater(pgno, beforeFile, beforeOffset)) return;
+    if (beforeFile === 0) return;
+    if (file.seen && !file.lastChanges.has(pgno)) file.seen.noteBefore(pgno, beforeFile, beforeOffset);
+    if (!file.lastChanges.isLater(pgno, beforeFile, beforeOffset)) return;
     const known = file.lastChanges.of(pgno)!;
     // The record itself, once more.
     if (equalLsn(known, lsn)) return;

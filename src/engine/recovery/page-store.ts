@@ -12,6 +12,7 @@ import { CachedPage, type PageCache } from './page-cache.ts';
 import { changeInPassing } from './pages-in-passing.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
 import { type Piece } from './piece.ts';
+import { type SeenPages } from './seen-pages.ts';
 import { type WaitingOfFile } from './waiting-records.ts';
 
 /** Why a committed change could not be made on a page; settled when the page is freed, cut off or allocated anew. */
@@ -82,11 +83,15 @@ export class StoredFile {
   readonly lacking = new Map<number, LackingRows>();
   /** By page: the metadata page whose root it became by a change that is being undone. */
   readonly rootsUndone = new Map<number, number>();
-  readonly knownLsns = new KnownLsns();
+  knownLsns = new KnownLsns();
   /** By page: the last record that redo has met, whether the page had it or not. */
   readonly lastChanges = new KnownLsns();
   /** By page: the last change that redo has made; kept where the copy has to be judged. */
   readonly madeChanges = new KnownLsns();
+  /** What is to be remembered of its pages; undefined where nobody asks. */
+  seen: SeenPages | undefined;
+  /** Its pages were changed, or some were added or cut off, as far as that has left the cache. */
+  #isChanged = false;
   /** Changes of redo that wait for their pages to be read; undefined where there are none. */
   waiting: WaitingOfFile | undefined;
   /** Records that are about its pages. */
@@ -131,6 +136,19 @@ export class StoredFile {
   beginRedoAnew(): void {
     this.knownLsns.forget(0);
     this.lastChanges.forget(0);
+  }
+
+  /** Its pages are not as they were, or not as many. */
+  get isChanged(): boolean {
+    if (this.#isChanged) return true;
+    for (const page of this.#pages.values()) if (page.dirty) return true;
+    return false;
+  }
+
+  /** Writes all changed pages to storage. What is changed from here on is told apart from it. */
+  beginUnchanged(): void {
+    this.flush();
+    this.#isChanged = false;
   }
 
   /** True when the last record that is about its pages, in the order of the passes, lies at this LSN or behind it. */
@@ -320,6 +338,8 @@ export class StoredFile {
     this.knownLsns.forget(pages);
     this.lastChanges.forget(pages);
     this.madeChanges.forget(pages);
+    this.seen?.forget(pages);
+    this.#isChanged = true;
     const drop = (pgno: number, page: CachedPage): void => {
       this.#cache.drop([page]);
       this.#pages.delete(pgno);
@@ -388,10 +408,12 @@ export class StoredFile {
   /** Writes bytes in their form on disk, as file operations log them. */
   writeRaw(bytes: Uint8Array, position: number): void {
     this.isRewritten = true;
+    this.#isChanged = true;
     this.flush();
     this.knownLsns.forget(0);
     this.lastChanges.forget(0);
     this.madeChanges.forget(0);
+    this.seen?.forget(0);
     for (const page of this.#pages.values()) this.#cache.drop([page]);
     this.#pages.clear();
     const end = position + bytes.length;
@@ -424,6 +446,7 @@ export class StoredFile {
   /** The page as it is to be written now. */
   #storedForm(page: CachedPage): Uint8Array {
     page.dirty = false;
+    this.#isChanged = true;
     this.#cache.pagesWritten += 1;
     return toStored(this.#isTurned(page) ? turnedCopy(page) : page.bytes, this.format);
   }

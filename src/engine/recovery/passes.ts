@@ -3,7 +3,7 @@
 import { FigaroError } from '../../errors.ts';
 import { recordAt } from '../../format/log/frame.ts';
 import { commit } from '../../format/log/records/txn.ts';
-import { compareLsn, formatLsn } from '../../format/lsn.ts';
+import { compareLsn, formatLsn, type Lsn } from '../../format/lsn.ts';
 import { LogReader } from '../log/log-reader.ts';
 import { scanBatches, type RecordBatch } from '../log/scan.ts';
 import { type ScannedRecord } from '../log/scanned-record.ts';
@@ -30,6 +30,14 @@ export interface RedoObserver {
   readonly seeCommit: (record: ScannedRecord) => Promise<void>;
 }
 
+/** A part of a log. */
+interface LogPart {
+  /** The record to start with; where the log starts by default. */
+  readonly from?: Lsn;
+  /** The number of the file behind it. */
+  readonly until?: number;
+}
+
 /** Memory for records that wait, in bytes. */
 const mostWaiting = 128 << 20;
 
@@ -39,6 +47,8 @@ export class Passes {
   readonly #observer: RedoObserver | undefined;
   readonly #unlogged = new UnloggedRows();
   #waiting: WaitingRecords | undefined;
+  /** There were records of files that nothing in the log registers. */
+  hasPassedOver = false;
 
   constructor(recovery: Recovery, observer?: RedoObserver) {
     this.#recovery = recovery;
@@ -82,8 +92,11 @@ export class Passes {
     }
   }
 
-  /** Makes, from the first record to the last, the changes of committed transactions where a page lacks them. */
-  async redo(): Promise<void> {
+  /**
+   * Makes, from the first record to the last, the changes of committed transactions where a page lacks them. The log may be gone through in
+   * parts, one after the other.
+   */
+  async redo({ from, until = Infinity }: LogPart = {}): Promise<void> {
     const { files, log, analysis, watch } = this.#recovery;
     const { limit, transactions, end, logBytes } = analysis;
     const last = limit?.lsn ?? end.lastRecord;
@@ -92,9 +105,9 @@ export class Passes {
     const current: { batch?: RecordBatch; i: number } = { i: 0 };
     this.change.putOff = (pgno) => this.#putOffPart(pgno, current.batch!, current.i);
     let done = 0;
-    for (const batch of scanBatches(files, log, { verify: false })) {
+    const part = { from, until: Math.min(until, last.file + 1) };
+    for (const batch of scanBatches(files, log, { verify: false, ...part })) {
       const { number, version } = batch.file;
-      if (number > last.file) break;
       const operations = operationsFor(version);
       const lastOffset = number === last.file ? last.offset : Infinity;
       for (let i = 0; i < batch.count; i++) {
@@ -246,7 +259,10 @@ export class Passes {
     const binding = analysis.bindings.at(body.fileId, record.lsn);
     if (!binding) {
       // Ids used before the redo point need not be registered any more, and their changes are on the pages (F.1).
-      if (compareLsn(record.lsn, analysis.onPagesBefore) < 0) return undefined;
+      if (compareLsn(record.lsn, analysis.onPagesBefore) < 0) {
+        this.hasPassedOver = true;
+        return undefined;
+      }
       throw new FigaroError(
         'not-recoverable',
         `log record ${formatLsn(record.lsn)} is about file id ${body.fileId}, which no record in the log registers`,

@@ -14,6 +14,7 @@ import { FileOperations } from './record-operations/fileops.ts';
 import { finishQueue } from './record-operations/queue.ts';
 import { noteOverdueSlots } from './record-operations/queue-slots.ts';
 import { FileTable } from './file-table.ts';
+import { type Change } from './page-change.ts';
 import { Passes } from './passes.ts';
 import { type StoredFile } from './page-store.ts';
 import { everything, type PreparedRecovery, type Recovery, type Scope } from './recovery.ts';
@@ -22,6 +23,7 @@ import { DiskComparison, type PagesOnDisk } from './disk-comparison.ts';
 import { OverlayStorage, type Storage } from './storage.ts';
 import { type RecoveryReport, reportOf } from './report.ts';
 import { requireSettled, requireKey, requireWhole } from './requirements.ts';
+import { SeenPages } from './seen-pages.ts';
 
 /** Memory for pages unless told otherwise, in bytes. */
 export const defaultCacheBytes = 256 << 20;
@@ -36,6 +38,8 @@ export interface RecoveredState extends PreparedRecovery {
   readonly lostNatively: readonly string[];
   /** What there is to say of files, whatever the log does. */
   readonly notes: readonly string[];
+  /** There were records of files that nothing in the log registers. */
+  readonly hasPassedOver: boolean;
 }
 
 /** What those know who go on with a log, over files as they are after the log before. */
@@ -61,6 +65,8 @@ export interface RecoveryOptions {
   /** Not all of them are recovered, and it is not known yet which. */
   readonly isPart?: boolean;
   readonly continued?: Continued | undefined;
+  /** What it sees of the log and of pages is kept, for one that goes through the log before as well. */
+  readonly keepsSeen?: boolean | undefined;
   readonly watch?: Watch;
 }
 
@@ -77,14 +83,14 @@ interface RehearsalOptions extends RecoveryOptions {
 export async function prepareRecovery(
   files: Files,
   environment: Environment,
-  { restorePoint = { kind: 'end' }, isPart, continued, watch = {} }: RecoveryOptions,
+  { restorePoint = { kind: 'end' }, isPart, continued, keepsSeen: keepsNoted, watch = {} }: RecoveryOptions,
 ): Promise<PreparedRecovery> {
   requireWhole(environment);
   requireKey(environment);
   const opened = openLog(files, logPaths(environment));
   const log = continued ? { ...opened, start: continued.from } : opened;
   const known = continued?.known;
-  return { log, analysis: await analyse(files, log, restorePoint, watch, { known, environment, isPart }) };
+  return { log, analysis: await analyse(files, log, restorePoint, watch, { known, environment, isPart, keepsNoted }) };
 }
 
 /**
@@ -145,7 +151,7 @@ export async function withFilesAtTheEnd<T>(
 }
 
 /** What undo and redo need. */
-interface RecoveryInput extends PreparedRecovery {
+export interface RecoveryInput extends PreparedRecovery {
   readonly environment: Environment;
   readonly storage: Storage;
   /** Where the storage has the file of a name; where the environment has it, unless told otherwise. */
@@ -158,7 +164,7 @@ export function pathsIn({ files }: Environment): (name: string) => string {
 }
 
 /** The files as they were copied. */
-function tableOf(
+export function tableOf(
   { environment, log, analysis, storage, pathOf = pathsIn(environment) }: RecoveryInput,
   cacheBytes: number,
 ): { readonly separated: Separated; readonly table: FileTable } {
@@ -171,8 +177,9 @@ function tableOf(
 export async function runPasses(
   files: Files,
   { environment, log, analysis, storage, pathOf }: RecoveryInput,
-  { cacheBytes = defaultCacheBytes, scope = everything, continued, copiedAfter, onDisk, watch = {} }: RecoveryOptions,
+  options: RecoveryOptions,
 ): Promise<RecoveredState> {
+  const { cacheBytes = defaultCacheBytes, scope = everything, continued, copiedAfter, onDisk, watch = {} } = options;
   const { separated, table } = tableOf({ environment, log, analysis, storage, pathOf }, cacheBytes);
   const fileOperations = new FileOperations(table, analysis.creations, continued);
   const recovery: Recovery = { files, environment, log, analysis, table, fileOperations, scope, watch };
@@ -181,22 +188,35 @@ export async function runPasses(
   const comparison = onDisk && new DiskComparison(onDisk, continued?.from);
   passes.change.comparison = comparison;
   await passes.undo();
+  if (options.keepsSeen) for (const file of table) file.seen = new SeenPages();
   await passes.redo();
-  dropNameless(recovery);
-  for (const file of table) {
-    noteOverdueSlots(file, passes.change);
-    finishQueue(file, lastLsn(analysis));
-    comparison?.finish(file, lastLsn(analysis));
-  }
-  const excluded = excludedOf(recovery);
-  requireSettled(recovery, excluded);
+  const excluded = settle(recovery, passes.change);
   if (comparison) for (const file of table) comparison.requireCompared(file);
   const recovered = [...table].filter(({ uid }) => uid !== undefined && scope.has(uid));
   const made = reportOf(recovery, recovered, passes.change);
   const notes = continued?.notes ?? warningsOfCopies(separated);
   const paths = [...new Set(excluded.values())].sort();
   const report = { ...made, excluded: paths, warnings: [...notes, ...made.warnings] };
-  return { log, analysis, table, recovered, report, lostNatively: [...fileOperations.nativeWouldLose], notes };
+  const lostNatively = [...fileOperations.nativeWouldLose];
+  return { log, analysis, table, recovered, report, lostNatively, notes, hasPassedOver: passes.hasPassedOver };
+}
+
+/**
+ * To be called when all is undone and redone. Throws what `requireSettled` throws.
+ *
+ * @returns of the databases that the log changes and that are missing, those that may be: see `excludedOf`
+ */
+export function settle(recovery: Recovery, change: Change): ReadonlyMap<string, string> {
+  const { table, analysis } = recovery;
+  dropNameless(recovery);
+  for (const file of table) {
+    noteOverdueSlots(file, change);
+    finishQueue(file, lastLsn(analysis));
+    change.comparison?.finish(file, lastLsn(analysis));
+  }
+  const excluded = excludedOf(recovery);
+  requireSettled(recovery, excluded);
+  return excluded;
 }
 
 /**

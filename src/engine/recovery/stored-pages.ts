@@ -36,7 +36,11 @@ export class StoredPages implements CheckedFile {
     const bytes = this.#file.extents && pgno > 0 ? this.#pageOfExtent(pgno) : this.#pageOfFile(pgno);
     if (!bytes) return undefined;
     const finding = checkPage(bytes, pgno, this.format);
-    if (!finding) return new Page(fromStored(bytes, this.format), this.format);
+    if (!finding) {
+      const page = new Page(fromStored(bytes, this.format), this.format);
+      this.#file.seen?.noteLsn(pgno, page);
+      return page;
+    }
     throw new FigaroError(finding.code, `${this.name}: page ${pgno} is damaged: ${finding.problem}`, {
       path: this.name,
       pgno,
