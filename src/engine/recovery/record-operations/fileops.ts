@@ -47,6 +47,19 @@ interface FileNames {
   readonly uid?: string;
 }
 
+/** What a name in the log stands for. */
+interface KnownName {
+  /** Undefined for a file outside of all directories of the environment. */
+  readonly inside: ReturnType<LogNames['inside']>;
+  /** It is that of an extent of a queue. */
+  readonly isExtent: boolean;
+  /** It leads to something else in the environment. */
+  readonly leadsElsewhere: boolean;
+}
+
+/** More names than these are not remembered. */
+const mostKnown = 64;
+
 /** A file that is needed and is not there. */
 export interface MissingFile {
   /** To tell people. */
@@ -82,6 +95,8 @@ export class FileOperations {
 
   readonly #external: ExternalFiles;
   readonly #names: LogNames;
+  /** What was found out of the names that records had of late. */
+  readonly #known = new Map<string, KnownName>();
   /** Inside the environment. */
   readonly #externalDirectory: string;
 
@@ -100,12 +115,25 @@ export class FileOperations {
 
   /** True for what the log calls by a name outside of the environment: it is nothing to a copy. */
   isElsewhere(logged: string): boolean {
-    return this.#names.inside(logged) === undefined;
+    return this.#look(logged).inside === undefined;
+  }
+
+  /** Records that follow each other are mostly about one file. */
+  #look(logged: string): KnownName {
+    const known = this.#known.get(logged);
+    if (known) return known;
+    if (this.#known.size >= mostKnown) this.#known.clear();
+    const inside = this.#names.inside(logged);
+    const isExtent = inside !== undefined && parseExtentName(inside.name) !== undefined;
+    const found = { inside, isExtent, leadsElsewhere: inside !== undefined && leadsElsewhere(inside.name) };
+    this.#known.set(logged, found);
+    return found;
   }
 
   #isOfElsewhere(record: ScannedRecord): boolean {
+    const isOut = (logged: string | undefined): boolean => logged !== undefined && this.isElsewhere(logged);
     const { name, oldName, newName } = record.body as FileNames;
-    return [name, oldName, newName].some((logged) => logged !== undefined && this.isElsewhere(logged));
+    return isOut(name) || isOut(oldName) || isOut(newName);
   }
 
   redo(record: ScannedRecord): void {
@@ -158,11 +186,12 @@ export class FileOperations {
 
   /** Extents come and go with their queue. True when the record is about one. */
   #noteExtent(record: ScannedRecord): boolean {
+    const isExtent = (logged: string | undefined): boolean => logged !== undefined && this.#look(logged).isExtent;
     const { name, oldName, newName, uid = '' } = record.body as FileNames;
+    if (!isExtent(name) && !isExtent(oldName) && !isExtent(newName)) return false;
     const names = [name, oldName, newName]
       .filter((text) => text !== undefined)
-      .map((text) => this.#names.inside(text)!.name);
-    if (!names.some((text) => parseExtentName(text))) return false;
+      .map((text) => this.#look(text).inside!.name);
     this.#table.noteExtent(uid, names);
     return true;
   }
@@ -178,7 +207,7 @@ export class FileOperations {
       return;
     }
     this.#skipped.delete(name);
-    const { dataDirectory } = this.#names.inside(body.name)!;
+    const { dataDirectory } = this.#look(body.name).inside!;
     if (body.directory === 'external-files') this.#table.createAt(name, '', body.mode);
     else if (dataDirectory !== undefined) this.#table.createAt(name, dataDirectory, body.mode);
     else this.#table.create(name, body.dataDirectory, body.mode);
@@ -320,7 +349,9 @@ export class FileOperations {
     if (directory !== 'data' && directory !== 'none' && directory !== 'meta') {
       throw unsupported(record, `files in the ${directory} directory`);
     }
-    return checkedName(this.#names.inside(name)!.name, record);
+    const { inside, leadsElsewhere: isOut } = this.#look(name);
+    if (isOut) throw leadsOut(inside!.name, record);
+    return inside!.name;
   }
 }
 
@@ -331,17 +362,19 @@ function isExternalFile(name: string, directory: Directory): boolean {
 
 /** A name in a log is never followed out of the environment. */
 function checkedName(name: string, record: ScannedRecord): string {
-  if (leadsElsewhere(name)) {
-    throw new FigaroError(
-      'format-unsupported',
-      `log record ${formatLsn(record.lsn)} names the file ${JSON.stringify(name)}, outside of the environment`,
-      {
-        lsn: formatLsn(record.lsn),
-        hint: 'recovering such an environment would write to the original place, so it is refused.',
-      },
-    );
-  }
+  if (leadsElsewhere(name)) throw leadsOut(name, record);
   return name;
+}
+
+function leadsOut(name: string, record: ScannedRecord): FigaroError {
+  return new FigaroError(
+    'format-unsupported',
+    `log record ${formatLsn(record.lsn)} names the file ${JSON.stringify(name)}, outside of the environment`,
+    {
+      lsn: formatLsn(record.lsn),
+      hint: 'recovering such an environment would write to the original place, so it is refused.',
+    },
+  );
 }
 
 function unsupported(record: ScannedRecord, what: string): FigaroError {
