@@ -4,6 +4,7 @@
  */
 
 import { compareLsn, equalLsn, type Lsn } from '../../format/lsn.ts';
+import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { joinLogs, openLog, type Log } from '../log/log-files.ts';
@@ -15,7 +16,7 @@ import { type StoredFile } from './page-store.ts';
 import { Passes } from './passes.ts';
 import { FileOperations } from './record-operations/fileops.ts';
 import { everything, type Recovery } from './recovery.ts';
-import { defaultCacheBytes, pathsIn, settle, tableOf, type RecoveredState } from './rehearse.ts';
+import { defaultCacheBytes, settle, tableOf, type RecoveredState } from './rehearse.ts';
 import { type SeenPages } from './seen-pages.ts';
 import { OverlayStorage } from './storage.ts';
 
@@ -26,20 +27,21 @@ export interface Rehearsed {
   readonly hasPassedOver: boolean;
   /** By unique id of the file. */
   readonly seen: ReadonlyMap<string, SeenPages>;
-  /** Unique ids of files of which some page was changed. */
-  readonly changed: ReadonlySet<string>;
+  /** Of the files that are as they were copied: their formats by unique id. */
+  readonly unchanged: ReadonlyMap<string, DatabaseFormat>;
 }
 
 /** To be asked for when the structure of its databases has been checked. */
 export function rehearsedBy({ log, analysis, table, hasPassedOver }: RecoveredState): Rehearsed {
   const seen = new Map<string, SeenPages>();
-  const changed = new Set<string>();
+  const unchanged = new Map<string, DatabaseFormat>();
   for (const file of table) {
     if (file.uid === undefined || !file.seen) continue;
     seen.set(file.uid, file.seen);
-    if (file.isChanged) changed.add(file.uid);
+    // Of a queue, more has to be read.
+    if (file.isDatabase && !file.isChanged && file.format.method !== 'queue') unchanged.set(file.uid, file.format);
   }
-  return { log, analysis, hasPassedOver, seen, changed };
+  return { log, analysis, hasPassedOver, seen, unchanged };
 }
 
 /**
@@ -59,7 +61,7 @@ export async function rehearseWithEarlier(
   const analysis = await analyse(files, log, { kind: 'end' }, watch, { environment, rest });
   const storage = new OverlayStorage(files);
   try {
-    const input = { log, analysis, environment, storage, pathOf: pathsIn(environment) };
+    const input = { log, analysis, environment, storage, known: rehearsed.unchanged };
     const { table } = tableOf(input, defaultCacheBytes);
     const fileOperations = new FileOperations(table, analysis.creations);
     const recovery = { files, environment, log, analysis, table, fileOperations, scope: everything, watch };
@@ -93,8 +95,8 @@ async function rehearseInParts(recovery: Recovery, rehearsed: Rehearsed, copiedA
 }
 
 /** What is known of pages need not be read. */
-function seedLsns(file: StoredFile, { seen, changed }: Rehearsed): void {
-  if (file.uid === undefined || changed.has(file.uid)) return;
+function seedLsns(file: StoredFile, { seen, unchanged }: Rehearsed): void {
+  if (file.uid === undefined || !unchanged.has(file.uid)) return;
   const lsns = seen.get(file.uid)?.lsns;
   if (lsns) file.knownLsns = lsns;
 }
@@ -123,7 +125,8 @@ function isSame(one: TableState, other: TableState): boolean {
 /** True for a file on whose pages nothing was changed, and of whose pages nothing is to be settled later. */
 function isAsBefore(file: StoredFile): boolean {
   const { questions, overdue, unfit, lacking, slotsBefore } = file;
-  return !file.isChanged && [questions, overdue, unfit, lacking, slotsBefore].every(({ size }) => size === 0);
+  const open = questions.size + overdue.size + unfit.size + lacking.size + slotsBefore.size;
+  return open === 0 && !file.isChanged;
 }
 
 /** True when each id stands in the rest of the log for what it stood for when nothing else was known. */

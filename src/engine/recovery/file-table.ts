@@ -1,5 +1,6 @@
 import { FigaroError } from '../../errors.ts';
 import { normalDirectory } from '../../format/names.ts';
+import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { type Environment } from '../environment/environment.ts';
 import { ExternalFiles } from './external-files.ts';
 import { PageCache } from './page-cache.ts';
@@ -46,6 +47,7 @@ export class FileTable {
    * Throws `not-recoverable` when two files carry the same unique id.
    *
    * @param logVersion tells the release that wrote the files
+   * @param known formats of files that were read before, by unique id
    */
   constructor(
     environment: Environment,
@@ -53,18 +55,20 @@ export class FileTable {
     pathOf: (name: string) => string,
     cacheBytes: number,
     logVersion: number,
+    known?: ReadonlyMap<string, DatabaseFormat>,
   ) {
     this.#storage = storage;
     this.#heapsAsIn60 = logVersion === 20 || logVersion === 21;
     this.environment = environment;
     this.externalFiles = new ExternalFiles(environment, storage, pathOf);
     this.cache = new PageCache(cacheBytes);
-    for (const { kind, name, logName, dataDirectory } of environment.files) {
+    for (const { kind, name, logName, dataDirectory, uid } of environment.files) {
       if (kind !== 'database' && kind !== 'placeholder') continue;
       // A data directory searched earlier hides a later one.
       const hidden = this.#byName.get(logName);
       if (hidden) throw sameName(name, logName);
-      const file = this.#stored(storage.existing(pathOf(name)), logName, dataDirectory);
+      const format = uid === undefined ? undefined : known?.get(uid);
+      const file = this.#stored(storage.existing(pathOf(name)), logName, dataDirectory, format);
       if (file.isDatabase && file.pageCount === 0) throw cutOff(name);
       this.#files.add(file);
       this.#byName.set(logName, file);
@@ -81,8 +85,8 @@ export class FileTable {
     for (const file of this.#files) this.#adoptExtents(file);
   }
 
-  #stored(piece: Piece, name: string, dataDirectory: string): StoredFile {
-    const how = { cipher: this.#storage.cipher, heapsAsIn60: this.#heapsAsIn60 };
+  #stored(piece: Piece, name: string, dataDirectory: string, known?: DatabaseFormat): StoredFile {
+    const how = { cipher: this.#storage.cipher, heapsAsIn60: this.#heapsAsIn60, known };
     return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create(), how);
   }
 

@@ -13,6 +13,7 @@ import { changeInPassing } from './pages-in-passing.ts';
 import { QueueExtents, type PagePlace } from './queue-extents.ts';
 import { type Piece } from './piece.ts';
 import { type SeenPages } from './seen-pages.ts';
+import { SparseMap } from './sparse-map.ts';
 import { type WaitingOfFile } from './waiting-records.ts';
 
 /** Why a committed change could not be made on a page; settled when the page is freed, cut off or allocated anew. */
@@ -33,6 +34,8 @@ interface HowStored {
   readonly cipher?: Cipher | undefined;
   /** The environment is one of release 6.0. */
   readonly heapsAsIn60?: boolean;
+  /** What its first page says, where it was read before and is as it was then. */
+  readonly known?: DatabaseFormat | undefined;
 }
 
 /** A record of a queue as it was before recovery changed it. */
@@ -72,17 +75,17 @@ export class StoredFile {
   isRewritten = false;
   /** Pages that exist: 0 up to this number. */
   pageCount = 0;
-  readonly questions = new Map<number, OpenQuestion>();
+  readonly questions = new SparseMap<OpenQuestion>();
   /** Pages that lack a change older than the copy, unless they are freed, cut off or allocated anew: why that is wrong. */
-  readonly overdue = new Map<number, FigaroError>();
+  readonly overdue = new SparseMap<FigaroError>();
   /** Of a queue: records that may have to be as they were, by their numbers. */
-  readonly slotsBefore = new Map<number, SlotBefore>();
+  readonly slotsBefore = new SparseMap<SlotBefore>();
   /** Pages that a change did not fit, unless they are freed, cut off or allocated anew: why not. They are not changed any more. */
-  readonly unfit = new Map<number, FigaroError>();
+  readonly unfit = new SparseMap<FigaroError>();
   /** Pages that lack rows which a bulk transaction has put there, unless they are freed, cut off or allocated anew. */
-  readonly lacking = new Map<number, LackingRows>();
+  readonly lacking = new SparseMap<LackingRows>();
   /** By page: the metadata page whose root it became by a change that is being undone. */
-  readonly rootsUndone = new Map<number, number>();
+  readonly rootsUndone = new SparseMap<number>();
   knownLsns = new KnownLsns();
   /** By page: the last record that redo has met, whether the page had it or not. */
   readonly lastChanges = new KnownLsns();
@@ -102,7 +105,7 @@ export class StoredFile {
   /** Of queues only, whose pages but the first are in files of their own. */
   extents: QueueExtents | undefined;
 
-  readonly #pages = new Map<number, CachedPage>();
+  readonly #pages = new SparseMap<CachedPage>();
   /** The storage may reach further than the pages that exist. */
   #isCut = false;
   readonly #how: HowStored;
@@ -122,7 +125,8 @@ export class StoredFile {
     this.#createPiece = createPiece;
     this.name = name;
     this.dataDirectory = dataDirectory;
-    if (piece.size > 0) this.#recognize();
+    if (how.known) this.#become(how.known);
+    else if (piece.size > 0) this.#recognize();
   }
 
   /** Takes note of a record that is about its pages. */
@@ -182,15 +186,19 @@ export class StoredFile {
     const recognition = recognizeFile(head, this.#how.cipher);
     if (recognition.kind === 'locked') throw lockedFile(this.label);
     if (recognition.kind === 'database') {
-      this.#format = recognition.format;
-      this.uid = recognition.format.uid;
-      this.isPlaceholder = false;
-      this.pageCount = Math.floor(this.piece.size / recognition.format.pageSize);
+      this.#become(recognition.format);
       this.#recognizeExtents(fromStored(head, recognition.format), recognition.format);
     } else if (recognition.kind === 'placeholder') {
       this.isPlaceholder = true;
       this.uid = recognition.uid;
     }
+  }
+
+  #become(format: DatabaseFormat): void {
+    this.#format = format;
+    this.uid = format.uid;
+    this.isPlaceholder = false;
+    this.pageCount = Math.floor(this.piece.size / format.pageSize);
   }
 
   #recognizeExtents(head: Uint8Array, { method, pageSize, littleEndian }: DatabaseFormat): void {
@@ -483,6 +491,7 @@ export class StoredFile {
   /** Writes all changed pages to storage, in order. */
   flush(): void {
     this.#cutStorage();
+    if (this.#pages.size === 0) return;
     this.writeAll([...this.#pages.values()].filter((page) => page.dirty));
   }
 

@@ -130,7 +130,7 @@ export class Passes {
         if (onePage && this.#isDoneWith(batch, i, onePage)) continue;
         current.batch = batch;
         current.i = i;
-        if (isFileOperation(code)) await this.#finishWaiting();
+        if (this.#waiting && isFileOperation(code)) await this.#finishWaiting();
         this.#redoRecord(batch.record(i));
       }
       done += batch.byteCount;

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { type Lsn } from '../../format/lsn.ts';
+import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { separateTwins, warningsOfCopies, type Separated } from '../environment/twins.ts';
@@ -156,6 +157,8 @@ export interface RecoveryInput extends PreparedRecovery {
   readonly storage: Storage;
   /** Where the storage has the file of a name; where the environment has it, unless told otherwise. */
   readonly pathOf?: ((name: string) => string) | undefined;
+  /** Formats of files that were read before, by unique id. */
+  readonly known?: ReadonlyMap<string, DatabaseFormat>;
 }
 
 export function pathsIn({ files }: Environment): (name: string) => string {
@@ -165,12 +168,12 @@ export function pathsIn({ files }: Environment): (name: string) => string {
 
 /** The files as they were copied. */
 export function tableOf(
-  { environment, log, analysis, storage, pathOf = pathsIn(environment) }: RecoveryInput,
+  { environment, log, analysis, storage, pathOf = pathsIn(environment), known }: RecoveryInput,
   cacheBytes: number,
 ): { readonly separated: Separated; readonly table: FileTable } {
   const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
   const { version } = log.files.at(-1)!;
-  return { separated, table: new FileTable(separated.environment, storage, pathOf, cacheBytes, version) };
+  return { separated, table: new FileTable(separated.environment, storage, pathOf, cacheBytes, version, known) };
 }
 
 /** Undo and redo. Pages are in the cache or in storage afterwards; nothing is synced. */

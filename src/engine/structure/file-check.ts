@@ -52,6 +52,8 @@ export type Steps<T = void> = Generator<undefined, T>;
 const owned = 1;
 const overflowHead = 2;
 
+const none = new Uint16Array(0);
+
 /**
  * The state of checking one file: a few bytes a page. A page that is claimed twice is a finding and is not looked at
  * again, so that the check ends whatever the links are.
@@ -68,15 +70,13 @@ export class FileCheck {
   end: number;
   readonly #owners: Uint8Array;
   /** Of the first pages of overflow chains: how many items should refer to them, and how many do. */
-  readonly #expectedReferences: Uint16Array;
-  readonly #references: Uint16Array;
+  #expectedReferences = none;
+  #references = none;
 
   constructor(file: CheckedFile) {
     this.file = file;
     this.end = file.pageCount;
     this.#owners = new Uint8Array(this.end);
-    this.#expectedReferences = new Uint16Array(this.end);
-    this.#references = new Uint16Array(this.end);
   }
 
   find(pgno: number, problem: string, code: ErrorCode = 'page-type'): void {
@@ -141,6 +141,11 @@ export class FileCheck {
   /** Notes that a claimed page begins an overflow chain that so many items refer to. */
   beginOverflow(page: Page): void {
     this.#owners[page.pgno] = overflowHead;
+    // Most files have no such page, and there may be thousands.
+    if (this.#references === none) {
+      this.#expectedReferences = new Uint16Array(this.#owners.length);
+      this.#references = new Uint16Array(this.#owners.length);
+    }
     this.#expectedReferences[page.pgno] = page.entries;
     this.#references[page.pgno] = 1;
   }

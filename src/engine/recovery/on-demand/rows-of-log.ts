@@ -11,6 +11,7 @@ import { firstBulkVersion } from '../../log/growth.ts';
 import { type RecordBatch } from '../../log/scan.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 import { type SplitSeen } from '../page-change.ts';
+import { SparseMap } from '../sparse-map.ts';
 import { UnloggedRows, type FileWithRows } from '../unlogged-rows.ts';
 import { NotOnDemand } from './not-on-demand.ts';
 
@@ -28,7 +29,7 @@ export class RowsOfLog {
   readonly #format: DatabaseFormat;
   readonly #unlogged = new UnloggedRows();
   /** Stands for the file. */
-  readonly #file: FileWithRows = { lacking: new Map() };
+  readonly #file: FileWithRows = { lacking: new SparseMap() };
   /** Splits that have to be compared with their pages for rows that are not in the log, in order. */
   readonly ownSplits: OwnSplit[] = [];
 
