@@ -43,8 +43,8 @@ export function hexOf(range: ByteRange): string {
 }
 
 /** The text of a name field: UTF-8, up to its terminating NUL. */
-export function textOf(range: ByteRange): string {
-  const bytes = viewOf(range);
-  const nul = bytes.indexOf(0);
-  return Buffer.from(nul === -1 ? bytes : bytes.subarray(0, nul)).toString('utf8');
+export function textOf({ buffer, start, length }: ByteRange): string {
+  let end = start;
+  while (end < start + length && buffer[end] !== 0) end += 1;
+  return Buffer.from(buffer.buffer, buffer.byteOffset + start, end - start).toString('utf8');
 }

@@ -12,6 +12,7 @@ export class DatabaseNames implements LogObserver {
   );
 
   see(record: ScannedRecord): void {
+    if (!DatabaseNames.notedCodes.includes(record.code)) return;
     const registered = bodyAs(record, register, registerBefore61);
     if (registered) return this.#add(registered.uid, registered.name);
     const renamed = bodyAs(record, rename, renameNoUndo);

@@ -101,5 +101,7 @@ export function bodyAs<Body extends object>(
   ...layouts: readonly RecordLayout<Body>[]
 ): Body | undefined {
   const layout = record.layout;
-  return layouts.some((candidate) => candidate === layout) ? (record.body as Body) : undefined;
+  // It is asked several times of most records that are looked at.
+  for (const candidate of layouts) if (candidate === layout) return record.body as Body;
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import { inMemoryCreate } from '../../format/log/records/fileops.ts';
+import { type BodyOf } from '../../format/log/record.ts';
 import { register, registerBefore61, registration } from '../../format/log/records/dbreg.ts';
 import { recycle } from '../../format/log/records/txn.ts';
 import { FigaroError } from '../../errors.ts';
@@ -18,6 +19,8 @@ interface Registration {
   readonly externalFileIdLow: number;
   readonly externalFileIdHigh: number;
 }
+
+type RegistrationBody = BodyOf<typeof register | typeof registerBefore61>;
 
 /** The part of the log in which a file id stands for one database. */
 export interface Binding extends Registration {
@@ -74,23 +77,14 @@ export class FileBindings implements LogObserver {
   );
 
   see(record: ScannedRecord): void {
+    if (!FileBindings.notedCodes.includes(record.code)) return;
     const created = bodyAs(record, inMemoryCreate);
     if (created) this.#memoryUids.add(created.uid);
     if (bodyAs(record, recycle)) for (const binding of this.openAt(record.lsn)) this.#leftByRecovery.add(binding);
     const body = bodyAs(record, register, registerBefore61);
     if (!body) return;
     const opcode = body.opcode & 0xf;
-    const { boundId: fileId, name, uid, databaseType, metaPgno } = body;
-    const { externalFileIdLow, externalFileIdHigh } = body;
-    const entry: Registration = {
-      fileId,
-      name,
-      uid,
-      databaseType,
-      metaPgno,
-      externalFileIdLow,
-      externalFileIdHigh,
-    };
+    const { boundId: fileId, name, uid, metaPgno } = body;
     if (memoryOnly.has(opcode)) this.#memoryUids.add(uid);
     const intervals = this.#of(fileId);
     const last = intervals.at(-1);
@@ -106,15 +100,15 @@ export class FileBindings implements LogObserver {
         const isExpected = memoryOnly.has(opcode) || open.inMemory || this.#leftByRecovery.has(open);
         if (!isExpected) this.reopened.push({ lsn: record.lsn, name: open.name });
       }
-      this.#start(intervals, entry, record.lsn);
+      this.#start(intervals, body, record.lsn);
     } else if (closing.has(opcode)) {
       if (open) open.to = record.lsn;
-      else this.#start(intervals, entry, last?.to ?? noLsn, record.lsn);
+      else this.#start(intervals, body, last?.to ?? noLsn, record.lsn);
     } else if (!same) {
       // Still open at a checkpoint, and registered before the log began.
-      const isOther = open !== undefined && open.uid !== uid && !(open.inMemory && this.#isInMemory(entry));
+      const isOther = open !== undefined && open.uid !== uid && !(open.inMemory && this.#isInMemory(body));
       if (record.version === versionOf50 && (!open || isOther)) {
-        if (wasClosed(intervals, entry)) return;
+        if (wasClosed(intervals, body)) return;
         if (open) {
           this.takenForStale.push({ lsn: record.lsn, name, inUseFor: open.name });
           return;
@@ -129,7 +123,7 @@ export class FileBindings implements LogObserver {
       }
       // The library gives the id of a sub-database to another one of the same file without a record that says so.
       if (open) open.to = record.lsn;
-      this.#start(intervals, entry, open ? record.lsn : (last?.to ?? noLsn));
+      this.#start(intervals, body, open ? record.lsn : (last?.to ?? noLsn));
     }
   }
 
@@ -139,12 +133,26 @@ export class FileBindings implements LogObserver {
     return intervals;
   }
 
-  #start(intervals: Binding[], entry: Registration, from: Lsn, to?: Lsn): void {
-    intervals.push({ ...entry, inMemory: this.#isInMemory(entry), from, to });
+  #start(intervals: Binding[], body: RegistrationBody, from: Lsn, to?: Lsn): void {
+    const { boundId: fileId, name, uid, databaseType, metaPgno, externalFileIdLow, externalFileIdHigh } = body;
+    const inMemory = this.#isInMemory(body);
+    const registered = {
+      fileId,
+      name,
+      uid,
+      databaseType,
+      metaPgno,
+      externalFileIdLow,
+      externalFileIdHigh,
+      inMemory,
+      from,
+      to,
+    };
+    intervals.push(registered);
   }
 
-  #isInMemory(entry: Registration): boolean {
-    return entry.name === '' || this.#memoryUids.has(entry.uid) || isMadeUpUid(entry);
+  #isInMemory({ name, uid }: RegistrationBody): boolean {
+    return name === '' || this.#memoryUids.has(uid) || isMadeUpUid(name, uid);
   }
 
   /** What `fileId` means in the record at `lsn`; undefined when no registration covers it. */
@@ -218,14 +226,18 @@ function covers({ from, to }: Binding, lsn: Lsn): boolean {
 const versionOf50 = 17;
 
 /** True for a registration of a database that had this id before, and lost it: opening it again would have been logged. */
-function wasClosed(intervals: readonly Binding[], { uid, metaPgno }: Registration): boolean {
+function wasClosed(intervals: readonly Binding[], { uid, metaPgno }: RegistrationBody): boolean {
   return intervals.some((earlier) => earlier.to !== undefined && earlier.uid === uid && earlier.metaPgno === metaPgno);
 }
 
 /** Uids of named in-memory databases hold the name: four bytes of their own, then its first sixteen. */
-function isMadeUpUid({ name, uid }: Registration): boolean {
-  const bytes = Buffer.from(uid, 'hex').subarray(4);
+function isMadeUpUid(name: string, uid: string): boolean {
+  const rest = uid.slice(8);
+  if (rest.length !== 32) return false;
+  // The others differ in the first byte, as good as always.
+  const first = name.charCodeAt(0);
+  if (first < 0x80 && Number.parseInt(rest.slice(0, 2), 16) !== first && !rest.startsWith('00')) return false;
   const expected = Buffer.alloc(16);
   expected.write(name, 'utf8');
-  return bytes.length === 16 && (bytes.equals(expected) || /^0*$/.test(uid));
+  return rest === expected.toString('hex') || /^0*$/.test(uid);
 }

@@ -8,6 +8,9 @@ import { LogNames } from '../../environment/log-names.ts';
 import { type LogObserver } from '../../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 
+/** Codes of the records that create or rename a file. */
+const naming: ReadonlySet<number> = new Set([fileops.create.code, fileops.rename.code, fileops.renameNoUndo.code]);
+
 /** The files that a log creates: unique id by the temporary name they are created under. */
 export class Creations implements LogObserver {
   readonly #uids = new Map<string, string>();
@@ -19,6 +22,8 @@ export class Creations implements LogObserver {
 
   /** Takes note of a record during analysis, whatever the fate of its transaction. */
   see(record: ScannedRecord): void {
+    // Most are writes.
+    if (!naming.has(record.code)) return;
     const created = bodyAs(record, fileops.create);
     if (created) this.#uids.set(plainName(created.name), '');
     const renamed = bodyAs(record, fileops.rename, fileops.renameNoUndo);
