@@ -249,6 +249,10 @@ export class Transactions implements LogObserver {
    */
   goOnWith(transactions: Transactions, from: number): boolean {
     if (this.#cut || transactions.#cut) return false;
+    const open = transactions.#open;
+    for (let slot = 0; slot < open.count; slot++) {
+      if (open.isTaken(slot) && !open.began(slot) && this.#current.get(open.id(slot)) >= 0) return false;
+    }
     for (const id of transactions.#committedOfBefore) {
       const slot = this.#current.get(id);
       if (slot < 0) continue;
@@ -256,9 +260,7 @@ export class Transactions implements LogObserver {
       this.#open.release(slot, false);
     }
     this.#latestId = 0;
-    const isThere = (id: number): boolean =>
-      (id >= transactions.#lowestId && id <= transactions.#highestId) || transactions.#current.get(id) >= 0;
-    if (this.#current.some(isThere)) return false;
+    if (this.#current.some((id) => id >= transactions.#lowestId && id <= transactions.#highestId)) return false;
     this.#rest = { from, transactions };
     return true;
   }

@@ -294,6 +294,57 @@ test('forgetting what has committed comes to the same as remembering everything,
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(0);
 });
 
+test('two parts of a log that were looked at apart tell what the log tells as a whole, or that they do not', () => {
+  const seen = { told: 0, not: 0, undone: 0, goneOn: 0 };
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+    const entries = randomLog(seed);
+    const from = entries.at(randomNumbers(seed)(Math.max(1, entries.length)))?.lsn.file;
+    const [first, rest] = [0, 1].map((part) =>
+      entries.filter(({ lsn }) => Number(from !== undefined && lsn.file >= from) === part),
+    ) as [Entry[], Entry[]];
+    if (first.length === 0 || rest.length === 0) continue;
+    const [apart, later, whole] = [first, rest, entries].map(shownTo) as [Transactions, Transactions, Transactions];
+    if (!apart.goOnWith(later, from!)) {
+      seen.not += 1;
+      continue;
+    }
+    for (const transactions of [apart, later, whole]) transactions.decide();
+    for (const { id, lsn } of entries) {
+      if (id === 0) continue;
+      const fates = [apart, whole].map((transactions) => transactions.fateOf(id, lsn.file, lsn.offset));
+      expect(fates[0], `seed ${seed}, ${print(lsn)}`).toBe(fates[1]);
+    }
+    const takenBackBy = (all: readonly Transactions[]): Pick<Outcome, 'undone' | 'checked'> =>
+      takenBack(
+        entries,
+        all.flatMap((transactions) =>
+          [...transactions.unfinished()].flatMap(({ fate, chainEnds }) =>
+            chainEnds.map((lsn) => ({ lsn, check: fate === 'ignored' })),
+          ),
+        ),
+        [],
+      );
+    const { undone } = takenBackBy([whole]);
+    expect(takenBackBy([later, apart]), `seed ${seed}`).toEqual(takenBackBy([whole]));
+    seen.told += 1;
+    seen.undone += undone.length;
+    if (rest.some(({ prevLsn }) => prevLsn.file > 0 && prevLsn.file < from!)) seen.goneOn += 1;
+  }
+  console.log(JSON.stringify(seen));
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(0);
+});
+
+/** What transactions a log has, as far as it goes. */
+function shownTo(entries: readonly Entry[]): Transactions {
+  const log = { files: [{ number: 1, prev: 0 }], incomplete: [] } as unknown as Log;
+  const transactions = new Transactions(new Commits(log, { kind: 'end' }));
+  for (const { id, lsn, prevLsn, record } of entries) {
+    if (id !== 0) transactions.follow(id, lsn.file, lsn.offset, isNoLsn(prevLsn));
+    transactions.see(record);
+  }
+  return transactions;
+}
+
 test('a log may have any number of transactions: those that are over take no memory', () => {
   const { begin, transactions } = oneAfterAnother({ kind: 'end' });
   const before = heapBytes();
