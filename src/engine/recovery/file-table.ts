@@ -4,7 +4,7 @@ import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { type Environment } from '../environment/environment.ts';
 import { ExternalFiles } from './external-files.ts';
 import { PageCache } from './page-cache.ts';
-import { StoredFile } from './page-store.ts';
+import { StoredFile, type HowStored } from './page-store.ts';
 import { extentName, parseExtentName } from '../../format/names.ts';
 import { type Piece } from './piece.ts';
 import { type Storage } from './storage.ts';
@@ -41,7 +41,9 @@ export class FileTable {
   /** Extents that wait for a record that says whose they are, by name. */
   readonly #strayExtents = new Map<string, StrayExtent>();
 
-  readonly #heapsAsIn60: boolean;
+  /** The same for all files: there may be thousands. */
+  readonly #how: HowStored;
+  readonly #create: () => Piece;
 
   /**
    * Throws `not-recoverable` when two files carry the same unique id.
@@ -58,7 +60,8 @@ export class FileTable {
     known?: ReadonlyMap<string, DatabaseFormat>,
   ) {
     this.#storage = storage;
-    this.#heapsAsIn60 = logVersion === 20 || logVersion === 21;
+    this.#how = { cipher: storage.cipher, heapsAsIn60: logVersion === 20 || logVersion === 21 };
+    this.#create = () => storage.create();
     this.environment = environment;
     this.externalFiles = new ExternalFiles(environment, storage, pathOf);
     this.cache = new PageCache(cacheBytes);
@@ -86,8 +89,7 @@ export class FileTable {
   }
 
   #stored(piece: Piece, name: string, dataDirectory: string, known?: DatabaseFormat): StoredFile {
-    const how = { cipher: this.#storage.cipher, heapsAsIn60: this.#heapsAsIn60, known };
-    return new StoredFile(piece, this.cache, name, dataDirectory, () => this.#storage.create(), how);
+    return new StoredFile(piece, this.cache, name, dataDirectory, this.#create, this.#how, known);
   }
 
   [Symbol.iterator](): Iterator<StoredFile> {

@@ -22,7 +22,7 @@ export class OverlayPiece<Kept> implements Piece {
   #below: number;
   #size: number;
   /** By position. Every write is of one whole page, or of the last part of the file. */
-  readonly #written = new Map<number, Kept>();
+  #written: Map<number, Kept> | undefined;
 
   /** @param size of the file below, in bytes */
   constructor(keeper: Keeper<Kept>, size: number, readBelow: ReadBelow) {
@@ -43,11 +43,11 @@ export class OverlayPiece<Kept> implements Piece {
 
   /** What was written, by position. */
   get written(): ReadonlyMap<number, Kept> {
-    return this.#written;
+    return (this.#written ??= new Map());
   }
 
   read(target: Uint8Array, position: number): void {
-    const kept = this.#written.get(position);
+    const kept = this.#written?.get(position);
     if (kept !== undefined) {
       target.fill(0, this.#keeper.read(kept, target));
       return;
@@ -57,9 +57,10 @@ export class OverlayPiece<Kept> implements Piece {
 
   readRun(target: Uint8Array, position: number, pageSize: number): void {
     this.#readThrough(target, position);
-    if (this.#written.size === 0) return;
+    const written = this.#written;
+    if (!written) return;
     for (let at = 0; at < target.length; at += pageSize) {
-      if (this.#written.has(position + at)) this.read(target.subarray(at, at + pageSize), position + at);
+      if (written.has(position + at)) this.read(target.subarray(at, at + pageSize), position + at);
     }
   }
 
@@ -70,6 +71,8 @@ export class OverlayPiece<Kept> implements Piece {
   }
 
   write(source: Uint8Array, position: number): void {
+    // Of thousands of files, few are written to.
+    this.#written ??= new Map();
     this.#written.set(position, this.#keeper.keep(source, this.#written.get(position)));
     this.#size = Math.max(this.#size, position + source.length);
   }
@@ -82,10 +85,10 @@ export class OverlayPiece<Kept> implements Piece {
     if (size >= this.#size) return;
     this.#size = size;
     this.#below = Math.min(this.#below, size);
-    for (const [position, kept] of this.#written) {
+    for (const [position, kept] of this.#written ?? []) {
       if (position < size) continue;
       this.#keeper.release?.(kept);
-      this.#written.delete(position);
+      this.#written!.delete(position);
     }
   }
 }

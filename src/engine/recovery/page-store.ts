@@ -2,7 +2,7 @@ import { FigaroError } from '../../errors.ts';
 import { type Cipher } from '../../format/crypto.ts';
 import { compareLsn, isLogged, type Lsn } from '../../format/lsn.ts';
 import { fromStored, hasRightChecksum, toStored } from '../../format/page/checksum.ts';
-import { metaAt, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
+import { metaAt, metaSize, recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { asIn60 } from '../../format/page/heap.ts';
 import { Page } from '../../format/page/page.ts';
 import { pageType } from '../../format/page/types.ts';
@@ -29,13 +29,11 @@ function turnedCopy({ bytes, format }: Page): Uint8Array {
 }
 
 /** What a file does not say about the form its pages are stored in. */
-interface HowStored {
+export interface HowStored {
   /** The key of encrypted files. */
   readonly cipher?: Cipher | undefined;
   /** The environment is one of release 6.0. */
   readonly heapsAsIn60?: boolean;
-  /** What its first page says, where it was read before and is as it was then. */
-  readonly known?: DatabaseFormat | undefined;
 }
 
 /** A record of a queue as it was before recovery changed it. */
@@ -55,6 +53,9 @@ interface LackingRows {
   /** The log gives them away, and not the disk of the source. */
   readonly isInLog: boolean;
 }
+
+/** The beginning of a file that is looked at. */
+const firstBytes = new Uint8Array(metaSize);
 
 /** Pages that are written together. In bytes. */
 const run = new Uint8Array(256 << 10);
@@ -110,7 +111,10 @@ export class StoredFile {
   #isCut = false;
   readonly #how: HowStored;
 
-  /** @param createPiece makes new extents of a queue */
+  /**
+   * @param createPiece makes new extents of a queue
+   * @param known what its first page says, where that was read before, and is as it was then
+   */
   constructor(
     piece: Piece,
     cache: PageCache,
@@ -118,6 +122,7 @@ export class StoredFile {
     dataDirectory: string,
     createPiece?: () => Piece,
     how: HowStored = {},
+    known?: DatabaseFormat,
   ) {
     this.piece = piece;
     this.#how = how;
@@ -125,7 +130,7 @@ export class StoredFile {
     this.#createPiece = createPiece;
     this.name = name;
     this.dataDirectory = dataDirectory;
-    if (how.known) this.#become(how.known);
+    if (known) this.#become(known);
     else if (piece.size > 0) this.#recognize();
   }
 
@@ -181,13 +186,15 @@ export class StoredFile {
   }
 
   #recognize(): void {
-    const head = new Uint8Array(Math.min(512, this.piece.size));
+    const head = firstBytes.subarray(0, Math.min(firstBytes.length, this.piece.size));
     this.piece.read(head, 0);
     const recognition = recognizeFile(head, this.#how.cipher);
     if (recognition.kind === 'locked') throw lockedFile(this.label);
     if (recognition.kind === 'database') {
       this.#become(recognition.format);
-      this.#recognizeExtents(fromStored(head, recognition.format), recognition.format);
+      if (recognition.format.method === 'queue') {
+        this.#recognizeExtents(fromStored(head, recognition.format), recognition.format);
+      }
     } else if (recognition.kind === 'placeholder') {
       this.isPlaceholder = true;
       this.uid = recognition.uid;
@@ -201,8 +208,8 @@ export class StoredFile {
     this.pageCount = Math.floor(this.piece.size / format.pageSize);
   }
 
-  #recognizeExtents(head: Uint8Array, { method, pageSize, littleEndian }: DatabaseFormat): void {
-    if (method !== 'queue' || !this.#createPiece) return;
+  #recognizeExtents(head: Uint8Array, { pageSize, littleEndian }: DatabaseFormat): void {
+    if (!this.#createPiece) return;
     const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
     const pagesPerExtent = view.getUint32(metaAt.queue.extentPages, littleEndian);
     if (pagesPerExtent === 0 || this.extents?.pagesPerExtent === pagesPerExtent) return;

@@ -8,6 +8,13 @@ import { LogNames } from '../../environment/log-names.ts';
 import { type LogObserver } from '../../log/log-observer.ts';
 import { bodyAs, type ScannedRecord } from '../../log/scanned-record.ts';
 
+/** A file has got a name. */
+interface Renamed {
+  readonly uid: string;
+  readonly name: string;
+  readonly lsn: Lsn;
+}
+
 /** Codes of the records that create or rename a file. */
 const naming: ReadonlySet<number> = new Set([fileops.create.code, fileops.rename.code, fileops.renameNoUndo.code]);
 
@@ -17,8 +24,9 @@ export class Creations implements LogObserver {
   readonly #made = new Set<string>();
   /** Unique ids of files that were created before the log begins and renamed in it, by their old name. */
   readonly #earlier = new Map<string, string>();
-  /** By unique id and name: where a file last got the name. */
-  readonly #named = new Map<string, Lsn>();
+  readonly #renamed: Renamed[] = [];
+  /** By unique id and name, where a file last got the name: made when somebody asks, and hardly ever. */
+  #named: Map<string, Lsn> | undefined;
 
   /** Takes note of a record during analysis, whatever the fate of its transaction. */
   see(record: ScannedRecord): void {
@@ -28,7 +36,8 @@ export class Creations implements LogObserver {
     if (created) this.#uids.set(plainName(created.name), '');
     const renamed = bodyAs(record, fileops.rename, fileops.renameNoUndo);
     if (!renamed) return;
-    this.#named.set(`${renamed.uid} ${plainName(renamed.newName)}`, record.lsn);
+    this.#renamed.push({ uid: renamed.uid, name: renamed.newName, lsn: record.lsn });
+    this.#named = undefined;
     const oldName = plainName(renamed.oldName);
     const known = this.#uids.get(oldName);
     if (known === '') {
@@ -50,6 +59,7 @@ export class Creations implements LogObserver {
 
   /** True when the log gives a file a name after `lsn`. */
   givesLater(uid: string, name: string, lsn: Lsn): boolean {
+    this.#named ??= new Map(this.#renamed.map((to) => [`${to.uid} ${plainName(to.name)}`, to.lsn]));
     const named = this.#named.get(`${uid} ${name}`);
     return named !== undefined && compareLsn(named, lsn) > 0;
   }
@@ -84,5 +94,7 @@ export class RemovedUnseen {
 
 /** A name as it is compared. */
 export function plainName(name: string): string {
+  // Most are plain as they are.
+  if (!name.startsWith('.') && !name.includes('\\')) return name;
   return name.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
 }
