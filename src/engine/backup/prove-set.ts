@@ -61,7 +61,7 @@ export async function proveSet(
     const options = { watch, anyOrder, changedSince, copiedAfter, onDisk };
     const proof: Proof & HowProven = chain
       ? await proveChain(files, whole, { repository: set.repository, chain, set: set.id }, options)
-      : await proveRecoverable(files, whole, { ...options, keepsSeen, keep });
+      : await proveRecoverable(files, whole, { ...options, isAsListed: true, keepsSeen, keep });
     const { report, structure, from, anew, pagesOnly = [], state } = proof;
     const findings = structure.findings.map(({ path: name, pgno, code, message }) => ({
       path: name,

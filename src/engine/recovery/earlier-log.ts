@@ -4,7 +4,6 @@
  */
 
 import { compareLsn, equalLsn, type Lsn } from '../../format/lsn.ts';
-import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { type Files } from '../files/files.ts';
 import { joinLogs, openLog, type Log } from '../log/log-files.ts';
@@ -27,26 +26,25 @@ export interface Rehearsed {
   readonly hasPassedOver: boolean;
   /** By unique id of the file. */
   readonly seen: ReadonlyMap<string, SeenPages>;
-  /** Of the files that are as they were copied: their formats by unique id. */
-  readonly unchanged: ReadonlyMap<string, DatabaseFormat>;
+  /** Unique ids of the files of which it has changed some page. */
+  readonly changed: ReadonlySet<string>;
 }
 
 /** To be asked for when the structure of its databases has been checked. */
 export function rehearsedBy({ log, analysis, table, hasPassedOver }: RecoveredState): Rehearsed {
   const seen = new Map<string, SeenPages>();
-  const unchanged = new Map<string, DatabaseFormat>();
+  const changed = new Set<string>();
   for (const file of table) {
     if (file.uid === undefined || !file.seen) continue;
     seen.set(file.uid, file.seen);
-    // Of a queue, more has to be read.
-    if (file.isDatabase && !file.isChanged && file.format.method !== 'queue') unchanged.set(file.uid, file.format);
+    if (file.isChanged) changed.add(file.uid);
   }
-  return { log, analysis, hasPassedOver, seen, unchanged };
+  return { log, analysis, hasPassedOver, seen, changed };
 }
 
 /**
- * As `rehearse`, of an environment that was rehearsed without the first of its log files. Throws what it throws, and `NotApart` where the
- * two parts of the log have to be read as one.
+ * As `rehearse`, of an environment that was rehearsed without the first of its log files, and to which nobody has written since it was
+ * listed. Throws what it throws, and `NotApart` where the two parts of the log have to be read as one.
  */
 export async function rehearseWithEarlier(
   files: Files,
@@ -61,7 +59,7 @@ export async function rehearseWithEarlier(
   const analysis = await analyse(files, log, { kind: 'end' }, watch, { environment, rest });
   const storage = new OverlayStorage(files);
   try {
-    const input = { log, analysis, environment, storage, known: rehearsed.unchanged };
+    const input = { log, analysis, environment, storage, isAsListed: true };
     const { table } = tableOf(input, defaultCacheBytes);
     const fileOperations = new FileOperations(table, analysis.creations);
     const recovery = { files, environment, log, analysis, table, fileOperations, scope: everything, watch };
@@ -95,8 +93,8 @@ async function rehearseInParts(recovery: Recovery, rehearsed: Rehearsed, copiedA
 }
 
 /** What is known of pages need not be read. */
-function seedLsns(file: StoredFile, { seen, unchanged }: Rehearsed): void {
-  if (file.uid === undefined || !unchanged.has(file.uid)) return;
+function seedLsns(file: StoredFile, { seen, changed }: Rehearsed): void {
+  if (file.uid === undefined || changed.has(file.uid)) return;
   const lsns = seen.get(file.uid)?.lsns;
   if (lsns) file.knownLsns = lsns;
 }

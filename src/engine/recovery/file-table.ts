@@ -49,7 +49,7 @@ export class FileTable {
    * Throws `not-recoverable` when two files carry the same unique id.
    *
    * @param logVersion tells the release that wrote the files
-   * @param known formats of files that were read before, by unique id
+   * @param isAsListed nobody has written to the files since the environment was listed: what their first pages say is known
    */
   constructor(
     environment: Environment,
@@ -57,7 +57,7 @@ export class FileTable {
     pathOf: (name: string) => string,
     cacheBytes: number,
     logVersion: number,
-    known?: ReadonlyMap<string, DatabaseFormat>,
+    isAsListed = false,
   ) {
     this.#storage = storage;
     this.#how = { cipher: storage.cipher, heapsAsIn60: logVersion === 20 || logVersion === 21 };
@@ -65,13 +65,14 @@ export class FileTable {
     this.environment = environment;
     this.externalFiles = new ExternalFiles(environment, storage, pathOf);
     this.cache = new PageCache(cacheBytes);
-    for (const { kind, name, logName, dataDirectory, uid } of environment.files) {
+    for (const { kind, name, logName, dataDirectory, format } of environment.files) {
       if (kind !== 'database' && kind !== 'placeholder') continue;
       // A data directory searched earlier hides a later one.
       const hidden = this.#byName.get(logName);
       if (hidden) throw sameName(name, logName);
-      const format = uid === undefined ? undefined : known?.get(uid);
-      const file = this.#stored(storage.existing(pathOf(name)), logName, dataDirectory, format);
+      // Of a queue, more has to be read.
+      const known = isAsListed && format?.method !== 'queue' ? format : undefined;
+      const file = this.#stored(storage.existing(pathOf(name)), logName, dataDirectory, known);
       if (file.isDatabase && file.pageCount === 0) throw cutOff(name);
       this.#files.add(file);
       this.#byName.set(logName, file);

@@ -2,7 +2,6 @@
 
 import path from 'node:path';
 import { type Lsn } from '../../format/lsn.ts';
-import { type DatabaseFormat } from '../../format/page/meta.ts';
 import { normalDirectory } from '../../format/names.ts';
 import { logPaths, type Environment } from '../environment/environment.ts';
 import { separateTwins, warningsOfCopies, type Separated } from '../environment/twins.ts';
@@ -68,6 +67,8 @@ export interface RecoveryOptions {
   readonly continued?: Continued | undefined;
   /** What it sees of the log and of pages is kept, for one that goes through the log before as well. */
   readonly keepsSeen?: boolean | undefined;
+  /** Nobody has written to the files since the environment was listed. */
+  readonly isAsListed?: boolean | undefined;
   readonly watch?: Watch;
 }
 
@@ -157,8 +158,8 @@ export interface RecoveryInput extends PreparedRecovery {
   readonly storage: Storage;
   /** Where the storage has the file of a name; where the environment has it, unless told otherwise. */
   readonly pathOf?: ((name: string) => string) | undefined;
-  /** Formats of files that were read before, by unique id. */
-  readonly known?: ReadonlyMap<string, DatabaseFormat>;
+  /** See `RecoveryOptions`. */
+  readonly isAsListed?: boolean | undefined;
 }
 
 export function pathsIn({ files }: Environment): (name: string) => string {
@@ -168,12 +169,12 @@ export function pathsIn({ files }: Environment): (name: string) => string {
 
 /** The files as they were copied. */
 export function tableOf(
-  { environment, log, analysis, storage, pathOf = pathsIn(environment), known }: RecoveryInput,
+  { environment, log, analysis, storage, pathOf = pathsIn(environment), isAsListed }: RecoveryInput,
   cacheBytes: number,
 ): { readonly separated: Separated; readonly table: FileTable } {
   const separated = separateTwins(environment, (uid) => analysis.names.of(uid));
   const { version } = log.files.at(-1)!;
-  return { separated, table: new FileTable(separated.environment, storage, pathOf, cacheBytes, version, known) };
+  return { separated, table: new FileTable(separated.environment, storage, pathOf, cacheBytes, version, isAsListed) };
 }
 
 /** Undo and redo. Pages are in the cache or in storage afterwards; nothing is synced. */
@@ -183,7 +184,8 @@ export async function runPasses(
   options: RecoveryOptions,
 ): Promise<RecoveredState> {
   const { cacheBytes = defaultCacheBytes, scope = everything, continued, copiedAfter, onDisk, watch = {} } = options;
-  const { separated, table } = tableOf({ environment, log, analysis, storage, pathOf }, cacheBytes);
+  const { isAsListed } = options;
+  const { separated, table } = tableOf({ environment, log, analysis, storage, pathOf, isAsListed }, cacheBytes);
   const fileOperations = new FileOperations(table, analysis.creations, continued);
   const recovery: Recovery = { files, environment, log, analysis, table, fileOperations, scope, watch };
   const passes = new Passes(recovery);
