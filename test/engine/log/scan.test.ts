@@ -6,7 +6,8 @@ import { logPaths } from '../../../src/engine/environment/environment.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { logFileName } from '../../../src/format/names.ts';
 import { wholeLogFile } from '../../../src/engine/log/log-parts.ts';
-import { openLog } from '../../../src/engine/log/log-files.ts';
+import { joinLogs, openLog, type Log } from '../../../src/engine/log/log-files.ts';
+import { readToEnd } from '../../../src/engine/log/each-batch.ts';
 import { scanLog, type LogEnd } from '../../../src/engine/log/scan.ts';
 import { corpusCases, familyOf } from '../../support/all-corpus.ts';
 import { corpusCase } from '../../support/corpus.ts';
@@ -98,6 +99,33 @@ describe('the end of a log', () => {
   test('a file missing in the middle is named', () => {
     fs.rmSync(file(2));
     expect(scan).toThrow(/log\.0000000002 is missing between/);
+  });
+
+  const part = (isIn: (number: number) => boolean): Log => {
+    const wanted = numbers().filter(isIn);
+    return openLog(nodeFiles, new Map(wanted.map((number) => [number, wholeLogFile(file(number))])));
+  };
+
+  test('two parts are one log, of which the first can be read alone: it ends where the header of the next file says', () => {
+    const { end } = scan();
+    const last = Math.max(...numbers());
+    const log = joinLogs(
+      part((number) => number < last),
+      part((number) => number === last),
+    );
+    expect(log).toEqual(part(() => true));
+    const first = readToEnd(nodeFiles, log, { until: last });
+    expect(first).toMatchObject({ lsn: { file: last }, lastRecord: { file: last - 1 }, torn: false });
+    expect(readToEnd(nodeFiles, log, { from: first.lsn })).toEqual(end);
+    change(last - 1, (bytes) => bytes.subarray(0, first.lastRecord!.offset));
+    expect(() => readToEnd(nodeFiles, log, { until: last })).toThrow(/log\.\d+ is damaged|became shorter/);
+  });
+
+  test('parts of a log between which files are missing, or nothing is written, are none', () => {
+    const [first, second, third] = [1, 2, 3].map((wanted) => part((number) => number === wanted)) as [Log, Log, Log];
+    expect(() => joinLogs(first, third)).toThrow(/log\.0000000002 is missing between/);
+    const withEmpty = { ...first, incomplete: [file(2)] };
+    expect(() => joinLogs(withEmpty, second)).toThrow(/log\.0000000002: its header is empty/);
   });
 
   test('an empty or zeroed file behind the last one holds nothing', () => {
