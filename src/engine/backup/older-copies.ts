@@ -11,7 +11,7 @@ import { isAboutOlderCopy } from '../recovery/page-change.ts';
 import { rehearse } from '../recovery/rehearse.ts';
 
 /** No more of the earlier log is read for this, in bytes. */
-const mostBytes = 256 << 20;
+export const mostEarlierBytes = 256 << 20;
 
 /**
  * Goes through the log from before a full set as well, and throws `chain-mismatch` where a page lacks what a checkpoint
@@ -56,7 +56,7 @@ export function logsBefore(source: Environment, copied: Environment): Environmen
   let bytes = 0;
   for (let number = first - 1; ; number--) {
     const file = byNumber.get(number);
-    if (!file || bytes + file.stat.size > mostBytes) return found;
+    if (!file || bytes + file.stat.size > mostEarlierBytes) return found;
     bytes += file.stat.size;
     found.push(file);
   }
