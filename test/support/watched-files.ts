@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { type FileStat, type Files, type OpenFile } from '../../src/engine/files/files.ts';
 
 export type Operation = keyof Files | Exclude<keyof OpenFile, 'path'>;
@@ -13,6 +14,22 @@ export interface Hooks {
   readonly afterStat?: (path: string, stat: FileStat) => FileStat;
   /** Whether times tell of writes: what the disk says by default, but not where reads can be changed. */
   readonly showsWrites?: boolean;
+}
+
+const longAgoMs = 10_000;
+
+/**
+ * Makes what is in a directory seem to have been changed that long before: what has been at rest for long is listed once, while no name in its
+ * directory changes.
+ */
+export function longAtRest(directory: string): Pick<Hooks, 'showsWrites' | 'afterStat'> {
+  return {
+    showsWrites: true,
+    afterStat(file, stat) {
+      if (file !== directory && !file.startsWith(directory + path.sep)) return stat;
+      return { ...stat, changedMs: stat.changedMs - longAgoMs, mtimeMs: stat.mtimeMs - longAgoMs };
+    },
+  };
 }
 
 /** File operations with a test looking on. */

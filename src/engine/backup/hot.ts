@@ -35,7 +35,7 @@ import { findingsOf, requireUndamaged, type SetFinding } from './damage.ts';
 import { apartMs, DamagedPages } from './page-source.ts';
 import { requireRoomFor, type Room } from './room.ts';
 import { settle } from './settle-pages.ts';
-import { listSource, type SourceFiles } from './source.ts';
+import { isAsListed, listSource, type SourceFiles } from './source.ts';
 import { markUnlogged } from './unlogged-copies.ts';
 
 interface HotOptions {
@@ -55,7 +55,8 @@ interface HotOptions {
 export async function copyHot(files: Files, home: string, set: NewSet, options: HotOptions): Promise<EnvironmentCopy> {
   const { watch } = options;
   const { choice, keepDamaged, environment: listed } = options;
-  const { environment } = await listSource(files, home, { choice, keepDamaged, isGlance: true, listed });
+  const source = await listSource(files, home, { choice, keepDamaged, isGlance: true, listed });
+  const { environment } = source;
   const logDirectory = logDirectoryOf(environment);
   const from = placeOf(files, path.join(home, logDirectory));
   const others = environment.files.filter(({ kind }) => kind !== 'log');
@@ -79,7 +80,7 @@ export async function copyHot(files: Files, home: string, set: NewSet, options: 
     // The containers, every page looked at. What was recorded before the checkpoint is on the disk by now.
     const copiedAfter = notes.checkpoint?.redoFrom;
     growth.takeCommitted();
-    const copy = new HotCopy(files, home, set, log, (uid) => names.of(uid), options);
+    const copy = new HotCopy(files, source, set, log, (uid) => names.of(uid), options);
     makeConfiguredDirectories(files, environment, set.environment);
     await copy.refresh(watch);
     requireUndamaged(copy.damaged, keepDamaged);
@@ -160,18 +161,23 @@ class HotCopy {
   readonly #namesInLog: NamesInLog;
   /** By unique id: which of several files of one database was copied as the database. */
   readonly #meant = new Map<string, string>();
-  #source: SourceFiles | undefined;
+  #source: SourceFiles;
+  /** It was listed since the copy was begun. */
+  #hasLooked = false;
+  /** Something was not there that was listed. */
+  #isOutdated = false;
 
   constructor(
     files: Files,
-    home: string,
+    source: SourceFiles,
     set: NewSet,
     log: LogCopy,
     namesInLog: NamesInLog,
     options: Pick<HotOptions, 'choice' | 'keepDamaged'>,
   ) {
     this.#files = files;
-    this.#home = home;
+    this.#source = source;
+    this.#home = source.environment.home;
     this.#set = set;
     this.#log = log;
     this.#namesInLog = namesInLog;
@@ -184,17 +190,17 @@ class HotCopy {
   }
 
   get warnings(): readonly string[] {
-    return [...(this.#source?.warnings ?? []), ...this.#notes];
+    return [...this.#source.warnings, ...this.#notes];
   }
 
   /** Databases that cannot be read, and are kept. */
   get unreadable(): readonly SetFinding[] {
-    return this.#source?.findings ?? [];
+    return this.#source.findings;
   }
 
   /** What of the source is not in the set, at the last look. */
   get leftOut(): readonly LeftOut[] {
-    return this.#source?.environment.leftOut ?? [];
+    return this.#source.environment.leftOut;
   }
 
   /** The log may name another one of several files of one database later on: recovery follows it then. */
@@ -204,8 +210,13 @@ class HotCopy {
       const names = this.#namesInLog(uid);
       return meant === undefined ? names : [...names, meant];
     };
-    const isGlance = this.#source !== undefined;
+    // What was written to may be gone where its name is still there.
+    const isKnown = !this.#isOutdated && this.containers.every(({ isUntouched }) => isUntouched);
+    if (isKnown && isAsListed(this.#files, this.#source)) return this.#source;
+    const isGlance = this.#hasLooked;
     this.#source = await listSource(this.#files, this.#home, { ...this.#options, namesInLog, isGlance });
+    this.#hasLooked = true;
+    this.#isOutdated = false;
     return this.#source;
   }
 
@@ -223,7 +234,10 @@ class HotCopy {
       this.#forget(name);
       if (isLeft(candidate.file)) continue;
       const copy = new ContainerCopy(this.#files, candidate, this.#targetOf(name), this.#log, this.damaged);
-      if (!(await copy.copy(watch))) continue;
+      if (!(await copy.copy(watch))) {
+        this.#isOutdated = true;
+        continue;
+      }
       this.containers.push(copy);
       names.add(name);
       identities.add(copy.identity);
@@ -284,7 +298,7 @@ class HotCopy {
   }
 
   #externalDirectory(): string {
-    const { config } = this.#source!.environment;
+    const { config } = this.#source.environment;
     return path.join(this.#home, normalDirectory(config.externalFileDirectory));
   }
 

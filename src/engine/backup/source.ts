@@ -1,14 +1,17 @@
 /** The environment that is backed up, as it is found while others may be changing it. */
 
+import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FigaroError } from '../../errors.ts';
 import { requireReadable, unreadable } from '../environment/damaged.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
-import { warningsOf } from '../environment/left-out.ts';
+import { warningsOf, type LeftOut } from '../environment/left-out.ts';
+import { OwnFiles } from '../environment/own-files.ts';
 import { pagedFiles, type PagedFile } from '../environment/paged-files.ts';
 import { separateTwins, twinsOf, warningsOfCopies, type NamesInLog, type Separated } from '../environment/twins.ts';
+import { showsWrites } from '../environment/unchanged.ts';
 import { type Files } from '../files/files.ts';
 import { type SetFinding } from './damage.ts';
 
@@ -38,6 +41,34 @@ interface SourceOptions {
 
 const attempts = 4;
 const waitMs = 50;
+
+/** What stays what it is while its directory has the same names. */
+const lasting: ReadonlySet<EnvironmentFile['kind'] | LeftOut['reason']> = new Set([
+  'database',
+  'queue-extent',
+  'log',
+  'config',
+  'region',
+  'registry',
+  'replication',
+] as const);
+
+/**
+ * True where another look would show the same files, whatever has been written to databases: no directory has got or lost a name, and nothing
+ * else is there that could become another thing where it is.
+ */
+export function isAsListed(files: Files, { environment, copies, findings }: SourceFiles): boolean {
+  const { home, directories, leftOut } = environment;
+  if (copies.length + findings.length > 0 || leftOut.some(({ reason }) => !lasting.has(reason))) return false;
+  if (environment.files.some(({ kind }) => !lasting.has(kind))) return false;
+  return directories.every((directory) => isListedStill(files, path.join(home, directory)));
+}
+
+function isListedStill(files: Files, directory: string): boolean {
+  const stat = files.statThrough(directory);
+  if (!stat || !showsWrites(files, directory, stat)) return false;
+  return new OwnFiles(files, directory).namesIn(stat) !== undefined;
+}
 
 /**
  * Lists an environment. What looks wrong is looked at again, since a file being created or renamed just then looks like

@@ -10,7 +10,7 @@ import { openRepository, readSets } from '../../../src/engine/repository/reposit
 import { contentsOf, describeNative, verifyNatively } from '../../support/native.ts';
 import { rebuilt, rebuiltNatively } from '../../support/rebuilt.ts';
 import { Session } from '../../support/session.ts';
-import { watchedFiles } from '../../support/watched-files.ts';
+import { longAtRest, watchedFiles, type Hooks } from '../../support/watched-files.ts';
 import { newPlace } from '../../support/place.ts';
 
 /** `ALL_MOMENTS=1` tries every change at every moment; otherwise each is tried at one, a quarter of them in the quick run. */
@@ -68,9 +68,10 @@ const moments: readonly { readonly title: string; readonly operation: string; re
 ];
 
 /** Files that have something done when a moment comes for the first time. */
-function atMoments(acts: ReadonlyMap<number, () => void>): Files {
+function atMoments(acts: ReadonlyMap<number, () => void>, looks: Pick<Hooks, 'showsWrites' | 'afterStat'>): Files {
   const left = new Map(acts);
   return watchedFiles(nodeFiles, {
+    ...looks,
     before(operation, file) {
       for (const [number, act] of left) {
         const { operation: wanted, at } = moments[number]!;
@@ -133,10 +134,14 @@ describeNative('files that Berkeley DB changes during a hot backup', () => {
   }
 
   test.each(
-    casesOf().map((one) => [one.what, one.ending, moments[one.from]!.title, moments[one.to]!.title, one] as const),
+    casesOf().flatMap((one) =>
+      ['at rest', 'just written'].map(
+        (before) => [before, one.what, one.ending, moments[one.from]!.title, moments[one.to]!.title, one] as const,
+      ),
+    ),
   )(
-    '%s (%s), begun %s, ended %s: the set is of one moment',
-    async (what, ending, _from, _to, { from, to }) => {
+    'in an environment %s, %s (%s), begun %s, ended %s: the set is of one moment',
+    async (before, what, ending, _from, _to, { from, to }) => {
       const application = new Session(home, ['--log-max', '60000']);
       application.do(...beginning);
       // Written to the files at once, and the log with it.
@@ -156,6 +161,7 @@ describeNative('files that Berkeley DB changes during a hot backup', () => {
               [from, act],
               [to, end],
             ]),
+        before === 'at rest' ? longAtRest(home) : {},
       );
       const { manifest } = await takeBackup(files, 'hot', { home, repository });
       tried.backups++;

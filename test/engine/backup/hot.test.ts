@@ -17,11 +17,13 @@ import { type Files } from '../../../src/engine/files/files.ts';
 import { Pace } from '../../../src/engine/pace.ts';
 import { type BackupSet } from '../../../src/engine/repository/backup-set.ts';
 import { compareLsn } from '../../../src/format/lsn.ts';
+import { metaAt } from '../../../src/format/page/meta.ts';
+import { corpusCase } from '../../support/corpus.ts';
 import { demoApplication, layDemoEnvironment } from '../../support/demo-environment.ts';
 import { isLongRun } from '../../support/effort.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { expectFailure, fingerprint, namesIn } from '../../support/trees.ts';
-import { watchedFiles } from '../../support/watched-files.ts';
+import { longAtRest, watchedFiles, type Operation } from '../../support/watched-files.ts';
 import { newPlace } from '../../support/place.ts';
 import { checkSums } from '../../support/sums.ts';
 import { slashed } from '../../support/windows.ts';
@@ -468,5 +470,56 @@ describe('a run that does not get to its end', () => {
     unlinkSync(path.join(repository, 'lock'));
     const { id } = await hot();
     expect(namesIn(repository)).toEqual([id, 'repository.json']);
+  });
+});
+
+describe('an environment that has been at rest for long', () => {
+  /** Makes a database with an id of its own. */
+  function addDatabase(name: string, id: number): void {
+    const bytes = readFileSync(path.join(corpusCase('ds-53').backup, 'plain.db'));
+    bytes.writeUInt32LE(id, metaAt.uid);
+    writeFileSync(container(name), bytes);
+  }
+
+  /** A set of it; something happens when the first operation of a kind is done on a file. */
+  async function namesAfter(operation: Operation, at: RegExp, act: () => void): Promise<(string | undefined)[]> {
+    layDemoEnvironment(home);
+    addDatabase('wallet', 1);
+    let isDone = false;
+    let looks = 0;
+    const files = watchedFiles(nodeFiles, {
+      ...longAtRest(home),
+      before(done, file) {
+        if (done === 'statThrough' && file === container('wallet')) looks += 1;
+        if (isDone || done !== operation || !at.test(slashed(file))) return;
+        isDone = true;
+        act();
+      },
+    });
+    const { manifest } = await hot(files);
+    expect(isDone).toBe(true);
+    return [
+      ...manifest.files.filter(({ kind }) => kind !== 'log').map(({ path: name }) => name),
+      `looked at ${looks} times`,
+    ];
+  }
+
+  test('is looked through once', async () => {
+    const names = await namesAfter('create', /environment\/wallet$/, () => {});
+    expect(names).toEqual(['d.dbxml', 'e.dbxml', 'wallet', 'looked at 1 times']);
+  });
+
+  test.each([
+    ['while the log is copied', 'create', /environment\/log\.\d+$/],
+    ['while containers are copied', 'create', /environment\/d\.dbxml$/],
+    ['when all containers are copied', 'close', /environment\/wallet$/],
+  ] as const)('is listed again where a database came %s', async (_, operation, at) => {
+    const names = await namesAfter(operation, at, () => addDatabase('another', 2));
+    expect(names.slice(0, -1)).toEqual(['another', 'd.dbxml', 'e.dbxml', 'wallet']);
+  });
+
+  test('is listed again where a database is another one when it is copied', async () => {
+    const names = await namesAfter('create', /environment\/d\.dbxml$/, () => addDatabase('wallet', 3));
+    expect(names.slice(0, -1)).toEqual(['d.dbxml', 'e.dbxml', 'wallet']);
   });
 });
