@@ -162,6 +162,8 @@ class HotCopy {
   /** By unique id: which of several files of one database was copied as the database. */
   readonly #meant = new Map<string, string>();
   #source: SourceFiles;
+  /** When that was found, by `performance.now`. */
+  #listedAt = performance.now();
   /** It was listed since the copy was begun. */
   #hasLooked = false;
   /** Something was not there that was listed. */
@@ -215,6 +217,7 @@ class HotCopy {
     if (isKnown && isAsListed(this.#files, this.#source)) return this.#source;
     const isGlance = this.#hasLooked;
     this.#source = await listSource(this.#files, this.#home, { ...this.#options, namesInLog, isGlance });
+    this.#listedAt = performance.now();
     this.#hasLooked = true;
     this.#isOutdated = false;
     return this.#source;
@@ -227,7 +230,8 @@ class HotCopy {
     const isCopied = ({ file }: PagedFile): boolean =>
       names.has(file.name) || identities.has(identityOf(file) ?? file.name);
     // What is written to between two looks shows.
-    if (!paged.every(isCopied)) await setTimeout(apartMs);
+    const waitMs = this.#listedAt + apartMs - performance.now();
+    if (waitMs > 0 && !paged.every(isCopied)) await setTimeout(waitMs);
     for (const candidate of paged) {
       if (isCopied(candidate)) continue;
       const { name } = candidate.file;

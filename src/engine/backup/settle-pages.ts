@@ -73,7 +73,8 @@ export async function settle(settling: Settling, watch: Watch): Promise<Readonly
   /** How often in a row a file was missing. */
   const missed = new Map<ContainerCopy, number>();
   for (let round = 1; ; round++) {
-    await setTimeout(apartMs);
+    // What is read again must not have been read just now.
+    if (round > 1 || containers.some(isTouched)) await setTimeout(apartMs);
     const gone = await list(round > copyingRounds && !log.isOpaque ? isLeft : undefined);
     log.follow();
     for (const copy of containers) if (!isTouched(copy)) settled.add(copy);

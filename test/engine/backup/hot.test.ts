@@ -512,7 +512,7 @@ describe('an environment that has been at rest for long', () => {
   test.each([
     ['while the log is copied', 'create', /environment\/log\.\d+$/],
     ['while containers are copied', 'create', /environment\/d\.dbxml$/],
-    ['when all containers are copied', 'close', /environment\/wallet$/],
+    ['when all containers are copied', 'sync', /environment\/wallet$/],
   ] as const)('is listed again where a database came %s', async (_, operation, at) => {
     const names = await namesAfter(operation, at, () => addDatabase('another', 2));
     expect(names.slice(0, -1)).toEqual(['another', 'd.dbxml', 'e.dbxml', 'wallet']);
