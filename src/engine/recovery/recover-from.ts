@@ -18,7 +18,7 @@ import {
   type Place,
 } from '../places.ts';
 import { chainEnvironment, chainsOf, excludedFrom, type Chain } from '../repository/chain.ts';
-import { chooseChain } from '../repository/choose-chain.ts';
+import { chooseOf } from '../repository/choose-chain.ts';
 import { coveredUntil } from '../repository/covered.ts';
 import { isNewestWanted, type ChainChoice } from '../repository/find-chain.ts';
 import { readSets, type Repository } from '../repository/repository.ts';
@@ -169,11 +169,12 @@ export async function findSource(
   }
   const { repository, chain: named, toSet } = from;
   const isOpen = isNewestWanted(named) && isNewestWanted(toSet);
-  const { sets } = readSets(files, repository);
+  const read = readSets(files, repository);
+  const { sets } = read;
   // Surviving log files are those of the newest chain, and say what is in reach.
   const byPoint = isOpen && survivingLogs === undefined ? await chainOfPoint(files, sets, point, watch) : undefined;
   const choice = byPoint ? { chain: byPoint.id } : from;
-  const { chain, warnings } = chooseChain(files, repository, { ...choice, anyAge: point.kind !== 'end' });
+  const { chain, warnings } = chooseOf(read, { ...choice, anyAge: point.kind !== 'end' });
   const directories = chain.sets.map(({ directory }) => directory);
   const found = chainEnvironment(files, chain, { trustOwners, acceptGrown: true });
   const count = chainsOf(sets).chains.length;

@@ -1,7 +1,7 @@
 import { type Files } from '../files/files.ts';
 import { chainsOf, requireNewest, whyOrphaned, type Chain } from './chain.ts';
 import { findChain, isNewestWanted, type ChainChoice } from './find-chain.ts';
-import { readSets, type Repository } from './repository.ts';
+import { readSets, type Repository, type SetsRead } from './repository.ts';
 
 interface ChooseOptions extends ChainChoice {
   /** A moment is wanted, which an older chain may have: newer sets that cannot be used do not matter. */
@@ -23,7 +23,11 @@ interface ChosenChain {
  * named and the newest sets are in no chain.
  */
 export function chooseChain(files: Files, repository: Repository, options: ChooseOptions = {}): ChosenChain {
-  const { sets, broken } = readSets(files, repository);
+  return chooseOf(readSets(files, repository), options);
+}
+
+/** As `chooseChain`, of what was read of a repository. */
+export function chooseOf({ sets, broken }: SetsRead, options: ChooseOptions = {}): ChosenChain {
   const chain = findChain(sets, options, broken);
   const isNamed = !isNewestWanted(options.chain) || !isNewestWanted(options.toSet);
   if (!isNamed && options.anyAge !== true) requireNewest(chain, sets, broken, options.hint);

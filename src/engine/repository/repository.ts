@@ -107,11 +107,14 @@ export function findRepository(files: Files, directory: string): Repository | un
   });
 }
 
+/** What a repository has, in order of time. */
+export interface SetsRead {
+  readonly sets: readonly BackupSet[];
+  readonly broken: readonly BrokenSet[];
+}
+
 /** Everything in a repository, in order of time. */
-export function readSets(
-  files: Files,
-  repository: Repository,
-): { readonly sets: readonly BackupSet[]; readonly broken: readonly BrokenSet[] } {
+export function readSets(files: Files, repository: Repository): SetsRead {
   const sets: BackupSet[] = [];
   const broken: BrokenSet[] = [];
   for (const id of files.listIfThere(repository.directory) ?? []) {
