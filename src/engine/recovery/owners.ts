@@ -8,11 +8,11 @@ import { type Files, type FileOwner } from '../files/files.ts';
 export const plainBits = 0o777;
 
 /** What a record, which may be anybody's, says of a file or directory, and what is there on disk. */
-interface OwnerRecord {
+export interface OwnerRecord {
   readonly path: string;
   readonly mode: number;
-  readonly uid?: number;
-  readonly gid?: number;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
   /** Undefined for what another set holds. */
   readonly own: FileOwner | undefined;
 }

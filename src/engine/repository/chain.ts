@@ -2,12 +2,12 @@ import path from 'node:path';
 import { FigaroError, type ErrorCode } from '../../errors.ts';
 import { type Environment } from '../environment/environment.ts';
 import { layerEnvironments } from '../environment/layers.ts';
-import { setEnvironment } from './set-environment.ts';
+import { lookAtSet, setEnvironment } from './set-environment.ts';
 import { chooseFiles, noChoice, type FileChoice } from '../environment/file-choice.ts';
 import { type Files } from '../files/files.ts';
 import { type ManifestFile } from './manifest.ts';
 import { inOrder, isInFuture } from './chain-order.ts';
-import { ownersByRecord, plainBits } from '../recovery/owners.ts';
+import { ownersByRecord, plainBits, type OwnerRecord } from '../recovery/owners.ts';
 import { environmentOf, stampOf } from './repository.ts';
 import { isHidden, type BackupSet, type BrokenSet } from './backup-set.ts';
 
@@ -183,14 +183,16 @@ export function chainEnvironment(
   }
   const choice = filesTaken(chain.sets.flatMap(({ manifest }) => manifest.files));
   const layers: Environment[] = [];
-  for (const set of chain.sets) layers.push(setEnvironment(files, set, layers.at(-1)?.config, choice));
+  const entries: OwnerRecord[] = [];
+  for (const set of chain.sets) {
+    const look = lookAtSet(files, set);
+    layers.push(setEnvironment(files, set, layers.at(-1)?.config, choice, look));
+    const { files: told, directories = [] } = set.manifest;
+    for (const { path: name, mode, uid, gid } of [...told, ...directories]) {
+      entries.push({ path: name, mode, uid, gid, own: look(name) });
+    }
+  }
   const environment = layerEnvironments(layers);
-  const entries = chain.sets.flatMap(({ directory, manifest }) =>
-    [...manifest.files, ...(manifest.directories ?? [])].map((entry) => ({
-      ...entry,
-      own: files.statIfThere(path.join(environmentOf(directory), entry.path)),
-    })),
-  );
   const { owners, refused } = ownersByRecord(entries, trustOwners);
   const found = [...environment.owners].map(
     ([name, owner]) => [name, { ...owner, mode: owner.mode & plainBits }] as const,

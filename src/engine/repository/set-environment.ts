@@ -12,11 +12,27 @@ import {
   type FileContent,
 } from '../environment/environment.ts';
 import { type FileChoice } from '../environment/file-choice.ts';
-import { type Files, type FileOwner } from '../files/files.ts';
+import { type Files, type FileOwner, type FileStat } from '../files/files.ts';
 import { readIfThere } from '../files/read.ts';
 import { type BackupSet } from './backup-set.ts';
 import { type Manifest, type ManifestFile } from './manifest.ts';
 import { environmentOf } from './repository.ts';
+
+/** What has a name in the environment of a set: a link is not followed. */
+export type SetLook = (name: string) => FileStat | undefined;
+
+/** Looks at each name once: sets have thousands of files, and nobody writes to them. */
+export function lookAtSet(files: Files, { directory }: BackupSet): SetLook {
+  const home = environmentOf(directory);
+  const seen = new Map<string, FileStat | undefined>();
+  return (name) => {
+    const known = seen.get(name);
+    if (known) return known;
+    const stat = files.statIfThere(path.join(home, name));
+    seen.set(name, stat);
+    return stat;
+  };
+}
 
 /**
  * The part of an environment that a set holds. Sets of earlier versions, whose manifests do not say enough, are looked into; so
@@ -24,12 +40,14 @@ import { environmentOf } from './repository.ts';
  *
  * @param inherited the settings of the set before, for one without DB_CONFIG
  * @param choice which plain files belong to the chain
+ * @param look of this set
  */
 export function setEnvironment(
   files: Files,
   { directory, manifest }: BackupSet,
   inherited: DbConfig | undefined,
   choice: FileChoice,
+  look: SetLook,
 ): Environment {
   const home = environmentOf(directory);
   const isLocked = files.cipher !== undefined && manifest.files.some(({ format }) => format?.encrypted);
@@ -43,11 +61,16 @@ export function setEnvironment(
   for (const entry of manifest.files) {
     const { path: name, unreadable } = entry;
     const file = path.join(home, name);
-    const stat = files.statThrough(file);
+    const own = look(name);
+    const stat = own?.kind === 'link' ? files.statThrough(file) : own;
     // What is missing is told by who needs it.
     if (stat?.kind !== 'file') continue;
-    if (unreadable) damaged.push({ name, path: file, ...unreadable });
-    else found.push({ ...contentOf(entry), name, path: file, stat, ...placeOf(name) });
+    if (unreadable) {
+      damaged.push({ name, path: file, ...unreadable });
+      continue;
+    }
+    const { logName, dataDirectory } = placeOf(name);
+    found.push(Object.assign(contentOf(entry), { name, path: file, stat, logName, dataDirectory }));
   }
   const owners = ownersIn(files, home, manifest, config);
   return { home, config, files: found, leftOut: [], damaged, directories: [...owners.keys()].sort(), owners };
