@@ -49,9 +49,13 @@ export async function placeDatabases(
     await pause(watch, { phase: `write ${file.label}` });
   }
   const placed = [...recoveredPieces(state)].map(({ name, piece }) => ({ name, from: (piece as StagedPiece).path }));
+  const directories = new Set<string>();
   for (const { name, from } of placed) {
     const to = path.join(stage.home, name);
-    makeDirectories(files, path.dirname(to));
+    const directory = path.dirname(to);
+    // Of thousands of files in one directory, none but the first can find it missing.
+    if (!directories.has(directory)) makeDirectories(files, directory);
+    directories.add(directory);
     files.rename(from, to);
   }
   return placed;

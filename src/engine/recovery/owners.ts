@@ -44,23 +44,23 @@ export function ownersByRecord(
  * gets the owner of the rest. Returns warnings: a user who is not root can give nothing away.
  */
 export function giveOwners(files: Files, environment: Environment, home: string): readonly string[] {
-  const known = new Map<string, FileOwner>([
-    ...environment.files.map(({ name, stat }) => [name, stat] as const),
-    ...environment.owners,
-  ]);
+  const copied = new Map<string, FileOwner>(environment.files.map(({ name, stat }) => [name, stat]));
+  const ownerOf = (name: string): FileOwner | undefined => environment.owners.get(name) ?? copied.get(name);
   const first = (environment.files.findLast(({ kind }) => kind === 'log') ?? environment.files[0])!;
-  const usual = known.get(first.name)!;
+  const usual = ownerOf(first.name)!;
   let lost: FileOwner | undefined;
   const give = (name: string): void => {
     const file = path.join(home, name);
-    const { kind, mode } = files.statIfThere(file)!;
-    if (kind === 'directory') {
+    // What was copied is a file: there may be thousands, and they are not looked at for that.
+    const made = copied.has(name) ? undefined : files.statIfThere(file)!;
+    const isDirectory = made?.kind === 'directory';
+    if (isDirectory) {
       for (const inside of files.listIfThere(file)!) give(name === '' ? inside : `${name}/${inside}`);
     }
-    const wanted = known.get(name) ?? { ...usual, mode };
-    const owner = { ...wanted, mode: wanted.mode & plainBits };
+    const { mode, uid, gid } = ownerOf(name) ?? { ...usual, mode: made!.mode };
+    const owner = { mode: mode & plainBits, uid, gid };
     // Whoever restores has to be able to go in and rename it.
-    const usable = kind === 'directory' ? { ...owner, mode: owner.mode | 0o700 } : owner;
+    const usable = isDirectory ? { ...owner, mode: owner.mode | 0o700 } : owner;
     if (!files.setOwner(file, usable)) lost ??= owner;
   };
   give('');
