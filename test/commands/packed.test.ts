@@ -148,7 +148,10 @@ describe.each(kinds)('a repository that is %s', (kind) => {
     const large = fs.readdirSync(packed.inside('once')).filter((name) => sizeOf(name) > beginning);
     expect(large).toContain('d.dbxml');
     expect(large.some((name) => name.startsWith('log.'))).toBe(true);
-    for (const name of large) expect([name, inSpool.get(name) ?? 0]).toEqual([name, beginning]);
+    // Of log files, the header is read before they are copied.
+    for (const name of large) {
+      expect([name, inSpool.get(name) ?? 0]).toEqual([name, name.startsWith('log.') ? beginning : 0]);
+    }
     expect(copied).toEqual([]);
   });
 

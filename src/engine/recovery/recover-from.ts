@@ -89,7 +89,7 @@ export async function recoverFrom(
   const expected = chain && new ExpectedFiles(files, chain, found, watch);
   if (expected && !only) {
     if (options.dryRun) await expected.requireIntact();
-    else await expected.requireThere();
+    else expected.requireThere();
     if (survivingLogs !== undefined) await expected.requireLogSums();
   }
   const environment = survivingLogs === undefined ? found : await withSurvivingLogs(files, found, survivingLogs, watch);

@@ -10,6 +10,7 @@ import { warningsOf } from '../environment/left-out.ts';
 import { requireLogGone } from '../environment/log-nearby.ts';
 import { requireStill } from '../environment/unchanged.ts';
 import { type Files } from '../files/files.ts';
+import { withContentsKept } from '../files/kept-contents.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment } from '../database/check-environment.ts';
 import { requireSound } from '../structure/report.ts';
@@ -31,7 +32,7 @@ import { resetLsns } from './reset-lsns.ts';
 import { syncTree } from '../files/sync-tree.ts';
 import { finishCopies, finishRecovery } from './finish.ts';
 import { giveOwners } from './owners.ts';
-import { checkDatabases, copyDatabases, isPiece, openStage, withLogNearby } from './stage.ts';
+import { checkDatabases, copyDatabases, isPiece, logFilesOf, openStage, withLogNearby } from './stage.ts';
 import { stageUnseen, unseenFiles } from './stage-unseen.ts';
 import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
 import { beginStage, discardStage, sweepBeside } from './leftovers.ts';
@@ -207,7 +208,7 @@ async function someOf(
   const those = environment.files.filter((file) => file.kind === 'log' || copied.files.includes(file));
   const needed = new Set(those.map(({ name }) => name));
   if (dryRun) await expected?.requireIntact(needed);
-  else await expected?.requireThere(needed);
+  else expected?.requireThere(needed);
   const warnings = [
     `this is ${only.length} of ${outOf} containers: to look into, not to go on with in place of the environment`,
   ];
@@ -243,9 +244,11 @@ async function doJob(allFiles: Files, job: Job, plan: DirectoryPlan): Promise<Ou
     const notes: string[] = [];
     if (check) {
       const plain = new Set(filesOfKind(job.copied, 'plain').map(({ name }) => name));
-      const found = discoverEnvironment(files, home);
+      // Each is looked into twice: what it is, and how it hangs together.
+      const read = withContentsKept(files, home);
+      const found = discoverEnvironment(read, home);
       const result = { ...found, files: found.files.filter(({ name }) => !plain.has(name)) };
-      notes.push(...requireSound(await checkEnvironment(files, result, { anyOrder, watch })));
+      notes.push(...requireSound(await checkEnvironment(read, result, { anyOrder, watch })));
     }
     if (job.resetLsns) {
       await resetLsns(files, home, watch);
@@ -286,8 +289,9 @@ async function recoverOnStage(
 ): Promise<Outcome & { readonly home: string }> {
   const { environment, copied, expected, recovery, watch, hasLogs, engine } = job;
   // What was read of the log has to be what is recovered from: it is not fetched again.
-  const unseen = expected && !job.prepared ? unseenFiles(files, copied, expected) : [];
-  const staged = openStage(files, copied, stage, copies, new Set(unseen.map(({ path: file }) => file)));
+  const logs = logFilesOf(files, copied);
+  const unseen = expected && !job.prepared ? unseenFiles(copied, logs, expected) : [];
+  const staged = openStage(files, copied, stage, copies, new Set(unseen.map(({ path: file }) => file)), logs);
   const { home } = staged;
   await expected?.requireSums(isReadBefore(job, unseen));
   const seen = expected ? await stageUnseen(files, unseen, staged, copies, expected, watch) : files;
@@ -304,7 +308,11 @@ async function recoverOnStage(
   const original = new Map(environment.files.map(({ name, path: file }) => [name, file]));
   const pathOf = (name: string): string => staged.pathOf(name) ?? original.get(name)!;
   const isStaged = (file: string): boolean => path.dirname(file) === staged.pieces;
-  const storage = new PartlyStagedStorage(new StagedStorage(files, staged.pieces), new OverlayStorage(files), isStaged);
+  const storage = new PartlyStagedStorage(
+    new StagedStorage(files, staged.pieces, staged.copied),
+    new OverlayStorage(files),
+    isStaged,
+  );
   try {
     const state = await runPasses(seen, { ...prepared, environment, storage, pathOf }, recovery);
     await copies.finish();

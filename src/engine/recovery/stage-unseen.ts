@@ -4,18 +4,25 @@ import path from 'node:path';
 import { type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { filesWith } from '../files/files-with.ts';
 import { openOnceIfThere, type Files } from '../files/files.ts';
+import { type LogFile } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { type ExpectedFiles } from '../verify/intact.ts';
 import { type BackgroundCopies } from './background-copies.ts';
-import { isPiece, logFilesOf, type Stage } from './stage.ts';
+import { isPiece, type Stage } from './stage.ts';
 import { copyAsItIs } from './staged-copy.ts';
 
-/** Files that are copied before recovery begins: all but databases, and log files that are in parts, which are read where they are. */
-export function unseenFiles(files: Files, environment: Environment, expected: ExpectedFiles): EnvironmentFile[] {
+/**
+ * Files that are copied before recovery begins: all but databases, and log files that are in parts, which are read where they are.
+ *
+ * @param logs those that hold anything
+ */
+export function unseenFiles(
+  environment: Environment,
+  logs: readonly LogFile[],
+  expected: ExpectedFiles,
+): EnvironmentFile[] {
   const whole = new Set(
-    logFilesOf(files, environment).flatMap(({ parts }) =>
-      parts.length === 1 && parts[0]!.from === 0 ? [parts[0]!.path] : [],
-    ),
+    logs.flatMap(({ parts }) => (parts.length === 1 && parts[0]!.from === 0 ? [parts[0]!.path] : [])),
   );
   return environment.files.filter(
     (file) => !isPiece(file) && expected.has(file.path) && (file.kind !== 'log' || whole.has(file.path)),

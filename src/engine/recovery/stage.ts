@@ -21,7 +21,7 @@ import { openLog, type LogFile } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { type Analysis } from './analysis.ts';
 import { type BackgroundCopies } from './background-copies.ts';
-import { copyAsItIs, copyInspected, readOnce, type Inspect } from './staged-copy.ts';
+import { copyAsItIs, copyInspected, readOnce, type CopiedFile, type Inspect } from './staged-copy.ts';
 
 /** A copy of an environment, being recovered beside the target. */
 export interface Stage {
@@ -33,6 +33,8 @@ export interface Stage {
   readonly pathOf: (name: string) => string | undefined;
   /** Where log files are, relative to `home`. */
   readonly logDirectory: string;
+  /** Databases as they were copied, by their paths in `pieces`: recovery need not open them to know what they are. */
+  readonly copied: Map<string, CopiedFile>;
 }
 
 /**
@@ -40,6 +42,7 @@ export interface Stage {
  * and being copied while the rest goes on.
  *
  * @param others what is copied otherwise, by its path
+ * @param logs the log files that hold anything, of this environment
  */
 export function openStage(
   files: Files,
@@ -47,6 +50,7 @@ export function openStage(
   stage: string,
   copies: BackgroundCopies,
   others: ReadonlySet<string> = new Set(),
+  logs: readonly LogFile[] = logFilesOf(files, environment),
 ): Stage {
   const home = path.join(stage, 'environment');
   const pieces = path.join(stage, 'pieces');
@@ -62,9 +66,9 @@ export function openStage(
   }
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
   const names = new Map(filesOfKind(environment, 'log').map(({ path: file, name }) => [file, name]));
-  for (const { path: file, parts } of logFilesOf(files, environment))
+  for (const { path: file, parts } of logs)
     if (!others.has(file)) copies.addLog(parts, path.join(home, names.get(file)!));
-  return { home, pieces, pathOf: (name) => paths.get(name), logDirectory };
+  return { home, pieces, pathOf: (name) => paths.get(name), logDirectory, copied: new Map() };
 }
 
 /**
@@ -97,15 +101,15 @@ export async function copyDatabases(
     const pages = paged.get(file.path);
     if (pages) {
       const check = new PageCheck(pages, analysis, hint, warnings, environment.withoutLog);
-      await copyInspected(files, file, to, watch, { inspect: check.inspect, expected });
+      stage.copied.set(to, await copyInspected(files, file, to, watch, { inspect: check.inspect, expected }));
       check.finish();
     } else if (expected?.has(file.path)) {
       await copyAsItIs(files, file, to, watch, expected);
       await files.sync(to);
     } else {
       await files.copy(file.path, to);
+      letWrite(files, to);
     }
-    letWrite(files, to);
   }
   return warnings;
 }

@@ -1,11 +1,16 @@
 /** One pass over a file of a set: read from wherever it is, hashed, looked at, and written where recovery works on it. */
 
 import { createHash } from 'node:crypto';
-import { type Files } from '../files/files.ts';
-import { letWrite } from '../files/let-write.ts';
+import { metaSize } from '../../format/page/meta.ts';
+import { type Files, type FileStat } from '../files/files.ts';
 import { openToReadOnce } from '../files/read.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { type ExpectedFiles } from '../verify/intact.ts';
+
+const noBytes: Uint8Array = new Uint8Array(0);
+
+/** Recovery has to read and write what it works on. Who recovers gives files their permissions back. */
+export const ownersMode = 0o600;
 
 /** Looks at the bytes of a file as they pass: whole pages, from the first on. */
 export type Inspect = (bytes: Uint8Array, position: number) => void;
@@ -17,9 +22,17 @@ interface SourceFile {
   readonly stat: { readonly size: number; readonly mode: number };
 }
 
+/** A copy, as it was when it was made. */
+export interface CopiedFile {
+  /** In bytes. */
+  readonly size: number;
+  /** Its first bytes: as many as tell what it is, where it has so many. */
+  readonly head: Uint8Array;
+}
+
 /**
- * Copies a file that nobody writes to. What is in a file of a set is of no interest where it does not match its SHA-256: that is `file-checksum`,
- * before whatever `inspect` throws. The copy is not synced.
+ * Copies a file that nobody writes to; we may write to the copy, which is not synced. What is in a file of a set is of no interest where it
+ * does not match its SHA-256: that is `file-checksum`, before whatever `inspect` throws; so is a database that its manifest tells otherwise.
  */
 export async function copyInspected(
   files: Files,
@@ -27,13 +40,17 @@ export async function copyInspected(
   to: string,
   watch: Watch,
   { inspect, expected }: { readonly inspect?: Inspect; readonly expected: ExpectedFiles | undefined },
-): Promise<void> {
+): Promise<CopiedFile> {
   const hash = expected?.has(file.path) ? createHash('sha256') : undefined;
   let found: { readonly problem: unknown } | undefined;
-  const target = files.create(to, file.stat.mode);
+  let head: Uint8Array = noBytes;
+  let size = 0;
+  const target = files.create(to, file.stat.mode | ownersMode);
   try {
     await readOnce(files, file, watch, (bytes, position) => {
       hash?.update(bytes);
+      if (position === 0) head = bytes.slice(0, metaSize);
+      size = position + bytes.length;
       if (found) return;
       try {
         inspect?.(bytes, position);
@@ -47,36 +64,56 @@ export async function copyInspected(
   } finally {
     target.close();
   }
-  if (hash) expected!.requireSum(file.path, hash.digest('hex'));
+  if (hash) {
+    expected!.requireSum(file.path, hash.digest('hex'));
+    expected!.requireTold(file.path, head);
+  }
   if (found) throw found.problem;
+  return { size, head };
 }
 
-/** As `copyInspected`, with owner and times, as `Files.copy`; and we may write to it. */
+/** As `copyInspected`, with owner and times, as `Files.copy`. */
 export async function copyAsItIs(
   files: Files,
-  file: SourceFile,
+  file: SourceFile & { readonly stat: FileStat },
   to: string,
   watch: Watch,
   expected: ExpectedFiles,
 ): Promise<void> {
   await copyInspected(files, file, to, watch, { expected });
-  const stat = files.statThrough(file.path)!;
-  files.setOwner(to, stat);
+  const { stat } = file;
+  files.setOwner(to, { ...stat, mode: stat.mode | ownersMode });
   files.setTimes(to, stat.mtimeMs);
-  letWrite(files, to);
 }
 
-/** Reads a file from its beginning to its end. */
+/** Memory to read into that nobody uses at the moment: thousands of small files are mostly read one after the other. */
+let spare = noBytes;
+/** Larger memory is not kept, in bytes. */
+const largestSpare = 64 << 10;
+
+function takeMemory(size: number): Uint8Array {
+  if (size > largestSpare) return new Uint8Array(size);
+  const memory = spare.length > 0 ? spare : new Uint8Array(largestSpare);
+  spare = noBytes;
+  return memory.subarray(0, size);
+}
+
+function giveBack(memory: Uint8Array): void {
+  if (memory.buffer.byteLength === largestSpare) spare = new Uint8Array(memory.buffer);
+}
+
+/** Reads a file from its beginning to its end. What `inspect` is given is its own for as long as it runs. */
 export async function readOnce(files: Files, file: SourceFile, watch: Watch, inspect: Inspect): Promise<void> {
+  const { size } = file.stat;
+  const buffer = takeMemory(Math.min(unitOf(watch), size));
   const source = openToReadOnce(files, file.path);
   try {
-    const { size } = file.stat;
-    const buffer = new Uint8Array(Math.min(unitOf(watch), size));
     for (let position = 0; position < size; position += buffer.length) {
       inspect(buffer.subarray(0, source.readAt(buffer, position)), position);
       await pause(watch, { phase: `read ${file.name}`, done: position, total: size }, buffer.length);
     }
   } finally {
+    giveBack(buffer);
     source.close();
   }
 }

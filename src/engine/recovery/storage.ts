@@ -9,6 +9,7 @@ import { OpenFiles } from '../files/open-files.ts';
 import { OverlayPiece } from './overlay-piece.ts';
 import { type Piece } from './piece.ts';
 import { Scratch } from './scratch.ts';
+import { ownersMode, type CopiedFile } from './staged-copy.ts';
 
 /** What a page store builds its files from. */
 export interface Storage {
@@ -21,9 +22,6 @@ export interface Storage {
   close(): void;
 }
 
-/** Recovery has to read and write what it creates. */
-const ownersMode = 0o600;
-
 /**
  * Files in a staging directory. They have names of their own there until `place` puts them where they belong, so
  * that no name is ever in the way of another.
@@ -33,18 +31,23 @@ export class StagedStorage implements Storage {
   readonly #files: Files;
   readonly #directory: string;
   readonly #opened: OpenFiles;
+  readonly #copied: Map<string, CopiedFile>;
   #count = 0;
 
-  constructor(files: Files, directory: string) {
+  /** @param copied what nobody has written to since, by its path; taken out when recovery has it */
+  constructor(files: Files, directory: string, copied: Map<string, CopiedFile> = new Map()) {
     this.#files = files;
+    this.#copied = copied;
     this.cipher = files.cipher;
     this.#directory = directory;
     this.#opened = new OpenFiles((file) => files.openToWrite(file));
   }
 
   existing(file: string): StagedPiece {
-    const size = this.#files.statIfThere(file)?.size ?? 0;
-    return new StagedPiece(file, size, this.#opened);
+    const copied = this.#copied.get(file);
+    if (!copied) return new StagedPiece(file, this.#files.statIfThere(file)?.size ?? 0, this.#opened);
+    this.#copied.delete(file);
+    return new StagedPiece(file, copied.size, this.#opened, copied.head);
   }
 
   create(mode = 0): StagedPiece {
@@ -64,11 +67,14 @@ export class StagedPiece implements Piece {
   readonly path: string;
   readonly #opened: OpenFiles;
   #size: number;
+  /** The first bytes, until they are read or anything is written. */
+  #head: Uint8Array | undefined;
 
-  constructor(file: string, size: number, opened: OpenFiles) {
+  constructor(file: string, size: number, opened: OpenFiles, head?: Uint8Array) {
     this.path = file;
     this.#size = size;
     this.#opened = opened;
+    this.#head = head;
   }
 
   get size(): number {
@@ -76,6 +82,10 @@ export class StagedPiece implements Piece {
   }
 
   read(target: Uint8Array, position: number): void {
+    const head = this.#head;
+    this.#head = undefined;
+    // Of thousands of files, most are only asked what they are.
+    if (head && position === 0 && target.length <= head.length) return target.set(head.subarray(0, target.length));
     const done = position < this.#size ? this.#opened.get(this.path).readAt(target, position) : 0;
     if (done < target.length) target.fill(0, done);
   }
@@ -85,6 +95,7 @@ export class StagedPiece implements Piece {
   }
 
   write(source: Uint8Array, position: number): void {
+    this.#head = undefined;
     this.#opened.get(this.path).writeAt(source, position);
     this.#size = Math.max(this.#size, position + source.length);
   }
@@ -95,6 +106,7 @@ export class StagedPiece implements Piece {
 
   shorten(size: number): void {
     if (size >= this.#size) return;
+    this.#head = undefined;
     this.#opened.get(this.path).truncate(size);
     this.#size = size;
   }

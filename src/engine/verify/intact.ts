@@ -2,14 +2,16 @@ import path from 'node:path';
 import { FigaroError } from '../../errors.ts';
 import { formatSizes } from '../../measures.ts';
 import { hashFile } from '../files/hash.ts';
-import { type DatabaseFormat } from '../../format/page/meta.ts';
+import { recognizeFile, type DatabaseFormat } from '../../format/page/meta.ts';
 import { filesOfKind, type Environment, type EnvironmentFile } from '../environment/environment.ts';
-import { type Files } from '../files/files.ts';
+import { readHead } from '../environment/file-head.ts';
+import { type Files, type FileStat } from '../files/files.ts';
 import { type Watch } from '../pause.ts';
 import { discoverEnvironment } from '../environment/discover.ts';
 import { filesTaken, type Chain } from '../repository/chain.ts';
 import { plainId } from '../repository/manifest.ts';
-import { environmentOf } from '../repository/repository.ts';
+import { directoryNames, environmentOf } from '../repository/repository.ts';
+import { type BackupSet } from '../repository/backup-set.ts';
 
 /** As `requireIntact`, of the log alone. */
 export async function requireIntactLog(
@@ -39,6 +41,8 @@ export async function requireIntact(
   await new ExpectedFiles(files, chain, environment, watch).requireIntact(names);
 }
 
+const noBytes = new Uint8Array(0);
+
 interface Expected {
   readonly sha256: string;
   readonly size: number;
@@ -60,6 +64,8 @@ export class ExpectedFiles {
   readonly #sums = new Map<string, string>();
   /** Paths of those that were read. */
   readonly #intact = new Set<string>();
+  /** Of databases, by path. */
+  #formats: ReadonlyMap<string, DatabaseFormat> | undefined;
 
   constructor(files: Files, chain: Chain, environment: Environment, watch: Watch) {
     this.#files = files;
@@ -77,34 +83,41 @@ export class ExpectedFiles {
 
   /** As `requireIntact`. */
   async requireIntact(names?: ReadonlySet<string>): Promise<void> {
-    await this.requireThere(names);
+    this.requireThere(names);
+    for (const { name, path: file } of filesOfKind(this.#environment, 'database')) {
+      if (names && !names.has(name)) continue;
+      const head = readHead(this.#files, file) ?? noBytes;
+      if (this.#isTold(file, head)) continue;
+      await this.requireSums((one) => one === name);
+      this.requireTold(file, head);
+    }
     await this.requireSums((name) => !names || names.has(name));
   }
 
-  /** As `requireIntact`, without reading files from end to end: bytes may be others. */
-  async requireThere(names?: ReadonlySet<string>): Promise<void> {
-    const there = new Map(filesThere(this.#files, this.#chain, this.#environment).map((file) => [file.path, file]));
-    for (const { name, path: file } of there.values()) {
+  /** As `requireIntact`, without opening what the manifests name: bytes may be others. */
+  requireThere(names?: ReadonlySet<string>): void {
+    for (const { name, path: file } of filesBeside(this.#files, this.#chain, this.#environment)) {
       if (!this.#expected.has(name)) throw damaged('file-checksum', file, 'it is not in the manifest of its set');
     }
+    const directories = new Map<string, boolean>();
+    const isDirectory = (directory: string): boolean => {
+      let known = directories.get(directory);
+      if (known === undefined) {
+        known = this.#files.statIfThere(directory)?.kind === 'directory';
+        directories.set(directory, known);
+      }
+      return known;
+    };
     for (const [name, { home, file, size, set }] of this.#expected) {
       if (names && !names.has(name)) continue;
-      if (!this.#files.statIfThere(file)) throw damaged('set-incomplete', file, `it is missing in ${set}`);
-      const kind = whatItIs(this.#files, home, name);
+      const found = this.#files.statIfThere(file);
+      if (!found) throw damaged('set-incomplete', file, `it is missing in ${set}`);
+      const kind = whatItIs(found, home, name, isDirectory);
       if (kind !== 'file') throw damaged('file-checksum', file, `it ${kind}`);
       // One that grew may have no end.
-      const found = this.#files.statIfThere(file)!;
       if (found.size === size) continue;
       const [has, told] = formatSizes(found.size, size);
       throw damaged('file-checksum', file, `it has ${has}, not ${told}`);
-    }
-    // Manifests may be anybody's: what they tell of databases is believed where nothing is made of it.
-    for (const file of filesOfKind(this.#environment, 'database')) {
-      if (names && !names.has(file.name)) continue;
-      const found = there.get(file.path);
-      if (found?.kind === 'database' && isSame(file.format, found.format)) continue;
-      await this.requireSums((name) => name === file.name);
-      throw damaged('file-checksum', file.path, 'it is not the database that the manifest of its set tells');
     }
   }
 
@@ -133,14 +146,45 @@ export class ExpectedFiles {
     if (this.#sums.get(file) !== sha256)
       throw damaged('file-checksum', file, 'it does not match its SHA-256 in the manifest');
   }
+
+  /**
+   * Throws `file-checksum` where a file, by its path, is to be a database and does not begin as that. Manifests may be anybody's: what they
+   * tell of databases is believed where nothing is made of it.
+   *
+   * @param head its first bytes, as many as `metaSize` where there are so many
+   */
+  requireTold(file: string, head: Uint8Array): void {
+    if (!this.#isTold(file, head))
+      throw damaged('file-checksum', file, 'it is not the database that the manifest of its set tells');
+  }
+
+  #isTold(file: string, head: Uint8Array): boolean {
+    this.#formats ??= new Map(filesOfKind(this.#environment, 'database').map((one) => [one.path, one.format]));
+    const told = this.#formats.get(file);
+    if (!told) return true;
+    const found = recognizeFile(head, this.#files.cipher);
+    return found.kind === 'database' && isSame(told, found.format);
+  }
 }
 
-/** Everything of an environment that lies in the sets, whether or not manifests name it. */
-function filesThere(files: Files, { sets }: Chain, { config }: Environment): readonly EnvironmentFile[] {
+/** Everything of an environment that lies in the sets which hold more than their manifests name. */
+function filesBeside(files: Files, { sets }: Chain, { config }: Environment): readonly EnvironmentFile[] {
   const choice = filesTaken(sets.flatMap(({ manifest }) => manifest.files));
-  return sets.flatMap(({ directory }) => {
-    const home = environmentOf(directory);
-    return discoverEnvironment(files, home, { choice, inherited: config, wanted: 'copy' }).files;
+  return sets.flatMap((set) => {
+    if (!holdsMore(files, set)) return [];
+    return discoverEnvironment(files, environmentOf(set.directory), { choice, inherited: config, wanted: 'copy' })
+      .files;
+  });
+}
+
+/** Whether anything is in the directories of a set that its manifest does not name, whatever it is. */
+function holdsMore(files: Files, { directory, manifest }: BackupSet): boolean {
+  const home = environmentOf(directory);
+  const directories = directoryNames(manifest);
+  const named = new Set([...directories, ...manifest.files.map((file) => file.path)]);
+  return directories.some((inside) => {
+    const names = files.listIfThere(path.join(home, inside)) ?? [];
+    return names.some((name) => !named.has(inside === '' ? name : `${inside}/${name}`));
   });
 }
 
@@ -156,15 +200,22 @@ function isSame(told: DatabaseFormat, found: DatabaseFormat): boolean {
   );
 }
 
-/** `file` for a file of a set, in directories of the set; else what it is, as the end of a sentence: links lead elsewhere. */
-export function whatItIs(files: Files, home: string, name: string): string {
-  const parts = name.split('/');
-  for (let i = 1; i < parts.length; i++) {
-    const directory = parts.slice(0, i).join('/');
-    if (files.statIfThere(path.join(home, directory))?.kind !== 'directory') return `is behind ${directory}, a link`;
+/**
+ * `file` for a file of a set, in directories of the set; else what it is, as the end of a sentence: links lead elsewhere.
+ *
+ * @param isDirectory of a path: that it is a directory itself
+ */
+export function whatItIs(
+  found: FileStat,
+  home: string,
+  name: string,
+  isDirectory: (directory: string) => boolean,
+): string {
+  for (let at = name.indexOf('/'); at !== -1; at = name.indexOf('/', at + 1)) {
+    const directory = name.slice(0, at);
+    if (!isDirectory(path.join(home, directory))) return `is behind ${directory}, a link`;
   }
-  const kind = files.statIfThere(path.join(home, name))?.kind;
-  return kind === 'file' ? 'file' : kind === 'link' ? 'is a link' : 'is not a regular file';
+  return found.kind === 'file' ? 'file' : found.kind === 'link' ? 'is a link' : 'is not a regular file';
 }
 
 function damaged(code: 'file-checksum' | 'set-incomplete', file: string, problem: string): FigaroError {

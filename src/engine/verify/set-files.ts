@@ -128,12 +128,14 @@ class SetCheck {
 
   async #checkFile(file: ManifestFile, paged: PagedFile | undefined): Promise<void> {
     const full = path.join(this.#home, file.path);
-    const kind = whatItIs(this.#files, this.#home, file.path);
+    const found = this.#files.statIfThere(full)!;
+    const isDirectory = (directory: string): boolean => this.#files.statIfThere(directory)?.kind === 'directory';
+    const kind = whatItIs(found, this.#home, file.path, isDirectory);
     if (kind !== 'file') {
       this.#find({ code: 'file-checksum', message: `${file.path} ${kind}`, path: file.path });
       return;
     }
-    const { size } = this.#files.statIfThere(full)!;
+    const { size } = found;
     // What grew since is not ours to read: it may have no end.
     if (this.#reading.quick || size > file.size) {
       this.#bytes += size;

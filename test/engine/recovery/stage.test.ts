@@ -2,6 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
+import { filesWith } from '../../../src/engine/files/files-with.ts';
+import { type OpenFile } from '../../../src/engine/files/files.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
 import { rehearse } from '../../../src/engine/recovery/rehearse.ts';
@@ -39,4 +41,33 @@ test('a queue that is cut off inside its first page is refused', async () => {
   // Its pages have 1024 bytes; half of the first is enough to recognise it by.
   fs.truncateSync(path.join(home, 'qe2.db'), 600);
   await expectFailure('page-type', () => rehearse(nodeFiles, read()));
+});
+
+test('a small container is opened once to be copied, and its copy once to be checked where the log changes nothing', async () => {
+  const directory = temporaryDirectory();
+  const home = path.join(directory, 'env');
+  fs.cpSync(corpusCase('txn-181-hot').backup, home, { recursive: true });
+  // The log is about the others.
+  fs.cpSync(path.join(corpusCase('btree-48-hot').backup, 'small.db'), path.join(home, 'beside.db'));
+  const environment = discoverEnvironment(nodeFiles, home);
+  const opened: string[] = [];
+  const note =
+    (how: string, open: (file: string) => OpenFile) =>
+    (file: string): OpenFile => {
+      opened.push(`${how} ${path.relative(directory, file).replace(/recovered[^/]*/, 'stage')}`);
+      return open(file);
+    };
+  const files = filesWith(nodeFiles, {
+    openIfThere: note('read', (file) => nodeFiles.openIfThere(file)!),
+    openToWrite: note('write', (file) => nodeFiles.openToWrite(file)),
+  });
+  const target = path.join(directory, 'recovered');
+  await recoverEnvironment(files, { environment, target });
+  expect(opened.filter((line) => line.endsWith('/beside.db'))).toEqual([
+    'read env/beside.db',
+    'read stage/environment/beside.db',
+  ]);
+  // Those that the log changes, and no others.
+  const names = environment.files.filter(({ kind }) => kind === 'database').map(({ name }) => name);
+  expect(opened.filter((line) => line.startsWith('write stage/pieces/')).length).toBeLessThan(names.length);
 });

@@ -149,6 +149,28 @@ describe('of a chain of an environment in directories, with copies of a database
     expect(essence(chainEnvironment(nodeFiles, findChain(setsOf())))).toEqual(before);
   });
 
+  test('a recovery opens each container of a set once, to copy it', async () => {
+    const { files, opened } = noting();
+    const out = path.join(directory, 'out');
+    expect(await figaro(['recover', '--repo', repo, '--to', out], { files })).toMatchObject({ exitCode: 0 });
+    expect(opened.filter((name) => name.endsWith('.dbxml')).sort()).toEqual(['d.dbxml', 'e.dbxml']);
+  });
+
+  test('a container beside those that the manifest names does not lead to a recovery, and a file that is none does', async () => {
+    const [full] = setsOf();
+    const inSet = (name: string): string => path.join(environmentOf(full!.directory), name);
+    const recoverTo = async (name: string): Promise<CliResult> =>
+      await figaro(['recover', '--repo', repo, '--to', path.join(directory, name)]);
+    fs.writeFileSync(inSet('data/letter.txt'), 'a letter');
+    expect(await recoverTo('with-letter')).toMatchObject({ exitCode: 0 });
+    expect(namesIn(path.join(directory, 'with-letter/data'))).not.toContain('letter.txt');
+    fs.copyFileSync(inSet('e.dbxml'), inSet('data/more.dbxml'));
+    expect(await recoverTo('with-more')).toMatchObject({
+      exitCode: 4,
+      stderr: expect.stringContaining('more.dbxml is damaged: it is not in the manifest of its set') as string,
+    });
+  });
+
   test('a manifest that tells another database than there is does not lead to a recovery', async () => {
     forget((manifest) => ({
       ...manifest,
