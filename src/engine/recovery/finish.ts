@@ -3,7 +3,6 @@
 import path from 'node:path';
 import { frameSize } from '../../format/log/frame.ts';
 import { compareLsn, type Lsn } from '../../format/lsn.ts';
-import { type Environment } from '../environment/environment.ts';
 import { makeDirectories } from '../files/tree.ts';
 import { type Files } from '../files/files.ts';
 import { logFile } from '../log/log-files.ts';
@@ -13,15 +12,8 @@ import { pause, type Watch } from '../pause.ts';
 import { appendRecords, finishingRecords, registeredAtEnd } from './finish-log.ts';
 import { recoveredPieces } from './recovered-pieces.ts';
 import { type RecoveredState } from './rehearse.ts';
-import { isPiece, type Stage } from './stage.ts';
+import { type Stage } from './stage.ts';
 import { type StagedPiece } from './storage.ts';
-
-/** Puts databases that were only copied under their names. */
-export function finishCopies(files: Files, environment: Environment, stage: Stage): void {
-  for (const file of environment.files) {
-    if (isPiece(file)) files.rename(stage.pathOf(file.name)!, path.join(stage.home, file.name));
-  }
-}
 
 /** Writes the pages, gives the databases their names, and ends the log as native recovery does. */
 export async function finishRecovery(files: Files, stage: Stage, state: RecoveredState, watch: Watch): Promise<void> {
@@ -48,15 +40,26 @@ export async function placeDatabases(
     file.flushToEnd();
     await pause(watch, { phase: `write ${file.label}` });
   }
-  const placed = [...recoveredPieces(state)].map(({ name, piece }) => ({ name, from: (piece as StagedPiece).path }));
+  const placed = [...recoveredPieces(state)].map(({ name, piece }) => {
+    return { name, from: (piece as StagedPiece).path, to: path.join(stage.home, name) };
+  });
+  // No name is in the way of another: what does not keep its own gives it up first.
+  const kept = new Set(placed.flatMap(({ from, to }) => (from === to ? [to] : [])));
+  const aside = new Map<string, string>();
+  for (const file of stage.inPlace) {
+    if (kept.has(file)) continue;
+    const to = path.join(stage.pieces, `aside-${aside.size}`);
+    files.rename(file, to);
+    aside.set(file, to);
+  }
   const directories = new Set<string>();
-  for (const { name, from } of placed) {
-    const to = path.join(stage.home, name);
+  for (const { from, to } of placed) {
+    if (from === to) continue;
     const directory = path.dirname(to);
     // Of thousands of files in one directory, none but the first can find it missing.
     if (!directories.has(directory)) makeDirectories(files, directory);
     directories.add(directory);
-    files.rename(from, to);
+    files.rename(aside.get(from) ?? from, to);
   }
   return placed;
 }

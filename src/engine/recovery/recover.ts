@@ -30,7 +30,7 @@ import { narrow, selectContainers, withoutOthersDamage } from './select-containe
 import { type RestorePoint } from './restore-point.ts';
 import { resetLsns } from './reset-lsns.ts';
 import { syncTree } from '../files/sync-tree.ts';
-import { finishCopies, finishRecovery } from './finish.ts';
+import { finishRecovery } from './finish.ts';
 import { giveOwners } from './owners.ts';
 import { checkDatabases, copyDatabases, isPiece, logFilesOf, openStage, withLogNearby } from './stage.ts';
 import { stageUnseen, unseenFiles } from './stage-unseen.ts';
@@ -291,7 +291,8 @@ async function recoverOnStage(
   // What was read of the log has to be what is recovered from: it is not fetched again.
   const logs = logFilesOf(files, copied);
   const unseen = expected && !job.prepared ? unseenFiles(copied, logs, expected) : [];
-  const staged = openStage(files, copied, stage, copies, new Set(unseen.map(({ path: file }) => file)), logs);
+  const others = new Set(unseen.map(({ path: file }) => file));
+  const staged = openStage(files, copied, stage, copies, { others, logs, isInPlace: true });
   const { home } = staged;
   await expected?.requireSums(isReadBefore(job, unseen));
   const seen = expected ? await stageUnseen(files, unseen, staged, copies, expected, watch) : files;
@@ -299,7 +300,6 @@ async function recoverOnStage(
   const warnings = [...(await copyDatabases(seen, copied, prepared?.analysis, staged, watch, expected))];
   if (!prepared || engine === 'native') {
     await copies.finish();
-    finishCopies(files, copied, staged);
     if (prepared) warnings.push(await recoverNatively(files, home, prepared.log, recovery));
     else warnings.push('there is no log: the files are restored as they were copied');
     return { home, report: undefined, warnings };
@@ -307,7 +307,7 @@ async function recoverOnStage(
   // Of files that are not copied, it only matters what they are called.
   const original = new Map(environment.files.map(({ name, path: file }) => [name, file]));
   const pathOf = (name: string): string => staged.pathOf(name) ?? original.get(name)!;
-  const isStaged = (file: string): boolean => path.dirname(file) === staged.pieces;
+  const isStaged = (file: string): boolean => staged.inPlace.has(file);
   const storage = new PartlyStagedStorage(
     new StagedStorage(files, staged.pieces, staged.copied),
     new OverlayStorage(files),

@@ -27,8 +27,10 @@ import { copyAsItIs, copyInspected, readOnce, type CopiedFile, type Inspect } fr
 export interface Stage {
   /** What becomes the target: everything but the databases is in its place here. */
   readonly home: string;
-  /** Databases, under names of their own. */
+  /** Databases, under names of their own: those that recovery makes, and the others unless they are in place. */
   readonly pieces: string;
+  /** The databases that are in `home` from the beginning, by their paths there: most keep their names. */
+  readonly inPlace: ReadonlySet<string>;
   /** Where the copy of a file of the environment is, or will be; undefined for those left out, and for log files. */
   readonly pathOf: (name: string) => string | undefined;
   /** Where log files are, relative to `home`. */
@@ -37,20 +39,25 @@ export interface Stage {
   readonly copied: Map<string, CopiedFile>;
 }
 
+interface StageOptions {
+  /** What is copied otherwise, by its path. */
+  readonly others?: ReadonlySet<string>;
+  /** The log files that hold anything, where they were looked at already. */
+  readonly logs?: readonly LogFile[];
+  /** Databases go under the names that they have, from which `placeDatabases` takes those that get others. */
+  readonly isInPlace?: boolean;
+}
+
 /**
  * Makes the directories of a stage, and begins to copy what recovery does not work on: log files above all. They are big,
  * and being copied while the rest goes on.
- *
- * @param others what is copied otherwise, by its path
- * @param logs the log files that hold anything, of this environment
  */
 export function openStage(
   files: Files,
   environment: Environment,
   stage: string,
   copies: BackgroundCopies,
-  others: ReadonlySet<string> = new Set(),
-  logs: readonly LogFile[] = logFilesOf(files, environment),
+  { others = new Set(), logs = logFilesOf(files, environment), isInPlace = false }: StageOptions = {},
 ): Stage {
   const home = path.join(stage, 'environment');
   const pieces = path.join(stage, 'pieces');
@@ -58,17 +65,20 @@ export function openStage(
   makeDirectories(files, pieces);
   for (const directory of environment.directories) makeDirectories(files, path.join(home, directory));
   const paths = new Map<string, string>();
+  const inPlace = new Set<string>();
   for (const file of environment.files) {
     if (file.kind === 'log') continue;
-    const to = isPiece(file) ? path.join(pieces, String(paths.size)) : path.join(home, file.name);
+    const to = isPiece(file) && !isInPlace ? path.join(pieces, String(paths.size)) : path.join(home, file.name);
     paths.set(file.name, to);
     if (!isPiece(file) && !others.has(file.path)) copies.add(file.path, to);
+    if (isPiece(file) && isInPlace) inPlace.add(to);
   }
+  for (const directory of new Set([...inPlace].map((file) => path.dirname(file)))) makeDirectories(files, directory);
   const logDirectory = normalDirectory(environment.config.logDirectory ?? '.');
   const names = new Map(filesOfKind(environment, 'log').map(({ path: file, name }) => [file, name]));
   for (const { path: file, parts } of logs)
     if (!others.has(file)) copies.addLog(parts, path.join(home, names.get(file)!));
-  return { home, pieces, pathOf: (name) => paths.get(name), logDirectory, copied: new Map() };
+  return { home, pieces, inPlace, pathOf: (name) => paths.get(name), logDirectory, copied: new Map() };
 }
 
 /**

@@ -49,7 +49,7 @@ export async function copyInspected(
   try {
     await readOnce(files, file, watch, (bytes, position) => {
       hash?.update(bytes);
-      if (position === 0) head = bytes.slice(0, metaSize);
+      if (position === 0) head = keptHead(bytes.subarray(0, metaSize));
       size = position + bytes.length;
       if (found) return;
       try {
@@ -84,6 +84,18 @@ export async function copyAsItIs(
   const { stat } = file;
   files.setOwner(to, { ...stat, mode: stat.mode | ownersMode });
   files.setTimes(to, stat.mtimeMs);
+}
+
+/** Thousands of small pieces of memory keep the garbage collector busy: they are cut from one, of so many bytes. */
+const roomForHeads = 64 << 10;
+let room = noBytes;
+
+function keptHead(head: Uint8Array): Uint8Array {
+  if (room.length < head.length) room = new Uint8Array(roomForHeads);
+  const kept = room.subarray(0, head.length);
+  room = room.subarray(head.length);
+  kept.set(head);
+  return kept;
 }
 
 /** Memory to read into that nobody uses at the moment: thousands of small files are mostly read one after the other. */
