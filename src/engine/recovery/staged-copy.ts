@@ -5,6 +5,7 @@ import { metaSize } from '../../format/page/meta.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { openToReadOnce } from '../files/read.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
+import { giveBack, takeMemory } from '../spare-memory.ts';
 import { type ExpectedFiles } from '../verify/intact.ts';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -96,22 +97,6 @@ function keptHead(head: Uint8Array): Uint8Array {
   room = room.subarray(head.length);
   kept.set(head);
   return kept;
-}
-
-/** Memory to read into that nobody uses at the moment: thousands of small files are mostly read one after the other. */
-let spare = noBytes;
-/** Larger memory is not kept, in bytes. */
-const largestSpare = 64 << 10;
-
-function takeMemory(size: number): Uint8Array {
-  if (size > largestSpare) return new Uint8Array(size);
-  const memory = spare.length > 0 ? spare : new Uint8Array(largestSpare);
-  spare = noBytes;
-  return memory.subarray(0, size);
-}
-
-function giveBack(memory: Uint8Array): void {
-  if (memory.buffer.byteLength === largestSpare) spare = new Uint8Array(memory.buffer);
 }
 
 /** Reads a file from its beginning to its end. What `inspect` is given is its own for as long as it runs. */

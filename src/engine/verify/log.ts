@@ -40,6 +40,7 @@ export async function verifyLog(files: Files, chain: Chain, report: Report, watc
 
 /** Each set's copy of a log file has to begin with the parent's; a tail is what comes behind that. */
 function comparePrefixes(files: Files, { sets }: Chain, report: Report): void {
+  if (sets.length < 2) return;
   const known = new Map<number, LogParts>();
   for (const set of sets) {
     const copy = discoverEnvironment(files, environmentOf(set.directory), { wanted: 'copy' });

@@ -7,6 +7,7 @@ import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
 import { largestUnit } from '../pace.ts';
 import { pause, type Watch } from '../pause.ts';
+import { giveBack, takeMemory } from '../spare-memory.ts';
 
 /** Something wrong with a page of a file. */
 interface PageFinding extends PageProblem {
@@ -39,13 +40,14 @@ export async function readFile(
   watch: Watch,
 ): Promise<FileReading> {
   const opened = openToRead(files, file);
+  let buffer: Uint8Array | undefined;
   try {
     const hash = createHash('sha256');
     const problems: PageFinding[] = [];
     const phase = `read ${path.basename(file)}`;
     const total = opened.stat().size;
     // For whole pages, and no larger than a small file needs.
-    const buffer = new Uint8Array(Math.min(largestUnit, Math.ceil((total + 1) / largestPage) * largestPage));
+    buffer = takeMemory(Math.min(largestUnit, Math.ceil((total + 1) / largestPage) * largestPage));
     let size = 0;
     let pages = 0;
     for (;;) {
@@ -58,6 +60,7 @@ export async function readFile(
     }
     return { size, sha256: hash.digest('hex'), pages, problems };
   } finally {
+    if (buffer) giveBack(buffer);
     opened.close();
   }
 }
