@@ -124,7 +124,7 @@ export async function copyDatabases(
   return warnings;
 }
 
-/** Files that recovery works on: they get their names last. */
+/** Files that recovery works on: what they are called in the end is known last. */
 export const pieceKinds = ['database', 'placeholder', 'queue-extent', 'external-file'] as const;
 
 export type PieceKind = (typeof pieceKinds)[number];

@@ -22,10 +22,7 @@ export interface Storage {
   close(): void;
 }
 
-/**
- * Files in a staging directory. They have names of their own there until `place` puts them where they belong, so
- * that no name is ever in the way of another.
- */
+/** Files on a stage: those that were copied to it, and new ones under names of their own. What they are called in the end, `placeDatabases` sees to. */
 export class StagedStorage implements Storage {
   readonly cipher: Cipher | undefined;
   readonly #files: Files;
