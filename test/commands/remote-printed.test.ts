@@ -64,6 +64,11 @@ test('an object that cannot be what the store says is named as what it is', asyn
     (await list(prefix)).map((object) => (object.name.endsWith('d.dbxml') ? { ...object, size: 1e15 } : object));
   store.objects.clear();
   expect((await run('hot')).exitCode).toBe(0);
+  const spool = { FIGARO_BACKUP_SPOOL: place.directory };
+  const read = await figaro(['dump', 'd.dbxml', '--repo', url], { store, env: spool });
+  expect([read.exitCode, read.stderr]).toEqual([6, expect.stringContaining(`${url}/20`)]);
+  // It is seen to be another one than that of the manifest before it is read.
   const { exitCode, stderr } = await run(`recover --to ${path.join(place.directory, 'recovered')}`);
-  expect([exitCode, stderr]).toEqual([6, expect.stringContaining(`${url}/20`)]);
+  expect([exitCode, stderr]).toEqual([4, expect.stringContaining(`${url}/20`)]);
+  expect(stderr).toContain('it has 909.5 TiB, not');
 });
