@@ -10,24 +10,33 @@ import { type StructureOptions, Collected, type StructureReport } from '../struc
 import { DatabaseFile } from './database-file.ts';
 import { partitionName } from '../../format/names.ts';
 
-/** Checks the databases of an environment that is recovered already. */
+/**
+ * Checks the databases of an environment that is recovered already.
+ *
+ * @param pagesOf by their unique ids: the pages of them that are looked at, each by itself, in place of their structure
+ */
 export async function checkEnvironment(
   files: Files,
   environment: Environment,
   options: StructureOptions = {},
+  pagesOf?: (uid: string) => readonly number[],
 ): Promise<StructureReport> {
   const collected = new Collected(options);
-  for (const { name, problem } of environment.damaged) {
+  for (const { name, problem } of pagesOf ? [] : environment.damaged) {
     collected.find({ path: name, pgno: 0, code: 'page-type', message: `${name} is a damaged database: ${problem}` });
   }
-  for (const { name, path, format } of filesOfKind(environment, 'database')) {
+  for (const { name, path, format, uid } of filesOfKind(environment, 'database')) {
+    const pgnos = pagesOf?.(uid);
+    if (pgnos?.length === 0) continue;
     if (isOpaque(format)) {
       collected.notes.push(`${name} is encrypted: without its password, its structure is not checked`);
       continue;
     }
     const file = openToCheck(collected, files, name, path);
     try {
-      if (file) await collected.check(new FilePages(file, name));
+      const pages = file && new FilePages(file, name);
+      if (pages && pgnos) await collected.checkPages(pages, pgnos);
+      else if (pages) await collected.check(pages);
     } finally {
       file?.close();
     }

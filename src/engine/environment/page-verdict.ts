@@ -21,12 +21,14 @@ export interface PageProblem {
  *
  * @param beyond asked of every page that a log record has changed: what keeps the log from having that record, as the rest of a
  *   sentence; undefined when the log has it
+ * @param onPassing told of a page between two changes of one operation, by its number
  */
 export function problemOfPage(
   bytes: Uint8Array,
   pgno: number,
   format: DatabaseFormat,
   beyond: (lsn: Lsn) => string | undefined,
+  onPassing?: (pgno: number) => void,
 ): PageProblem | undefined {
   if (bytes.length < format.pageSize) return { code: 'page-type', problem: 'is cut off' };
   const finding = checkPage(bytes, pgno, format);
@@ -34,6 +36,7 @@ export function problemOfPage(
   if (finding && !(finding.isPassing && isLogged(lsn))) {
     return { code: finding.code, problem: `is damaged: ${finding.problem}` };
   }
+  if (finding) onPassing?.(pgno);
   if (isBlank(bytes)) return undefined;
   // Where the number is turned round, so is the LSN (format document, 4.10.5).
   if (said !== pgno || !isLogged(lsn)) return undefined;

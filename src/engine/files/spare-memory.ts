@@ -7,6 +7,7 @@ export class SpareMemory {
 
   /** So many bytes, with anything in them. */
   take(bytes: number): Uint8Array {
+    if (bytes === 0) return nothing;
     if (this.#spare.length < bytes) return new Uint8Array(bytes);
     const taken = this.#spare.subarray(0, bytes);
     this.#spare = nothing;

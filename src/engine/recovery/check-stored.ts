@@ -1,8 +1,6 @@
 /** The structural check of databases as recovery has them. */
 
 import { Collected, type StructureReport, type StructureOptions } from '../structure/report.ts';
-import { findingOf } from '../structure/file-check.ts';
-import { pause } from '../pause.ts';
 import { type StoredFile } from './page-store.ts';
 import { StoredPages } from './stored-pages.ts';
 
@@ -20,19 +18,9 @@ export async function checkStored(
     file.flush();
     const pages = new StoredPages(file);
     const numbers = pagesOf(file);
-    if (!numbers) {
-      await collected.check(pages);
-      pages.giveBack();
-      continue;
-    }
-    for (const pgno of numbers) {
-      try {
-        pages.pageIfThere(pgno);
-      } catch (error) {
-        collected.find(findingOf(pages.name, pgno, error));
-      }
-      await pause(options.watch ?? {}, { phase: `check ${pages.name}`, step: file.format.pageSize });
-    }
+    if (numbers) await collected.checkPages(pages, numbers);
+    else await collected.check(pages);
+    pages.giveBack();
   }
   return collected.report();
 }

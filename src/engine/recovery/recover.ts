@@ -10,13 +10,14 @@ import { warningsOf } from '../environment/left-out.ts';
 import { requireLogGone } from '../environment/log-nearby.ts';
 import { requireStill } from '../environment/unchanged.ts';
 import { type Files } from '../files/files.ts';
-import { withContentsKept } from '../files/kept-contents.ts';
+import { KeptContents } from '../files/kept-contents.ts';
 import { type Watch } from '../pause.ts';
 import { checkEnvironment } from '../database/check-environment.ts';
 import { requireSound } from '../structure/report.ts';
 import { type ExpectedFiles } from '../verify/intact.ts';
 import { BackgroundCopies } from './background-copies.ts';
-import { prepareRecovery, rehearse, runPasses, type RecoveryOptions } from './rehearse.ts';
+import { PassingPages } from './passing-pages.ts';
+import { prepareRecovery, rehearse, runPasses, type RecoveredState, type RecoveryOptions } from './rehearse.ts';
 import { type PreparedRecovery } from './recovery.ts';
 import { publish } from './publish.ts';
 import { requireKey, requireContents, requireEmptyTarget } from './requirements.ts';
@@ -32,7 +33,7 @@ import { resetLsns } from './reset-lsns.ts';
 import { syncTree } from '../files/sync-tree.ts';
 import { finishRecovery } from './finish.ts';
 import { giveOwners } from './owners.ts';
-import { checkDatabases, copyDatabases, isPiece, logFilesOf, openStage, withLogNearby } from './stage.ts';
+import { checkDatabases, copyDatabases, isPiece, logFilesOf, openStage, withLogNearby, type Stage } from './stage.ts';
 import { stageUnseen, unseenFiles } from './stage-unseen.ts';
 import { OverlayStorage, PartlyStagedStorage, StagedStorage } from './storage.ts';
 import { beginStage, discardStage, sweepBeside } from './leftovers.ts';
@@ -219,7 +220,8 @@ async function someOf(
 async function rehearseJob(files: Files, job: Job): Promise<Outcome> {
   const { environment, copied, recovery, watch, hasLogs, check, anyOrder } = job;
   const prepared = hasLogs ? (job.prepared ?? (await prepareRecovery(files, environment, recovery))) : undefined;
-  const warnings = [...job.warnings, ...(await checkDatabases(files, copied, prepared?.analysis, watch))];
+  const passing = new PassingPages();
+  const warnings = [...job.warnings, ...(await checkDatabases(files, copied, prepared?.analysis, watch, passing))];
   const notes: string[] = [];
   let report: RecoveryReport | undefined;
   if (check) {
@@ -227,7 +229,10 @@ async function rehearseJob(files: Files, job: Job): Promise<Outcome> {
     notes.push(...requireSound(proof.structure));
     ({ report } = proof);
   } else if (prepared) {
-    report = await rehearse(files, environment, { ...recovery, prepared });
+    const inspect = async ({ recovered }: RecoveredState) => await passing.requireFurther(recovered, watch);
+    report = await rehearse(files, environment, { ...recovery, prepared, inspect });
+  } else {
+    await passing.requireFurtherIn(files, copied, watch);
   }
   requireStill(files, environment);
   return { report, warnings: [...warnings, ...(report?.warnings ?? []), ...notes] };
@@ -240,15 +245,16 @@ async function doJob(allFiles: Files, job: Job, plan: DirectoryPlan): Promise<Ou
   const placed = new PlacedDirectories(allFiles);
   try {
     const leftovers = sweepBeside(files, target, stage);
-    const { home, report, warnings } = await recoverOnStage(files, job, stage, copies);
+    const { home, passing, report, warnings } = await recoverOnStage(files, job, stage, copies);
     const notes: string[] = [];
-    if (check) {
+    if (check || !passing.isEmpty) {
       const plain = new Set(filesOfKind(job.copied, 'plain').map(({ name }) => name));
       // Each is looked into twice: what it is, and how it hangs together.
-      const read = withContentsKept(files, home);
+      const read = new KeptContents(home).reading(files);
       const found = discoverEnvironment(read, home);
       const result = { ...found, files: found.files.filter(({ name }) => !plain.has(name)) };
-      notes.push(...requireSound(await checkEnvironment(read, result, { anyOrder, watch })));
+      if (check) notes.push(...requireSound(await checkEnvironment(read, result, { anyOrder, watch })));
+      else await passing.requireFurtherIn(read, result, watch);
     }
     if (job.resetLsns) {
       await resetLsns(files, home, watch);
@@ -286,14 +292,14 @@ async function recoverOnStage(
   job: Job,
   stage: string,
   copies: BackgroundCopies,
-): Promise<Outcome & { readonly home: string }> {
+): Promise<Outcome & Pick<Stage, 'home' | 'passing'>> {
   const { environment, copied, expected, recovery, watch, hasLogs, engine } = job;
   // What was read of the log has to be what is recovered from: it is not fetched again.
   const logs = logFilesOf(files, copied);
   const unseen = expected && !job.prepared ? unseenFiles(copied, logs, expected) : [];
   const others = new Set(unseen.map(({ path: file }) => file));
   const staged = openStage(files, copied, stage, copies, { others, logs, isInPlace: true });
-  const { home } = staged;
+  const { home, passing } = staged;
   await expected?.requireSums(isReadBefore(job, unseen));
   const seen = expected ? await stageUnseen(files, unseen, staged, copies, expected, watch) : files;
   const prepared = hasLogs ? (job.prepared ?? (await prepareRecovery(seen, environment, recovery))) : undefined;
@@ -302,7 +308,7 @@ async function recoverOnStage(
     await copies.finish();
     if (prepared) warnings.push(await recoverNatively(files, home, prepared.log, recovery));
     else warnings.push('there is no log: the files are restored as they were copied');
-    return { home, report: undefined, warnings };
+    return { home, passing, report: undefined, warnings };
   }
   // Of files that are not copied, it only matters what they are called.
   const original = new Map(environment.files.map(({ name, path: file }) => [name, file]));
@@ -318,7 +324,7 @@ async function recoverOnStage(
     await copies.finish();
     await finishRecovery(seen, staged, state, watch);
     const report = { ...state.report, pagesWritten: state.table.cache.pagesWritten };
-    return { home, report, warnings: [...warnings, ...report.warnings] };
+    return { home, passing, report, warnings: [...warnings, ...report.warnings] };
   } finally {
     storage.close();
   }

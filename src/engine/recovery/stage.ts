@@ -21,6 +21,7 @@ import { openLog, type LogFile } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
 import { type Analysis } from './analysis.ts';
 import { type BackgroundCopies } from './background-copies.ts';
+import { PassingPages } from './passing-pages.ts';
 import { copyAsItIs, copyInspected, readOnce, type CopiedFile, type Inspect } from './staged-copy.ts';
 
 /** A copy of an environment, being recovered beside the target. */
@@ -37,6 +38,8 @@ export interface Stage {
   readonly logDirectory: string;
   /** Databases as they were copied, by their paths in `pieces`: recovery need not open them to know what they are. */
   readonly copied: Map<string, CopiedFile>;
+  /** Of the databases that are copied. */
+  readonly passing: PassingPages;
 }
 
 interface StageOptions {
@@ -78,7 +81,15 @@ export function openStage(
   const names = new Map(filesOfKind(environment, 'log').map(({ path: file, name }) => [file, name]));
   for (const { path: file, parts } of logs)
     if (!others.has(file)) copies.addLog(parts, path.join(home, names.get(file)!));
-  return { home, pieces, inPlace, pathOf: (name) => paths.get(name), logDirectory, copied: new Map() };
+  return {
+    home,
+    pieces,
+    inPlace,
+    pathOf: (name) => paths.get(name),
+    logDirectory,
+    copied: new Map(),
+    passing: new PassingPages(),
+  };
 }
 
 /**
@@ -110,7 +121,7 @@ export async function copyDatabases(
     const to = stage.pathOf(file.name)!;
     const pages = paged.get(file.path);
     if (pages) {
-      const check = new PageCheck(pages, analysis, hint, warnings, environment.withoutLog);
+      const check = new PageCheck(pages, analysis, hint, warnings, environment.withoutLog, stage.passing);
       stage.copied.set(to, await copyInspected(files, file, to, watch, { inspect: check.inspect, expected }));
       check.finish();
     } else if (expected?.has(file.path)) {
@@ -165,6 +176,7 @@ class PageCheck {
   readonly #hint: string;
   readonly #warnings: string[];
   readonly #withoutLog: true | undefined;
+  readonly #passing: PassingPages;
   /** Some page carries the LSN of a log record. */
   #isLogged = false;
 
@@ -174,8 +186,10 @@ class PageCheck {
     hint: string,
     warnings: string[],
     withoutLog: true | undefined,
+    passing: PassingPages,
   ) {
     this.#withoutLog = withoutLog;
+    this.#passing = passing;
     this.#hint = hint;
     this.#paged = paged;
     this.#analysis = analysis;
@@ -192,7 +206,7 @@ class PageCheck {
     for (let at = 0; at + pageSize <= bytes.length; at += pageSize) {
       const page = bytes.subarray(at, at + pageSize);
       const pgno = firstPgno + (position + at) / pageSize;
-      const found = problemOfPage(page, pgno, format, this.#beyond);
+      const found = problemOfPage(page, pgno, format, this.#beyond, this.#notePassing);
       if (!found) continue;
       const { code, problem, lsn } = found;
       throw new FigaroError(code, `${file.path}: page ${pgno} ${problem}`, {
@@ -211,6 +225,11 @@ class PageCheck {
     return compareLsn(lsn, end) < 0 ? undefined : `but the log ends at ${formatLsn(end)}`;
   };
 
+  readonly #notePassing = (pgno: number): void => {
+    const { uid } = this.#paged.file;
+    if (uid !== undefined) this.#passing.add(uid, pgno);
+  };
+
   /** To be called after the last page. */
   finish(): void {
     const { file } = this.#paged;
@@ -220,17 +239,22 @@ class PageCheck {
   }
 }
 
-/** Checks every page of every database, as `copyDatabases` does, without copying. Returns warnings. */
+/**
+ * Checks every page of every database, as `copyDatabases` does, without copying. Returns warnings.
+ *
+ * @param passing pages that are found to be such are added to it
+ */
 export async function checkDatabases(
   files: Files,
   environment: Environment,
   analysis: Analysis | undefined,
   watch: Watch,
+  passing: PassingPages,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
   const hint = beyondLogHint(files, environment, analysis);
   for (const paged of pagedFiles(files, environment)) {
-    const check = new PageCheck(paged, analysis, hint, warnings, environment.withoutLog);
+    const check = new PageCheck(paged, analysis, hint, warnings, environment.withoutLog, passing);
     await readOnce(files, paged.file, watch, check.inspect);
     check.finish();
   }

@@ -4,9 +4,12 @@ import { createHash } from 'node:crypto';
 import { metaSize } from '../../format/page/meta.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { openToReadOnce } from '../files/read.ts';
+import { SpareMemory } from '../files/spare-memory.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
-import { giveBack, takeMemory } from '../spare-memory.ts';
 import { type ExpectedFiles } from '../verify/intact.ts';
+
+/** What files are read into, one after the other. */
+const memory = new SpareMemory();
 
 const noBytes: Uint8Array = new Uint8Array(0);
 
@@ -102,7 +105,7 @@ function keptHead(head: Uint8Array): Uint8Array {
 /** Reads a file from its beginning to its end. What `inspect` is given is its own for as long as it runs. */
 export async function readOnce(files: Files, file: SourceFile, watch: Watch, inspect: Inspect): Promise<void> {
   const { size } = file.stat;
-  const buffer = takeMemory(Math.min(unitOf(watch), size));
+  const buffer = memory.take(Math.min(unitOf(watch), size));
   const source = openToReadOnce(files, file.path);
   try {
     for (let position = 0; position < size; position += buffer.length) {
@@ -110,7 +113,7 @@ export async function readOnce(files: Files, file: SourceFile, watch: Watch, ins
       await pause(watch, { phase: `read ${file.name}`, done: position, total: size }, buffer.length);
     }
   } finally {
-    giveBack(buffer);
+    memory.giveBack(buffer);
     source.close();
   }
 }

@@ -1,7 +1,7 @@
 /** What the structural checks of several files found, together. */
 
 import { checkFile } from './check-file.ts';
-import { type CheckedFile, type StructureFinding } from './file-check.ts';
+import { findingOf, type CheckedFile, type StructureFinding } from './file-check.ts';
 import { FigaroError } from '../../errors.ts';
 import { pause, type Watch } from '../pause.ts';
 
@@ -42,6 +42,20 @@ export class Collected {
     this.#findings.push(...step.value.findings);
     this.notes.push(...step.value.notes);
     this.#total += step.value.total;
+  }
+
+  /** Looks at some of the pages of a file, each by itself. */
+  async checkPages(file: CheckedFile, pgnos: Iterable<number>): Promise<void> {
+    const { watch = {} } = this.#options;
+    const progress = { phase: `check ${file.name}`, step: file.format.pageSize };
+    for (const pgno of pgnos) {
+      try {
+        file.pageIfThere(pgno);
+      } catch (error) {
+        this.find(findingOf(file.name, pgno, error));
+      }
+      await pause(watch, progress);
+    }
   }
 
   find(finding: StructureFinding): void {

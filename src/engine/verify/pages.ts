@@ -5,9 +5,12 @@ import { problemOfPage, type PageProblem } from '../environment/page-verdict.ts'
 import { type PagedFile } from '../environment/paged-files.ts';
 import { openToRead } from '../files/read.ts';
 import { type Files } from '../files/files.ts';
+import { SpareMemory } from '../files/spare-memory.ts';
 import { largestUnit } from '../pace.ts';
 import { pause, type Watch } from '../pause.ts';
-import { giveBack, takeMemory } from '../spare-memory.ts';
+
+/** What files are read into, one after the other. */
+const memory = new SpareMemory();
 
 /** Something wrong with a page of a file. */
 interface PageFinding extends PageProblem {
@@ -47,7 +50,7 @@ export async function readFile(
     const phase = `read ${path.basename(file)}`;
     const total = opened.stat().size;
     // For whole pages, and no larger than a small file needs.
-    buffer = takeMemory(Math.min(largestUnit, Math.ceil((total + 1) / largestPage) * largestPage));
+    buffer = memory.take(Math.min(largestUnit, Math.ceil((total + 1) / largestPage) * largestPage));
     let size = 0;
     let pages = 0;
     for (;;) {
@@ -60,7 +63,7 @@ export async function readFile(
     }
     return { size, sha256: hash.digest('hex'), pages, problems };
   } finally {
-    if (buffer) giveBack(buffer);
+    if (buffer) memory.giveBack(buffer);
     opened.close();
   }
 }

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
-import { recoverEnvironment } from '../../../src/engine/recovery/recover.ts';
+import { recoverEnvironment, type RecoverOptions } from '../../../src/engine/recovery/recover.ts';
 import { logPaths } from '../../../src/engine/environment/environment.ts';
 import { openLog } from '../../../src/engine/log/log-files.ts';
 import { scanLog } from '../../../src/engine/log/scan.ts';
@@ -25,8 +25,10 @@ import { MemoryPiece } from '../../support/memory-database.ts';
 import { Session } from '../../support/session.ts';
 import { checkPage } from '../../../src/format/page/check.ts';
 import { recognizeFile } from '../../../src/format/page/meta.ts';
-import { temporaryDirectory } from '../../support/demo-environment.ts';
+import { type FigaroError } from '../../../src/errors.ts';
 import { contentsOf, describeNative, recoverNatively } from '../../support/native.ts';
+import { newPlace } from '../../support/place.ts';
+import { expectFailure } from '../../support/trees.ts';
 
 /** Pages that are between two changes. */
 function passingPages(file: string): number[] {
@@ -66,25 +68,62 @@ async function writePages(home: string, name: string, isLast: (record: ScannedRe
 
 const isRemoval = (record: ScannedRecord): boolean => modeOf(bodyAs(record, addrem)?.opcode ?? 0) === itemMode.remove;
 
+const pageSize = 1024;
+
+/** An environment with a page that is between the two changes of a removal, of which the log has both. */
+async function layHalfRemoved(home: string): Promise<void> {
+  const application = new Session(home);
+  application.do(`open a auto a.db - btree ${pageSize}`, 'put a auto 0 3 5000 long', 'checkpoint');
+  application.do('delete a auto 1 1', 'put a auto 7 1 10 short', 'flush');
+  await application.die();
+  await writePages(home, 'a.db', isRemoval);
+  expect(passingPages(path.join(home, 'a.db'))).toHaveLength(1);
+}
+
 describeNative('a page that is written between two changes of a removal', () => {
   test('is no damage: the log brings it further', async () => {
-    const directory = temporaryDirectory();
-    const home = path.join(directory, 'env');
-    const application = new Session(home);
-    application.do('open a auto a.db - btree 1024', 'put a auto 0 3 5000 long', 'checkpoint');
-    application.do('delete a auto 1 1', 'put a auto 7 1 10 short', 'flush');
-    await application.die();
-    await writePages(home, 'a.db', isRemoval);
-    expect(passingPages(path.join(home, 'a.db'))).toHaveLength(1);
-
-    const { directory: set } = await takeBackup(nodeFiles, 'hot', { home, repository: path.join(directory, 'repo') });
+    const { directory, home, repository } = newPlace();
+    await layHalfRemoved(home);
+    const { directory: set } = await takeBackup(nodeFiles, 'hot', { home, repository });
     const copy = path.join(set, 'environment');
     const [ours, plain] = ['ours', 'plain'].map((name) => path.join(directory, name)) as [string, string];
     const environment = discoverEnvironment(nodeFiles, copy);
-    await recoverEnvironment(nodeFiles, { environment, target: ours });
+    await recoverEnvironment(nodeFiles, { environment, target: ours, check: false });
     fs.cpSync(copy, plain, { recursive: true });
     expect(recoverNatively(plain)).toMatchObject({ ok: true });
     expect(contentsOf(ours)).toEqual(contentsOf(plain));
     expect(passingPages(path.join(ours, 'a.db'))).toEqual([]);
+  });
+
+  test('is damage where the log has nothing that brings it further, whatever is not to be checked', async () => {
+    const { directory, home, target } = newPlace();
+    await layHalfRemoved(home);
+    const file = path.join(home, 'a.db');
+    const whole = path.join(directory, 'whole');
+    await recoverEnvironment(nodeFiles, { environment: discoverEnvironment(nodeFiles, home), target: whole });
+    // The page says that all has been done to it which the log has of it.
+    const [pgno] = passingPages(file);
+    const lsnAt = pgno! * pageSize;
+    const bytes = fs.readFileSync(file);
+    fs.readFileSync(path.join(whole, 'a.db')).copy(bytes, lsnAt, lsnAt, lsnAt + 8);
+    fs.writeFileSync(file, bytes);
+    const withoutLog = path.join(directory, 'without-log');
+    fs.mkdirSync(withoutLog);
+    fs.copyFileSync(file, path.join(withoutLog, 'a.db'));
+
+    const refused = async (from: string, options: Partial<RecoverOptions>): Promise<FigaroError> => {
+      const environment = discoverEnvironment(nodeFiles, from);
+      const recovered = { environment, target, check: false, ...options };
+      return await expectFailure('not-recoverable', () => recoverEnvironment(nodeFiles, recovered));
+    };
+    const ways: readonly Partial<RecoverOptions>[] = [{}, { dryRun: true }, { engine: 'native' }, { only: ['a.db'] }];
+    for (const way of ways) {
+      const { message, details } = await refused(home, way);
+      expect(message).toMatch(/a\.db: page 1 is damaged: it is a leaf of pairs with \d+ entries$/);
+      expect(details.hint).not.toContain('--no-check');
+      await refused(withoutLog, { ...way, resetLsns: true });
+      expect(fs.existsSync(target)).toBe(false);
+    }
+    await refused(home, { check: true });
   });
 });

@@ -16,10 +16,14 @@ test('a leaf with half of a pair is as it may be where the log has its last chan
   const change = Object.assign(new Change(), { version: 19, file: database.file });
   putItem(change, page, 0, 4, bytesOf(1, 0, 1, 7), emptyRange);
   expect(checkPage(page.bytes, 1, page.format)).toMatchObject({ code: 'page-type', isPassing: true });
-  const verdict = (): unknown => problemOfPage(page.bytes, 1, page.format, () => undefined);
+  const passing: number[] = [];
+  const notePassing = (pgno: number): void => void passing.push(pgno);
+  const verdict = (): unknown => problemOfPage(page.bytes, 1, page.format, () => undefined, notePassing);
   expect(verdict()).toEqual({ code: 'page-type', problem: 'is damaged: it is a leaf of pairs with 1 entries' });
+  expect(passing).toEqual([]);
   page.lsn = { file: 1, offset: 28 };
   expect(verdict()).toBeUndefined();
+  expect(passing).toEqual([1]);
   const gone = problemOfPage(page.bytes, 1, page.format, () => 'but there is no log');
   expect(gone).toMatchObject({ code: 'not-recoverable' });
 });
