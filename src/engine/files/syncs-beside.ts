@@ -7,7 +7,7 @@ const mostAtOnce = process.platform === 'win32' ? 0 : 16;
 /** From so many files on, small ones are synced together: each by itself has the file system write its journal. */
 export const fewFiles = 200;
 /** A larger file is synced by itself. In bytes. */
-const smallBytes = 1 << 20;
+export const smallBytes = 1 << 20;
 /** What waits to be synced together at most before that begins. In bytes. */
 const mostLeft = 64 << 20;
 

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { type Environment, type EnvironmentFile } from '../environment/environment.ts';
 import { filesWith } from '../files/files-with.ts';
+import { smallBytes } from '../files/syncs-beside.ts';
 import { openOnceIfThere, type Files } from '../files/files.ts';
 import { type LogFile } from '../log/log-files.ts';
 import { type Watch } from '../pause.ts';
@@ -46,7 +47,8 @@ export async function stageUnseen(
   for (const file of unseen) {
     const to = path.join(stage.home, file.name);
     await copyAsItIs(files, file, to, watch, expected);
-    copies.addSync(to);
+    // The disk may begin with large ones: in the end all that is on the stage is synced.
+    if (file.stat.size > smallBytes) copies.addSync(to);
     staged.set(file.path, to);
   }
   const placeOf = (file: string): string => staged.get(file) ?? file;
