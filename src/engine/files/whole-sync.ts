@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import os from 'node:os';
+import { type Readable } from 'node:stream';
 import { FigaroError } from '../../errors.ts';
 import { isLocal } from './file-systems.ts';
 
@@ -37,8 +38,10 @@ export async function syncFileSystem(directory: string): Promise<void> {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  // With no descriptor left for it there is none, and the error is told all the same.
+  const stderr = child.stderr as Readable | undefined;
   let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => void (said += text));
+  stderr?.setEncoding('utf8').on('data', (text: string) => void (said += text));
   await new Promise<void>((resolve, reject) => {
     child.on('error', (error) => reject(failure(directory, error.message)));
     child.on('close', (code) =>

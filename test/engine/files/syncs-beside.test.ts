@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -178,6 +179,26 @@ test('a file system is synced by the program of the system, whose failure is one
   const error = await expectFailure('io', async () => await syncFileSystem(path.join(directory, 'missing')));
   expect(error.message).toMatch(/missing: cannot sync its file system: sync: .*No such file or directory/);
   expect(error.details.hint).toContain('errors of the disk');
+});
+
+test('a process that can open nothing more is told that its file system could not be synced, and goes on', () => {
+  if (process.platform !== 'linux') return;
+  const module = new URL('../../../src/engine/files/whole-sync.ts', import.meta.url).pathname;
+  const script = `
+    import fs from 'node:fs';
+    import { syncFileSystem } from ${JSON.stringify(module)};
+    const opened = [];
+    try { for (;;) opened.push(fs.openSync('/dev/null')); } catch {}
+    const code = await syncFileSystem('/').then(() => 'none', (error) => error.code);
+    await new Promise(setImmediate);
+    for (const descriptor of opened) fs.closeSync(descriptor);
+    console.log(code);`;
+  const run = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', script];
+  const { stdout, stderr } = spawnSync('bash', ['-c', 'ulimit -n 100 && exec "$@"', 'bash', ...run], {
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe('');
+  expect(stdout).toBe('io\n');
 });
 
 test('a Linux that would not tell of errors is not asked', () => {
