@@ -18,7 +18,7 @@ const syncing = { phase: 'sync what was written' };
 export async function syncTree(files: Files, directory: string, watch: Watch = {}): Promise<void> {
   const tree = listTree(files, directory);
   await pause(watch, syncing);
-  const together = tree.files.length > fewFiles ? files.syncAll?.(directory) : undefined;
+  const together = tree.files.length > fewFiles && tree.isOfOne ? files.syncAll?.(directory) : undefined;
   await (together ?? syncEach(files, tree.files, watch));
   for (const inside of tree.directories.toReversed()) files.syncDirectory(inside);
 }
@@ -30,15 +30,27 @@ async function syncEach(files: Files, written: readonly string[], watch: Watch):
   });
 }
 
-/** What is in a directory, and itself. Each directory comes before what is in it. */
-function listTree(files: Files, top: string): { readonly files: string[]; readonly directories: string[] } {
+interface Tree {
+  readonly files: readonly string[];
+  /** Each comes before what is in it. */
+  readonly directories: readonly string[];
+  /** All of it is in one file system: nobody has mounted another one in it. */
+  readonly isOfOne: boolean;
+}
+
+/** What is in a directory, and itself. */
+function listTree(files: Files, top: string): Tree {
   const found: string[] = [];
   const directories = [top];
+  const device = files.statThrough(top)?.device;
+  let isOfOne = true;
   for (const directory of directories) {
     for (const name of files.listIfThere(directory) ?? []) {
       const entry = path.join(directory, name);
-      (files.statIfThere(entry)?.kind === 'directory' ? directories : found).push(entry);
+      const stat = files.statIfThere(entry);
+      (stat?.kind === 'directory' ? directories : found).push(entry);
+      if (stat && stat.device !== device) isOfOne = false;
     }
   }
-  return { files: found, directories };
+  return { files: found, directories, isOfOne };
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { FigaroError } from '../../../src/errors.ts';
+import { filesWith } from '../../../src/engine/files/files-with.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { writeNew } from '../../../src/engine/files/durable.ts';
 import { SyncsBeside } from '../../../src/engine/files/syncs-beside.ts';
@@ -227,4 +228,27 @@ test('a tree of many files is synced in one go, one of few files file by file', 
   await syncTree(watched, '/disk');
   expect(done).toEqual(['syncAll /disk', 'syncDirectory /disk/inside', 'syncDirectory /disk']);
   expect(lastingIn(disk)).toEqual(['one-more']);
+});
+
+test('a tree that reaches into another file system is synced file by file', async () => {
+  const { files } = new VolatileDisk('/disk', nodeFiles);
+  const done: string[] = [];
+  const mounted = watchedFiles(
+    filesWith(files, {
+      statIfThere(file) {
+        const stat = files.statIfThere(file);
+        return stat && file.startsWith('/disk/mounted') ? { ...stat, device: stat.device + 1 } : stat;
+      },
+    }),
+    {
+      before: (operation, file) =>
+        void (operation.startsWith('sync') && done.push(`${operation} ${path.basename(file)}`)),
+    },
+  );
+  files.makeDirectory('/disk/mounted');
+  for (let i = 0; i < 201; i++) writeNew(files, `/disk/mounted/${i}`, 'a');
+  await syncTree(mounted, '/disk');
+  expect(done).toHaveLength(203);
+  expect(done).toContain('sync 200');
+  expect(done).not.toContain('syncAll disk');
 });
