@@ -58,16 +58,17 @@ const lasting: ReadonlySet<EnvironmentFile['kind'] | LeftOut['reason']> = new Se
  * else is there that could become another thing where it is.
  */
 export function isAsListed(files: Files, { environment, copies, findings }: SourceFiles): boolean {
-  const { home, directories, leftOut } = environment;
+  const { home, directories, names, leftOut } = environment;
   if (copies.length + findings.length > 0 || leftOut.some(({ reason }) => !lasting.has(reason))) return false;
   if (environment.files.some(({ kind }) => !lasting.has(kind))) return false;
-  return directories.every((directory) => isListedStill(files, path.join(home, directory)));
+  return directories.every((directory) => isListedStill(files, path.join(home, directory), names?.get(directory)));
 }
 
-function isListedStill(files: Files, directory: string): boolean {
+/** @param names those that it had. Another run of this process may have listed it since, with others */
+function isListedStill(files: Files, directory: string, names: readonly string[] | undefined): boolean {
   const stat = files.statThrough(directory);
-  if (!stat || !showsWrites(files, directory, stat)) return false;
-  return new OwnFiles(files, directory).namesIn(stat) !== undefined;
+  if (!stat || !names || !showsWrites(files, directory, stat)) return false;
+  return new OwnFiles(files, directory).namesIn(stat) === names;
 }
 
 /**

@@ -78,6 +78,8 @@ export interface Environment {
   readonly damaged: readonly DamagedFile[];
   /** Directories that exist, relative to home; `''` is home itself. */
   readonly directories: readonly string[];
+  /** By directory: the names in it, as this look has listed them; undefined for what was put together otherwise. */
+  readonly names?: ReadonlyMap<string, readonly string[]>;
   /** Whose directories are; of files, where a manifest says more than the files themselves. By name. */
   readonly owners: ReadonlyMap<string, FileOwner>;
   /** A user and group that a manifest names, and to whom nothing in the sets belongs: nothing is given to them. */

@@ -43,6 +43,8 @@ export class Search {
   /** Databases that the password does not open. */
   readonly #locked: { readonly name: string; readonly path: string }[] = [];
   readonly #owners = new Map<string, FileOwner>();
+  /** By directory. */
+  readonly #names = new Map<string, readonly string[]>();
   /** The directories that the search is in, by device and inode. */
   readonly #open = new Set<string>();
 
@@ -100,6 +102,7 @@ export class Search {
       leftOut: this.#leftOut.all(),
       damaged: this.#damaged.sort(byName),
       directories: [...this.#owners.keys()].sort(),
+      names: this.#names,
       owners: this.#owners,
     };
   }
@@ -117,6 +120,7 @@ export class Search {
     if (foreign !== undefined) return this.#leave(directory, this.#at(directory), foreign);
     const { mode, uid, gid } = stat;
     this.#owners.set(directory, { mode, uid, gid });
+    this.#names.set(directory, names);
     for (const name of names) {
       const inside = directory === '' ? name : `${directory}/${name}`;
       if (this.#isGlance && own.was(name) && !this.#choice.includes(inside) && !this.#choice.excludes(inside)) {

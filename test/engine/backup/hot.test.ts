@@ -12,6 +12,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { type BackupOptions } from '../../../src/engine/backup/backup-options.ts';
+import { discoverEnvironment } from '../../../src/engine/environment/discover.ts';
 import { nodeFiles } from '../../../src/engine/files/node-files.ts';
 import { type Files } from '../../../src/engine/files/files.ts';
 import { Pace } from '../../../src/engine/pace.ts';
@@ -515,6 +516,14 @@ describe('an environment that has been at rest for long', () => {
     ['when all containers are copied', 'sync', /environment\/wallet$/],
   ] as const)('is listed again where a database came %s', async (_, operation, at) => {
     const names = await namesAfter(operation, at, () => addDatabase('another', 2));
+    expect(names.slice(0, -1)).toEqual(['another', 'd.dbxml', 'e.dbxml', 'wallet']);
+  });
+
+  test('is listed again where another run of the same process has seen a database come', async () => {
+    const names = await namesAfter('create', /environment\/log\.\d+$/, () => {
+      addDatabase('another', 2);
+      discoverEnvironment(watchedFiles(nodeFiles, longAtRest(home)), home);
+    });
     expect(names.slice(0, -1)).toEqual(['another', 'd.dbxml', 'e.dbxml', 'wallet']);
   });
 
