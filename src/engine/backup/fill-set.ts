@@ -24,6 +24,7 @@ import { excludedDatabases, warningsOfExcluded } from './excluded.ts';
 import { type Files } from '../files/files.ts';
 import { KeptContents } from '../files/kept-contents.ts';
 import { SyncsBeside } from '../files/syncs-beside.ts';
+import { throwIfStopped } from '../pause.ts';
 import { isClosed } from '../../errors.ts';
 
 /** More of them in a manifest say nothing new. */
@@ -38,6 +39,8 @@ export async function fillSet(files: Files, set: NewSet, parts: BackupParts): Pr
     const watch = { ...parts.watch, room: () => syncs.room() };
     const filled = await copyAndProve(files, syncs, set, { ...parts, watch });
     await syncs.finish();
+    // That may have taken long.
+    throwIfStopped(watch);
     return filled;
   } finally {
     await syncs.stop();

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { takeBackup } from '../../../src/engine/backup/backup.ts';
 import { type BackupOptions } from '../../../src/engine/backup/backup-options.ts';
@@ -531,4 +532,20 @@ describe('an environment that has been at rest for long', () => {
     const names = await namesAfter('create', /environment\/d\.dbxml$/, () => addDatabase('wallet', 3));
     expect(names.slice(0, -1)).toEqual(['d.dbxml', 'e.dbxml', 'wallet']);
   });
+});
+
+test('a run that is stopped while its files are synced together makes no set', async () => {
+  layDemoEnvironment(home);
+  for (let i = 0; i < 210; i++) writeFileSync(path.join(home, `${i}.txt`), 'an invoice');
+  const stop = new AbortController();
+  let calls = 0;
+  // The first one only shows that there is a way.
+  const syncAll = async (): Promise<void> => {
+    if (calls++ === 0) return;
+    await sleep(300);
+    stop.abort();
+  };
+  const options = { include: ['*.txt'], watch: { signal: stop.signal } };
+  await expectFailure('interrupted', async () => await hot({ ...nodeFiles, syncAll }, options));
+  expect(namesIn(repository).filter((name) => name.includes('-hot-'))).toEqual([]);
 });
