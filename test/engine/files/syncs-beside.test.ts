@@ -14,6 +14,7 @@ import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { VolatileDisk } from '../../support/power-loss.ts';
 import { expectFailure } from '../../support/trees.ts';
 import { watchedFiles } from '../../support/watched-files.ts';
+import { slashed } from '../../support/windows.ts';
 
 const count = 50;
 
@@ -217,7 +218,7 @@ test('a tree of many files is synced in one go, one of few files file by file', 
   const disk = new VolatileDisk('/disk', nodeFiles);
   const done: string[] = [];
   const watched = watchedFiles(disk.files, {
-    before: (operation, file) => void (operation.startsWith('sync') && done.push(`${operation} ${file}`)),
+    before: (operation, file) => void (operation.startsWith('sync') && done.push(`${operation} ${slashed(file)}`)),
   });
   disk.files.makeDirectory('/disk/inside');
   for (let i = 0; i < 200; i++) writeNew(disk.files, `/disk/inside/${i}`, 'a');
@@ -237,7 +238,7 @@ test('a tree that reaches into another file system is synced file by file', asyn
     filesWith(files, {
       statIfThere(file) {
         const stat = files.statIfThere(file);
-        return stat && file.startsWith('/disk/mounted') ? { ...stat, device: stat.device + 1 } : stat;
+        return stat && slashed(file).startsWith('/disk/mounted') ? { ...stat, device: stat.device + 1 } : stat;
       },
     }),
     {

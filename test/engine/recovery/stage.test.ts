@@ -10,6 +10,7 @@ import { rehearse } from '../../../src/engine/recovery/rehearse.ts';
 import { corpusCase } from '../../support/corpus.ts';
 import { temporaryDirectory } from '../../support/demo-environment.ts';
 import { expectFailure } from '../../support/trees.ts';
+import { slashed } from '../../support/windows.ts';
 
 test('a damaged page in an extent of a queue is refused by name and number', async () => {
   const directory = temporaryDirectory();
@@ -52,7 +53,7 @@ test('a container is copied to the name that it keeps, opened once for that, and
   const environment = discoverEnvironment(nodeFiles, home);
   const opened: string[] = [];
   const renamed: string[] = [];
-  const short = (file: string): string => path.relative(directory, file).replace(/recovered\.[^/]*/, 'stage');
+  const short = (file: string): string => slashed(path.relative(directory, file)).replace(/recovered\.[^/]*/, 'stage');
   const note =
     (how: string, open: (file: string) => OpenFile) =>
     (file: string): OpenFile => {
