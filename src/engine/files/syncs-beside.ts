@@ -6,8 +6,11 @@ const mostAtOnce = process.platform === 'win32' ? 0 : 16;
 
 /** From so many files on, small ones are synced together: each by itself has the file system write its journal. */
 export const fewFiles = 200;
-/** A larger file is synced by itself. In bytes. */
-export const smallBytes = 1 << 20;
+/**
+ * A larger file is synced by itself: what that costs is little beside writing it, and a sync of all waits for what others write, too. In
+ * bytes.
+ */
+export const smallBytes = 128 << 10;
 /** What waits to be synced together at most before that begins. In bytes. */
 const mostLeft = 64 << 20;
 
