@@ -2,6 +2,7 @@ import path from 'node:path';
 import { bytesAsFile } from './bytes-as-file.ts';
 import { filesWith } from './files-with.ts';
 import { type Files, type FileStat, type OpenFile } from './files.ts';
+import { Slab } from './slab.ts';
 
 /** To read a larger one once more costs less than the memory for it. In bytes. */
 const largestKept = 32 << 10;
@@ -27,7 +28,7 @@ export class KeptContents {
   readonly #kept = new Map<string, Kept>();
   /** Those that there is no room for: they are not asked for their size again. */
   readonly #others = new Set<string>();
-  readonly #memory = new Slab();
+  readonly #memory = new Slab(slabSize);
   #room: number;
 
   constructor(directory: string, most = mostKept) {
@@ -156,17 +157,5 @@ class KeptWhenWritten implements OpenFile {
     } finally {
       this.#opened.close();
     }
-  }
-}
-
-/** Memory in few large pieces: thousands of small ones keep the garbage collector busy. */
-class Slab {
-  #free = new Uint8Array(0);
-
-  take(size: number): Uint8Array {
-    if (this.#free.length < size) this.#free = new Uint8Array(slabSize);
-    const taken = this.#free.subarray(0, size);
-    this.#free = this.#free.subarray(size);
-    return taken;
   }
 }

@@ -4,12 +4,15 @@ import { createHash } from 'node:crypto';
 import { metaSize } from '../../format/page/meta.ts';
 import { type Files, type FileStat } from '../files/files.ts';
 import { openToReadOnce } from '../files/read.ts';
+import { Slab } from '../files/slab.ts';
 import { SpareMemory } from '../files/spare-memory.ts';
 import { pause, unitOf, type Watch } from '../pause.ts';
 import { type ExpectedFiles } from '../verify/intact.ts';
 
 /** What files are read into, one after the other. */
 const memory = new SpareMemory();
+/** For the first bytes of each. */
+const heads = new Slab(64 << 10);
 
 const noBytes: Uint8Array = new Uint8Array(0);
 
@@ -90,14 +93,8 @@ export async function copyAsItIs(
   files.setTimes(to, stat.mtimeMs);
 }
 
-/** Thousands of small pieces of memory keep the garbage collector busy: they are cut from one, of so many bytes. */
-const roomForHeads = 64 << 10;
-let room = noBytes;
-
 function keptHead(head: Uint8Array): Uint8Array {
-  if (room.length < head.length) room = new Uint8Array(roomForHeads);
-  const kept = room.subarray(0, head.length);
-  room = room.subarray(head.length);
+  const kept = heads.take(head.length);
   kept.set(head);
   return kept;
 }
